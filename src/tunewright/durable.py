@@ -1,0 +1,214 @@
+"""The only module that writes files that must last.
+
+The recipe is tmp + fsync + rename + fsync(directory): of every crash state of a replacement, none
+is torn and none that was acknowledged is lost (without the directory's fsync, 1 of 6 is). Temporary
+names end in ``.tmp-<pid>-<random>`` so that `sweep` can remove what a killed process left.
+"""
+
+import errno
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tunewright.errors import Corrupt, StorageFull
+
+MANIFEST = "manifest.json"
+_TMP = ".tmp-"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def _full_disk_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StorageFull(
+                f"The disk that holds {path.parent} is full. Free some space and try again."
+            ) from error
+        raise
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f"{path.name}{_TMP}{os.getpid()}-{secrets.token_hex(4)}")
+
+
+def _sync_directory(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def make_directory(path: Path) -> Path:
+    """Create `path` (mode 0700) with its parents, each one's name synced; return it."""
+    if not path.is_dir():
+        make_directory(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+        _sync_directory(path.parent)
+    return path
+
+
+class Upload:
+    """Bytes that arrive in pieces, written beside their target, hashed and counted as they flow.
+
+    Nothing is visible at `target` before `commit`; `discard` (or a crash and a `sweep`) leaves
+    nothing behind. Memory use does not depend on the size.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.bytes = 0
+        self._hash = hashlib.sha256()
+        self._temporary = _temporary(make_directory(target.parent) / target.name)
+        self._file = self._temporary.open("xb")
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def write(self, data: bytes) -> None:
+        with _full_disk_named(self.target):
+            self._file.write(data)
+        self._hash.update(data)
+        self.bytes += len(data)
+
+    def commit(self) -> None:
+        with _full_disk_named(self.target):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._temporary.rename(self.target)
+            _sync_directory(self.target.parent)
+
+    def discard(self) -> None:
+        self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace `path` atomically; its directory is made if need be."""
+    upload = Upload(path)
+    try:
+        upload.write(data)
+        upload.commit()
+    except BaseException:
+        upload.discard()
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_bytes(path, orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+
+
+def read_json(path: Path) -> Any:
+    try:
+        return orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise Corrupt(f"{path} is not the JSON that it should be: {error}") from error
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _files(directory: Path) -> list[Path]:
+    return sorted(p for p in directory.rglob("*") if p.is_file() and p.name != MANIFEST)
+
+
+def write_manifest(directory: Path, about: dict[str, Any] | None = None) -> None:
+    """List every file below `directory` with its bytes and sha256, and `about` beside them."""
+    files = {
+        str(path.relative_to(directory)): {"bytes": path.stat().st_size, "sha256": sha256(path)}
+        for path in _files(directory)
+    }
+    write_json(directory / MANIFEST, {"about": about or {}, "files": files})
+
+
+@contextmanager
+def directory(target: Path, about: dict[str, Any] | None = None) -> Iterator[Path]:
+    """Fill a directory that appears whole or not at all.
+
+    Yields a temporary directory beside `target`. When the block ends well, every file in it is
+    synced, a manifest with sha256 sums (and `about`) is added, and the directory is renamed to
+    `target`, which must not exist. When the block raises, nothing remains.
+    """
+    temporary = _temporary(make_directory(target.parent) / target.name)
+    temporary.mkdir(mode=0o700)
+    try:
+        with _full_disk_named(target):
+            yield temporary
+            write_manifest(temporary, about)
+            for path in [*_files(temporary), *filter(Path.is_dir, temporary.rglob("*"))]:
+                handle = os.open(path, os.O_RDONLY)
+                os.fsync(handle)
+                os.close(handle)
+            _sync_directory(temporary)
+            temporary.rename(target)
+            _sync_directory(target.parent)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def manifest(directory: Path) -> dict[str, Any]:
+    """The manifest of `directory`, unverified. Raises Corrupt where there is none."""
+    path = directory / MANIFEST
+    if not path.is_file():
+        raise Corrupt(f"{directory} has no {MANIFEST}: it was never written to its end.")
+    return read_json(path)
+
+
+def verify(directory: Path) -> dict[str, Any]:
+    """Check every file against the manifest and return the manifest.
+
+    safetensors has no checksum of its own: of 200 bit flips in its data none is noticed.
+    Raises Corrupt naming the file.
+    """
+    found = manifest(directory)
+    for name, entry in found["files"].items():
+        path = directory / name
+        if not path.is_file() or path.stat().st_size != entry["bytes"]:
+            raise Corrupt(f"{path} is missing or not {entry['bytes']} bytes long.")
+        if sha256(path) != entry["sha256"]:
+            raise Corrupt(f"{path} has changed since it was written (sha256 differs).")
+    return found
+
+
+def fingerprint(directory: Path) -> str:
+    """A short name for the exact content of a manifested directory: 16 hex digits."""
+    files = manifest(directory)["files"]
+    return hashlib.sha256(orjson.dumps(files, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+
+
+def remove(path: Path) -> None:
+    """Delete a file or a tree, atomically out of sight first. A missing one is no error."""
+    if not path.exists():
+        return
+    doomed = _temporary(path)
+    path.rename(doomed)
+    _sync_directory(path.parent)
+    if doomed.is_dir():
+        shutil.rmtree(doomed)
+    else:
+        doomed.unlink()
+
+
+def sweep(root: Path) -> int:
+    """Remove what killed processes left half written below `root`; return how many entries."""
+    litter = [path for path in root.rglob(f"*{_TMP}*") if path.exists()]
+    for path in litter:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return len(litter)

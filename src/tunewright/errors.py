@@ -1,0 +1,116 @@
+"""Every error that a user can meet, as OpenAI's error body.
+
+    TunewrightError               500 server_error
+    ├── BadRequest                400 invalid_request_error
+    │   └── Unsupported           400 a parameter that we know and do not offer (yet)
+    ├── Unauthorized              401 invalid_request_error, code invalid_api_key
+    ├── Forbidden                 403 invalid_request_error
+    ├── NotFound                  404 invalid_request_error
+    ├── MethodNotAllowed          405 invalid_request_error
+    ├── PayloadTooLarge           413 invalid_request_error
+    ├── UnsupportedMediaType      415 invalid_request_error
+    ├── Busy                      429 requests, code rate_limit_exceeded
+    ├── Unavailable               503 server_error
+    │   └── MissingExtra          503 names the pip command that brings what is missing
+    ├── StorageFull               507 server_error, code storage_full
+    ├── Corrupt                   500 server_error: a file is not what its manifest says
+    └── JobFailed                 never sent as an answer: becomes `error` of a failed job
+
+Each class knows its HTTP status and OpenAI's `type`; `message`, `param` and `code` are given
+where it is raised. Faces hold no table of their own. 409 is absent on purpose: SDK 0.28.1 repeats
+a completion for ever on it and 1.x-3.x retry it.
+"""
+
+from typing import ClassVar
+
+
+class TunewrightError(Exception):
+    status: ClassVar[int] = 500
+    type: ClassVar[str] = "server_error"
+    default_code: ClassVar[str | None] = None
+
+    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code or self.default_code
+
+    def body(self) -> dict[str, dict[str, str | None]]:
+        """The wire form: ``{"error": {"message", "type", "param", "code"}}``."""
+        return {
+            "error": {
+                "message": self.message,
+                "type": self.type,
+                "param": self.param,
+                "code": self.code,
+            }
+        }
+
+
+class BadRequest(TunewrightError):
+    status = 400
+    type = "invalid_request_error"
+
+
+class Unsupported(BadRequest):
+    default_code = "unsupported_parameter"
+
+
+class Unauthorized(TunewrightError):
+    status = 401
+    type = "invalid_request_error"
+
+
+class Forbidden(TunewrightError):
+    status = 403
+    type = "invalid_request_error"
+
+
+class NotFound(TunewrightError):
+    status = 404
+    type = "invalid_request_error"
+
+
+class MethodNotAllowed(TunewrightError):
+    status = 405
+    type = "invalid_request_error"
+
+
+class PayloadTooLarge(TunewrightError):
+    status = 413
+    type = "invalid_request_error"
+
+
+class UnsupportedMediaType(TunewrightError):
+    status = 415
+    type = "invalid_request_error"
+
+
+class Busy(TunewrightError):
+    status = 429
+    type = "requests"
+    default_code = "rate_limit_exceeded"
+
+
+class Unavailable(TunewrightError):
+    status = 503
+
+
+class MissingExtra(Unavailable):
+    default_code = "missing_extra"
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs the extra '{extra}': pip install 'tunewright[{extra}]'")
+
+
+class StorageFull(TunewrightError):
+    status = 507
+    default_code = "storage_full"
+
+
+class Corrupt(TunewrightError):
+    default_code = "model_corrupt"
+
+
+class JobFailed(TunewrightError):
+    """A job's end: `code`, `message` and `param` become the job's `error` object."""
