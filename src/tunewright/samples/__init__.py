@@ -1,0 +1,25 @@
+"""Small data sets that ship with Tunewright, for first runs, demos and tests.
+
+All of it was written by the Tunewright project; `README.md` in this folder says what
+each file holds. These are plain paths: nothing is read when this module is imported.
+"""
+
+from pathlib import Path
+from typing import Final
+
+_HERE: Final = Path(__file__).parent
+
+CHATS: Final = _HERE / "sarcastic.jsonl"
+"""60 chats in one character's voice, to fine-tune a chat model on."""
+
+VALIDATION: Final = _HERE / "sarcastic_valid.jsonl"
+"""12 more chats in that voice, with other questions."""
+
+QUESTIONS: Final = _HERE / "questions.json"
+"""The system message and 8 unseen questions, for a before/after comparison."""
+
+REVIEWS: Final = _HERE / "reviews.csv"
+"""40 product reviews (id, product, stars, text), for embeddings and search."""
+
+COMPLETIONS: Final = _HERE / "completions.jsonl"
+"""24 prompt/completion pairs, product to slogan, for a completion model."""
