@@ -1,0 +1,87 @@
+"""What the files of a Hugging Face model directory say, as far as rendering needs it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from tunewright.durable import read_json
+from tunewright.errors import BadRequest, Corrupt
+
+_CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
+_DEFAULT_CONTEXT = 2048
+_NO_LIMIT = 10**9  # transformers writes model_max_length 1e30 for "none"
+
+
+def _object(path: Path) -> dict[str, Any]:
+    value = read_json(path) if path.is_file() else {}
+    if not isinstance(value, dict):
+        raise Corrupt(f"{path} must hold a JSON object.")
+    return value
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The JSON files, read; absent ones are empty."""
+
+    directory: Path
+    tokenizer: Mapping[str, Any]
+    model: Mapping[str, Any]
+    generation: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, directory: Path) -> "Configuration":
+        old, new = (
+            _object(directory / f"{name}.json")
+            for name in ("special_tokens_map", "tokenizer_config")
+        )
+        model = _object(directory / "config.json")
+        return cls(
+            directory,
+            tokenizer={**old, **new},
+            model={**model.get("text_config", {}), **model},
+            generation=_object(directory / "generation_config.json"),
+        )
+
+    def special_tokens(self) -> dict[str, str]:
+        """``bos_token``, ``eos_token`` and the like, as templates read them."""
+        found = {key: value for key, value in self.tokenizer.items() if key.endswith("_token")}
+        texts = {k: v.get("content") if isinstance(v, dict) else v for k, v in found.items()}
+        return {key: text for key, text in texts.items() if isinstance(text, str)}
+
+    def template(self) -> str | None:
+        path = self.directory / "chat_template.jinja"
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
+        found = self.tokenizer.get("chat_template")
+        if isinstance(found, list):  # several, by name
+            found = {entry.get("name"): entry.get("template") for entry in found}.get("default")
+        return found if isinstance(found, str) else None
+
+    def context(self) -> int:
+        """The longest sequence in tokens; 2,048 where no file says."""
+        limits = [self.model.get(key) for key in _CONTEXT_KEYS]
+        limits.append(self.tokenizer.get("model_max_length"))
+        known = [int(limit) for limit in limits if limit and 0 < limit < _NO_LIMIT]
+        return min(known, default=_DEFAULT_CONTEXT)
+
+    def stop_ids(self) -> list[int]:
+        """Where generation ends, the most telling file first."""
+        found = [source.get("eos_token_id") for source in (self.generation, self.model)]
+        lists = [ids if isinstance(ids, list) else [ids] for ids in found if ids is not None]
+        return [id for ids in lists for id in ids]
+
+
+def read_tokenizer(directory: Path) -> Tokenizer:
+    path = directory / "tokenizer.json"
+    if not path.is_file():
+        raise BadRequest(f"{directory} has no tokenizer.json; a fast tokenizer is needed.")
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises bare Exception
+        raise BadRequest(f"{path} cannot be read: {error}") from error
+    tokenizer.no_truncation()  # a saved setting would cut rows without a word
+    tokenizer.no_padding()
+    return tokenizer

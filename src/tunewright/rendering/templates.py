@@ -1,0 +1,97 @@
+"""Chat templates, rendered to the letter as transformers renders them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NoReturn
+
+from jinja2 import TemplateError, nodes
+from jinja2.ext import Extension, loopcontrols
+from jinja2.parser import Parser
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from tunewright.errors import BadRequest
+
+_LONGEST = 64 * 2**20  # characters; the sandbox does not stop a loop that only writes
+
+
+class _Generation(Extension):
+    """``{% generation %}`` marks the assistant's text for trainers; here it is passed through."""
+
+    tags = {"generation"}  # noqa: RUF012 (so declared by jinja2)
+
+    def parse(self, parser: Parser) -> nodes.Node:
+        line = next(parser.stream).lineno
+        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+        return nodes.Scope(body).set_lineno(line)
+
+
+def _raise_exception(message: str) -> NoReturn:
+    raise TemplateError(message)
+
+
+def _strftime_now(form: str) -> str:
+    return datetime.now().strftime(form)
+
+
+def _tojson(
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    # Jinja's own tojson escapes HTML; every published template expects this one.
+    return json.dumps(
+        value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
+    )
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    env = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
+    )
+    env.filters["tojson"] = _tojson
+    return env
+
+
+_FUNCTIONS = {"raise_exception": _raise_exception, "strftime_now": _strftime_now}
+
+
+class ChatTemplate:
+    """A model's own template, in a sandbox. It comes with the model, never from a request."""
+
+    def __init__(self, source: str, **constants: Any) -> None:
+        """`constants` are the variables that stay the same: ``bos_token``, ``enable_thinking``.
+
+        Raises BadRequest where `source` is not a template.
+        """
+        self.source = source
+        self._constants = constants
+        try:
+            self._template = _environment().from_string(source, globals=_FUNCTIONS)
+        except TemplateError as error:
+            raise BadRequest(f"The chat template is not valid: {error}", param="model") from error
+
+    def render(self, turns: Sequence[Mapping[str, Any]], *, answer: bool) -> str:
+        """The conversation as text; with `answer`, opened for the assistant to go on.
+
+        Raises BadRequest with param ``messages`` where the template refuses them.
+        """
+        try:
+            return self._render(turns, add_generation_prompt=answer)
+        except Exception as error:  # a template can raise anything that Python can
+            raise BadRequest(
+                f"The model's chat template refuses these messages: {error}", param="messages"
+            ) from error
+
+    def _render(self, turns: Sequence[Mapping[str, Any]], **variables: Any) -> str:
+        variables = {**self._constants, "tools": None, "documents": None, **variables}
+        pieces: list[str] = []
+        size = 0
+        for piece in self._template.generate(messages=turns, **variables):
+            pieces.append(piece)
+            size += len(piece)
+            if size > _LONGEST:
+                raise TemplateError("it writes more than 64 MiB")
+        return "".join(pieces)
