@@ -1,0 +1,111 @@
+"""The `Generator` protocol and what passes through it. Light: no torch here."""
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from tunewright.errors import TunewrightError
+
+Reason = Literal["stop", "length"]
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Which weights to run. Complete in itself, so a restarted engine needs no registration.
+
+    `key` names the model (for `unload`); `base` and `adapter` are directories; `fingerprint` says
+    which content of `base` is meant: another fingerprint at the same path is loaded anew.
+    """
+
+    key: str
+    base: str
+    adapter: str | None = None
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One row to generate. `max_tokens` >= 1; `temperature` 0 is greedy; 0 < `top_p` <= 1.
+
+    With `forced`, nothing is sampled: those tokens are fed one by one through the same path and
+    scored, and `max_tokens`, `temperature`, `top_p`, `seed` and `stop_ids` are ignored.
+    """
+
+    id: int
+    model: ModelSpec
+    prompt: list[int]
+    max_tokens: int = 16
+    temperature: float = 1.0
+    top_p: float = 1.0
+    seed: int | None = None
+    stop_ids: frozenset[int] = field(default_factory=frozenset)
+    forced: list[int] | None = None
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Natural-log probabilities of a forced answer of n tokens, in float32.
+
+    `logprobs[i]` belongs to answer token i given all before it. `top[i]` is (greedy token, its
+    logprob, the runner-up's logprob) at the same position.
+    """
+
+    logprobs: list[float]
+    top: list[tuple[int, float, float]]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What one step gave one row. The last piece of a row has `finished` or `error`, never both.
+
+    Stop tokens are not in `ids`. `scores` comes with the last piece of a forced row.
+    """
+
+    id: int
+    ids: list[int]
+    finished: Reason | None = None
+    scores: Scores | None = None
+    error: TunewrightError | None = None
+
+    @property
+    def last(self) -> bool:
+        return self.finished is not None or self.error is not None
+
+
+class Generator(Protocol):
+    """Generates for many rows at once, a step at a time. Not thread-safe: one thread owns it.
+
+    The order of a row's pieces is the order of its tokens; rows do not wait for each other and may
+    be submitted and cancelled between any two steps. A row's tokens depend on its request alone,
+    never on its neighbours, up to the rounding of the arithmetic: the same seed, prompt and model
+    give the same tokens. Every submitted row gets exactly one last piece, unless it is cancelled.
+
+    Errors of one row arrive as its last piece and leave the others running: BadRequest (a prompt
+    that is empty, longer than the context, or has ids outside the vocabulary), Corrupt (a file
+    that its manifest disowns, or weights that give no finite numbers), NotFound (no such
+    directory), Unavailable (the computation failed).
+    """
+
+    @property
+    def busy(self) -> bool:
+        """Whether `step` has anything to do."""
+        ...
+
+    def load(self, model: ModelSpec) -> None:
+        """Make `model` resident. Raises Corrupt, NotFound, or Busy when all room is in use."""
+        ...
+
+    def unload(self, key: str) -> None:
+        """Forget the model `key`; its running rows end with NotFound. Unknown keys are no error."""
+        ...
+
+    def submit(self, request: Request) -> None:
+        """Queue a row; it joins at the next `step`. Ids of running rows must differ."""
+        ...
+
+    def cancel(self, id: int) -> None:
+        """Drop a row before the next step; it gets no further piece. Unknown ids are no error."""
+        ...
+
+    def step(self) -> list[Piece]:
+        """Advance every running row by one token at most; prompts by a bounded chunk."""
+        ...
