@@ -36,7 +36,8 @@ def _full_disk_named(path: Path) -> Iterator[None]:
         raise
 
 
-def _temporary(path: Path) -> Path:
+def temporary(path: Path) -> Path:
+    """A name beside `path` that `sweep` removes should it be left over."""
     return path.with_name(f"{path.name}{_TMP}{os.getpid()}-{secrets.token_hex(4)}")
 
 
@@ -68,7 +69,7 @@ class Upload:
         self.target = target
         self.bytes = 0
         self._hash = hashlib.sha256()
-        self._temporary = _temporary(make_directory(target.parent) / target.name)
+        self._temporary = temporary(make_directory(target.parent) / target.name)
         self._file = self._temporary.open("xb")
 
     @property
@@ -142,21 +143,21 @@ def directory(target: Path, about: dict[str, Any] | None = None) -> Iterator[Pat
     synced, a manifest with sha256 sums (and `about`) is added, and the directory is renamed to
     `target`, which must not exist. When the block raises, nothing remains.
     """
-    temporary = _temporary(make_directory(target.parent) / target.name)
-    temporary.mkdir(mode=0o700)
+    staging = temporary(make_directory(target.parent) / target.name)
+    staging.mkdir(mode=0o700)
     try:
         with _full_disk_named(target):
-            yield temporary
-            write_manifest(temporary, about)
-            for path in [*_files(temporary), *filter(Path.is_dir, temporary.rglob("*"))]:
+            yield staging
+            write_manifest(staging, about)
+            for path in [*_files(staging), *filter(Path.is_dir, staging.rglob("*"))]:
                 handle = os.open(path, os.O_RDONLY)
                 os.fsync(handle)
                 os.close(handle)
-            _sync_directory(temporary)
-            temporary.rename(target)
+            _sync_directory(staging)
+            staging.rename(target)
             _sync_directory(target.parent)
     except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)
         raise
 
 
@@ -194,13 +195,21 @@ def remove(path: Path) -> None:
     """Delete a file or a tree, atomically out of sight first. A missing one is no error."""
     if not path.exists():
         return
-    doomed = _temporary(path)
+    doomed = temporary(path)
     path.rename(doomed)
     _sync_directory(path.parent)
     if doomed.is_dir():
         shutil.rmtree(doomed)
     else:
         doomed.unlink()
+
+
+def move(source: Path, target: Path) -> None:
+    """Rename a file or directory within a file system; both parents are synced."""
+    make_directory(target.parent)
+    source.rename(target)
+    _sync_directory(target.parent)
+    _sync_directory(source.parent)
 
 
 def sweep(root: Path) -> int:

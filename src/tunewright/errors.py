@@ -28,6 +28,7 @@ class TunewrightError(Exception):
     status: ClassVar[int] = 500
     type: ClassVar[str] = "server_error"
     default_code: ClassVar[str | None] = None
+    retry: ClassVar[bool | None] = None  # what x-should-retry tells the SDK; None: by the status
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -98,6 +99,7 @@ class Unavailable(TunewrightError):
 
 class MissingExtra(Unavailable):
     default_code = "missing_extra"
+    retry = False
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs the extra '{extra}': pip install 'tunewright[{extra}]'")
@@ -106,10 +108,12 @@ class MissingExtra(Unavailable):
 class StorageFull(TunewrightError):
     status = 507
     default_code = "storage_full"
+    retry = False
 
 
 class Corrupt(TunewrightError):
     default_code = "model_corrupt"
+    retry = False
 
 
 class JobFailed(TunewrightError):

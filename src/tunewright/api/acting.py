@@ -1,0 +1,20 @@
+"""From a request to the use cases of the organisation whose key came with it."""
+
+from collections.abc import Callable
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tunewright.api.responses import record_response
+from tunewright.app import Acting
+from tunewright.records.record import Record
+
+
+def acting(request: Request) -> Acting:
+    return request.state.acting
+
+
+async def answer(call: Callable[[], Record]) -> Response:
+    """Run a use case in a thread, as they are synchronous, and send the record that it gives."""
+    return record_response(await run_in_threadpool(call))

@@ -1,0 +1,78 @@
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from tunewright.api import chat, completions, embeddings, files, fine_tuning, models
+from tunewright.api.gate import Gate
+from tunewright.api.responses import error_response, json_response
+from tunewright.app import Tunewright
+from tunewright.errors import (
+    BadRequest,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    TunewrightError,
+)
+
+
+def create_api(tw: Tunewright) -> Starlette:
+    """The ASGI application. Its state holds `tunewright`; each request's state holds `acting`."""
+    app = Starlette(
+        routes=routes(),
+        middleware=[Middleware(Gate, tw=tw)],
+        exception_handlers={
+            TunewrightError: _known_error,
+            HTTPException: _http_error,
+            Exception: _unknown_error,
+        },
+    )
+    app.state.tunewright = tw
+    return app
+
+
+def routes() -> list[BaseRoute]:
+    """Every route there is. All under /v1 need a key; /healthz does not."""
+    return [
+        *files.routes,
+        *fine_tuning.routes,
+        *models.routes,
+        *chat.routes,
+        *completions.routes,
+        *embeddings.routes,
+        Route("/healthz", _health, methods=["GET"]),
+    ]
+
+
+async def _health(request: Request) -> Response:
+    return json_response({"status": "ok"})
+
+
+async def _known_error(request: Request, error: Any) -> Response:
+    return error_response(error)
+
+
+async def _http_error(request: Request, error: Any) -> Response:
+    """The router's own refusals, in OpenAI's shape: SDK 0.28.1 cannot read any other."""
+    where = f"{request.method} {request.url.path}"
+    kinds: dict[int, TunewrightError] = {
+        404: NotFound(f"Invalid URL ({where})"),
+        405: MethodNotAllowed(f"Not allowed: {where}", code="method_not_supported"),
+        413: PayloadTooLarge("The request is too large."),
+    }
+    return error_response(kinds.get(error.status_code, BadRequest(str(error.detail))))
+
+
+async def _unknown_error(request: Request, error: Exception) -> Response:
+    """A fault of ours. The trace goes to the log; the client gets the id to ask about."""
+    id = getattr(request.state, "request_id", "unknown")
+    return error_response(
+        TunewrightError(
+            "The server had an error while processing your request. The server's log tells more "
+            f"(request {id})."
+        )
+    )

@@ -1,0 +1,26 @@
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tunewright.api.acting import acting
+from tunewright.api.bodies import read_json
+from tunewright.api.responses import record_response
+from tunewright.api.streaming import collect, stream
+from tunewright.records.completions import ChatRequest
+from tunewright.resources.chat import Chunks, completion
+from tunewright.resources.prepared import Collected
+
+
+async def create(request: Request) -> Response:
+    asked: ChatRequest = ChatRequest.parse(await read_json(request))
+    prepared = await run_in_threadpool(acting(request).chat.prepare, asked)
+    if asked.stream:
+        return await stream(prepared.generation, Chunks(asked, prepared))
+    collected = Collected(asked.n or 1, prepared.prompt_tokens)
+    if not await collect(request, prepared.generation, collected):
+        return Response(status_code=499)
+    return record_response(completion(prepared, collected))
+
+
+routes = [Route("/v1/chat/completions", create, methods=["POST"])]

@@ -1,0 +1,26 @@
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tunewright.api.acting import acting
+from tunewright.api.bodies import read_json
+from tunewright.api.responses import record_response
+from tunewright.api.streaming import collect, stream
+from tunewright.records.completions import CompletionRequest
+from tunewright.resources.completions import Chunks, choices, completion
+from tunewright.resources.prepared import Collected
+
+
+async def create(request: Request) -> Response:
+    asked: CompletionRequest = CompletionRequest.parse(await read_json(request))
+    prepared = await run_in_threadpool(acting(request).completions.prepare, asked)
+    if asked.stream:
+        return await stream(prepared.generation, Chunks(asked, prepared))
+    collected = Collected(choices(asked), prepared.prompt_tokens)
+    if not await collect(request, prepared.generation, collected):
+        return Response(status_code=499)
+    return record_response(completion(prepared, collected))
+
+
+routes = [Route("/v1/completions", create, methods=["POST"])]

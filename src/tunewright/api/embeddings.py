@@ -1,0 +1,33 @@
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tunewright.api.acting import acting
+from tunewright.api.bodies import read_json
+from tunewright.api.responses import json_response
+from tunewright.records.embeddings import EmbeddingRequest
+from tunewright.resources.embeddings import base64_vectors
+
+
+async def create(request: Request) -> Response:
+    asked: EmbeddingRequest = EmbeddingRequest.parse(await read_json(request))
+    embedded = await run_in_threadpool(acting(request).embeddings.embed, asked)
+    as_text = asked.encoding_format == "base64"
+    vectors = base64_vectors(embedded.vectors) if as_text else list(embedded.vectors)
+    total = sum(embedded.tokens)
+    # The same object as `Embeddings.create` gives, written without a record for each vector.
+    return json_response(
+        {
+            "object": "list",
+            "data": [
+                {"object": "embedding", "index": index, "embedding": vector}
+                for index, vector in enumerate(vectors)
+            ],
+            "model": asked.model,
+            "usage": {"prompt_tokens": total, "total_tokens": total},
+        }
+    )
+
+
+routes = [Route("/v1/embeddings", create, methods=["POST"])]

@@ -1,0 +1,47 @@
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from tunewright.api.acting import acting, answer
+from tunewright.api.bodies import check_encoding, read_query
+from tunewright.api.multipart import receive_file
+from tunewright.api.responses import record_response
+
+
+async def create(request: Request) -> Response:
+    check_encoding(request)
+    return record_response(await receive_file(request, acting(request).files.draft))
+
+
+async def list_(request: Request) -> Response:
+    query = read_query(request)
+    return await answer(lambda: acting(request).files.list(**query))
+
+
+async def retrieve(request: Request) -> Response:
+    return await answer(lambda: acting(request).files.retrieve(request.path_params["id"]))
+
+
+async def content(request: Request) -> Response:
+    files, id = acting(request).files, request.path_params["id"]
+    file = await run_in_threadpool(files.retrieve, id)
+    pieces = await run_in_threadpool(files.content, id)
+    return StreamingResponse(
+        iterate_in_threadpool(pieces),
+        media_type="application/octet-stream",
+        headers={"content-length": str(file.bytes)},
+    )
+
+
+async def delete(request: Request) -> Response:
+    return await answer(lambda: acting(request).files.delete(request.path_params["id"]))
+
+
+routes = [
+    Route("/v1/files", create, methods=["POST"]),
+    Route("/v1/files", list_, methods=["GET"]),
+    Route("/v1/files/{id}", retrieve, methods=["GET"]),
+    Route("/v1/files/{id}", delete, methods=["DELETE"]),
+    Route("/v1/files/{id}/content", content, methods=["GET"]),
+]

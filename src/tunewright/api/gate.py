@@ -1,0 +1,79 @@
+"""What every request passes: its id, its key, and the headers of every answer."""
+
+import logging
+import secrets
+import time
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tunewright.access import Caller
+from tunewright.api.responses import error_response
+from tunewright.app import Tunewright
+from tunewright.errors import TunewrightError, Unauthorized
+
+log = logging.getLogger(__name__)
+
+OPEN_PATHS = frozenset({"/healthz"})
+API_VERSION = "2020-10-01"  # what api.openai.com says in openai-version
+
+
+class Gate:
+    """Lets a request in only with a key; puts `acting` and `request_id` into its state.
+
+    Plain ASGI: a middleware that wraps the response would stand between a stream and its client.
+    """
+
+    def __init__(self, app: ASGIApp, tw: Tunewright) -> None:
+        self._app = app
+        self._tw = tw
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+        state["request_id"] = f"req_{secrets.token_hex(16)}"
+        answer = _Answer(send, state["request_id"])
+        try:
+            if scope["path"] not in OPEN_PATHS:
+                caller = await run_in_threadpool(self._caller, Headers(scope=scope))
+                state["acting"] = self._tw.acting(caller)
+                answer.organisation = caller.name
+        except TunewrightError as error:
+            await error_response(error)(scope, receive, answer.send)
+            return
+        await self._app(scope, receive, answer.send)
+
+    def _caller(self, headers: Headers) -> Caller:
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key.strip():
+            raise Unauthorized(
+                "You didn't provide an API key. You need to provide your API key in an "
+                "Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY). "
+                "`tunewright serve` printed one at its first start; `tunewright keys create` "
+                "makes another."
+            )
+        return self._tw.access.caller(key.strip())
+
+
+class _Answer:
+    """Adds the headers that clients read to whatever is answered."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self._began = time.perf_counter()
+        self.organisation: str | None = None
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            milliseconds = (time.perf_counter() - self._began) * 1000
+            headers["x-request-id"] = self._request_id
+            headers["openai-processing-ms"] = str(round(milliseconds))
+            headers["openai-version"] = API_VERSION
+            if self.organisation:
+                headers["openai-organization"] = self.organisation
+        await self._send(message)

@@ -1,0 +1,150 @@
+"""An upload, streamed straight to the file system where it will stay.
+
+Starlette's own form parser would write the whole file into the temporary directory first, which
+may be another and smaller disk. Here the part flows into a `Draft`, hashed and counted, with flat
+memory; a form that ends badly leaves nothing.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+
+from tunewright.errors import BadRequest, Unsupported
+from tunewright.records.files import File
+from tunewright.resources.files import Draft
+
+FIELDS = frozenset({"purpose", "file"})
+MAX_FIELD = 64 * 1024
+BATCH = 1024 * 1024
+
+
+async def receive_file(request: Request, draft: Callable[[], Draft]) -> File:
+    """Read a multipart form with `purpose` and `file`, in any order; return the file's record.
+
+    Raises BadRequest for a form that is malformed or lacks a field, Unsupported for other fields.
+    """
+    form = _Form(_boundary(request), draft)
+    try:
+        batch = bytearray()
+        async for piece in request.stream():
+            batch += piece
+            if len(batch) >= BATCH:
+                await run_in_threadpool(form.write, bytes(batch))
+                batch.clear()
+        await run_in_threadpool(form.write, bytes(batch))
+        return await run_in_threadpool(form.finish)
+    except ClientDisconnect:
+        raise BadRequest("The client left before its upload was complete.") from None
+    finally:
+        await run_in_threadpool(form.discard)
+
+
+def _boundary(request: Request) -> bytes:
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    if kind != b"multipart/form-data" or not options.get(b"boundary"):
+        raise BadRequest(
+            "An upload must be a multipart/form-data request with the fields 'purpose' and 'file'."
+        )
+    return options[b"boundary"]
+
+
+class _Form:
+    def __init__(self, boundary: bytes, draft: Callable[[], Draft]) -> None:
+        self._make_draft = draft
+        self._draft: Draft | None = None
+        self._finished = False
+        self._complete = False
+        self._filename = ""
+        self._fields: dict[str, bytearray] = {}
+        self._name = ""
+        self._headers: dict[bytes, bytes] = {}
+        self._header = (bytearray(), bytearray())
+        self._parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": self._part_begin,
+                "on_part_data": self._part_data,
+                "on_header_field": lambda data, start, end: self._header[0].extend(data[start:end]),
+                "on_header_value": lambda data, start, end: self._header[1].extend(data[start:end]),
+                "on_header_end": self._header_end,
+                "on_headers_finished": self._headers_finished,
+                "on_end": self._end,
+            },
+        )
+
+    def write(self, data: bytes) -> None:
+        try:
+            self._parser.write(data)
+        except MultipartParseError as error:
+            raise BadRequest(f"The form is not valid multipart/form-data: {error}") from None
+
+    def finish(self) -> File:
+        if not self._complete:
+            raise BadRequest("The form ends before its closing boundary.")
+        if self._draft is None:
+            raise BadRequest(
+                "Missing required parameter: 'file'.",
+                param="file",
+                code="missing_required_parameter",
+            )
+        if "purpose" not in self._fields:
+            raise BadRequest(
+                "Missing required parameter: 'purpose'.",
+                param="purpose",
+                code="missing_required_parameter",
+            )
+        file = self._draft.finish(self._filename, _text(self._fields["purpose"], "purpose"))
+        self._finished = True
+        return file
+
+    def discard(self) -> None:
+        if self._draft is not None and not self._finished:
+            self._draft.discard()
+
+    def _part_begin(self) -> None:
+        self._headers.clear()
+        self._header = (bytearray(), bytearray())
+
+    def _header_end(self) -> None:
+        field, value = self._header
+        self._headers[bytes(field).lower()] = bytes(value)
+        self._header = (bytearray(), bytearray())
+
+    def _headers_finished(self) -> None:
+        _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
+        self._name = _text(options.get(b"name", b""), "name")
+        if self._name not in FIELDS:
+            raise Unsupported(
+                f"Unsupported parameter: '{self._name}' is not supported by this server.",
+                param=self._name,
+            )
+        if self._name in self._fields or (self._name == "file" and self._draft):
+            raise BadRequest(f"'{self._name}' was given twice.", param=self._name)
+        if self._name == "file":
+            self._filename = _text(options.get(b"filename", b"file"), "filename")
+            self._draft = self._make_draft()
+        else:
+            self._fields[self._name] = bytearray()
+
+    def _part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._name == "file" and self._draft:
+            self._draft.write(data[start:end])
+            return
+        field = self._fields[self._name]
+        field += data[start:end]
+        if len(field) > MAX_FIELD:
+            raise BadRequest(f"'{self._name}' is too long.", param=self._name)
+
+    def _end(self) -> None:
+        self._complete = True
+
+
+def _text(value: Any, name: str) -> str:
+    try:
+        return bytes(value).decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadRequest(f"'{name}' is not valid UTF-8.", param=name) from None

@@ -1,0 +1,78 @@
+"""Runs the API on a socket, in this process, with the engine and the worker beside it."""
+
+import ipaddress
+import logging
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from tunewright.api.application import create_api
+from tunewright.app import Tunewright
+from tunewright.errors import BadRequest
+
+MAX_HEADERS = 32 * 1024
+DRAIN_SECONDS = 5  # of the 10 that a stopping server may take
+
+
+def serve(tw: Tunewright, on_ready: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then let running requests end and stop what was started.
+
+    `on_ready` is called with the base URL as soon as connections are accepted. Raises BadRequest
+    for an address that needs --allow-remote or is taken, and for a home that is in use.
+    """
+    check_address(tw.settings.host, tw.settings.allow_remote)
+    listener = _bind(tw.settings.host, tw.settings.port)
+    try:
+        tw.start()
+        on_ready(_url(listener))
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_api(tw),
+                http="h11",  # httptools would accept a header of a megabyte
+                ws="none",
+                lifespan="off",
+                loop="asyncio",
+                log_level=logging.WARNING,
+                access_log=False,
+                server_header=False,
+                h11_max_incomplete_event_size=MAX_HEADERS,
+                timeout_graceful_shutdown=DRAIN_SECONDS,
+            )
+        )
+        server.run(sockets=[listener])
+    finally:
+        listener.close()
+        tw.close()
+
+
+def check_address(host: str, allow_remote: bool) -> None:
+    """Refuses what is reachable from elsewhere, unless the operator said so."""
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = host == "localhost"
+    if not local and not allow_remote:
+        raise BadRequest(
+            f"{host} can be reached from other machines. Keys protect the API, but traffic is not "
+            "encrypted: put a proxy with TLS in front and add --allow-remote."
+        )
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise BadRequest(
+            f"Cannot listen on {host}:{port}: {error.strerror or error}. Choose another --port "
+            "(0 takes a free one)."
+        ) from error
+    return listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"

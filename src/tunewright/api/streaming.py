@@ -1,0 +1,107 @@
+"""From the engine's thread to the client: events as they come, whole answers, disconnects.
+
+The engine's events arrive on the engine client's reader thread and are handed to the event loop.
+Whether the answer is streamed or not, a client that leaves ends its generation: without the
+watcher a non-streamed one would run to its end for nobody.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Protocol
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from tunewright.errors import TunewrightError
+from tunewright.resources.generating import Event, Generation
+from tunewright.resources.prepared import Collected
+
+
+class Chunks(Protocol):
+    """Turns events into the wire objects of a stream; `chunk` raises an event that is an error."""
+
+    def opening(self) -> Iterator[dict[str, Any]]: ...
+
+    def chunk(self, event: Event) -> dict[str, Any]: ...
+
+    def closing(self) -> Iterator[dict[str, Any]]: ...
+
+
+async def collect(request: Request, generation: Generation, collected: Collected) -> bool:
+    """Run a generation to its end. False if the client left first; then it is cancelled."""
+    reading = asyncio.create_task(_read_all(generation, collected))
+    leaving = asyncio.create_task(_left(request))
+    try:
+        await asyncio.wait({reading, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not reading.done():
+            return False
+        await reading
+        return True
+    finally:
+        generation.cancel()
+        for task in (reading, leaving):
+            task.cancel()
+
+
+async def stream(generation: Generation, chunks: Chunks) -> Response:
+    """Server-sent events, ending in [DONE]. An error before the first event is raised, so that it
+    becomes an ordinary error response; one after it is sent as an event."""
+    events = _events(generation)
+    try:
+        first = await anext(events)
+        if isinstance(first, TunewrightError):
+            raise first
+    except BaseException:
+        generation.cancel()
+        raise
+    return StreamingResponse(_lines(generation, chunks, first, events), headers=_HEADERS)
+
+
+_HEADERS = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache",
+    "x-accel-buffering": "no",
+}
+
+
+async def _lines(
+    generation: Generation, chunks: Chunks, first: Event, events: AsyncIterator[Event]
+) -> AsyncIterator[bytes]:
+    try:
+        for chunk in chunks.opening():
+            yield _line(chunk)
+        yield _line(chunks.chunk(first))
+        async for event in events:
+            yield _line(chunks.chunk(event))
+        for chunk in chunks.closing():
+            yield _line(chunk)
+        yield b"data: [DONE]\n\n"
+    except TunewrightError as error:
+        yield _line(error.body())
+    finally:
+        generation.cancel()  # the client may have left
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return b"data: " + orjson.dumps(value) + b"\n\n"
+
+
+async def _events(generation: Generation) -> AsyncIterator[Event]:
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[Event | None] = asyncio.Queue()
+    await loop.run_in_executor(
+        None, generation.start, lambda event: loop.call_soon_threadsafe(queue.put_nowait, event)
+    )
+    while (event := await queue.get()) is not None:
+        yield event
+
+
+async def _read_all(generation: Generation, collected: Collected) -> None:
+    async for event in _events(generation):
+        collected.take(event)
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

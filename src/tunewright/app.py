@@ -1,0 +1,200 @@
+"""Tunewright: the platform as one object. The library, the CLI, the API and the worker use it."""
+
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Generic, TypeVar
+
+from tunewright import durable
+from tunewright.access import Access, Caller
+from tunewright.blobs.local import LocalBlobs
+from tunewright.catalog.catalog import Catalog
+from tunewright.embedding import open_embedder
+from tunewright.embedding.embedder import Embedder
+from tunewright.errors import BadRequest
+from tunewright.home import Home
+from tunewright.probing import probe
+from tunewright.processes import Processes
+from tunewright.records.models import Model, ModelKind, Weights
+from tunewright.rendering import Renderer
+from tunewright.resources.bases import Bases
+from tunewright.resources.chat import Chat
+from tunewright.resources.completions import Completions
+from tunewright.resources.embeddings import Embeddings
+from tunewright.resources.files import Files
+from tunewright.resources.jobs import Jobs
+from tunewright.resources.models import Models
+from tunewright.serving.client import EngineClient
+from tunewright.settings import Settings
+from tunewright.tasks import Tasks
+
+T = TypeVar("T")
+
+
+class Tunewright:
+    """Everything that one home holds.
+
+        with Tunewright("~/.tunewright") as tw:
+            file = tw.files.create(file="chats.jsonl", purpose="fine-tune")
+            job = tw.jobs.create(model="gpt-3.5-turbo", training_file=file.id)
+            job = tw.jobs.wait(job.id)
+            print(tw.chat.create(model=job.fine_tuned_model, messages=[...]))
+
+    Used with `with`, it runs the worker and the engine as well, unless a server on the same home
+    runs them already. Without `with` it only reads and writes records. `files`, `jobs`, `models`,
+    `chat`, `completions` and `embeddings` act for the home's first organisation; `acting(caller)`
+    gives the same for another one.
+    """
+
+    def __init__(self, home: Path | str | None = None, *, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings.read(home)
+        self.home = Home(self.settings.home)
+        durable.make_directory(self.home.root)
+        self.catalog = Catalog(self.home.catalog)
+        self.blobs = LocalBlobs(self.home.blobs)
+        self.tasks = Tasks(self.catalog, self.settings.lease_seconds)
+        self.access = Access(self.catalog)
+        self.engine = EngineClient(self.home.socket)
+        self.processes = Processes(self.home, on_worker_death=self.tasks.release_of_dead)
+        self.bases = Bases(self.catalog, self.home)
+        self.bases.ensure_builtin()
+        self.owner = self.access.first_organisation(self.settings.organisation)
+        self._renderers = _Kept[Renderer]()
+        self._embedders = _Kept[Embedder]()
+
+    def acting(self, caller: Caller) -> "Acting":
+        """The use cases, bound to the caller's organisation."""
+        return Acting(self, caller)
+
+    @cached_property
+    def _own(self) -> "Acting":
+        return self.acting(self.owner)
+
+    @property
+    def files(self) -> Files:
+        return self._own.files
+
+    @property
+    def jobs(self) -> Jobs:
+        return self._own.jobs
+
+    @property
+    def models(self) -> Models:
+        return self._own.models
+
+    @property
+    def chat(self) -> Chat:
+        return self._own.chat
+
+    @property
+    def completions(self) -> Completions:
+        return self._own.completions
+
+    @property
+    def embeddings(self) -> Embeddings:
+        return self._own.embeddings
+
+    def add_base(self, name: str, source: str, kind: ModelKind | None = None) -> Model:
+        """The operator's way to add a base: `source` is a directory, or an id on the hub.
+
+        `kind` is found by itself: chat where there is a chat template, else completion.
+        """
+        directory = Path(source).expanduser()
+        if not directory.exists():
+            directory = _download(source)
+        return self.bases.add(name, directory, kind or _kind(directory), probe)
+
+    def renderer(self, weights: Weights, models: Models) -> Renderer:
+        directory = models.directory(weights)
+        chat = weights.kind == "chat"
+        return self._renderers.get(
+            f"{directory}:{chat}", lambda: Renderer.load(directory, chat=chat)
+        )
+
+    def embedder(self, weights: Weights, models: Models) -> Embedder:
+        directory = models.directory(weights)
+        return self._embedders.get(str(directory), lambda: open_embedder(directory))
+
+    def start(self) -> None:
+        """Run the worker and the engine. Raises BadRequest if another server has this home."""
+        self.processes.lock()
+        durable.sweep(self.home.root)
+        self.tasks.release_of_dead()
+        self.processes.start()
+
+    def close(self) -> None:
+        """Stop what `start` started, giving it 10 seconds, and let go of the files."""
+        self.engine.close()
+        self.processes.stop()
+        self.catalog.close()
+
+    def __enter__(self) -> "Tunewright":
+        if not self.processes.others_running():
+            self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Acting:
+    """The use cases on behalf of one caller; every record they touch is of its organisation."""
+
+    def __init__(self, tw: Tunewright, caller: Caller) -> None:
+        self.caller = caller
+        self.shelf = tw.catalog.shelf(caller.organisation)
+        self.files = Files(self.shelf, tw.blobs, tw.settings.upload_limit)
+        self.models = Models(self.shelf, tw.settings.aliases, tw.home)
+        self.jobs = Jobs(caller, self.shelf, self.models, tw.tasks)
+        self.embeddings = Embeddings(self.models, lambda w: tw.embedder(w, self.models))
+        self.chat = Chat(self.models, tw.engine, lambda w: tw.renderer(w, self.models))
+        self.completions = Completions(
+            self.models, tw.engine, lambda w: tw.renderer(w, self.models)
+        )
+
+
+class _Kept(Generic[T]):
+    """What is costly to open and the same for everybody, opened once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._items: dict[str, T] = {}
+
+    def get(self, key: str, make: Callable[[], T]) -> T:
+        with self._lock:
+            if key not in self._items:
+                self._items[key] = make()
+            return self._items[key]
+
+
+def _kind(directory: Path) -> ModelKind:
+    if (directory / "chat_template.jinja").is_file():
+        return "chat"
+    config = directory / "tokenizer_config.json"
+    has_template = config.is_file() and '"chat_template"' in config.read_text("utf-8")
+    return "chat" if has_template else "completion"
+
+
+def _download(hub_id: str) -> Path:
+    """A model of the hub, in the hub's own cache. Only safetensors and text files are fetched."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    try:
+        return Path(
+            snapshot_download(
+                hub_id, allow_patterns=["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
+            )
+        )
+    except (HfHubHTTPError, HFValidationError, OSError) as error:
+        raise BadRequest(
+            f"'{hub_id}' is no directory here, and could not be fetched from the hub: {error}",
+            param="source",
+        ) from error

@@ -1,0 +1,1 @@
+"""Bytes by name: the Blobs protocol (`blobs.blobs`) and its implementations."""

@@ -1,0 +1,19 @@
+from collections.abc import Iterator
+from typing import Protocol
+
+from tunewright.durable import Upload
+
+
+class Blobs(Protocol):
+    """Bytes under names made by the server (letters, digits, ``-`` and ``_`` only).
+
+    A blob appears whole at `Upload.commit` and never changes afterwards; a reader sees all of it
+    or raises KeyError. `delete` of a missing blob is no error. A name of any other form is a bug
+    in the caller, not bad input: nothing a client sends may become a name (ValueError).
+    """
+
+    def upload(self, name: str) -> Upload: ...
+
+    def read(self, name: str, chunk: int = 1024 * 1024) -> Iterator[bytes]: ...
+
+    def delete(self, name: str) -> None: ...

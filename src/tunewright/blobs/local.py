@@ -1,0 +1,39 @@
+"""Blobs as files of one directory."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tunewright import durable
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+class LocalBlobs:
+    def __init__(self, root: Path) -> None:
+        self.root = durable.make_directory(root)
+
+    def path(self, name: str) -> Path:
+        """Where the blob lies: for code of ours that reads by path, such as the trainer."""
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"not a name of a blob: {name!r}")
+        return self.root / name
+
+    def upload(self, name: str) -> durable.Upload:
+        return durable.Upload(self.path(name))
+
+    def read(self, name: str, chunk: int = 1024 * 1024) -> Iterator[bytes]:
+        try:
+            file = self.path(name).open("rb")
+        except FileNotFoundError:
+            raise KeyError(name) from None
+        return _chunks(file, chunk)
+
+    def delete(self, name: str) -> None:
+        durable.remove(self.path(name))
+
+
+def _chunks(file: object, size: int) -> Iterator[bytes]:
+    with file as opened:  # pyright: ignore[reportGeneralTypeIssues]
+        while piece := opened.read(size):
+            yield piece

@@ -1,0 +1,1 @@
+"""Records in SQLite (or any database that SQLAlchemy Core speaks): see `catalog.catalog`."""

@@ -1,0 +1,230 @@
+"""The records of one home: identity, ownership and status.
+
+Every query names an organisation: `Catalog.shelf(organisation)` gives the verbs put, get, page,
+change and delete, bound to it. Writes are read-modify-write guarded by `version`. Verbs used
+inside `with catalog.transaction():` are one transaction; outside, each is its own.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, create_engine, event, exc, insert, select, update
+
+from tunewright.catalog import tables
+from tunewright.catalog.migrations import migrate
+from tunewright.errors import StorageFull, TunewrightError, Unavailable
+from tunewright.records.pages import Page
+from tunewright.records.record import Record
+
+R = TypeVar("R", bound=Record)
+
+SHARED = "tunewright"
+"""The organisation of what everybody sees: bases and aliases. Nobody's key belongs to it."""
+
+
+class Catalog:
+    def __init__(self, path: Path) -> None:
+        self._engine = create_engine(f"sqlite:///{path}")
+        event.listen(self._engine, "connect", _on_connect)
+        event.listen(self._engine, "begin", _on_begin)
+        self._readers = self._engine.execution_options(reading=True)
+        self._local = threading.local()
+        with self.transaction() as connection:
+            migrate(connection)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One atomic write. Re-entrant within a thread: the outermost block commits."""
+        current: Connection | None = getattr(self._local, "connection", None)
+        if current is not None:
+            yield current
+            return
+        try:
+            with self._engine.begin() as connection:
+                self._local.connection = connection
+                try:
+                    yield connection
+                finally:
+                    self._local.connection = None
+        except exc.OperationalError as error:
+            raise _plain(error) from error
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One consistent view. Takes no write lock; inside a transaction it is that one."""
+        current: Connection | None = getattr(self._local, "connection", None)
+        if current is not None:
+            yield current
+            return
+        try:
+            with self._readers.begin() as connection:
+                yield connection
+        except exc.OperationalError as error:
+            raise _plain(error) from error
+
+    def shelf(self, organisation: str) -> "Shelf":
+        return Shelf(self, organisation)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+class Shelf:
+    """The records of one organisation. What belongs to another one is not there."""
+
+    def __init__(self, catalog: Catalog, organisation: str) -> None:
+        self.catalog = catalog
+        self.organisation = organisation
+
+    def put(self, record: Record, *, subject: str | None = None) -> bool:
+        """Add `record`, under `subject` (a job's id for its events). False if its id is there."""
+        noun = tables.NOUNS[type(record)]
+        row = {
+            **self._columns(noun, record),
+            "id": _id(record),
+            "organisation": self.organisation,
+            "subject": subject,
+        }
+        try:
+            with self.catalog.transaction() as connection, connection.begin_nested():
+                connection.execute(insert(noun.table).values(row))
+        except exc.IntegrityError:
+            return False
+        return True
+
+    def get(self, kind: type[R], id: str) -> R | None:
+        with self.catalog.reading() as connection:
+            found = self._row(connection, kind, id)
+        return kind.model_validate_json(found.body) if found else None
+
+    def page(
+        self,
+        kind: type[R],
+        *,
+        after: str | None = None,
+        limit: int = 20,
+        newest_first: bool = True,
+        subject: str | None = None,
+        where: dict[str, str] | None = None,
+    ) -> "Page[R]":
+        """At most `limit` records in order of their making, beginning after the id `after`."""
+        table = tables.NOUNS[kind].table
+        query = select(table.c.body).where(
+            table.c.organisation == self.organisation, table.c.deleted.is_(False)
+        )
+        for column, value in {**(where or {}), **({"subject": subject} if subject else {})}.items():
+            query = query.where(table.c[column] == value)
+        with self.catalog.reading() as connection:
+            if after is not None:
+                start = self._sequence(connection, kind, after)
+                here = table.c.sequence
+                query = query.where(here < start if newest_first else here > start)
+            order = table.c.sequence.desc() if newest_first else table.c.sequence.asc()
+            rows = connection.execute(query.order_by(order).limit(limit + 1)).all()
+        data = [kind.model_validate_json(row.body) for row in rows[:limit]]
+        return Page[kind](
+            data=data,
+            first_id=_id(data[0]) if data else None,
+            last_id=_id(data[-1]) if data else None,
+            has_more=len(rows) > limit,
+        )
+
+    def all(self, kind: type[R], **search: Any) -> list[R]:
+        """Every record of a kind, oldest first; `search` as for `page`."""
+        return self.page(kind, limit=2**31, newest_first=False, **search).data
+
+    def change(self, kind: type[R], id: str, edit: Callable[[R], R]) -> R | None:
+        """Replace the record by `edit(record)` and return the new one; None if it is not there.
+
+        `edit` sees the newest version and may raise to leave everything as it was.
+        """
+        noun = tables.NOUNS[kind]
+        with self.catalog.transaction() as connection:
+            found = self._row(connection, kind, id)
+            if found is None:
+                return None
+            before = kind.model_validate_json(found.body)
+            after = edit(before)
+            if after == before:
+                return after
+            done = connection.execute(
+                update(noun.table)
+                .where(noun.table.c.id == id, noun.table.c.version == found.version)
+                .values(**self._columns(noun, after), version=found.version + 1)
+            )
+            if done.rowcount != 1:
+                raise Unavailable("The record changed at the same moment. Please try again.")
+        return after
+
+    def delete(self, kind: type[Record], id: str) -> bool:
+        """Forget a record, keeping its place in the order. False if it was not there."""
+        noun = tables.NOUNS[kind]
+        with self.catalog.transaction() as connection:
+            if self._row(connection, kind, id) is None:
+                return False
+            connection.execute(
+                update(noun.table)
+                .where(noun.table.c.id == id)
+                .values(deleted=True, body="", **dict.fromkeys(noun.searched))
+            )
+        return True
+
+    def _row(self, connection: Connection, kind: type[Record], id: str) -> Any:
+        table = tables.NOUNS[kind].table
+        return connection.execute(
+            select(table.c.body, table.c.version).where(
+                table.c.id == id,
+                table.c.organisation == self.organisation,
+                table.c.deleted.is_(False),
+            )
+        ).one_or_none()
+
+    def _sequence(self, connection: Connection, kind: type[Record], id: str) -> int:
+        """The place of `id`, deleted or not. An unknown one is after everything: an empty page."""
+        table = tables.NOUNS[kind].table
+        found = connection.execute(
+            select(table.c.sequence).where(
+                table.c.id == id, table.c.organisation == self.organisation
+            )
+        ).scalar_one_or_none()
+        return -1 if found is None else found
+
+    @staticmethod
+    def _columns(noun: tables.Noun, record: Record) -> dict[str, Any]:
+        searched = {field: getattr(record, field) for field in noun.searched}
+        return {**searched, "body": record.model_dump_json()}
+
+
+def _id(record: Record) -> str:
+    return str(record.id)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _on_connect(connection: Any, _: Any) -> None:
+    # SQLAlchemy must not open transactions by itself: _on_begin does, as IMMEDIATE, so that a
+    # read-then-write never fails half-way with SQLITE_BUSY_SNAPSHOT.
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "busy_timeout=10000",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _on_begin(connection: Connection) -> None:
+    reading = connection.get_execution_options().get("reading")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _plain(error: exc.OperationalError) -> TunewrightError:
+    text = str(error.orig)
+    if "full" in text:
+        return StorageFull("The disk that holds the catalog is full. Free some space and retry.")
+    if "locked" in text:
+        return Unavailable("The catalog is busy. Please try again in a moment.")
+    return TunewrightError(f"The catalog cannot be used: {text}")

@@ -1,0 +1,110 @@
+"""A table a noun: id, organisation, sequence, version, the few columns searched by, and `body`.
+
+`body` is the record's JSON, so a new field needs no migration. A deleted row keeps its id and
+sequence (its body is emptied), so that paging `after` a deleted id still works.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+from tunewright.records.files import File
+from tunewright.records.jobs import Checkpoint, Event, Job
+from tunewright.records.models import Model, Weights
+from tunewright.records.record import Record
+
+metadata = MetaData()
+
+
+@dataclass(frozen=True)
+class Noun:
+    """How a record class is stored. `searched`: record fields copied into columns of that name."""
+
+    record: type[Record]
+    table: Table
+    searched: tuple[str, ...]
+
+
+def _noun(record: type[Record], name: str, *searched: str) -> Noun:
+    table = Table(
+        name,
+        metadata,
+        Column("sequence", Integer, primary_key=True, autoincrement=True),
+        Column("id", String(128), nullable=False, unique=True),
+        Column("organisation", String(64), nullable=False),
+        Column("version", Integer, nullable=False, default=1),
+        Column("deleted", Boolean, nullable=False, default=False),
+        *(Column(field, String(128)) for field in searched),
+        Column("subject", String(128)),
+        Column("body", Text, nullable=False),
+        Index(f"{name}_by_organisation", "organisation", "subject", "sequence"),
+        sqlite_autoincrement=True,
+    )
+    return Noun(record, table, searched)
+
+
+NOUNS: dict[type[Record], Noun] = {
+    noun.record: noun
+    for noun in (
+        _noun(File, "files", "purpose"),
+        _noun(Job, "jobs", "status", "training_file", "validation_file"),
+        _noun(Event, "events"),
+        _noun(Checkpoint, "checkpoints"),
+        _noun(Model, "models"),
+        _noun(Weights, "weights", "base_directory"),
+    )
+}
+
+organisations = Table(
+    "organisations",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("created_at", Integer, nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("organisation", String(64), ForeignKey("organisations.id"), nullable=False),
+    Column("name", String(128), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("hint", String(32), nullable=False),
+    Column("created_at", Integer, nullable=False),
+    Column("revoked_at", Integer),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("kind", String(32), nullable=False),
+    Column("lane", String(16), nullable=False),
+    Column("subject", String(128), nullable=False),
+    Column("organisation", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempt", Integer, nullable=False, default=0),
+    Column("worker", String(128)),
+    Column("lease_until", Float),
+    Column("held", Boolean, nullable=False, default=False),
+    Column("cancel", Boolean, nullable=False, default=False),
+    Index("tasks_by_lane", "lane", "state", "sequence"),
+    Index("tasks_by_subject", "subject"),
+    sqlite_autoincrement=True,
+)
+
+schema = Table("schema", metadata, Column("version", Integer, primary_key=True))

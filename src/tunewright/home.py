@@ -1,0 +1,51 @@
+"""Where everything of one home lies. Paths only: nothing here reads or writes.
+
+HOME/
+  catalog.db        records: identity, ownership, status
+  settings.toml     the operator's choices (optional)
+  lock              held by the server that runs on this home
+  blobs/            uploaded and result files, by id
+  bases/            base models, each under its name and fingerprint, with a manifest
+  models/           tuned weights, each with a manifest
+  jobs/             one folder a job: recipe, checkpoints, log
+"""
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Home:
+    root: Path
+
+    @property
+    def catalog(self) -> Path:
+        return self.root / "catalog.db"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "lock"
+
+    @property
+    def blobs(self) -> Path:
+        return self.root / "blobs"
+
+    @property
+    def bases(self) -> Path:
+        return self.root / "bases"
+
+    @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    def job(self, id: str) -> Path:
+        return self.root / "jobs" / id
+
+    @property
+    def socket(self) -> Path:
+        """The engine's Unix socket. Not below the root: such a path holds 107 bytes at most."""
+        name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"tunewright-{os.getuid()}" / f"{name}.sock"

@@ -1,0 +1,167 @@
+"""Chat and text completions: requests and answers."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from tunewright.records.record import Record, Request, new_id, now
+
+FinishReason = Literal["stop", "length"]
+Stop = (
+    Annotated[str, StringConstraints(min_length=1)]
+    | Annotated[list[Annotated[str, StringConstraints(min_length=1)]], Field(max_length=4)]
+)
+Temperature = Annotated[float, Field(ge=0, le=2)]
+TopP = Annotated[float, Field(ge=0, le=1)]
+Choices = Annotated[int, Field(ge=1, le=128)]
+Tokens = Annotated[int, Field(ge=1)]
+
+
+class StreamOptions(Request):
+    include_usage: bool = False
+    include_obfuscation: bool | None = None  # padding against traffic analysis: without effect
+
+
+class Sampling(Request):
+    """What chat and text completions share. Every field may be null: SDK 0.28's CLI sends nulls."""
+
+    model: Annotated[str, StringConstraints(min_length=1)]
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
+    n: Choices | None = None
+    seed: int | None = None
+    stop: Stop | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: Tokens | None = None
+    user: str | None = None
+
+    def stops(self) -> list[str]:
+        return [self.stop] if isinstance(self.stop, str) else list(self.stop or [])
+
+
+class ContentPart(Request):
+    type: Literal["text"]
+    text: str
+
+
+class Message(Request):
+    """One message of a chat. Tools and functions are not offered yet."""
+
+    unsupported: ClassVar[dict[str, tuple[Any, ...]]] = {}
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | list[ContentPart]
+    name: str | None = None
+
+    def plain(self) -> dict[str, str]:
+        """What the renderer takes: text content only, `developer` as `system`."""
+        parts = self.content
+        text = parts if isinstance(parts, str) else "".join(part.text for part in parts)
+        role = "system" if self.role == "developer" else self.role
+        return {"role": role, "content": text, **({"name": self.name} if self.name else {})}
+
+
+class ChatRequest(Sampling):
+    unsupported: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "audio": (),
+        "frequency_penalty": (0,),
+        "function_call": ("none",),
+        "functions": ([],),
+        "logit_bias": ({},),
+        "logprobs": (False,),
+        "metadata": ({},),
+        "modalities": (["text"],),
+        "moderation": (),
+        "parallel_tool_calls": (),
+        "prediction": (),
+        "presence_penalty": (0,),
+        "prompt_cache_key": (),
+        "prompt_cache_options": (),
+        "prompt_cache_retention": (),
+        "reasoning_effort": (),
+        "response_format": ({"type": "text"},),
+        "safety_identifier": (),
+        "service_tier": ("auto", "default"),
+        "store": (False,),
+        "tool_choice": ("none", "auto"),
+        "tools": ([],),
+        "top_logprobs": (0,),
+        "verbosity": (),
+        "web_search_options": (),
+    }
+
+    messages: Annotated[list[Message], Field(min_length=1)]
+    max_completion_tokens: Tokens | None = None
+
+    @property
+    def token_limit(self) -> int | None:
+        return self.max_completion_tokens or self.max_tokens
+
+
+class CompletionRequest(Sampling):
+    unsupported: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "best_of": (1,),
+        "echo": (False,),
+        "frequency_penalty": (0,),
+        "logit_bias": ({},),
+        "logprobs": (),
+        "presence_penalty": (0,),
+        "suffix": ("",),
+    }
+
+    prompt: str | Annotated[list[str], Field(min_length=1, max_length=128)]
+
+    @property
+    def prompts(self) -> list[str]:
+        return [self.prompt] if isinstance(self.prompt, str) else self.prompt
+
+    @property
+    def token_limit(self) -> int:
+        return self.max_tokens or 16
+
+
+class Usage(Record):
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class AssistantMessage(Record):
+    role: Literal["assistant"] = "assistant"
+    content: str | None
+    refusal: str | None = None
+
+
+class ChatChoice(Record):
+    index: int
+    message: AssistantMessage
+    logprobs: None = None
+    finish_reason: FinishReason
+
+
+class ChatCompletion(Record):
+    id: str = Field(default_factory=lambda: new_id("chatcmpl-"))
+    object: Literal["chat.completion"] = "chat.completion"
+    created: int = Field(default_factory=now)
+    model: str
+    choices: list[ChatChoice]
+    usage: Usage
+    system_fingerprint: str
+
+
+class CompletionChoice(Record):
+    text: str
+    index: int
+    logprobs: None = None
+    finish_reason: FinishReason
+
+
+class Completion(Record):
+    id: str = Field(default_factory=lambda: new_id("cmpl-"))
+    object: Literal["text_completion"] = "text_completion"
+    created: int = Field(default_factory=now)
+    model: str
+    choices: list[CompletionChoice]
+    usage: Usage
+    system_fingerprint: str

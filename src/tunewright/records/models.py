@@ -1,0 +1,32 @@
+from typing import Literal
+
+from pydantic import Field
+
+from tunewright.records.record import Record, now
+
+ModelKind = Literal["chat", "completion", "embedding"]
+
+
+class Model(Record):
+    """Always an ML model: a base, an alias or a tuned one."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = Field(default_factory=now)
+    owned_by: str
+
+
+class Weights(Record):
+    """Where a model's weights lie. Internal: never on the wire, stored beside the model.
+
+    A tuned model names its real base by fingerprint, so that remapping an alias or adding
+    another base under the same name never changes an existing model.
+    """
+
+    id: str
+    kind: ModelKind
+    base: str
+    base_directory: str
+    base_fingerprint: str
+    directory: str | None = None
+    adaptation: Literal["none", "lora", "full"] = "none"

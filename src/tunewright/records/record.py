@@ -1,0 +1,189 @@
+"""What every record shares, and how a client's JSON becomes one."""
+
+import secrets
+import string
+import time
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tunewright.errors import BadRequest, Unsupported
+
+_ALPHABET = string.ascii_letters + string.digits
+
+
+def new_id(prefix: str, length: int = 24) -> str:
+    """A fresh id such as ``file-…``: the prefix and `length` random letters and digits."""
+    return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+def now() -> int:
+    """Unix time, whole seconds: what every `created_at` holds."""
+    return int(time.time())
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    def wire(self) -> dict[str, Any]:
+        """The JSON object that clients get."""
+        return self.model_dump(mode="json")
+
+
+class Request(BaseModel):
+    """What a client sends. Numbers stay numbers (strict), and unknown names are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+
+    # Parameters of OpenAI's that are not offered, with the values that ask for nothing.
+    unsupported: ClassVar[dict[str, tuple[Any, ...]]] = {}
+
+    @classmethod
+    def parse(cls, body: Any) -> "Any":
+        """Check a decoded JSON body; return an instance.
+
+        Raises BadRequest in OpenAI's words for the first thing that is wrong, Unsupported for a
+        parameter that OpenAI has and Tunewright does not offer.
+        """
+        if not isinstance(body, dict):
+            raise BadRequest(
+                "We expected a JSON object as the body of your request, but got "
+                f"{_json_type(body)} instead."
+            )
+        given = {key: value for key, value in body.items() if key not in cls.unsupported}
+        for name in body.keys() & cls.unsupported.keys():
+            if body[name] is not None and body[name] not in cls.unsupported[name]:
+                raise Unsupported(
+                    f"Unsupported parameter: '{name}' is not supported by this server.", param=name
+                )
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            raise bad_request(error) from None
+
+
+def bad_request(error: ValidationError) -> BadRequest:
+    """OpenAI's words for the most telling of pydantic's complaints."""
+    first = min(error.errors(include_url=False), key=_rank)
+    param = _param(first["loc"])
+    message, code = _WORDS.get(first["type"], _other)(param, first)
+    return BadRequest(message, param=param or None, code=code)
+
+
+def _rank(detail: Any) -> tuple[int, int]:
+    """A union complains once for each arm: a bound that is broken tells more than a type that
+    does not fit, and the deeper place more than the shallow one."""
+    kind = detail["type"]
+    order = (kind == "missing") * 4 or (kind == "literal_error") * 3 or kind.endswith("_type") * 2
+    return order, -len(_param(detail["loc"]))
+
+
+def _param(loc: tuple[int | str, ...]) -> str:
+    """``messages[0].content`` from ('messages', 0, 'content'); names of union arms left out."""
+    path = ""
+    for part in loc:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif part.isidentifier() and part not in _ARMS:
+            path += f".{part}" if path else part
+    return path
+
+
+_ARMS = {"str", "int", "float", "bool", "list", "dict"}
+
+
+def _json_type(value: Any) -> str:
+    names = {
+        dict: "an object",
+        list: "an array",
+        str: "a string",
+        bool: "a boolean",
+        int: "an integer",
+        float: "a number",
+    }
+    return names.get(type(value), "null")
+
+
+def _wrong_type(expected: str) -> Any:
+    def words(param: str, detail: Any) -> tuple[str, str]:
+        got = _json_type(detail["input"])
+        return (
+            f"Invalid type for '{param}': expected {expected}, but got {got} instead.",
+            "invalid_type",
+        )
+
+    return words
+
+
+def _size(kind: str, bound: str, key: str) -> Any:
+    long, most = ("long", "maximum") if bound == "max" else ("short", "minimum")
+    article, edge = ("an", "above") if kind == "array" else ("a", "above")
+    edge = edge if bound == "max" else "below"
+
+    def words(param: str, detail: Any) -> tuple[str, str]:
+        limit, got = detail["ctx"][key], len(detail["input"])
+        return (
+            f"Invalid '{param}': {kind} too {long}. Expected {article} {kind} with {most} length "
+            f"{limit}, but got {article} {kind} with length {got} instead.",
+            f"{kind}_{edge}_{bound}_length",
+        )
+
+    return words
+
+
+def _range(sign: str, key: str, edge: str) -> Any:
+    def words(param: str, detail: Any) -> tuple[str, str]:
+        kind = "integer" if isinstance(detail["input"], int) else "decimal"
+        bound = "minimum" if edge == "below_min" else "maximum"
+        return (
+            f"Invalid '{param}': {kind} {edge.split('_')[0]} {bound} value. Expected a value "
+            f"{sign} {detail['ctx'][key]}, but got {detail['input']} instead.",
+            f"{kind}_{edge}_value",
+        )
+
+    return words
+
+
+def _missing(param: str, _: Any) -> tuple[str, str]:
+    return f"Missing required parameter: '{param}'.", "missing_required_parameter"
+
+
+def _unknown(param: str, _: Any) -> tuple[str, str]:
+    return f"Unknown parameter: '{param}'.", "unknown_parameter"
+
+
+def _not_listed(param: str, detail: Any) -> tuple[str, str]:
+    return (
+        f"Invalid value for '{param}': {detail['input']!r}. "
+        f"Supported values are: {detail['ctx']['expected']}.",
+        "invalid_value",
+    )
+
+
+def _other(param: str, detail: Any) -> tuple[str, str]:
+    reason = str(detail["msg"]).removeprefix("Value error, ")
+    return (f"Invalid '{param}': {reason}." if param else f"{reason}."), "invalid_value"
+
+
+_WORDS: dict[str, Any] = {
+    "missing": _missing,
+    "extra_forbidden": _unknown,
+    "literal_error": _not_listed,
+    "string_type": _wrong_type("a string"),
+    "int_type": _wrong_type("an integer"),
+    "int_from_float": _wrong_type("an integer"),
+    "float_type": _wrong_type("a number"),
+    "bool_type": _wrong_type("a boolean"),
+    "list_type": _wrong_type("an array"),
+    "dict_type": _wrong_type("an object"),
+    "model_type": _wrong_type("an object"),
+    "model_attributes_type": _wrong_type("an object"),
+    "string_too_long": _size("string", "max", "max_length"),
+    "string_too_short": _size("string", "min", "min_length"),
+    "too_long": _size("array", "max", "max_length"),
+    "too_short": _size("array", "min", "min_length"),
+    "greater_than_equal": _range(">=", "ge", "below_min"),
+    "greater_than": _range(">", "gt", "below_min"),
+    "less_than_equal": _range("<=", "le", "above_max"),
+    "less_than": _range("<", "lt", "above_max"),
+}

@@ -1,0 +1,135 @@
+"""The operator's side of models: which bases there are."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from tunewright import builtin, durable
+from tunewright.catalog.catalog import SHARED, Catalog
+from tunewright.errors import BadRequest, NotFound
+from tunewright.home import Home
+from tunewright.records.models import Model, ModelKind, Weights
+
+_KEPT = re.compile(
+    r".*\.safetensors|.*\.safetensors\.index\.json|config\.json|generation_config\.json"
+    r"|tokenizer.*\.json|special_tokens_map\.json|vocab\..*|merges\.txt|chat_template\.jinja"
+    r"|LICENSE.*|README\.md"
+)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,95}")
+
+
+class Bases:
+    def __init__(self, catalog: Catalog, home: Home) -> None:
+        self._shelf = catalog.shelf(SHARED)
+        self._home = home
+
+    def ensure_builtin(self) -> None:
+        """Make the built-in models known. Their files are kept in the home as well, so that an
+        upgrade of the package never takes the base from under a tuned model."""
+        for base in builtin.BASES:
+            fingerprint = durable.fingerprint(base.directory)
+            known = self._shelf.get(Weights, base.name)
+            if known is None or known.base_fingerprint != fingerprint:
+                self._register(base.name, base.kind, base.directory)
+
+    def add(
+        self, name: str, source: Path, kind: ModelKind, probe: Callable[[Path, ModelKind], None]
+    ) -> Model:
+        """Make a model directory known as the base `name`.
+
+        `source` holds safetensors weights, config.json and tokenizer.json. `probe` loads its
+        tokenizer and template in a limited child and raises BadRequest where that fails.
+        """
+        if not _NAME.fullmatch(name):
+            raise BadRequest(
+                f"'{name}' cannot be a model's name: letters, digits and . _ / - only, at most 96 "
+                "characters.",
+                param="name",
+            )
+        if self._shelf.get(Model, name):
+            raise BadRequest(
+                f"There is a base '{name}' already. Choose another name.", param="name"
+            )
+        check_directory(source)
+        probe(source, kind)
+        return self._register(name, kind, source)
+
+    def delete(self, name: str) -> None:
+        """Forget a base. Its files stay: models tuned from it still answer."""
+        if any(base.name == name for base in builtin.BASES):
+            raise BadRequest(f"{name} is built in and stays.", param="model")
+        with self._shelf.catalog.transaction():
+            if not self._shelf.delete(Model, name):
+                raise NotFound(f"There is no base '{name}'.", param="model", code="model_not_found")
+            self._shelf.delete(Weights, name)
+
+    def _register(self, name: str, kind: ModelKind, source: Path) -> Model:
+        kept = self._keep(name, source)
+        weights = Weights(
+            id=name,
+            kind=kind,
+            base=name,
+            base_directory=str(kept.relative_to(self._home.root)),
+            base_fingerprint=durable.fingerprint(kept),
+        )
+        model = Model(id=name, owned_by="tunewright")
+        with self._shelf.catalog.transaction():
+            self._shelf.put(model)
+            if not self._shelf.put(weights):
+                self._shelf.change(Weights, name, lambda _: weights)
+        return model
+
+    def _keep(self, name: str, source: Path) -> Path:
+        """The files in the home, hard-linked where the file system allows, else copied."""
+        plain = name.replace("/", "--")
+        staging = durable.temporary(self._home.bases / plain)
+        with durable.directory(staging, about={"name": name}) as filling:
+            for file in sorted(source.iterdir()):
+                if file.is_file() and (_KEPT.fullmatch(file.name) or _builtin_file(file)):
+                    _link_or_copy(file.resolve(), filling / file.name)
+        target = self._home.bases / f"{plain}-{durable.fingerprint(staging)}"
+        if target.exists():
+            durable.remove(staging)
+        else:
+            staging.rename(target)
+        return target
+
+
+def check_directory(directory: Path) -> None:
+    """Raises BadRequest unless this is a model that can be loaded safely: safetensors, no code."""
+    if not directory.is_dir():
+        raise BadRequest(f"{directory} is not a directory.", param="source")
+    if not list(directory.glob("*.safetensors")):
+        other = [
+            p.name for p in directory.glob("*") if p.suffix in (".bin", ".pt", ".pth", ".gguf")
+        ]
+        found = f" (found {', '.join(sorted(other))})" if other else ""
+        raise BadRequest(
+            f"{directory} holds no *.safetensors{found}. Only safetensors weights are loaded: the "
+            "other formats can run code or cannot be trained.",
+            param="source",
+        )
+    for name in ("config.json", "tokenizer.json"):
+        if not (directory / name).is_file():
+            raise BadRequest(f"{directory} has no {name}.", param="source")
+    config = json.loads((directory / "config.json").read_text("utf-8"))
+    if "auto_map" in config:
+        raise BadRequest(
+            f"{directory}/config.json names code of its own (auto_map). Such models are refused: "
+            "Tunewright runs no code that comes with weights.",
+            param="source",
+        )
+
+
+def _builtin_file(file: Path) -> bool:
+    return file.parent.parent == builtin.ROOT and file.name != durable.MANIFEST
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

@@ -1,0 +1,158 @@
+"""Files: uploaded data and results."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from tunewright.blobs.blobs import Blobs
+from tunewright.catalog.catalog import Shelf
+from tunewright.errors import BadRequest, NotFound, PayloadTooLarge
+from tunewright.records.files import UPLOAD_PURPOSES, File, Purpose
+from tunewright.records.jobs import ENDED, Job
+from tunewright.records.pages import Deleted, FilePageRequest, Page
+from tunewright.records.record import new_id
+
+CHUNK = 1024 * 1024
+
+
+class Files:
+    def __init__(self, shelf: Shelf, blobs: Blobs, limit: int) -> None:
+        self._shelf = shelf
+        self._blobs = blobs
+        self._limit = limit
+
+    def create(
+        self, *, file: Path | str | BinaryIO | bytes, purpose: str, filename: str | None = None
+    ) -> File:
+        """Store a file whole. `file`: a path, an open binary file, or bytes.
+
+        Raises BadRequest for an empty file or an unknown purpose, PayloadTooLarge above the limit.
+        """
+        if isinstance(file, str | Path):
+            with Path(file).open("rb") as opened:
+                return self.create(
+                    file=opened, purpose=purpose, filename=filename or Path(file).name
+                )
+        pieces = [file] if isinstance(file, bytes) else iter(lambda: file.read(CHUNK), b"")
+        draft = self.draft()
+        try:
+            for piece in pieces:
+                draft.write(piece)
+            return draft.finish(filename or str(getattr(file, "name", "upload")), purpose)
+        except BaseException:
+            draft.discard()
+            raise
+
+    def draft(self) -> "Draft":
+        """A file that arrives in pieces; nothing is visible before `Draft.finish`."""
+        return Draft(self._shelf, self._blobs, self._limit)
+
+    def list(self, /, **given: Any) -> Page[File]:
+        """`given`: the fields of `FilePageRequest`."""
+        query: FilePageRequest = FilePageRequest.parse(given)
+        return self._shelf.page(
+            File,
+            after=query.after,
+            limit=query.limit,
+            newest_first=query.order == "desc",
+            where={"purpose": query.purpose} if query.purpose else None,
+        )
+
+    def retrieve(self, id: str) -> File:
+        found = self._shelf.get(File, id)
+        if found is None:
+            raise _no_such_file(id)
+        return found
+
+    def content(self, id: str) -> Iterator[bytes]:
+        self.retrieve(id)
+        try:
+            return self._blobs.read(id)
+        except KeyError:
+            raise _no_such_file(id) from None
+
+    def delete(self, id: str) -> Deleted:
+        """Forget a file and its bytes. Refused while a job that has not ended needs it."""
+        with self._shelf.catalog.transaction():
+            self.retrieve(id)
+            for job in self._needing(id):
+                raise BadRequest(
+                    f"File {id} is in use by {job.id} ({job.status}). Cancel the job or wait for "
+                    "its end.",
+                    param="id",
+                    code="file_in_use",
+                )
+            self._shelf.delete(File, id)
+        self._blobs.delete(id)
+        return Deleted(id=id, object="file")
+
+    def _needing(self, id: str) -> Iterable[Job]:
+        for column in ("training_file", "validation_file"):
+            jobs = self._shelf.all(Job, where={column: id})
+            yield from (job for job in jobs if job.status not in ENDED)
+
+
+class Draft:
+    """An upload under way: `write` pieces, then `finish`, or `discard`."""
+
+    def __init__(self, shelf: Shelf, blobs: Blobs, limit: int) -> None:
+        self.id = new_id("file-")
+        self._shelf = shelf
+        self._limit = limit
+        self._upload = blobs.upload(self.id)
+
+    def write(self, data: bytes) -> None:
+        if self._upload.bytes + len(data) > self._limit:
+            raise PayloadTooLarge(
+                f"The file is larger than {self._limit} bytes. Split it into several files.",
+                param="file",
+            )
+        self._upload.write(data)
+
+    def finish(self, filename: str, purpose: str) -> File:
+        """Make the file visible. The bytes are synced first, the record after them."""
+        file = File(
+            id=self.id,
+            bytes=self._upload.bytes,
+            filename=_basename(filename),
+            purpose=_upload_purpose(purpose),
+        )
+        if self._upload.bytes == 0:
+            raise BadRequest("File is empty.", param="file", code="empty_file")
+        self._upload.commit()
+        self._shelf.put(file)
+        return file
+
+    def discard(self) -> None:
+        self._upload.discard()
+
+
+def put_result(shelf: Shelf, blobs: Blobs, id: str, filename: str, data: bytes) -> File:
+    """Store a file that Tunewright itself made. Repeating it with the same id changes nothing."""
+    upload = blobs.upload(id)
+    upload.write(data)
+    upload.commit()
+    file = File(id=id, bytes=len(data), filename=filename, purpose="fine-tune-results")
+    shelf.put(file)
+    return file
+
+
+def _upload_purpose(purpose: str) -> Purpose:
+    if purpose not in UPLOAD_PURPOSES:
+        raise BadRequest(
+            f"'{purpose}' is not one of {list(UPLOAD_PURPOSES)} - 'purpose'",
+            param="purpose",
+            code="invalid_value",
+        )
+    return purpose  # pyright: ignore[reportReturnType]
+
+
+def _basename(filename: str) -> str:
+    """SDK command lines send the whole path as the name; keep its last part, 255 bytes at most."""
+    name = os.path.basename(filename.replace("\\", "/")).replace("\x00", "") or "file"
+    return name.encode("utf-8", "replace")[:255].decode("utf-8", "ignore")
+
+
+def _no_such_file(id: str) -> NotFound:
+    return NotFound(f"No such File object: {id}", param="id")

@@ -1,0 +1,191 @@
+"""Fine-tuning jobs, as a client sees them. What moves them on is in `work/`."""
+
+import importlib.util
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from tunewright.access import Caller
+from tunewright.catalog.catalog import Shelf
+from tunewright.errors import BadRequest, MissingExtra, NotFound
+from tunewright.records.files import File
+from tunewright.records.jobs import ENDED, Checkpoint, Event, Hyperparameters, Job, JobRequest
+from tunewright.records.models import Weights
+from tunewright.records.pages import CheckpointPageRequest, Page, PageRequest
+from tunewright.records.record import now
+from tunewright.resources.models import Models
+from tunewright.resources.progress import Moved, Progress
+from tunewright.tasks import Tasks
+
+
+class Jobs:
+    def __init__(self, caller: Caller, shelf: Shelf, models: Models, tasks: Tasks) -> None:
+        self._caller = caller
+        self._shelf = shelf
+        self._models = models
+        self._tasks = tasks
+        self._progress = Progress(shelf)
+
+    def create(self, /, **given: Any) -> Job:
+        """Accept a job (the fields of `JobRequest`); its files are checked before it is queued.
+
+        Raises BadRequest for an unknown file or a model that cannot be tuned.
+        """
+        request: JobRequest = JobRequest.parse(given)
+        _need_training()
+        base = self._tunable(request.model)
+        self._training_data(request.training_file, "training_file")
+        if request.validation_file:
+            self._training_data(request.validation_file, "validation_file")
+        if request.suffix is not None:
+            name_part(request.suffix)
+        job = self._new(request, base)
+        with self._shelf.catalog.transaction():
+            self._shelf.put(job)
+            self._shelf.put(base.model_copy(update={"id": job.id}))
+            self._progress.say(job.id, "created", f"Created fine-tuning job: {job.id}")
+            self._tasks.enqueue("check", "cpu", job.id, self._caller.organisation)
+        return job
+
+    def list(self, /, **given: Any) -> Page[Job]:
+        """Newest first. `given`: the fields of `PageRequest`, as for events and checkpoints."""
+        query: PageRequest = PageRequest.parse(given)
+        return self._shelf.page(Job, after=query.after, limit=query.limit)
+
+    def retrieve(self, id: str) -> Job:
+        found = self._shelf.get(Job, id)
+        if found is None:
+            raise NotFound(
+                f"Could not find fine tune: {id}", param="fine_tune_id", code="fine_tune_not_found"
+            )
+        return found
+
+    def cancel(self, id: str) -> Job:
+        """End a job that has not ended. What it has written so far stays in its folder."""
+        with self._shelf.catalog.transaction():
+            self.retrieve(id)
+            try:
+                job = self._progress.move(
+                    id,
+                    ("validating_files", "queued", "running"),
+                    lambda j: j.model_copy(
+                        update={
+                            "status": "cancelled",
+                            "finished_at": now(),
+                            "estimated_finish": None,
+                        }
+                    ),
+                )
+            except Moved as moved:
+                raise BadRequest(
+                    f"Job has already completed: {moved}.",
+                    param="fine_tune_id",
+                    code="invalid_job_status",
+                ) from None
+            self._progress.say(id, "cancelled", "Fine-tuning job cancelled")
+            self._tasks.cancel(id)
+        return job
+
+    def events(self, id: str, /, **given: Any) -> Page[Event]:
+        """Newest first, as OpenAI's."""
+        query: PageRequest = PageRequest.parse(given)
+        self.retrieve(id)
+        return self._shelf.page(Event, after=query.after, limit=query.limit, subject=id)
+
+    def checkpoints(self, id: str, /, **given: Any) -> Page[Checkpoint]:
+        query: CheckpointPageRequest = CheckpointPageRequest.parse(given)
+        self.retrieve(id)
+        return self._shelf.page(Checkpoint, after=query.after, limit=query.limit, subject=id)
+
+    def follow(self, id: str, *, seconds: float = 0.5) -> Iterator[Event]:
+        """Every event, oldest first, as they happen, until the job has ended."""
+        last: str | None = None
+        while True:
+            ended = self.retrieve(id).status in ENDED
+            page = self._shelf.page(Event, after=last, limit=1000, newest_first=False, subject=id)
+            yield from page.data
+            last = page.last_id or last
+            if ended and not page.data:
+                return
+            if not page.has_more and not ended:
+                time.sleep(seconds)
+
+    def wait(self, id: str) -> Job:
+        """The job, once it has ended."""
+        for _ in self.follow(id):
+            pass
+        return self.retrieve(id)
+
+    def _tunable(self, model: str) -> Weights:
+        unavailable = BadRequest(
+            f"Model {model} is not available for fine-tuning or does not exist. "
+            "GET /v1/models lists what there is.",
+            param="model",
+            code="model_not_available",
+        )
+        try:
+            found = self._models.weights(model, ("chat", "completion"))
+        except (NotFound, BadRequest):
+            raise unavailable from None
+        if found.adaptation != "none":
+            raise BadRequest(
+                f"{model} is a tuned model; tuning a tuned model further is not offered yet. "
+                f"Tune its base: {found.base}.",
+                param="model",
+                code="model_not_available",
+            )
+        return found
+
+    def _training_data(self, id: str, param: str) -> None:
+        file = self._shelf.get(File, id)
+        if file is None:
+            raise BadRequest(
+                f"invalid {param}: No such File object: {id}", param=param, code="file_not_found"
+            )
+        if file.purpose != "fine-tune":
+            raise BadRequest(
+                f"invalid {param}: {id} has the purpose '{file.purpose}', and must have "
+                "'fine-tune'.",
+                param=param,
+                code=f"invalid_{param}",
+            )
+
+    def _new(self, request: JobRequest, base: Weights) -> Job:
+        method = request.resolved_method()
+        given = method.supervised.hyperparameters
+        spec = request.model_dump(
+            include={"training_file", "validation_file", "metadata"}, exclude_unset=True
+        )
+        seed = secrets.randbelow(2**31 - 1) if request.seed is None else request.seed
+        return Job(
+            **spec,
+            model=base.base,
+            hyperparameters=Hyperparameters(
+                n_epochs=given.n_epochs,
+                batch_size=given.batch_size,
+                learning_rate_multiplier=given.learning_rate_multiplier,
+            ),
+            method=method,
+            organization_id=self._caller.organisation,
+            seed=seed,
+            user_provided_suffix=request.suffix,
+        )
+
+
+def name_part(suffix: str) -> str:
+    """The suffix as it stands in a model's name: lower case, anything unusual becomes ``-``."""
+    part = re.sub(r"[^a-z0-9_.-]+", "-", suffix.lower()).strip("-.")
+    if not part:
+        raise BadRequest(
+            "Invalid 'suffix': it needs at least one letter or digit.",
+            param="suffix",
+            code="invalid_value",
+        )
+    return part
+
+
+def _need_training() -> None:
+    if importlib.util.find_spec("torch") is None or not importlib.util.find_spec("transformers"):
+        raise MissingExtra("Fine-tuning", "train")

@@ -1,0 +1,99 @@
+"""Models by name: bases, the aliases of OpenAI's names, and tuned models."""
+
+from pathlib import Path
+
+from tunewright import durable
+from tunewright.catalog.catalog import SHARED, Shelf
+from tunewright.errors import BadRequest, Forbidden, NotFound
+from tunewright.home import Home
+from tunewright.records.models import Model, ModelKind, Weights
+from tunewright.records.pages import Deleted, Page
+
+
+class Models:
+    def __init__(self, shelf: Shelf, aliases: dict[str, str], home: Home) -> None:
+        self._shelf = shelf
+        self._shared = shelf.catalog.shelf(SHARED)
+        self._aliases = aliases
+        self._home = home
+
+    def list(self) -> Page[Model]:
+        """Bases, then aliases, then the organisation's own models, each oldest first."""
+        bases = self._shared.all(Model)
+        known = {model.id for model in bases}
+        aliases = [
+            self._alias(name, target) for name, target in self._aliases.items() if target in known
+        ]
+        models = [*bases, *aliases, *self._shelf.all(Model)]
+        return Page[Model](data=models, has_more=False)
+
+    def retrieve(self, id: str) -> Model:
+        """Raises NotFound with OpenAI's code model_not_found."""
+        own = self._shelf.get(Model, id) or self._shared.get(Model, id)
+        if own is None and self._shared.get(Model, self._aliases.get(id, "")):
+            own = self._alias(id, self._aliases[id])
+        if own is None:
+            raise _no_such_model(id)
+        return own
+
+    def weights(self, id: str, kinds: tuple[ModelKind, ...]) -> Weights:
+        """Where the weights of a model or alias lie.
+
+        Raises NotFound, or BadRequest where the model is of another kind than `kinds`.
+        """
+        found = self._shelf.get(Weights, id) if self._shelf.get(Model, id) else None
+        found = found or self._shared.get(Weights, self._aliases.get(id, id))
+        if found is None:
+            raise _no_such_model(id)
+        if found.kind not in kinds:
+            raise BadRequest(_other_kind(id, found.kind), param="model", code="model_kind")
+        return found
+
+    def directory(self, weights: Weights) -> Path:
+        """The directory with the tokenizer and, but for an adapter, the weights."""
+        full = weights.directory if weights.adaptation == "full" else None
+        return self._home.root / (full or weights.base_directory)
+
+    def adapter(self, weights: Weights) -> Path | None:
+        if weights.adaptation != "lora" or weights.directory is None:
+            return None
+        return self._home.root / weights.directory
+
+    def delete(self, id: str) -> Deleted:
+        """Delete a tuned model of the caller's organisation with its weights."""
+        with self._shelf.catalog.transaction():
+            weights = self._shelf.get(Weights, id)
+            if not self._shelf.delete(Model, id):
+                if self._shared.get(Model, id) or id in self._aliases:
+                    raise Forbidden(
+                        f"{id} is not a tuned model. The operator removes a base with "
+                        "`tunewright models delete` on the server's machine.",
+                        param="model",
+                    )
+                raise _no_such_model(id)
+            self._shelf.delete(Weights, id)
+        if weights and weights.directory:
+            durable.remove(self._home.root / weights.directory)
+        return Deleted(id=id, object="model")
+
+    def _alias(self, name: str, target: str) -> Model:
+        base = self._shared.get(Model, target)
+        created = base.created if base else 0
+        return Model(id=name, created=created, owned_by="tunewright-alias")
+
+
+def _no_such_model(id: str) -> NotFound:
+    return NotFound(
+        f"The model `{id}` does not exist or you do not have access to it.",
+        param="model",
+        code="model_not_found",
+    )
+
+
+def _other_kind(id: str, kind: ModelKind) -> str:
+    calls = {
+        "chat": "is a chat model. Use /v1/chat/completions",
+        "completion": "is a completion model. Use /v1/completions",
+        "embedding": "is an embedding model. Use /v1/embeddings",
+    }
+    return f"The model `{id}` {calls[kind]} (and, for tuning, data in its form)."

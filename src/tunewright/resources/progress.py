@@ -1,0 +1,74 @@
+"""How a job moves and what it says on the way. Used by the jobs resource and by the worker."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, Literal
+
+from tunewright.catalog.catalog import Shelf
+from tunewright.errors import JobFailed
+from tunewright.records.jobs import ENDED, Event, Job, JobError, Status
+from tunewright.records.record import now
+
+
+class Moved(Exception):
+    """The job is no longer in a status that this step may leave (it was cancelled, say)."""
+
+
+class Progress:
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+
+    def say(
+        self,
+        job: str,
+        key: str,
+        message: str,
+        *,
+        level: Literal["info", "warn", "error"] = "info",
+        metrics: dict[str, Any] | None = None,
+    ) -> None:
+        """Add an event, once: `key` names it within the job, and saying it again does nothing.
+
+        So a job that resumes after a crash can repeat what it is not sure to have said.
+        """
+        digest = hashlib.sha256(f"{job}/{key}".encode()).hexdigest()[:24]
+        event = Event(
+            id=f"ftevent-{digest}",
+            level=level,
+            message=message,
+            type="metrics" if metrics else "message",
+            data=metrics or {},
+        )
+        self._shelf.put(event, subject=job)
+
+    def move(self, job: str, leaving: tuple[Status, ...], edit: Callable[[Job], Job]) -> Job:
+        """Change a job that is in one of the statuses `leaving`; raises Moved otherwise."""
+
+        def guarded(current: Job) -> Job:
+            if current.status not in leaving:
+                raise Moved(f"{job} is {current.status}")
+            return edit(current)
+
+        changed = self._shelf.change(Job, job, guarded)
+        if changed is None:
+            raise Moved(f"{job} is gone")
+        return changed
+
+    def fail(self, job: str, error: JobFailed) -> None:
+        """End a job that has not ended, with OpenAI's error object and an event."""
+        why = JobError(code=error.code or "error", message=error.message, param=error.param)
+        leaving = tuple(s for s in ("validating_files", "queued", "running") if s not in ENDED)
+        with self._shelf.catalog.transaction():
+            self.move(
+                job,
+                leaving,
+                lambda j: j.model_copy(
+                    update={
+                        "status": "failed",
+                        "error": why,
+                        "finished_at": now(),
+                        "estimated_finish": None,
+                    }
+                ),
+            )
+            self.say(job, "failed", f"The job failed: {error.message}", level="error")

@@ -1,0 +1,88 @@
+"""One frozen Settings, read once: given > environment (TUNEWRIGHT_*) > settings.toml > default."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, override
+
+from pydantic import Field
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from tunewright.errors import BadRequest
+
+MIB = 1024 * 1024
+
+# OpenAI's names, so that unchanged code runs. The operator maps them in settings.toml.
+DEFAULT_ALIASES = {
+    "gpt-3.5-turbo": "builtin-chat",
+    "gpt-3.5-turbo-0613": "builtin-chat",
+    "babbage-002": "builtin-completion",
+    "davinci-002": "builtin-completion",
+    "text-embedding-ada-002": "builtin-static",
+}
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="TUNEWRIGHT_", frozen=True, extra="forbid")
+
+    home: Path = Field(default=Path("~/.tunewright"), description="where everything is kept")
+    host: str = Field(default="127.0.0.1", description="address that the API listens on")
+    port: int = Field(default=8311, ge=0, le=65535, description="port; 0 takes a free one")
+    allow_remote: bool = Field(default=False, description="permit an address beyond this machine")
+    organisation: str = Field(
+        default="personal",
+        pattern=r"^[a-z0-9][a-z0-9-]{0,31}$",
+        description="name of the first organisation; part of the names of tuned models",
+    )
+    aliases: dict[str, str] = Field(
+        default=DEFAULT_ALIASES, description="OpenAI's model names and the base each one stands for"
+    )
+    upload_limit: int = Field(default=512 * MIB, ge=1, description="largest file, bytes")
+    body_limit: int = Field(default=32 * MIB, ge=1024, description="largest JSON body, bytes")
+    lease_seconds: float = Field(default=20.0, gt=0, description="a silent worker loses its task")
+    engine_seconds: float = Field(
+        default=600.0, gt=0, description="longest that one generation may take, seconds"
+    )
+
+    @classmethod
+    def read(cls, home: Path | str | None = None, **given: Any) -> "Settings":
+        """Settings for `home`; values that are None count as not given.
+
+        Raises BadRequest naming the file when settings.toml cannot be used.
+        """
+        values = {key: value for key, value in given.items() if value is not None}
+        if home is not None:
+            values["home"] = Path(home)
+        root = Path(values.get("home") or cls().home).expanduser().resolve()
+        with_file = type("Settings", (cls,), {"_file": _file_values(root / "settings.toml")})
+        read = with_file(**values)
+        return cls.model_construct(**{**read.model_dump(), "home": root})
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = InitSettingsSource(settings_cls, getattr(cls, "_file", {}))
+        return init_settings, env_settings, file
+
+
+def _file_values(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(f"{path} is not valid TOML: {error}") from error
+    if "aliases" in values:
+        values["aliases"] = {**DEFAULT_ALIASES, **values["aliases"]}
+    return values

@@ -1,0 +1,156 @@
+"""The ONE queue. A task is internal: what a worker leases to move a job on.
+
+A lease is renewed while the work goes on. One that is not renewed in time, or whose worker is
+known to have died, is given out again with the next attempt number, and every write by the old
+attempt is refused (`LostLease`): work may happen twice, its effect once. Pausing will set `held`;
+lanes keep short work from waiting behind hours of training.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import and_, insert, or_, select, update
+
+from tunewright.catalog.catalog import Catalog
+from tunewright.catalog.tables import tasks
+from tunewright.records.record import new_id
+
+Kind = Literal["check", "fine-tune"]
+Lane = Literal["cpu", "train"]
+MAX_ATTEMPTS = 5
+
+
+class LostLease(Exception):
+    """Another attempt owns the task now: stop, and write nothing."""
+
+
+@dataclass(frozen=True)
+class Task:
+    id: str
+    kind: Kind
+    lane: Lane
+    subject: str
+    organisation: str
+    attempt: int
+    cancel: bool
+
+
+class Tasks:
+    def __init__(self, catalog: Catalog, lease_seconds: float) -> None:
+        self._catalog = catalog
+        self._lease_seconds = lease_seconds
+
+    def enqueue(self, kind: Kind, lane: Lane, subject: str, organisation: str) -> None:
+        with self._catalog.transaction() as connection:
+            connection.execute(
+                insert(tasks).values(
+                    id=new_id("task-"),
+                    kind=kind,
+                    lane=lane,
+                    subject=subject,
+                    organisation=organisation,
+                    state="waiting",
+                )
+            )
+
+    def lease(self, lane: Lane, worker: str) -> Task | None:
+        """The oldest task of the lane that nobody works on, now leased to `worker`."""
+        now = time.time()
+        free = or_(
+            tasks.c.state == "waiting",
+            and_(tasks.c.state == "leased", tasks.c.lease_until < now),
+        )
+        query = (
+            select(tasks)
+            .where(tasks.c.lane == lane, tasks.c.held.is_(False), free)
+            .order_by(tasks.c.sequence)
+            .limit(1)
+        )
+        with self._catalog.reading() as connection:  # an idle worker takes no write lock
+            if connection.execute(query).one_or_none() is None:
+                return None
+        with self._catalog.transaction() as connection:
+            row = connection.execute(query.with_for_update(skip_locked=True)).one_or_none()
+            if row is None:
+                return None
+            attempt = row.attempt + 1
+            connection.execute(
+                update(tasks)
+                .where(tasks.c.id == row.id)
+                .values(
+                    state="leased",
+                    attempt=attempt,
+                    worker=worker,
+                    lease_until=now + self._lease_seconds,
+                )
+            )
+        return _task(row, attempt)
+
+    def renew(self, task: Task) -> Task:
+        """Keep the task; the answer tells whether somebody asked to cancel it."""
+        with self._catalog.transaction() as connection:
+            self.guard(task)
+            connection.execute(
+                update(tasks)
+                .where(tasks.c.id == task.id)
+                .values(lease_until=time.time() + self._lease_seconds)
+            )
+            row = connection.execute(select(tasks).where(tasks.c.id == task.id)).one()
+        return _task(row, task.attempt)
+
+    def guard(self, task: Task) -> None:
+        """Raise LostLease unless this attempt owns the task. Call it inside the transaction that
+        writes: then a worker that slept through its lease cannot write."""
+        with self._catalog.transaction() as connection:
+            row = connection.execute(
+                select(tasks.c.attempt, tasks.c.state).where(tasks.c.id == task.id)
+            ).one()
+        if row.attempt != task.attempt or row.state != "leased":
+            raise LostLease(f"task {task.id} went on to attempt {row.attempt} ({row.state})")
+
+    def finish(self, task: Task) -> None:
+        with self._catalog.transaction() as connection:
+            self.guard(task)
+            connection.execute(update(tasks).where(tasks.c.id == task.id).values(state="done"))
+
+    def release(self, task: Task) -> None:
+        """Give the task back unfinished, as at an orderly shutdown; the attempt does not count."""
+        with self._catalog.transaction() as connection:
+            self.guard(task)
+            connection.execute(
+                update(tasks)
+                .where(tasks.c.id == task.id)
+                .values(state="waiting", attempt=task.attempt - 1, worker=None)
+            )
+
+    def retry(self, task: Task) -> None:
+        """Give the task back after a failure; the attempt counts."""
+        with self._catalog.transaction() as connection:
+            self.guard(task)
+            connection.execute(
+                update(tasks).where(tasks.c.id == task.id).values(state="waiting", worker=None)
+            )
+
+    def release_of_dead(self, worker: str | None = None) -> None:
+        """Free what a dead worker held (every worker, where none is named: a fresh start)."""
+        dead = tasks.c.state == "leased"
+        if worker is not None:
+            dead = and_(dead, tasks.c.worker == worker)
+        with self._catalog.transaction() as connection:
+            connection.execute(update(tasks).where(dead).values(state="waiting", worker=None))
+
+    def cancel(self, subject: str) -> None:
+        """Ask whoever works on `subject` to stop, and drop what nobody has begun."""
+        open_ = and_(tasks.c.subject == subject, tasks.c.state.in_(("waiting", "leased")))
+        with self._catalog.transaction() as connection:
+            connection.execute(update(tasks).where(open_).values(cancel=True))
+            connection.execute(
+                update(tasks)
+                .where(tasks.c.subject == subject, tasks.c.state == "waiting")
+                .values(state="done")
+            )
+
+
+def _task(row: Any, attempt: int) -> Task:
+    return Task(row.id, row.kind, row.lane, row.subject, row.organisation, attempt, row.cancel)

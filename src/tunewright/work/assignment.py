@@ -1,0 +1,82 @@
+"""One leased task with what is needed to do it, and the ways it can end."""
+
+import contextlib
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from tunewright.app import Acting, Tunewright
+from tunewright.errors import JobFailed, StorageFull
+from tunewright.records.models import Weights
+from tunewright.resources.progress import Moved, Progress
+from tunewright.tasks import LostLease, Task
+
+
+@dataclass(frozen=True)
+class Assignment:
+    tw: Tunewright
+    task: Task
+    stopping: threading.Event
+
+    @cached_property
+    def acting(self) -> Acting:
+        return self.tw.acting(self.tw.access.of_organisation(self.task.organisation))
+
+    @cached_property
+    def progress(self) -> Progress:
+        return Progress(self.acting.shelf)
+
+    @property
+    def job_id(self) -> str:
+        return self.task.subject
+
+    @property
+    def folder(self) -> Path:
+        return self.tw.home.job(self.job_id)
+
+    @cached_property
+    def base(self) -> Weights:
+        """The base as it was when the job was made, whatever its name stands for by now."""
+        found = self.acting.shelf.get(Weights, self.job_id)
+        if found is None:
+            raise Moved(f"{self.job_id} has no base")
+        return found
+
+    def data(self, file: str | None) -> Path | None:
+        return self.tw.blobs.path(file) if file else None
+
+    def say(self, key: str, message: str, *, level: str = "info") -> None:
+        """An event, guarded by the lease: a worker that lost its task says nothing."""
+        with self.tw.catalog.transaction():
+            self.tw.tasks.guard(self.task)
+            self.progress.say(self.job_id, key, message, level=level)  # pyright: ignore[reportArgumentType]
+
+    def finish(self) -> None:
+        self.tw.tasks.finish(self.task)
+
+    def fail(self, error: JobFailed) -> None:
+        with contextlib.suppress(Moved, LostLease), self.tw.catalog.transaction():
+            self.tw.tasks.guard(self.task)
+            self.tw.tasks.finish(self.task)
+            self.progress.fail(self.job_id, error)
+
+    def drop(self) -> None:
+        """The job was cancelled or is gone: nothing is left to do."""
+        with contextlib.suppress(LostLease):
+            self.finish()
+
+    def give_back(self) -> None:
+        with contextlib.suppress(LostLease):
+            self.tw.tasks.release(self.task)
+
+    def try_again(self, seconds: float) -> None:
+        """Back into the queue after a crash; the attempt counts."""
+        self.stopping.wait(seconds)
+        with contextlib.suppress(LostLease):
+            self.tw.tasks.retry(self.task)
+
+    def wait_for_space(self, full: StorageFull) -> None:
+        self.say(f"full-{self.task.attempt}", f"Waiting: {full.message}", level="warn")
+        self.stopping.wait(10)
+        self.give_back()

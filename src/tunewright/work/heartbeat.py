@@ -1,0 +1,52 @@
+"""Keeps a lease alive while work goes on, and hears of cancellation in the same breath."""
+
+import threading
+from collections.abc import Callable
+from types import TracebackType
+
+from tunewright.tasks import LostLease, Task, Tasks
+
+BEAT_SECONDS = 0.5
+
+
+class Heartbeat:
+    """Renews `task` until the block ends. Calls `on_stop` once when the work must end early:
+    somebody cancelled it, the lease was lost, or the worker is stopping."""
+
+    def __init__(
+        self, tasks: Tasks, task: Task, stopping: threading.Event, on_stop: Callable[[], None]
+    ) -> None:
+        self.cancelled = False
+        self.lost = False
+        self._tasks = tasks
+        self._task = task
+        self._stopping = stopping
+        self._on_stop = on_stop
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> "Heartbeat":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        stopped = False
+        while not self._done.wait(BEAT_SECONDS):
+            try:
+                self.cancelled = self._tasks.renew(self._task).cancel
+            except LostLease:
+                self.lost = True
+            if (self.cancelled or self.lost or self._stopping.is_set()) and not stopped:
+                stopped = True
+                self._on_stop()
+            if self.lost:
+                return

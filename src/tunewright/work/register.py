@@ -1,0 +1,136 @@
+"""The end of a job: weights into the home, the parity gate, the records, in this order."""
+
+import csv
+import io
+from typing import Any
+
+from tunewright import durable
+from tunewright.errors import JobFailed, Unavailable
+from tunewright.generation.generator import ModelSpec
+from tunewright.records.jobs import Event, Job
+from tunewright.records.models import Model, Weights
+from tunewright.records.record import now
+from tunewright.resources.files import put_result
+from tunewright.resources.prepared import model_spec
+from tunewright.work import parity
+from tunewright.work.assignment import Assignment
+from tunewright.work.reports import Reports, model_name, short
+
+ENGINE_RETRY_SECONDS = 2.0
+
+
+def register(assignment: Assignment, reports: Reports) -> None:
+    """Make the model answer, then say so: the job succeeds only after the parity gate.
+
+    Every step can be repeated: after a crash in between, all of it runs again.
+    """
+    job = reports.job
+    weights = _keep_weights(assignment, job)
+    verdict = _gate(assignment, weights)
+    if verdict.failure:
+        raise JobFailed(
+            f"The served model does not agree with the trained one: {verdict.failure}. The "
+            f"weights are kept in {weights.directory}.",
+            code="parity_failed",
+        )
+    result = _result_file(assignment, job)
+    _succeed(assignment, weights, result, reports.finished or {}, verdict)
+
+
+def _keep_weights(assignment: Assignment, job: Job) -> Weights:
+    home = assignment.tw.home
+    target = home.models / short(job.id, length=24)
+    trained = assignment.folder / "model"
+    if not target.exists():
+        durable.verify(trained)
+        durable.move(trained, target)
+    return assignment.base.model_copy(
+        update={
+            "id": model_name(job, assignment),
+            "directory": str(target.relative_to(home.root)),
+            "adaptation": job.method.supervised.hyperparameters.adaptation,
+        }
+    )
+
+
+def _gate(assignment: Assignment, weights: Weights) -> parity.Verdict:
+    """Compare what training computed with what the serving engine computes for the same rows."""
+    rows = durable.read_json(assignment.folder / "parity.json")["rows"]
+    models = assignment.acting.models
+    base = model_spec(models, assignment.base.model_copy(update={"id": assignment.base.base}))
+    tuned = model_spec(models, weights)
+    return parity.compare(rows, _score(assignment, base, rows), _score(assignment, tuned, rows))
+
+
+def _score(assignment: Assignment, spec: ModelSpec, rows: list[dict[str, Any]]) -> list[Any]:
+    """The engine's figures. A missing engine is waited for: it is no verdict on the model."""
+    pairs = [(row["prompt"], row["answer"]) for row in rows]
+    while True:
+        try:
+            return assignment.tw.engine.score(spec, pairs)
+        except Unavailable as error:
+            assignment.say("engine", f"Waiting for the engine: {error.message}", level="warn")
+            assignment.tw.tasks.renew(assignment.task)
+            if assignment.stopping.wait(ENGINE_RETRY_SECONDS):
+                raise
+
+
+def _result_file(assignment: Assignment, job: Job) -> str:
+    events = assignment.acting.shelf.all(Event, subject=job.id)
+    data = result_csv([event.data for event in events if event.type == "metrics"])
+    id = f"file-{short(job.id, 'result', length=24)}"
+    put_result(assignment.acting.shelf, assignment.tw.blobs, id, "step_metrics.csv", data)
+    return id
+
+
+def result_csv(steps: list[dict[str, Any]]) -> bytes:
+    """OpenAI's columns; a cell is empty where nothing was measured at that step."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(
+        ["step", "train_loss", "train_accuracy", "valid_loss", "valid_mean_token_accuracy"]
+    )
+    for step in sorted(steps, key=lambda step: step["step"]):
+        numbers = (
+            step.get("train_loss"),
+            step.get("train_mean_token_accuracy"),
+            step.get("full_valid_loss", step.get("valid_loss")),
+            step.get("full_valid_mean_token_accuracy", step.get("valid_mean_token_accuracy")),
+        )
+        writer.writerow(
+            [step["step"], *("" if number is None else f"{number:.5f}" for number in numbers)]
+        )
+    return out.getvalue().encode()
+
+
+def _succeed(
+    assignment: Assignment,
+    weights: Weights,
+    result: str,
+    finished: dict[str, Any],
+    verdict: parity.Verdict,
+) -> None:
+    tw, shelf, progress = assignment.tw, assignment.acting.shelf, assignment.progress
+    job, name = assignment.job_id, weights.id
+    with tw.catalog.transaction():
+        tw.tasks.finish(assignment.task)
+        progress.move(
+            job,
+            ("running",),
+            lambda j: j.model_copy(
+                update={
+                    "status": "succeeded",
+                    "fine_tuned_model": name,
+                    "finished_at": now(),
+                    "estimated_finish": None,
+                    "result_files": [result],
+                    "trained_tokens": finished["trained_tokens"],
+                }
+            ),
+        )
+        shelf.put(Model(id=name, owned_by=assignment.acting.caller.name))
+        shelf.put(weights)
+        if verdict.unchanged:
+            progress.say(job, "unchanged", "The tuning changed nothing measurable", level="warn")
+        progress.say(job, "model", f"New fine-tuned model created: {name}")
+        progress.say(job, "succeeded", "The job has successfully completed")

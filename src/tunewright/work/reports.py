@@ -1,0 +1,130 @@
+"""What the training child reports, as records."""
+
+import hashlib
+import time
+from typing import Any
+
+from tunewright.records.jobs import Checkpoint, CheckpointMetrics, Hyperparameters, Job
+from tunewright.records.record import now
+from tunewright.resources.jobs import name_part
+from tunewright.work.assignment import Assignment
+
+ESTIMATE_SECONDS = 2.0
+_NAMES = (
+    ("train_loss", "training loss"),
+    ("valid_loss", "validation loss"),
+    ("full_valid_loss", "full validation loss"),
+)
+
+
+class Reports:
+    """Takes one report after the other. `finished` and `failed` hold the last word, once said."""
+
+    def __init__(self, assignment: Assignment, job: Job) -> None:
+        self.finished: dict[str, Any] | None = None
+        self.failed: dict[str, Any] | None = None
+        self.job = job
+        self._assignment = assignment
+        self._estimated = 0.0
+        self._first_step: tuple[int, float] | None = None
+
+    def take(self, report: dict[str, Any]) -> None:
+        kind = report.pop("kind")
+        with self._assignment.tw.catalog.transaction():
+            self._assignment.tw.tasks.guard(self._assignment.task)
+            getattr(self, f"_{kind}")(report)
+
+    def _started(self, report: dict[str, Any]) -> None:
+        used = report["hyperparameters"]
+        if report.get("resumed_from"):
+            self._say(
+                f"resumed-{self._assignment.task.attempt}",
+                f"Resuming from step {report['resumed_from']} of {report['total_steps']}",
+            )
+
+        def effective(job: Job) -> Job:
+            asked = job.method.supervised.hyperparameters
+            values = {**asked.model_dump(), **used, **report.get("adapter", {})}
+            known = {k: v for k, v in values.items() if k in type(asked).model_fields}
+            supervised = job.method.supervised.model_copy(
+                update={"hyperparameters": asked.model_copy(update=known)}
+            )
+            return job.model_copy(
+                update={
+                    "hyperparameters": Hyperparameters(**used),
+                    "method": job.method.model_copy(update={"supervised": supervised}),
+                }
+            )
+
+        self._assignment.progress.move(self.job.id, ("running",), effective)
+
+    def _step(self, report: dict[str, Any]) -> None:
+        step, total = report["step"], report["total_steps"]
+        losses = ", ".join(
+            f"{name}={report[key]:.2f}" for key, name in _NAMES if report.get(key) is not None
+        )
+        data = {k: v for k, v in report.items() if v is not None}
+        self._assignment.progress.say(
+            self.job.id, f"step-{step}", f"Step {step}/{total}: {losses}", metrics=data
+        )
+        self._estimate(step, total)
+
+    def _checkpoint(self, report: dict[str, Any]) -> None:
+        if report.get("epoch") is None:  # a resume point, not a checkpoint that clients see
+            return
+        step = report["step"]
+        known = CheckpointMetrics.model_fields
+        metrics = {k: v for k, v in (report.get("metrics") or {}).items() if k in known}
+        name = f"{model_name(self.job, self._assignment)}:ckpt-step-{step}"
+        added = self._assignment.acting.shelf.put(
+            Checkpoint(
+                id=f"ftckpt_{short(self.job.id, str(step), length=24)}",
+                fine_tuned_model_checkpoint=name,
+                fine_tuning_job_id=self.job.id,
+                metrics=CheckpointMetrics(**{**metrics, "step": step}),
+                step_number=step,
+            ),
+            subject=self.job.id,
+        )
+        if added:
+            self._say(f"checkpoint-{step}", f"Checkpoint created at step {step}")
+
+    def _message(self, report: dict[str, Any]) -> None:
+        text = report["message"]
+        self._say(f"message-{short(text)}", text, report.get("level", "info"))
+
+    def _finished(self, report: dict[str, Any]) -> None:
+        self.finished = report
+
+    def _failed(self, report: dict[str, Any]) -> None:
+        self.failed = report
+
+    def _say(self, key: str, message: str, level: str = "info") -> None:
+        self._assignment.say(key, message, level=level)
+
+    def _estimate(self, step: int, total: int) -> None:
+        """`estimated_finish`, from the speed of this run, at most every ESTIMATE_SECONDS."""
+        clock = time.monotonic()
+        if self._first_step is None:
+            self._first_step = (step, clock)
+            return
+        if clock - self._estimated < ESTIMATE_SECONDS:
+            return
+        self._estimated = clock
+        first, began = self._first_step
+        seconds_left = (clock - began) / max(step - first, 1) * (total - step)
+        finish = now() + round(seconds_left)
+        self._assignment.progress.move(
+            self.job.id, ("running",), lambda j: j.model_copy(update={"estimated_finish": finish})
+        )
+
+
+def model_name(job: Job, assignment: Assignment) -> str:
+    """``ft:{real base}:{organisation}:{suffix}:{id}``. The id follows from the job's, so that a
+    job that registers its model twice, around a crash, registers the same one."""
+    suffix = name_part(job.user_provided_suffix) if job.user_provided_suffix else ""
+    return f"ft:{job.model}:{assignment.acting.caller.name}:{suffix}:{short(job.id)}"
+
+
+def short(*parts: str, length: int = 8) -> str:
+    return hashlib.sha256("/".join(parts).encode()).hexdigest()[:length]

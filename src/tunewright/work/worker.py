@@ -1,0 +1,69 @@
+"""The worker: leases tasks and does them, one at a time in each lane."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from tunewright.app import Tunewright
+from tunewright.errors import JobFailed, StorageFull, TunewrightError
+from tunewright.resources.progress import Moved
+from tunewright.tasks import MAX_ATTEMPTS, Kind, Lane, LostLease, Task
+from tunewright.work import check, fine_tune
+from tunewright.work.assignment import Assignment
+
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 0.25
+RETRY_SECONDS = 2.0
+LANES: tuple[Lane, ...] = ("cpu", "train")
+KINDS: dict[Kind, Callable[[Assignment], None]] = {"check": check.run, "fine-tune": fine_tune.run}
+
+
+class Worker:
+    def __init__(self, tw: Tunewright, name: str) -> None:
+        self._tw = tw
+        self._name = name
+        self.stopping = threading.Event()
+
+    def run(self) -> None:
+        """Work until `stopping` is set."""
+        lanes = [threading.Thread(target=self._lane, args=(lane,), name=lane) for lane in LANES]
+        for thread in lanes:
+            thread.start()
+        for thread in lanes:
+            thread.join()
+
+    def _lane(self, lane: Lane) -> None:
+        while not self.stopping.is_set():
+            try:
+                task = self._tw.tasks.lease(lane, self._name)
+                if task is None:
+                    self.stopping.wait(IDLE_SECONDS)
+                else:
+                    self._do(task)
+            except TunewrightError as error:  # the catalog: busy, or its disk is full
+                log.warning("lane %s: %s", lane, error.message)
+                self.stopping.wait(RETRY_SECONDS)
+
+    def _do(self, task: Task) -> None:
+        """Do a task once. What it cannot finish goes back to the queue, MAX_ATTEMPTS times."""
+        assignment = Assignment(self._tw, task, self.stopping)
+        try:
+            if task.attempt > MAX_ATTEMPTS:
+                raise JobFailed(
+                    f"The job ended its worker {MAX_ATTEMPTS} times. The reason is in "
+                    f"{assignment.folder / 'log.txt'} on the server.",
+                    code="worker_crashed",
+                )
+            KINDS[task.kind](assignment)
+        except LostLease as lost:
+            log.warning("%s", lost)
+        except Moved:
+            assignment.drop()
+        except JobFailed as error:
+            assignment.fail(error)
+        except StorageFull as full:
+            assignment.wait_for_space(full)
+        except Exception:
+            log.exception("task %s (%s), attempt %s", task.id, task.kind, task.attempt)
+            assignment.try_again(RETRY_SECONDS)
