@@ -1,0 +1,1 @@
+"""What vectors are for: pure functions of arrays, one question a file."""

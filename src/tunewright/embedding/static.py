@@ -1,0 +1,121 @@
+"""Token vectors: a text is the weighted mean of its tokens' vectors. numpy and tokenizers only.
+
+A directory holds `vectors.npy` (int8 [V, d]), `scales.npy` (float32 [V]: the step of the row's
+int8, times the token's weight), `tokenizer.json` and `config.json`. Only the mean's direction
+counts, so the weighted sum is enough and the weights need no array of their own.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from tunewright import durable
+from tunewright.embedding.embedder import Embedded
+from tunewright.errors import Corrupt
+
+_TEXTS = 256  # tokenized at once: bounds the memory of their ids
+_TOKENS = 2048  # rows gathered at once: at 256 dimensions 2 MB of float32, which stays in cache
+
+
+class StaticEmbedder:
+    def __init__(self, directory: Path) -> None:
+        self._vectors = _array(directory / "vectors.npy", np.int8, mapped=True)
+        self._scales = _array(directory / "scales.npy", np.float32)
+        self._tokenizer = _tokenizer(directory / "tokenizer.json")
+        rows, stated = len(self._vectors), durable.read_json(directory / "config.json")
+        if self._vectors.ndim != 2 or self._vectors.shape[1] != stated.get("dimensions"):
+            raise Corrupt(f"{directory}: vectors.npy is not of the dimensions in config.json.")
+        if self._scales.shape != (rows,) or self._tokenizer.get_vocab_size() > rows:
+            raise Corrupt(f"{directory}: vectors, scales and vocabulary differ in length.")
+
+    @property
+    def dimensions(self) -> int:
+        return self._vectors.shape[1]
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        return [len(ids) for batch in _batches(texts) for ids in self._encode(batch)]
+
+    def embed(self, texts: Sequence[str]) -> Embedded:
+        sums = np.zeros((len(texts), self.dimensions), np.float32)
+        tokens: list[int] = []
+        for batch in _batches(texts):
+            encoded = self._encode(batch)
+            self._add(encoded, sums[len(tokens) : len(tokens) + len(batch)])
+            tokens += map(len, encoded)
+        return Embedded(_unit(sums), tokens)
+
+    def _encode(self, texts: list[str]) -> list[list[int]]:
+        encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        return [encoding.ids for encoding in encodings]
+
+    def _add(self, encoded: list[list[int]], sums: NDArray[np.float32]) -> None:
+        """Add to `sums[i]` the rows of text i, in the order of its tokens."""
+        for owners, starts, ids in _blocks(encoded):
+            rows = self._vectors[ids].astype(np.float32)
+            rows *= self._scales[ids][:, None]
+            # A text's pieces come in order and only its last one shares a block, so its sum is
+            # the same to the bit whatever stands around it.
+            sums[owners] += np.add.reduceat(rows, starts, axis=0)
+
+
+def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
+    remaining = iter(texts)
+    while batch := list(islice(remaining, _TEXTS)):
+        yield batch
+
+
+def _blocks(encoded: list[list[int]]) -> Iterator[tuple[list[int], list[int], NDArray[np.int64]]]:
+    """Pack texts into blocks of at most `_TOKENS` ids: (which texts, where each starts, ids).
+
+    A longer text is cut at multiples of `_TOKENS` from its own beginning. Empty texts are in no
+    block: reduceat would give them their neighbour's row.
+    """
+    owners: list[int] = []
+    starts: list[int] = []
+    ids: list[int] = []
+    for owner, text in enumerate(encoded):
+        for start in range(0, len(text), _TOKENS):
+            piece = text[start : start + _TOKENS]
+            if len(ids) + len(piece) > _TOKENS:
+                yield owners, starts, np.array(ids, np.int64)
+                owners, starts, ids = [], [], []
+            owners.append(owner)
+            starts.append(len(ids))
+            ids += piece
+    if ids:
+        yield owners, starts, np.array(ids, np.int64)
+
+
+def _unit(sums: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale the rows to length 1. A row of zeros (no known token) becomes the uniform vector."""
+    lengths = np.sqrt(np.einsum("ij,ij->i", sums, sums))
+    empty = lengths < 1e-12
+    sums[empty] = sums.shape[1] ** -0.5
+    lengths[empty] = 1
+    sums /= lengths[:, None]
+    return sums
+
+
+def _array(path: Path, kind: type[np.generic], *, mapped: bool = False) -> NDArray[Any]:
+    try:
+        array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise Corrupt(f"{path} cannot be read: {error}") from error
+    if array.dtype != kind:
+        raise Corrupt(f"{path} holds {array.dtype}, not {np.dtype(kind)}.")
+    return array
+
+
+def _tokenizer(path: Path) -> Tokenizer:
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises bare Exception
+        raise Corrupt(f"{path} cannot be read: {error}") from error
+    tokenizer.no_truncation()  # many published files have both baked in
+    tokenizer.no_padding()
+    return tokenizer
