@@ -21,7 +21,8 @@ Role = Literal["owner", "member"]
 
 @dataclass(frozen=True)
 class Caller:
-    """On whose behalf something is done. `organisation` is its id, `name` appears in model names."""
+    """On whose behalf something is done: an organisation's id, its name (part of the names of its
+    models), and the role of the key."""
 
     organisation: str
     name: str

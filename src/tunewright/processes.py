@@ -109,7 +109,7 @@ class Processes:
                 self._on_worker_death(worker)
 
     def _run(self, name: str, command: list[str], pass_fds: tuple[int, ...] = ()) -> None:
-        """Run a child to its end. One that ends early is waited for a little: no busy crash loop."""
+        """Run a child to its end. After one that ended at once, wait: no busy crash loop."""
         began = time.monotonic()
         child = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=pass_fds)
         self._children[name] = child

@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any, override
+from typing import Any
 
 from pydantic import Field
 from pydantic_settings import (
@@ -60,10 +60,9 @@ class Settings(BaseSettings):
         root = Path(values.get("home") or cls().home).expanduser().resolve()
         with_file = type("Settings", (cls,), {"_file": _file_values(root / "settings.toml")})
         read = with_file(**values)
-        return cls.model_construct(**{**read.model_dump(), "home": root})
+        return read.model_copy(update={"home": root})
 
     @classmethod
-    @override
     def settings_customise_sources(
         cls,
         settings_cls: type[BaseSettings],

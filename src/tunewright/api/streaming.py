@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, Protocol
 
 import orjson
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -90,9 +91,11 @@ def _line(value: dict[str, Any]) -> bytes:
 async def _events(generation: Generation) -> AsyncIterator[Event]:
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[Event | None] = asyncio.Queue()
-    await loop.run_in_executor(
-        None, generation.start, lambda event: loop.call_soon_threadsafe(queue.put_nowait, event)
-    )
+
+    def emit(event: Event | None) -> None:
+        loop.call_soon_threadsafe(queue.put_nowait, event)
+
+    await run_in_threadpool(generation.start, emit)
     while (event := await queue.get()) is not None:
         yield event
 

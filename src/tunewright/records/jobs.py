@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 from tunewright.records.record import Record, Request, new_id, now
 
 Status = Literal["validating_files", "queued", "running", "succeeded", "failed", "cancelled"]
+OPEN: tuple[Status, ...] = ("validating_files", "queued", "running")
 ENDED: tuple[Status, ...] = ("succeeded", "failed", "cancelled")
 
 Auto = Literal["auto"]
@@ -97,7 +98,7 @@ class Job(JobSpec, Record):
     integrations: list[Any] | None = None
     method: Method
     organization_id: str
-    result_files: list[str] = []
+    result_files: list[str] = Field(default_factory=list)
     seed: int
     status: Status = "validating_files"
     trained_tokens: int | None = None
@@ -113,7 +114,7 @@ class Event(Record):
     level: Literal["info", "warn", "error"] = "info"
     message: str
     type: Literal["message", "metrics"] = "message"
-    data: dict[str, Any] = {}
+    data: dict[str, Any] = Field(default_factory=dict)
 
 
 class CheckpointMetrics(Record):

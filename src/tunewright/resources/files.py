@@ -145,7 +145,7 @@ def _upload_purpose(purpose: str) -> Purpose:
             param="purpose",
             code="invalid_value",
         )
-    return purpose  # pyright: ignore[reportReturnType]
+    return purpose
 
 
 def _basename(filename: str) -> str:

@@ -66,6 +66,7 @@ class Generation:
         self._choices = [_Choice(index, wish, renderer, stops) for index, wish in enumerate(wishes)]
         self._left = len(self._choices)
         self._lock = threading.Lock()
+        self._emit: Callable[[Event | None], None] = lambda _: None
 
     def start(self, emit: Callable[[Event | None], None]) -> None:
         """Begin. `emit` gets every event, and None after the last one (or after an error)."""

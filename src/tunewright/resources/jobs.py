@@ -11,7 +11,7 @@ from tunewright.access import Caller
 from tunewright.catalog.catalog import Shelf
 from tunewright.errors import BadRequest, MissingExtra, NotFound
 from tunewright.records.files import File
-from tunewright.records.jobs import ENDED, Checkpoint, Event, Hyperparameters, Job, JobRequest
+from tunewright.records.jobs import ENDED, OPEN, Checkpoint, Event, Hyperparameters, Job, JobRequest
 from tunewright.records.models import Weights
 from tunewright.records.pages import CheckpointPageRequest, Page, PageRequest
 from tunewright.records.record import now
@@ -69,7 +69,7 @@ class Jobs:
             try:
                 job = self._progress.move(
                     id,
-                    ("validating_files", "queued", "running"),
+                    OPEN,
                     lambda j: j.model_copy(
                         update={
                             "status": "cancelled",

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from tunewright.catalog.catalog import Shelf
 from tunewright.errors import JobFailed
-from tunewright.records.jobs import ENDED, Event, Job, JobError, Status
+from tunewright.records.jobs import OPEN, Event, Job, JobError, Status
 from tunewright.records.record import now
 
 
@@ -57,11 +57,10 @@ class Progress:
     def fail(self, job: str, error: JobFailed) -> None:
         """End a job that has not ended, with OpenAI's error object and an event."""
         why = JobError(code=error.code or "error", message=error.message, param=error.param)
-        leaving = tuple(s for s in ("validating_files", "queued", "running") if s not in ENDED)
         with self._shelf.catalog.transaction():
             self.move(
                 job,
-                leaving,
+                OPEN,
                 lambda j: j.model_copy(
                     update={
                         "status": "failed",
