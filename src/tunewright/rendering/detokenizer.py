@@ -22,15 +22,18 @@ class Detokenizer:
 
     def push(self, ids: Iterable[int]) -> str:
         """The text that `ids` complete, perhaps empty."""
-        self._ids.extend(id for id in ids if id not in self._special)
-        text = self._pending()
-        # A character has at most four bytes, so after eight tokens these are bytes of none.
-        if text.endswith("\ufffd") and len(self._ids) - self._seen < 8:
-            return ""
-        return self._give(text)
+        return "".join(self._add(id) for id in ids if id not in self._special)
 
     def finish(self) -> str:
         return self._give(self._pending().rstrip("\ufffd"))
+
+    def _add(self, id: int) -> str:
+        self._ids.append(id)
+        text = self._pending()
+        # A character has at most four bytes, so eight such tokens are bytes of no character.
+        if text.endswith("\ufffd") and len(self._ids) - self._seen < 8:
+            return ""
+        return self._give(text)
 
     def _pending(self) -> str:
         before = self._decode(self._ids[self._start : self._seen])

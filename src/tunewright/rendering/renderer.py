@@ -219,6 +219,7 @@ class Renderer:
         turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": probe}]
         tail = self._template.render(turns, answer=False).rpartition(probe)[2]
         ids = self._tokenizer.encode(tail, add_special_tokens=False).ids
-        added = self._tokenizer.get_added_tokens_decoder()
-        special = {id for id, token in added.items() if token.special}
-        return next((id for id in ids if id in self.stop_ids or id in special), self._eos)
+        added = self._tokenizer.get_added_tokens_decoder().items()
+        # Spelled out in the tail: an unknown character is a special token too.
+        ends = {id for id, t in added if t.content in tail and (t.special or id in self.stop_ids)}
+        return next((id for id in ids if id in ends), self._eos)
