@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 from pydantic_settings import (
@@ -28,6 +28,9 @@ DEFAULT_ALIASES = {
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TUNEWRIGHT_", frozen=True, extra="forbid")
+
+    # Set on the subclass that `read` makes. A ClassVar, for pydantic takes _names as attributes.
+    _file: ClassVar[dict[str, Any]] = {}
 
     home: Path = Field(default=Path("~/.tunewright"), description="where everything is kept")
     host: str = Field(default="127.0.0.1", description="address that the API listens on")
@@ -71,7 +74,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        file = InitSettingsSource(settings_cls, getattr(cls, "_file", {}))
+        file = InitSettingsSource(settings_cls, cls._file)
         return init_settings, env_settings, file
 
 
