@@ -1,0 +1,189 @@
+import csv
+import io
+import json
+
+from conftest import Server, chats
+
+
+def test_the_record_of_a_job(server: Server, tuned: dict) -> None:
+    assert tuned["status"] == "succeeded", tuned
+    assert tuned["object"] == "fine_tuning.job"
+    assert tuned["model"] == "builtin-chat"
+    name = tuned["fine_tuned_model"].split(":")
+    assert name[:4] == ["ft", "builtin-chat", "personal", "tests"]
+    assert len(name[4]) == 8
+    assert tuned["user_provided_suffix"] == "Tests"
+    assert tuned["seed"] == 7
+    assert tuned["metadata"] == {"purpose": "tests"}
+    assert tuned["error"] is None
+    assert tuned["estimated_finish"] is None
+    hyperparameters = tuned["hyperparameters"]
+    assert hyperparameters["n_epochs"] == 2
+    assert hyperparameters["batch_size"] == 4
+    assert hyperparameters["learning_rate_multiplier"] > 0
+    used = tuned["method"]["supervised"]["hyperparameters"]
+    assert used["adaptation"] == "lora"
+    assert isinstance(used["rank"], int)
+
+
+def test_events_newest_first_in_pages(server: Server, tuned: dict) -> None:
+    events = server.events(tuned["id"])
+    texts = [event["message"] for event in events]
+    assert texts[:4] == [
+        f"Created fine-tuning job: {tuned['id']}",
+        f"Validating training file: {tuned['training_file']} and validation file: "
+        f"{tuned['validation_file']}",
+        "Files validated, moving job to queued state",
+        "Fine-tuning job started",
+    ]
+    assert texts[-2:] == [
+        f"New fine-tuned model created: {tuned['fine_tuned_model']}",
+        "The job has successfully completed",
+    ]
+    steps = [event for event in events if event["type"] == "metrics"]
+    assert [event["data"]["step"] for event in steps] == [1, 2, 3, 4, 5, 6]
+    assert steps[0]["message"].startswith("Step 1/6: training loss=")
+    assert "full validation loss=" in steps[-1]["message"]
+    assert {"step", "train_loss", "total_steps", "train_mean_token_accuracy"} <= set(
+        steps[0]["data"]
+    )
+    assert len({event["id"] for event in events}) == len(events)
+
+
+def test_the_result_file(server: Server, tuned: dict) -> None:
+    (id,) = tuned["result_files"]
+    assert server.http.get(f"/files/{id}").json()["purpose"] == "fine-tune-results"
+    rows = list(csv.DictReader(io.StringIO(server.http.get(f"/files/{id}/content").text)))
+    assert [int(row["step"]) for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert float(rows[-1]["valid_loss"]) > 0
+    assert all(float(row["train_loss"]) > 0 for row in rows)
+
+
+def test_checkpoints(server: Server, tuned: dict) -> None:
+    page = server.http.get(f"/fine_tuning/jobs/{tuned['id']}/checkpoints").json()
+    assert [c["step_number"] for c in page["data"]] == [6, 3]
+    assert page["has_more"] is False
+    newest = page["data"][0]
+    assert newest["id"].startswith("ftckpt_")
+    assert newest["fine_tuned_model_checkpoint"] == f"{tuned['fine_tuned_model']}:ckpt-step-6"
+    assert newest["metrics"]["full_valid_loss"] > 0
+    one = server.http.get(f"/fine_tuning/jobs/{tuned['id']}/checkpoints", params={"limit": 1})
+    assert one.json()["has_more"] is True
+
+
+def test_too_few_rows_fail_the_job(server: Server) -> None:
+    job = server.wait(
+        server.job(model="gpt-3.5-turbo", training_file=server.upload(chats(9)))["id"]
+    )
+    assert job["status"] == "failed"
+    assert job["error"] == {
+        "code": "invalid_n_examples",
+        "message": "Training file has 9 example(s), but must have at least 10 examples",
+        "param": "training_file",
+    }
+    assert job["finished_at"]
+    assert job["fine_tuned_model"] is None
+
+
+def test_bad_rows_fail_the_job_with_their_lines(server: Server) -> None:
+    rows = chats(12).splitlines(keepends=True)
+    rows[4] = b'{"messages": [}\n'
+    rows[7] = b'{"messages": [{"role": "user", "content": "no answer"}]}\n'
+    job = server.wait(
+        server.job(model="gpt-3.5-turbo", training_file=server.upload(b"".join(rows)))["id"]
+    )
+    assert job["error"]["code"] == "invalid_file_format"
+    assert "5" in job["error"]["message"]
+    assert "8" in job["error"]["message"]
+
+
+def test_a_bad_validation_file_is_named(server: Server) -> None:
+    job = server.wait(
+        server.job(
+            model="gpt-3.5-turbo",
+            training_file=server.upload(chats(10)),
+            validation_file=server.upload(b"[1]\n"),
+        )["id"]
+    )
+    assert job["error"]["param"] == "validation_file"
+
+
+def test_each_kind_of_base_wants_its_kind_of_rows(server: Server) -> None:
+    pairs = b"".join(
+        json.dumps({"prompt": f"{n} ->", "completion": f" {n + 1}"}).encode() + b"\n"
+        for n in range(12)
+    )
+    wrong = server.wait(
+        server.job(model="gpt-3.5-turbo", training_file=server.upload(pairs))["id"]
+    )
+    assert wrong["error"]["code"] == "invalid_file_format"
+    assert '"messages"' in wrong["error"]["message"]
+    other = server.wait(
+        server.job(model="babbage-002", training_file=server.upload(chats(12)))["id"]
+    )
+    assert other["error"]["code"] == "invalid_file_format"
+    assert '"prompt"' in other["error"]["message"]
+    right = server.wait(
+        server.job(
+            model="babbage-002",
+            training_file=server.upload(pairs),
+            hyperparameters={"n_epochs": 1},
+        )["id"]
+    )
+    assert right["status"] == "succeeded", right
+    assert right["fine_tuned_model"].startswith("ft:builtin-completion:personal::")
+    answer = server.http.post(
+        "/completions",
+        json={"model": right["fine_tuned_model"], "prompt": "3 ->", "max_tokens": 2},
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def test_cancel_while_running_and_after(server: Server) -> None:
+    job = server.job(
+        model="gpt-3.5-turbo",
+        training_file=server.upload(chats(40)),
+        hyperparameters={"n_epochs": 50, "batch_size": 1},
+    )
+    server.wait(job["id"], "running")
+    for _ in range(600):
+        if any(event["type"] == "metrics" for event in server.events(job["id"])):
+            break
+    cancelled = server.http.post(f"/fine_tuning/jobs/{job['id']}/cancel").json()
+    assert cancelled["status"] == "cancelled"
+    assert cancelled["finished_at"]
+    steps = len(server.events(job["id"]))
+    again = server.http.post(f"/fine_tuning/jobs/{job['id']}/cancel")
+    assert again.status_code == 400
+    # The lane is free again: the next job runs to its end.
+    after = server.job(
+        model="gpt-3.5-turbo",
+        training_file=server.upload(chats(10)),
+        hyperparameters={"n_epochs": 1},
+    )
+    assert server.wait(after["id"])["status"] == "succeeded"
+    assert len(server.events(job["id"])) <= steps + 1
+    assert server.http.get(f"/fine_tuning/jobs/{job['id']}").json()["status"] == "cancelled"
+
+
+def test_full_fine_tuning_is_an_option(server: Server) -> None:
+    job = server.job(
+        model="gpt-3.5-turbo",
+        training_file=server.upload(chats(10)),
+        method={
+            "type": "supervised",
+            "supervised": {"hyperparameters": {"n_epochs": 1, "adaptation": "full"}},
+        },
+    )
+    job = server.wait(job["id"])
+    assert job["status"] == "succeeded", job
+    assert job["method"]["supervised"]["hyperparameters"]["adaptation"] == "full"
+    answer = server.http.post(
+        "/chat/completions",
+        json={
+            "model": job["fine_tuned_model"],
+            "messages": [{"role": "user", "content": "Hello"}],
+            "max_tokens": 4,
+        },
+    )
+    assert answer.status_code == 200, answer.text

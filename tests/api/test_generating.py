@@ -1,0 +1,133 @@
+import base64
+import concurrent.futures
+import json
+import struct
+
+import httpx
+import pytest
+from conftest import Server
+
+ASK = {
+    "model": "gpt-3.5-turbo",
+    "messages": [{"role": "user", "content": "Tell me a story about a dog."}],
+    "max_tokens": 24,
+    "temperature": 0,
+}
+
+
+def ask(server: Server, **more: object) -> dict:
+    answer = server.http.post("/chat/completions", json={**ASK, **more})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def content(answer: dict) -> str:
+    return answer["choices"][0]["message"]["content"]
+
+
+def stream(server: Server, path: str, body: dict) -> list[dict]:
+    chunks = []
+    with server.http.stream("POST", path, json={**body, "stream": True}) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        lines = [line for line in answer.iter_lines() if line]
+    assert lines[-1] == "data: [DONE]"
+    chunks = [json.loads(line.removeprefix("data: ")) for line in lines[:-1]]
+    assert all("error" not in chunk for chunk in chunks)
+    assert len({chunk["id"] for chunk in chunks}) == 1
+    return chunks
+
+
+def test_streamed_and_whole_answers_are_the_same(server: Server) -> None:
+    whole = ask(server)
+    chunks = stream(server, "/chat/completions", ASK)
+    assert chunks[0]["choices"][0]["delta"]["role"] == "assistant"
+    text = "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks)
+    assert text == content(whole)
+    assert chunks[-1]["choices"][0]["finish_reason"] == whole["choices"][0]["finish_reason"]
+    assert whole["usage"]["completion_tokens"] <= 24
+    assert whole["usage"]["total_tokens"] == sum(
+        whole["usage"][key] for key in ("prompt_tokens", "completion_tokens")
+    )
+
+
+def test_the_same_seed_gives_the_same_answer(server: Server) -> None:
+    first = [content(ask(server, temperature=1, seed=5)) for _ in range(2)]
+    assert first[0] == first[1]
+    others = {content(ask(server, temperature=1, seed=seed)) for seed in range(4)}
+    assert len(others) > 1
+
+
+def test_n_choices(server: Server) -> None:
+    answer = ask(server, n=3, temperature=1, seed=1)
+    assert [choice["index"] for choice in answer["choices"]] == [0, 1, 2]
+    assert len({choice["message"]["content"] for choice in answer["choices"]}) > 1
+
+
+def test_stop_strings_end_the_answer_and_are_not_in_it(server: Server) -> None:
+    whole = content(ask(server))
+    middle = whole[len(whole) // 2 : len(whole) // 2 + 3]
+    cut = ask(server, stop=["\x00never", middle])
+    assert content(cut) == whole[: whole.index(middle)]
+    assert cut["choices"][0]["finish_reason"] == "stop"
+    chunks = stream(server, "/chat/completions", {**ASK, "stop": middle})
+    text = "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks)
+    assert text == content(cut)
+
+
+def test_max_completion_tokens_and_nulls(server: Server) -> None:
+    short = ask(server, max_tokens=None, max_completion_tokens=2, top_p=None, stop=None, n=None)
+    assert short["usage"]["completion_tokens"] == 2
+    assert short["choices"][0]["finish_reason"] == "length"
+
+
+def test_many_at_once_are_answered_as_one_by_one(server: Server) -> None:
+    questions = [f"What is {n} plus {n}?" for n in range(12)]
+
+    def one(question: str) -> str:
+        return content(ask(server, messages=[{"role": "user", "content": question}]))
+
+    alone = [one(question) for question in questions]
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        together = list(pool.map(one, questions))
+    assert together == alone
+
+
+def test_a_client_that_leaves_stops_its_generation(server: Server) -> None:
+    """The engine is asked for 900 tokens by clients that leave; then it is idle at once."""
+    body = {**ASK, "max_tokens": 900, "n": 8, "temperature": 2.0}
+    with server.http.stream("POST", "/chat/completions", json={**body, "stream": True}) as answer:
+        next(answer.iter_lines())
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(
+            f"{server.url}/chat/completions",
+            json=body,
+            headers={"authorization": f"Bearer {server.key}"},
+            timeout=1.0,
+        )
+    engine = server.child("tunewright.serving")
+    engine.cpu_percent()
+    assert min(engine.cpu_percent(interval=0.5) for _ in range(8)) < 20
+
+
+def test_completions(server: Server) -> None:
+    body = {"model": "davinci-002", "prompt": "The sun", "max_tokens": 8, "temperature": 0}
+    whole = server.http.post("/completions", json=body).json()
+    assert whole["object"] == "text_completion"
+    chunks = stream(server, "/completions", body)
+    assert "".join(c["choices"][0]["text"] for c in chunks) == whole["choices"][0]["text"]
+    two = server.http.post("/completions", json={**body, "prompt": ["The sun", "A"], "n": 2})
+    assert [c["index"] for c in two.json()["choices"]] == [0, 1, 2, 3]
+    assert two.json()["choices"][0]["text"] == whole["choices"][0]["text"]
+
+
+def test_embeddings_float_and_base64_agree(server: Server) -> None:
+    body = {"model": "text-embedding-ada-002", "input": ["A cat.", "A dog.", "A cat."]}
+    floats = server.http.post("/embeddings", json=body).json()
+    coded = server.http.post("/embeddings", json={**body, "encoding_format": "base64"}).json()
+    vectors = [item["embedding"] for item in floats["data"]]
+    for item, vector in zip(coded["data"], vectors, strict=True):
+        raw = base64.b64decode(item["embedding"])
+        assert struct.unpack(f"<{len(raw) // 4}f", raw) == pytest.approx(vector, abs=1e-7)
+    assert vectors[0] == vectors[2]
+    assert sum(x * x for x in vectors[0]) == pytest.approx(1, abs=1e-5)
+    assert floats["usage"]["prompt_tokens"] == floats["usage"]["total_tokens"] > 0
