@@ -1,0 +1,164 @@
+"""A file to JSON values, line by line, in memory that does not grow with the file.
+
+orjson alone is not strict enough: of duplicate keys it keeps the last, integers beyond 64 bits
+become floats, and it takes a NUL that PostgreSQL cannot store. Those are refused here by hand.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from tunewright.dataset.problems import Fault, Faulty, shown, step
+
+LONGEST_LINE = 16 * 2**20  # bytes
+DEEPEST = 64
+MOST_KEYS = 256
+_BOM = b"\xef\xbb\xbf"
+_SKIP = 2**20
+_KEY = re.compile(rb'"\s*:')
+_NOT_JSON = re.compile(r"\b(NaN|-?Infinity)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the file: blank, or faulty, or a JSON `value`. `number` counts from 1."""
+
+    number: int
+    value: Any = None
+    fault: Fault | None = None
+    blank: bool = False
+
+
+def lines(path: Path) -> Iterator[Line]:
+    """Every line of a file, none left out.
+
+    Lines end at a line feed only: U+2028 or a lone carriage return inside a string is content.
+    A byte order mark at the start, CRLF and a last line without its end are accepted.
+    """
+    with path.open("rb") as file:
+        for number, raw in enumerate(_raw_lines(file), 1):
+            yield _line(number, raw)
+
+
+def _raw_lines(file: BinaryIO) -> Iterator[bytes | None]:
+    """The bytes of each line without its end; None for one that is too long to hold."""
+    if file.read(len(_BOM)) != _BOM:
+        file.seek(0)
+    while raw := file.readline(LONGEST_LINE + 2):
+        body = raw.removesuffix(b"\n").removesuffix(b"\r")
+        if len(body) <= LONGEST_LINE:
+            yield body
+            continue
+        while raw and not raw.endswith(b"\n"):
+            raw = file.readline(_SKIP)
+        yield None
+
+
+def _line(number: int, raw: bytes | None) -> Line:
+    if raw is not None and not raw.strip():
+        return Line(number, blank=True)
+    try:
+        return Line(number, _value(raw))
+    except Faulty as error:
+        return Line(number, fault=error.fault)
+
+
+def _value(raw: bytes | None) -> Any:
+    if raw is None:
+        limit = f"{LONGEST_LINE // 2**20} MiB"
+        raise _faulty("line_too_long", f"The line is longer than {limit}.", "Split the example.")
+    text = _text(raw)
+    value = _parsed(raw, text)
+    keys = sum(1 for _ in _KEY.finditer(raw))
+    if _inspect(value, "$", 1) < keys:  # equal numbers prove that no key was dropped
+        _refuse_duplicates(text)
+    return value
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _faulty(
+            "invalid_utf8",
+            f"Byte {error.start + 1} of the line is not valid UTF-8.",
+            "Save the file as UTF-8; it may be in Latin-1 or Windows-1252 now.",
+        ) from error
+
+
+def _parsed(raw: bytes, text: str) -> Any:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        if "ecursion" in error.msg:
+            raise _too_deep("$") from error
+        near = shown(text[max(0, error.pos - 12) : error.pos + 12])
+        what = f"Not valid JSON at character {error.pos + 1}, near {near}: {error.msg}."
+        raise _faulty("invalid_json", what, _json_remedy(text)) from error
+
+
+def _json_remedy(text: str) -> str:
+    if found := _NOT_JSON.search(text):
+        return f"JSON has no {found[1]}: leave the value out."
+    if "\r" in text:
+        return "Lines must end with a line feed, not with a carriage return alone."
+    return "Write each row with json.dumps, which quotes and escapes rightly."
+
+
+def _inspect(value: Any, path: str, depth: int) -> int:
+    """Refuse what JSON allows and a training file must not hold; return how many keys there are."""
+    if isinstance(value, str):
+        if "\0" in value:
+            raise _nul(path)
+    elif isinstance(value, (int, float)):
+        if not -(2**63) <= value < 2**63:
+            what = "The number does not fit into 64 bits."
+            raise _faulty("number_too_large", what, "Write it as a string.", path)
+    elif isinstance(value, (dict, list)):
+        return _inspect_nested(value, path, depth)
+    return 0
+
+
+def _inspect_nested(value: dict[str, Any] | list[Any], path: str, depth: int) -> int:
+    if depth > DEEPEST:
+        raise _too_deep(path)
+    if isinstance(value, list):
+        return sum(_inspect(item, f"{path}[{at}]", depth + 1) for at, item in enumerate(value))
+    if len(value) > MOST_KEYS:
+        what = f"The object has {len(value):,} keys; at most {MOST_KEYS} are allowed."
+        raise _faulty("too_many_keys", what, "Keep the keys that the format names.", path)
+    if any("\0" in key for key in value):
+        raise _nul(path)
+    inner = sum(_inspect(item, step(path, key), depth + 1) for key, item in value.items())
+    return len(value) + inner
+
+
+def _refuse_duplicates(text: str) -> None:
+    def unique(pairs: list[tuple[str, Any]]) -> None:
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                what = f"The key {shown(key)} stands twice in one object."
+                raise _faulty("duplicate_key", what, "Keep one of the two.")
+            seen.add(key)
+
+    json.loads(text, object_pairs_hook=unique)
+
+
+def _nul(path: str) -> Faulty:
+    what = "The text holds a NUL character (\\u0000)."
+    return _faulty("nul_character", what, "Remove it.", path)
+
+
+def _too_deep(path: str) -> Faulty:
+    what = f"The value is nested deeper than {DEEPEST} levels."
+    return _faulty("too_deep", what, "Keep to the format: messages need three.", path[:120])
+
+
+def _faulty(code: str, message: str, remedy: str, path: str = "$") -> Faulty:
+    return Faulty(Fault(path, code, message, remedy))
