@@ -2,6 +2,7 @@
 
 import ipaddress
 import logging
+import signal
 import socket
 from collections.abc import Callable
 
@@ -40,6 +41,9 @@ def serve(tw: Tunewright, on_ready: Callable[[str], None]) -> None:
                 timeout_graceful_shutdown=DRAIN_SECONDS,
             )
         )
+        # uvicorn raises the signal again once it has shut down; what is left to end is ours.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
         server.run(sockets=[listener])
     finally:
         listener.close()
