@@ -1,0 +1,119 @@
+"""The promises about the house itself: layers, imports, sizes, documents."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+from conftest import REPOSITORY, Server
+
+HEAVY = ("torch", "transformers")
+
+
+def test_layers() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_api_process_never_loads_torch(server: Server, tuned: dict) -> None:
+    """Not when it is imported, and not after it has served chats, embeddings and a job."""
+    body = {"model": tuned["fine_tuned_model"], "messages": [{"role": "user", "content": "Hi"}]}
+    assert server.http.post("/chat/completions", json={**body, "max_tokens": 2}).is_success
+    embed = {"model": "text-embedding-ada-002", "input": "Hi"}
+    assert server.http.post("/embeddings", json=embed).is_success
+    mapped = open(f"/proc/{server.process.pid}/maps").read()
+    assert "/tokenizers/" in mapped, "the list of mapped files shows what is loaded"
+    assert "libtorch" not in mapped
+
+
+@pytest.mark.parametrize("module", ["tunewright.api.server", "tunewright.work.worker"])
+def test_light_modules_import_nothing_heavy(module: str) -> None:
+    script = f"import sys, {module}; print([m for m in {HEAVY} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_the_base_install_needs_no_torch() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert not [d for d in project["dependencies"] if d.startswith(HEAVY)]
+
+
+def test_nothing_of_our_own_names_soup_or_unsafe_loading() -> None:
+    sources = list((REPOSITORY / "src").rglob("*.py"))
+    soup = re.compile(r"(utils?|helpers?|common|misc)\.py")
+    assert not [path for path in sources if soup.fullmatch(path.name)]
+    unsafe = re.compile(
+        r"torch\.load\(|pickle\.load|yaml\.load\(|trust_remote_code=True|shell=True"
+        r"|allow_pickle=True|\beval\("
+    )
+    found = [path for path in sources if unsafe.search(path.read_text())]
+    assert not [p for p in found if "model.eval()" not in p.read_text()]
+
+
+def test_durable_writes_go_through_one_module() -> None:
+    """Nobody else opens a file of the home for writing, but for logs and locks."""
+    writing = re.compile(r"""\.write_(text|bytes)\(|\.open\(["'][wx]b?["']|\bopen\([^'")]+, ["'][wx]b?["']\)""")
+    for path in (REPOSITORY / "src").rglob("*.py"):
+        if path.name != "durable.py":
+            lines = [line for line in path.read_text().splitlines() if writing.search(line)]
+            lines = [line for line in lines if "durable" not in line]
+            assert not lines or "cli" in path.parts, (path, lines)
+
+
+def test_what_ships_is_small() -> None:
+    builtin = REPOSITORY / "src/tunewright/builtin"
+    assert sum(p.stat().st_size for p in builtin.rglob("*") if p.is_file()) < 45e6
+
+
+def test_the_version_has_its_entry_in_the_changelog() -> None:
+    from tunewright import __version__
+
+    assert f"## {__version__}" in (REPOSITORY / "CHANGELOG.md").read_text()
+
+
+def test_every_route_setting_and_command_is_documented() -> None:
+    from tunewright.api.application import routes
+    from tunewright.settings import Settings
+
+    text = "".join(
+        (REPOSITORY / name).read_text() for name in ("README.md", "docs/reference.md")
+    )
+    for route in routes():
+        path = re.sub(r"\{(\w+)(:path)?\}", r"{\1}", route.path)  # pyright: ignore
+        assert path in text, path
+    for name in Settings.model_fields:
+        assert f"`{name}`" in text, name
+
+
+def test_every_parameter_is_taken_or_refused_by_name() -> None:
+    """The requests know every parameter that the SDK's newest generation can send."""
+    from tunewright.records.completions import ChatRequest, CompletionRequest
+    from tunewright.records.embeddings import EmbeddingRequest
+    from tunewright.records.jobs import JobRequest
+
+    script = (
+        "import inspect, json\n"
+        "from openai.resources.chat.completions import Completions as C\n"
+        "from openai.resources.completions import Completions as T\n"
+        "from openai.resources.embeddings import Embeddings as E\n"
+        "from openai.resources.fine_tuning.jobs import Jobs as J\n"
+        "print(json.dumps([list(inspect.signature(c.create).parameters) for c in (C, T, E, J)]))\n"
+    )
+    python = REPOSITORY / ".sdk/3.54.0/bin/python"
+    done = subprocess.run([str(python), "-c", script], capture_output=True, text=True)
+
+    ours = {"self", "extra_headers", "extra_query", "extra_body", "timeout"}
+    for request, names in zip(
+        (ChatRequest, CompletionRequest, EmbeddingRequest, JobRequest),
+        json.loads(done.stdout),
+        strict=True,
+    ):
+        unknown = set(names) - ours - set(request.model_fields) - set(request.unsupported)
+        assert not unknown, (request, unknown)
