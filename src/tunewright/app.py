@@ -56,7 +56,7 @@ class Tunewright:
         self.blobs = LocalBlobs(self.home.blobs)
         self.tasks = Tasks(self.catalog, self.settings.lease_seconds)
         self.access = Access(self.catalog)
-        self.engine = EngineClient(self.home.socket)
+        self.engine = EngineClient(self.home.socket, seconds=self.settings.engine_seconds)
         self.processes = Processes(self.home, on_worker_death=self.tasks.release_of_dead)
         self.bases = Bases(self.catalog, self.home)
         self.bases.ensure_builtin()
