@@ -1,0 +1,45 @@
+"""Every command of `tunewright`, in the order of the story."""
+
+from typing import Annotated
+
+import typer
+
+from tunewright import __version__
+from tunewright.cli import chat, check, demo, embed, files, jobs, keys, models, serve
+
+app = typer.Typer(
+    name="tunewright",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"tunewright {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def tunewright(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """OpenAI's fine-tuning and embeddings API, on your own machine.
+
+    Example: tunewright demo (two minutes, no network), then tunewright serve.
+    """
+
+
+app.command()(demo.demo)
+app.command()(serve.serve)
+app.command()(check.check)
+app.add_typer(files.app, name="files")
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(models.app, name="models")
+app.command()(chat.chat)
+app.command()(embed.embed)
+app.add_typer(keys.app, name="keys")

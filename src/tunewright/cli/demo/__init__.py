@@ -1,0 +1,37 @@
+"""`tunewright demo`: the whole story against a real server, over HTTP, as a user would tell it."""
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    home: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where to keep it. [default: a temporary folder]"),
+    ] = None,
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 0,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Do not remove the temporary folder at the end.")
+    ] = False,
+) -> None:
+    """See all of it in two minutes: upload, check, fine-tune, ask, embed, search. No network.
+
+    Example: tunewright demo --keep
+    """
+    from tunewright.cli.demo.server import demo_server
+    from tunewright.cli.demo.story import tell
+
+    began = time.monotonic()
+    kept = keep or home is not None
+    place = home or Path(tempfile.mkdtemp(prefix="tunewright-demo-"))
+    try:
+        with demo_server(place, port) as server:
+            tell(server, began, kept=kept)
+    finally:
+        if not kept:
+            shutil.rmtree(place, ignore_errors=True)

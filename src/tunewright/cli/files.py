@@ -1,0 +1,100 @@
+"""Uploaded data and results."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tunewright.cli.terminal import HomeOption, JsonOption, moment, print_json, print_table, say
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Training data and results.\n\nExample: tunewright files create chats.jsonl",
+)
+FileId = Annotated[str, typer.Argument(metavar="FILE-ID")]
+_COLUMNS = [">bytes", "id", "filename", "purpose", "created"]
+
+
+@app.command()
+def create(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A JSONL file.")],
+    purpose: Annotated[str, typer.Option(help="What it is for.")] = "fine-tune",
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Upload a file and print its id.
+
+    Example: tunewright files create chats.jsonl
+    """
+    from tunewright.cli.opening import records
+
+    with records(home) as tw:
+        file = tw.files.create(file=path, purpose=purpose)
+    print_json(file.wire()) if json else say(file.id)
+
+
+@app.command("list")
+def list_(
+    home: HomeOption = None,
+    limit: Annotated[int, typer.Option(help="At most so many, the newest.")] = 100,
+    json: JsonOption = False,
+) -> None:
+    """List files, newest first.
+
+    Example: tunewright files list --limit 10
+    """
+    from tunewright.cli.opening import records
+
+    with records(home) as tw:
+        page = tw.files.list(limit=limit)
+    if json:
+        return print_json(page.wire())
+    return print_table(
+        _COLUMNS,
+        [(f"{f.bytes:,}", f.id, f.filename, f.purpose, moment(f.created_at)) for f in page.data],
+    )
+
+
+@app.command()
+def get(id: FileId, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Show one file's record.
+
+    Example: tunewright files get file-Ab12...
+    """
+    from tunewright.cli.opening import records
+
+    with records(home) as tw:
+        f = tw.files.retrieve(id)
+    if json:
+        return print_json(f.wire())
+    return print_table(
+        _COLUMNS, [(f"{f.bytes:,}", f.id, f.filename, f.purpose, moment(f.created_at))]
+    )
+
+
+@app.command()
+def content(id: FileId, home: HomeOption = None) -> None:
+    """Write a file's bytes to standard output.
+
+    Example: tunewright files content file-Ab12... > result.csv
+    """
+    from tunewright.cli.opening import records
+
+    with records(home) as tw:
+        for piece in tw.files.content(id):
+            sys.stdout.buffer.write(piece)
+        sys.stdout.flush()
+
+
+@app.command()
+def delete(id: FileId, home: HomeOption = None) -> None:
+    """Delete a file and its bytes.
+
+    Example: tunewright files delete file-Ab12...
+    """
+    from tunewright.cli.opening import records
+
+    with records(home) as tw:
+        tw.files.delete(id)
+    say(f"Deleted {id}.")

@@ -1,0 +1,208 @@
+"""Fine-tuning jobs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from tunewright.cli.terminal import (
+    HomeOption,
+    JsonOption,
+    moment,
+    notes,
+    print_json,
+    print_table,
+    say,
+)
+
+if TYPE_CHECKING:
+    from tunewright.app import Tunewright
+    from tunewright.records.jobs import Job
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Fine-tuning jobs.\n\n"
+    "Example: tunewright jobs create --training-file chats.jsonl --follow",
+)
+JobId = Annotated[str, typer.Argument(metavar="JOB-ID")]
+
+
+@app.command()
+def create(
+    training_file: Annotated[
+        str, typer.Option(metavar="FILE", help="A file id, or a path: it is uploaded first.")
+    ],
+    model: Annotated[str, typer.Option(help="The base to tune.")] = "gpt-3.5-turbo",
+    validation_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Held-out rows, to see overfitting.")
+    ] = None,
+    suffix: Annotated[str | None, typer.Option(help="Part of the tuned model's name.")] = None,
+    n_epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Rows a step.")] = None,
+    learning_rate_multiplier: Annotated[
+        float | None, typer.Option(help="Times the rate that would be chosen.")
+    ] = None,
+    adaptation: Annotated[
+        Literal["lora", "full"], typer.Option(help="Small matrices beside the base, or all of it.")
+    ] = "lora",
+    seed: Annotated[int | None, typer.Option(help="For the same run again.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Stay and watch.")] = False,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Create a job and print its id. What is not given is chosen and then shown in the job.
+
+    Example: tunewright jobs create --training-file chats.jsonl --suffix support --follow
+    """
+    from tunewright.cli.opening import records, running
+
+    hyperparameters = {
+        "n_epochs": n_epochs,
+        "batch_size": batch_size,
+        "learning_rate_multiplier": learning_rate_multiplier,
+        "adaptation": adaptation,
+    }
+    with running(home) if follow else records(home) as tw:
+        given: dict[str, Any] = {"model": model, "suffix": suffix, "seed": seed}
+        given["training_file"] = _file_id(tw, training_file)
+        given["validation_file"] = _file_id(tw, validation_file) if validation_file else None
+        given["method"] = _method(hyperparameters)
+        job = tw.jobs.create(**{key: value for key, value in given.items() if value is not None})
+        print_json(job.wire()) if json else say(job.id)
+        if follow:
+            _follow(tw, job.id)
+        elif not tw.processes.others_running():
+            notes.print("Queued. No server runs here: `tunewright serve` runs the job.")
+
+
+@app.command("list")
+def list_(
+    home: HomeOption = None,
+    limit: Annotated[int, typer.Option(help="At most so many, the newest.")] = 20,
+    json: JsonOption = False,
+) -> None:
+    """List jobs, newest first.
+
+    Example: tunewright jobs list --limit 5
+    """
+    from tunewright.cli.opening import records
+
+    with records(home) as tw:
+        page = tw.jobs.list(limit=limit)
+    if json:
+        return print_json(page.wire())
+    return print_table(
+        ["id", "status", "base", "tuned model", "created"],
+        [(j.id, j.status, j.model, j.fine_tuned_model, moment(j.created_at)) for j in page.data],
+    )
+
+
+@app.command()
+def get(id: JobId, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Show one job with the hyperparameters in effect.
+
+    Example: tunewright jobs get ftjob-Ab12...
+    """
+    from tunewright.cli.opening import records
+
+    with records(home) as tw:
+        job = tw.jobs.retrieve(id)
+    if json:
+        return print_json(job.wire())
+    return print_table(["job", job.id], _described(job))
+
+
+@app.command()
+def events(
+    id: JobId,
+    home: HomeOption = None,
+    limit: Annotated[int, typer.Option(help="At most so many, the newest.")] = 20,
+    json: JsonOption = False,
+) -> None:
+    """Print a job's events, newest first.
+
+    Example: tunewright jobs events ftjob-Ab12... --limit 50
+    """
+    from tunewright.cli.opening import records
+
+    with records(home) as tw:
+        page = tw.jobs.events(id, limit=limit)
+    if json:
+        return print_json(page.wire())
+    return print_table(
+        ["time", "level", "message"],
+        [(moment(e.created_at), e.level, e.message) for e in page.data],
+    )
+
+
+@app.command()
+def follow(id: JobId, home: HomeOption = None) -> None:
+    """Watch a job to its end: progress, loss, speed, time left.
+
+    Example: tunewright jobs follow ftjob-Ab12...
+    """
+    from tunewright.cli.opening import records, running
+    from tunewright.records.jobs import ENDED
+
+    with records(home) as tw:
+        ended = tw.jobs.retrieve(id).status in ENDED
+    with records(home) if ended else running(home) as tw:
+        _follow(tw, id)
+
+
+@app.command()
+def cancel(id: JobId, home: HomeOption = None, json: JsonOption = False) -> None:
+    """End a job; a running one stops within a step.
+
+    Example: tunewright jobs cancel ftjob-Ab12...
+    """
+    from tunewright.cli.opening import records
+
+    with records(home) as tw:
+        job = tw.jobs.cancel(id)
+    print_json(job.wire()) if json else say(f"{job.id} is {job.status}.")
+
+
+def _follow(tw: "Tunewright", id: str) -> None:
+    from tunewright.cli.follow import follow as draw
+    from tunewright.cli.follow import outcome
+
+    try:
+        watch = draw(id, (event.wire() for event in tw.jobs.follow(id)))
+    except KeyboardInterrupt:
+        notes.print(f"{id} goes on while a server runs. See it: tunewright jobs follow {id}")
+        raise typer.Exit(130) from None
+    outcome(tw.jobs.retrieve(id).wire(), watch)
+
+
+def _file_id(tw: "Tunewright", given: str) -> str:
+    """A path that exists is uploaded; anything else is taken for a file's id."""
+    path = Path(given)
+    if not path.exists():
+        return given
+    file = tw.files.create(file=path, purpose="fine-tune")
+    notes.print(f"Uploaded {path.name} as {file.id}", markup=False, soft_wrap=True)
+    return file.id
+
+
+def _method(hyperparameters: dict[str, Any]) -> dict[str, Any]:
+    given = {name: value for name, value in hyperparameters.items() if value is not None}
+    return {"type": "supervised", "supervised": {"hyperparameters": given}}
+
+
+def _described(job: "Job") -> list[tuple[str, object]]:
+    rows: list[tuple[str, object]] = [
+        ("status", job.status),
+        ("error", job.error.message if job.error else None),
+        ("base", job.model),
+        ("tuned model", job.fine_tuned_model),
+        ("training file", job.training_file),
+        ("validation file", job.validation_file),
+        ("result file", ", ".join(job.result_files)),
+        ("trained tokens", job.trained_tokens),
+        ("created", moment(job.created_at)),
+        ("finished", moment(job.finished_at)),
+        ("seed", job.seed),
+        *job.method.supervised.hyperparameters.model_dump().items(),
+    ]
+    return [row for row in rows if row[1] not in (None, "")]

@@ -1,0 +1,83 @@
+"""Bases, aliases and tuned models."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tunewright.cli.terminal import HomeOption, JsonOption, moment, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from tunewright.app import Tunewright
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Bases and tuned models.\n\nExample: tunewright models add qwen Qwen/Qwen3-0.6B",
+)
+
+
+@app.command("list")
+def list_(home: HomeOption = None, json: JsonOption = False) -> None:
+    """List bases, aliases of OpenAI's names, and tuned models.
+
+    Example: tunewright models list
+    """
+    from tunewright.cli.opening import records
+
+    with records(home) as tw:
+        page = tw.models.list()
+        aliases = tw.settings.aliases
+    if json:
+        return print_json(page.wire())
+    return print_table(
+        ["model", "stands for", "owned by", "created"],
+        [(m.id, aliases.get(m.id), m.owned_by, moment(m.created)) for m in page.data],
+    )
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="The name that clients use.")],
+    source: Annotated[
+        str, typer.Argument(metavar="DIR_OR_HUB_ID", help="A directory, or an id on the hub.")
+    ],
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Add a base: safetensors weights with config.json and tokenizer.json; no code is run.
+
+    Example: tunewright models add qwen Qwen/Qwen3-0.6B
+    """
+    from tunewright.cli.opening import records
+
+    with records(home) as tw:
+        model = tw.add_base(name, source)
+    if json:
+        return print_json(model.wire())
+    say(f"Added {name}. Try it: tunewright chat {name} 'Hello'")
+    return None
+
+
+@app.command()
+def delete(
+    name: Annotated[str, typer.Argument(metavar="MODEL")],
+    home: HomeOption = None,
+) -> None:
+    """Delete a tuned model, or forget a base that was added.
+
+    Example: tunewright models delete ft:builtin-chat:personal:sarcastic:1a2b3c4d
+    """
+    from tunewright.cli.opening import records
+
+    with records(home) as tw:
+        _delete(tw, name)
+    say(f"Deleted {name}.")
+
+
+def _delete(tw: "Tunewright", name: str) -> None:
+    """A tuned model is the organisation's; a base is the operator's, who this is."""
+    from tunewright.errors import Forbidden
+
+    try:
+        tw.models.delete(name)
+    except Forbidden:
+        tw.bases.delete(name)

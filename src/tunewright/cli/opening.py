@@ -1,0 +1,43 @@
+"""Opens the platform for a command."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tunewright.app import Tunewright
+
+
+def configured(home: Path | None, **given: Any) -> "Tunewright":
+    """The platform on `home`, with nothing running. Raises BadRequest for unusable settings."""
+    from pydantic import ValidationError
+
+    from tunewright.app import Tunewright
+    from tunewright.errors import BadRequest
+    from tunewright.settings import Settings
+
+    try:
+        settings = Settings.read(home, **given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(map(str, first["loc"]))
+        raise BadRequest(f"The setting '{name}' cannot be used: {first['msg']}.") from None
+    return Tunewright(settings=settings)
+
+
+@contextmanager
+def records(home: Path | None) -> Iterator["Tunewright"]:
+    """For commands that only read and write records, beside a server or without one."""
+    tw = configured(home)
+    try:
+        yield tw
+    finally:
+        tw.close()
+
+
+@contextmanager
+def running(home: Path | None) -> Iterator["Tunewright"]:
+    """For commands that need the worker or the engine: started here, unless a server has them."""
+    with configured(home) as tw:
+        yield tw

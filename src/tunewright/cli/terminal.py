@@ -1,0 +1,71 @@
+"""What the commands share: the options that many have, and how things look on a terminal."""
+
+import datetime
+import io
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--home",
+        metavar="DIR",
+        help="Where everything is kept. [default: $TUNEWRIGHT_HOME or ~/.tunewright]",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the API's JSON object.")]
+
+screen = Console(highlight=False)
+notes = Console(stderr=True, highlight=False)  # progress and hints: never in a pipe's data
+
+
+def say(*parts: str) -> None:
+    """Plain text as it is: no markup (ids hold brackets), no wrapping (lines are copied)."""
+    screen.print(Text("".join(parts)), soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A column whose name starts with ``>`` is flush right."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        # A terminal folds what is too long; nothing is cut off, for ids are there to be copied.
+        table.add_column(
+            name.removeprefix(">"),
+            justify="right" if name.startswith(">") else "left",
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    if screen.is_terminal:
+        screen.print(table)
+        return
+    wide = Console(file=io.StringIO(), width=10_000)  # a pipe has no width to fit: a row, a line
+    with wide.capture() as printed:
+        wide.print(table)
+    typer.echo("\n".join(line.rstrip() for line in printed.get().splitlines()))
+
+
+def moment(unix: int | None) -> str:
+    """Local time to the second."""
+    if unix is None:
+        return ""
+    return datetime.datetime.fromtimestamp(unix).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def duration(seconds: float) -> str:
+    """``2:05``, ``1:02:05``: minutes and seconds, hours where there are any."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
