@@ -1,0 +1,205 @@
+"""Train the starter model from scratch. One command, seeded, by the clock, resumable:
+
+    python -m starter.pretrain --minutes 75
+
+The schedule follows the time spent training, not steps: however busy the machine is, the learning
+rate reaches zero when the minutes are over. Run it again after an interruption and it goes on from
+the last checkpoint; then `python -m starter.export .starter/checkpoint.pt`.
+"""
+
+import argparse
+import itertools
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import Progress
+from starter.corpus import DEFAULT, check
+from starter.export import OUT
+from starter.model import Llama, Shape
+from starter.optimizers import Muon
+from starter.packing import IGNORED, batches, shares, tokenized
+from tokenizers import Tokenizer
+from torch import Tensor
+
+TOKENS = 4096  # in a step
+WARM_UP = 40  # steps
+DECAY_FROM = 0.45  # share of the time; then linear to zero
+MATRIX_RATE, OTHER_RATE = 0.02, 3e-3
+CHECKPOINT_EVERY = 120  # seconds
+LOG_EVERY = 20  # steps
+
+
+@dataclass(frozen=True)
+class Phase:
+    until: float  # share of the time
+    text: float  # share of tokens that are plain text; the rest are chats
+    lengths: tuple[int, ...]  # of the rows, step by step
+
+
+# Short rows first: they cost less and most of a language is in them. Chats come from the start,
+# for they are what the model is for; books end early, for they are what it is not.
+PHASES = (
+    Phase(until=0.65, text=0.45, lengths=(256,)),
+    Phase(until=1.0, text=0.1, lengths=(512, 512, 512, 1024)),
+)
+
+
+class Run:
+    """All that a checkpoint holds."""
+
+    def __init__(self, settings: dict) -> None:
+        torch.manual_seed(settings["seed"])
+        self.settings = settings
+        self.model = Llama(Shape(**settings["shape"]))
+        matrices = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "layers." in n]
+        held = {id(p) for p in matrices}
+        others = [p for p in self.model.parameters() if id(p) not in held]
+        self.optimizers: tuple[torch.optim.Optimizer, ...] = (
+            Muon(matrices, lr=MATRIX_RATE),
+            torch.optim.AdamW(others, lr=OTHER_RATE, betas=(0.9, 0.95), weight_decay=0.0),
+        )
+        self.steps = [0] * len(PHASES)
+        self.tokens = 0
+        self.seconds = 0.0
+        self.losses: list[tuple[int, float, float]] = []  # (tokens, seconds, mean loss since)
+
+    def save(self, path: Path) -> None:
+        staged = path.with_name(f"part-{path.name}")
+        plain = {name: getattr(self, name) for name in _PLAIN}
+        optimizers = [each.state_dict() for each in self.optimizers]
+        torch.save(plain | {"model": self.model.state_dict(), "optimizers": optimizers}, staged)
+        staged.replace(path)
+
+    def load(self, path: Path) -> None:
+        state = torch.load(path, weights_only=True)
+        if state["settings"] != self.settings:
+            raise SystemExit(
+                f"{path} was trained with {state['settings']}, not {self.settings}: "
+                "name another --checkpoint, or move this one away."
+            )
+        self.model.load_state_dict(state["model"])
+        for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
+        for name in _PLAIN:
+            setattr(self, name, state[name])
+
+
+_PLAIN = ("settings", "steps", "tokens", "seconds", "losses")
+
+
+def rate(done: float, steps: int) -> float:
+    """The learning rate as a share of its highest, `done` being the share of time spent."""
+    return min(1.0, (steps + 1) / WARM_UP, max(0.0, (1 - done) / (1 - DECAY_FROM)))
+
+
+class Data:
+    """The batches of each phase, going on where a run stopped."""
+
+    def __init__(self, corpus: Path, cache: Path, run: Run) -> None:
+        tokenizer = Tokenizer.from_file(str(OUT / "tokenizer.json"))
+        sources = tokenized(corpus, tokenizer, cache)
+        seed = run.settings["seed"]
+        self._streams = [self._phase(sources, place, seed) for place in range(len(PHASES))]
+        for stream, drawn in zip(self._streams, run.steps, strict=True):
+            next(itertools.islice(stream, drawn, drawn), None)
+
+    @staticmethod
+    def _phase(sources: dict, place: int, seed: int) -> Iterator:
+        phase = PHASES[place]
+        mix = shares(phase.text)
+        streams = {
+            length: batches(sources, mix, length, TOKENS // length, [seed, place, length])
+            for length in sorted(set(phase.lengths))
+        }
+        return (next(streams[length]) for length in itertools.cycle(phase.lengths))
+
+    def take(self, phase: int) -> tuple[Tensor, Tensor]:
+        rows = torch.from_numpy(next(self._streams[phase]))
+        return rows[:, :-1].clamp(min=0), rows[:, 1:]
+
+
+def step(run: Run, loss_of, ids: Tensor, targets: Tensor, share: float) -> float:
+    loss = loss_of(ids, targets)
+    loss.backward()
+    for optimizer, highest in zip(run.optimizers, (MATRIX_RATE, OTHER_RATE), strict=True):
+        for group in optimizer.param_groups:
+            group["lr"] = highest * share
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    run.tokens += int((targets != IGNORED).sum())
+    return loss.item()
+
+
+def train(run: Run, data: Data, args: argparse.Namespace, report) -> None:
+    loss_of = torch.compile(run.model.loss, dynamic=False) if args.compile else run.model.loss
+    budget = args.minutes * 60
+    began, saved, losses = time.monotonic() - run.seconds, time.monotonic(), []
+    while run.seconds < budget and not _stopped:
+        done = run.seconds / budget
+        phase = next(place for place, each in enumerate(PHASES) if done < each.until)
+        share = rate(done, sum(run.steps))
+        losses.append(step(run, loss_of, *data.take(phase), share))
+        run.steps[phase] += 1
+        run.seconds = time.monotonic() - began
+        if len(losses) == LOG_EVERY:
+            run.losses.append((run.tokens, run.seconds, sum(losses) / len(losses)))
+            report(run, share)
+            losses.clear()
+        if time.monotonic() - saved > CHECKPOINT_EVERY:
+            run.save(args.checkpoint)
+            saved = time.monotonic()
+    run.save(args.checkpoint)
+
+
+_stopped: list[int] = []
+
+
+def line(run: Run, share: float) -> str:
+    return (
+        f"{run.seconds / 60:6.1f} min  step {sum(run.steps):5}  {run.tokens:>10,} tokens  "
+        f"{run.tokens / run.seconds:5.0f}/s  loss {run.losses[-1][2]:.3f}  rate {share:.3f}"
+    )
+
+
+def watched(run: Run, data: Data, args: argparse.Namespace) -> None:
+    console = Console()
+    if not console.is_terminal:
+        train(run, data, args, lambda *now: print(line(*now), flush=True))
+        return
+    with Progress(console=console) as progress:
+        task = progress.add_task("training", total=args.minutes * 60)
+
+        def report(*now) -> None:
+            progress.update(task, completed=run.seconds, description=line(*now))
+
+        train(run, data, args, report)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--corpus", type=Path, default=DEFAULT)
+    parser.add_argument("--minutes", type=float, default=75)
+    parser.add_argument("--checkpoint", type=Path, default=Path(".starter/checkpoint.pt"))
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--compile", action="store_true", help="needs g++ and two minutes at first")
+    args = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: _stopped.append(1))  # finish the step, then save
+    torch.set_num_threads(args.threads)
+    check(args.corpus)
+    run = Run({"shape": asdict(Shape()), "tokens": TOKENS, "seed": args.seed})
+    if args.checkpoint.is_file():
+        run.load(args.checkpoint)
+    args.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    data = Data(args.corpus, args.checkpoint.with_name("tokens.npz"), run)
+    watched(run, data, args)
+
+
+if __name__ == "__main__":
+    main()
