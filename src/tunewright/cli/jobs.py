@@ -17,6 +17,7 @@ from tunewright.cli.terminal import (
 
 if TYPE_CHECKING:
     from tunewright.app import Tunewright
+    from tunewright.records.files import File
     from tunewright.records.jobs import Job
 
 app = typer.Typer(
@@ -62,12 +63,10 @@ def create(
         "learning_rate_multiplier": learning_rate_multiplier,
         "adaptation": adaptation,
     }
+    given = {"model": model, "suffix": suffix, "seed": seed, "method": _method(hyperparameters)}
+    data = {"training_file": training_file, "validation_file": validation_file}
     with running(home) if follow else records(home) as tw:
-        given: dict[str, Any] = {"model": model, "suffix": suffix, "seed": seed}
-        given["training_file"] = _file_id(tw, training_file)
-        given["validation_file"] = _file_id(tw, validation_file) if validation_file else None
-        given["method"] = _method(hyperparameters)
-        job = tw.jobs.create(**{key: value for key, value in given.items() if value is not None})
+        job = _create(tw, data, {name: value for name, value in given.items() if value is not None})
         print_json(job.wire()) if json else say(job.id)
         if follow:
             _follow(tw, job.id)
@@ -175,14 +174,26 @@ def _follow(tw: "Tunewright", id: str) -> None:
     outcome(tw.jobs.retrieve(id).wire(), watch)
 
 
-def _file_id(tw: "Tunewright", given: str) -> str:
-    """A path that exists is uploaded; anything else is taken for a file's id."""
-    path = Path(given)
-    if not path.exists():
-        return given
-    file = tw.files.create(file=path, purpose="fine-tune")
-    notes.print(f"Uploaded {path.name} as {file.id}", markup=False, soft_wrap=True)
-    return file.id
+def _create(tw: "Tunewright", data: dict[str, str | None], given: dict[str, Any]) -> "Job":
+    """`data`: file ids, or paths of files to upload. A job that is refused leaves no upload."""
+    from tunewright.errors import TunewrightError
+
+    uploaded: list[File] = []
+    try:
+        for param, place in data.items():
+            if place is not None and Path(place).exists():
+                uploaded.append(tw.files.create(file=place, purpose="fine-tune"))
+                given[param] = uploaded[-1].id
+            elif place is not None:
+                given[param] = place
+        job = tw.jobs.create(**given)
+    except TunewrightError:
+        for file in uploaded:
+            tw.files.delete(file.id)
+        raise
+    for file in uploaded:
+        notes.print(f"Uploaded {file.filename} as {file.id}", markup=False, soft_wrap=True)
+    return job
 
 
 def _method(hyperparameters: dict[str, Any]) -> dict[str, Any]:

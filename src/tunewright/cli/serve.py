@@ -33,8 +33,8 @@ def serve(
     from tunewright.cli.opening import configured
     from tunewright.errors import BadRequest
 
-    # uvicorn drains and then raises the signal again; only as an exception does it let what was
-    # started be stopped. Here it also ends a start that is under way.
+    # Until the API takes over: a signal ends a start that is under way, as an exception, so that
+    # what was started is stopped.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     tw = configured(home, host=host, port=port, allow_remote=allow_remote)

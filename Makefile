@@ -1,0 +1,52 @@
+# `make demo` and `make test` do all set-up by themselves. `make` alone lists the targets.
+#
+# PYTHON=python3.12 chooses the interpreter. On Linux pip fetches torch with CUDA; where there is no
+# GPU, PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu and a torch of that index, installed
+# into .venv first, save several GB.
+
+PYTHON ?= python3
+TESTS ?= tests
+
+help:  ## list the targets
+	@awk -F ':.*## +' '/^[a-z-]+:.*## /{printf "  make %-10s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/.installed  ## two minutes: fine-tune a model, ask it, embed, search
+	.venv/bin/tunewright demo
+
+test: .venv/.installed sdk  ## all tests but the slow ones
+	.venv/bin/pytest -n 2 -m "not slow" $(TESTS)
+
+test-all: .venv/.installed sdk  ## all tests
+	.venv/bin/pytest -n 2 $(TESTS)
+
+lint: .venv/.installed  ## ruff, basedpyright, import-linter
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/basedpyright
+	.venv/bin/lint-imports
+
+sdk: .sdk/0.28.1/.installed .sdk/3.54.0/.installed  ## the two official SDKs that the story runs in
+
+clean:  ## remove what the other targets made
+	rm -rf .venv .sdk
+
+.venv/.installed: pyproject.toml
+	@$(call need_python)
+	@.venv/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+# The name of the folder is the version.
+.sdk/%/.installed:
+	@$(call need_python)
+	@.sdk/$*/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .sdk/$*
+	.sdk/$*/bin/python -m pip install --quiet 'openai==$*' numpy
+	@touch $@
+
+define need_python
+$(PYTHON) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	|| { echo "Tunewright needs Python 3.11 or newer with its venv module; '$(PYTHON)' is not that." \
+	"Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+endef
+
+.PHONY: help demo test test-all lint sdk clean

@@ -1,0 +1,44 @@
+"""Runs the real command in a subprocess, on a home of the test's own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "tunewright", *arguments]
+
+
+def environment(home: Path) -> dict[str, str]:
+    return {**os.environ, "TUNEWRIGHT_HOME": str(home), "NO_COLOR": "1", "COLUMNS": "100"}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def run(home: Path) -> Run:
+    """``run("files", "list")``; `code` is the exit status that is expected."""
+
+    def run(*arguments: str, code: int = 0, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            command(*arguments),
+            capture_output=True,
+            text=True,
+            input=stdin,
+            env=environment(home),
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
+        return done
+
+    return run
