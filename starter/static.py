@@ -40,6 +40,7 @@ BUDGET = 1024  # tokens in one teacher batch: what fits the cache
 CHUNK = 2000  # passages per cached file
 SMOOTH = 1e-3  # SIF's a: a token of frequency f starts with the weight a / (a + f)
 BATCH = 512  # passages a step
+RATE = 2e-3  # the highest learning rate of the vectors; the weights learn at five times that
 KEEP = 0.7  # of the tokens: a passage never looks the same twice
 PAIRS = 10.0  # weight of the cosines within a batch against the place of each vector
 SHARES = {
@@ -240,7 +241,7 @@ class Student(torch.nn.Module):
         super().__init__()
         self.tokens = torch.nn.Parameter(torch.from_numpy(tokens.copy()))
         self.logs = torch.nn.Parameter(torch.log(weights.clamp_min(1e-6)))
-        self.register_buffer("known", (weights > 0).float())
+        self.known = (weights > 0).float()
 
     def table(self) -> torch.Tensor:
         return self.tokens * (self.logs.exp() * self.known)[:, None]
@@ -275,10 +276,10 @@ def train(
 ) -> Iterator[float]:
     """One epoch after another; yields Spearman on `valid` after each."""
     optimizer = torch.optim.Adam(
-        [{"params": [student.tokens], "lr": 2e-3}, {"params": [student.logs], "lr": 1e-2}]
+        [{"params": [student.tokens], "lr": RATE}, {"params": [student.logs], "lr": 5 * RATE}]
     )
     steps = epochs * -(-len(texts) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, [2e-3, 1e-2], total_steps=steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, [RATE, 5 * RATE], total_steps=steps)
     for _ in range(epochs):
         for rows in torch.randperm(len(texts)).split(BATCH):
             targets = texts.targets[rows]
