@@ -21,6 +21,8 @@ MOST_KEYS = 256
 _BOM = b"\xef\xbb\xbf"
 _SKIP = 2**20
 _KEY = re.compile(rb'"\s*:')
+# Possessive, and content to find no closing quote: linear on any text.
+_STRUCTURE = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _NOT_JSON = re.compile(r"\b(NaN|-?Infinity)\b")
 
 
@@ -95,11 +97,20 @@ def _parsed(raw: bytes, text: str) -> Any:
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        if "ecursion" in error.msg:
+        if _deeper_than_allowed(text):  # orjson gives up at 1,024 levels
             raise _too_deep("$") from error
         near = shown(text[max(0, error.pos - 12) : error.pos + 12])
         what = f"Not valid JSON at character {error.pos + 1}, near {near}: {error.msg}."
         raise _faulty("invalid_json", what, _json_remedy(text)) from error
+
+
+def _deeper_than_allowed(text: str) -> bool:
+    depth = 0
+    for found in _STRUCTURE.finditer(text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found[0], 0)
+        if depth > DEEPEST:
+            return True
+    return False
 
 
 def _json_remedy(text: str) -> str:

@@ -1,0 +1,200 @@
+"""What a check counts, warns of and says."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tunewright.dataset.checks import check, examples_of
+from tunewright.dataset.examples import ChatExample, CompletionExample
+from tunewright.dataset.reading import lines
+from tunewright.rendering import Renderer
+
+HOSTILE = Path(__file__).parents[1] / "hostile"
+
+
+def chat(*turns: str) -> dict:
+    roles = {"u": "user", "a": "assistant", "s": "system"}
+    return {"messages": [{"role": roles[turn[0]], "content": turn[3:]} for turn in turns]}
+
+
+@pytest.fixture
+def checked(tmp_path, renderers):
+    def run(*rows: object, wants="chat", **more: str):
+        path = tmp_path / "rows.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        return check(path, renderers[wants], wants=wants, **more)
+
+    return run
+
+
+def test_tokens_are_those_of_the_rows_that_training_makes(checked, renderers):
+    renderer = renderers["chat"]
+    one, two = chat("u: what?", "a: the answer"), chat("u: a", "a: b", "u: c", "a: d")
+    found = checked(*[one, two] * 5)
+    rows = [renderer.rows(ChatExample(row["messages"]), 1) for row in (one, two)]
+    longest = [len(row[-1].prompt) + len(row[-1].answer) for row in rows]
+    assert list(found.example_tokens) == longest * 5
+    assert found.supervised_tokens == 5 * sum(len(row.answer) for pair in rows for row in pair)
+    assert (found.tokens.min, found.tokens.max) == (min(longest), max(longest))
+    assert found.tokens.total == 5 * sum(longest)
+    assert found.epochs == 10
+    assert found.trained_tokens() == 50 * sum(longest)
+    assert found.trained_tokens(2) == 10 * sum(longest)
+    assert found.error() is None
+
+
+def test_completions_are_counted_with_their_end(checked, renderers):
+    found = checked(*[{"prompt": "a ->", "completion": " b"}] * 10, wants="completion")
+    assert found.supervised_tokens == 10 * (renderers["completion"].count(" b") + 1)
+    assert found.warnings == []
+
+
+def test_what_is_noticed_is_said_with_its_lines(checked):
+    plain = chat("s: be brief", "u: a", "a: b")
+    long_answer, long_prompt = chat("s: x", "u: a", "a:  " + "z " * 900), chat("u: " + "z " * 900)
+    long_prompt["messages"].append({"role": "assistant", "content": "late"})
+    found = checked(*[plain] * 10, long_answer, long_prompt, chat("s: x", "a: b", "s: y"))
+    assert found.warnings == [
+        "1 example(s) exceed the model's 512 tokens; their end is cut off (line 11).",
+        "1 example(s) have no system message, others have (line 12).",
+        "1 example(s) have answers beyond the model's 512 tokens; those are not trained on "
+        + "(line 12).",
+        "1 example(s) have no user message (line 13).",
+        "1 example(s) go on after the last answer; that is not trained on (line 13).",
+    ]
+    assert found.tokens.max == 512
+
+
+def test_a_system_message_that_nobody_has_is_not_missed(checked):
+    found = checked(*[chat("u: a", "a: b")] * 12)
+    assert found.notices["missing_system"] == 12
+    assert found.warnings == []
+
+
+def test_too_few_examples_is_said_in_openais_words(checked):
+    error = checked(*[chat("u: a", "a: b")] * 7).error()
+    assert error is not None
+    assert error.message == "Training file has 7 example(s), but must have at least 10 examples"
+    assert (error.code, error.param) == ("invalid_n_examples", "training_file")
+
+
+def test_a_validation_file_needs_one_example(checked):
+    assert checked(chat("u: a", "a: b"), param="validation_file").error() is None
+    error = checked(param="validation_file").error()
+    assert error.message == "Validation file has 0 example(s), but must have at least 1 examples"
+    assert (error.code, error.param) == ("invalid_n_examples", "validation_file")
+
+
+def test_an_error_names_each_kind_of_problem_once(checked):
+    bad = chat("u: a", "a: b")
+    bad["messages"][1]["role"] = "bot"
+    error = checked(*[chat("u: a", "a: b")] * 10, bad, bad, 7).error()
+    assert error.code == "invalid_file_format"
+    assert error.message == (
+        "Training file has 3 bad row(s) of 13. Line 11, $.messages[1].role: 'bot' is not a role. "
+        "Use system, user or assistant. (1 more of this kind.) Line 11, $.messages: No message has "
+        "the role 'assistant': there is nothing to learn. Add the answer that you want. (1 more of "
+        "this kind.) Line 13: The row is a number, not an object. Write it as "
+        '{"messages": [{"role": "user", "content": "..."}, '
+        '{"role": "assistant", "content": "..."}]}'
+    )
+
+
+def test_the_wrong_form_is_shown_the_right_one_once(checked):
+    error = checked(*[{"prompt": "a", "completion": "b"}] * 12).error()
+    assert error.message.count('{"messages": [{"role": "user"') == 1
+    assert "(11 more of this kind.)" in error.message
+
+
+def test_a_file_without_a_single_answer_to_learn_fails(checked):
+    row = chat("u: a", "a: b")
+    row["messages"][1]["weight"] = 0
+    assert "no answer" in checked(*[row] * 10).error().message
+
+
+def test_what_the_template_refuses_is_a_problem_of_its_row(tmp_path, model_directory):
+    template = (
+        "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}"
+        "{% endif %}{{ m.content }}</s>{% endfor %}"
+    )
+    for name in ("tokenizer.json", "config.json"):
+        (tmp_path / name).write_bytes((model_directory / name).read_bytes())
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"eos_token": "</s>"}))
+    (tmp_path / "chat_template.jinja").write_text(template)
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(chat("u: a", "a: b")) + "\n" + json.dumps(chat("s: x", "a: b")))
+    found = check(path, Renderer.load(tmp_path, chat=True), wants="chat")
+    assert (found.examples, found.bad, found.problems[0].line) == (1, 1, 2)
+    assert found.problems[0].code == "template_refused"
+    assert "no system" in found.problems[0].message
+
+
+def test_a_summary_tells_everything_once(renderers):
+    found = check(HOSTILE / "several-faults.jsonl", renderers["chat"], wants="chat")
+    said = found.summary()
+    assert said[0] == "13 rows: 10 fine, 2 bad, 1 blank"
+    assert sum(line.startswith("problem: line 3:") for line in said) == 1
+    assert any(line.startswith("problem: line 5, $.messages[0].content:") for line in said)
+    assert said[-1] == "note: 1 blank line(s) were skipped (line 2)."
+
+
+def test_examples_come_with_their_lines(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'\n{"prompt": "a", "completion": "b"}\n')
+    assert list(examples_of(path, "completion")) == [(2, CompletionExample("a", "b"))]
+
+
+def test_log_forging_keys_and_values_stay_on_one_line(checked):
+    row = {"messages": [], 'a\n{"level": "error"}': 1, "x" * 5_000: 2}
+    for line in checked(row, {"messages": [{"role": "us\ner", "content": "a\u202eb"}]}).summary():
+        assert "\n" not in line
+        assert "\u202e" not in line
+        assert len(line) < 400
+
+
+@given(data=st.binary(max_size=200) | st.text(max_size=80).map(str.encode))
+@settings(max_examples=300, deadline=None)
+def test_no_bytes_make_the_check_stumble(data, renderers, tmp_path_factory):
+    path = tmp_path_factory.getbasetemp() / "any.jsonl"
+    path.write_bytes(data)
+    for wants, renderer in renderers.items():
+        found = check(path, renderer, wants=wants)
+        assert found.rows == found.examples + found.bad + found.blank
+        assert found.error() is not None
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["messages", "role", "content", "name", "weight", "tools", "type", "text", "x"]
+            ),
+            inner | st.sampled_from(["user", "assistant", "system", "text"]),
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(rows=st.lists(_JSON, max_size=5))
+@settings(max_examples=300, deadline=None)
+def test_no_value_makes_the_check_stumble(rows, renderers, tmp_path_factory):
+    path = tmp_path_factory.getbasetemp() / "value.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    for wants, renderer in renderers.items():
+        found = check(path, renderer, wants=wants)
+        assert found.rows == found.examples + found.bad + found.blank
+
+
+@given(values=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")), max_size=6))
+def test_lines_are_cut_at_line_feeds_only(values, tmp_path_factory):
+    path = tmp_path_factory.getbasetemp() / "lines.jsonl"
+    raw = [json.dumps(value, ensure_ascii=False).encode() for value in values]
+    path.write_bytes(b"\r\n".join(raw))
+    assert [line.value for line in lines(path)] == values
