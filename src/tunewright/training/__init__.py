@@ -1,0 +1,40 @@
+"""Examples in, weights out: one method one file, its loop in view.
+
+    python -m tunewright.training TASK_DIR
+
+reads ``TASK_DIR/recipe.json`` and leaves there
+
+    model/               the result: an adapter or whole weights, with the base's tokenizer
+    checkpoints/step-N/  the same after each epoch
+    resume/step-N/       what the run goes on from after a crash (the newest two)
+    parity.json          what the model should answer, for whoever serves it to compare
+
+This file imports no torch: `METHODS` holds dotted paths.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from tunewright.errors import BadRequest, MissingExtra
+
+METHODS = {"supervised": "tunewright.training.supervised:train"}
+
+
+class Stopped(Exception):
+    """The run was asked to stop, and has; it can be resumed."""
+
+
+def method(name: str) -> Callable[..., Any]:
+    """The training function called `name`: ``train(recipe, folder, report, should_stop)``.
+
+    It polls should_stop at every step and then raises Stopped. TunewrightErrors end the run.
+    Raises BadRequest for a name that is not registered, MissingExtra where torch is absent.
+    """
+    if name not in METHODS:
+        raise BadRequest(f"There is no training method '{name}'. Known: {', '.join(METHODS)}.")
+    module, _, function = METHODS[name].partition(":")
+    try:
+        return getattr(import_module(module), function)
+    except ImportError as error:
+        raise MissingExtra(f"Training ({error.name} is not installed)", "train") from error

@@ -1,0 +1,99 @@
+"""``python -m tunewright.training TASK_DIR [--watch-stdin]``: one run, in a process of its own.
+
+Says what `report` describes, as JSON lines on standard output; everything else that anybody prints
+goes to standard error. Exit codes: 0 finished, 1 failed (and said so), 143 stopped by SIGTERM.
+With --watch-stdin the process ends at once when standard input closes: its parent has died.
+"""
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+
+# Read by libraries when they are imported, hence before anything else of ours.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS is not deterministic
+
+from tunewright.errors import TunewrightError
+from tunewright.training import Stopped, method
+from tunewright.training.recipe import Recipe
+from tunewright.training.report import Failed, JsonLines
+
+STOPPED = 128 + signal.SIGTERM
+
+
+class Terminated:
+    """SIGTERM ends the process at once while it loads, and at the next poll once it polls."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._polled = False
+        signal.signal(signal.SIGTERM, self._ask)
+
+    def __call__(self) -> bool:
+        self._polled = True
+        return self._asked
+
+    def _ask(self, *_: object) -> None:
+        self._asked = True
+        if not self._polled:
+            raise SystemExit(STOPPED)
+
+
+def _reports() -> JsonLines:
+    """Standard output for us alone: a library that prints would break the lines."""
+    stream = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return JsonLines(stream)
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(STOPPED)
+
+
+def failure(error: BaseException) -> Failed:
+    """What a client is told; the traceback goes to standard error."""
+    if isinstance(error, TunewrightError):
+        return Failed(error.code or error.type, error.message)
+    if _out_of_memory(error):
+        return Failed(
+            "out_of_memory",
+            "The memory does not suffice for this base and these examples. Use a smaller base, "
+            + "shorter examples or adaptation 'lora'.",
+        )
+    return Failed("internal_error", f"The training failed ({type(error).__name__}): {error}")
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    words = ("out of memory", "can't allocate memory")  # torch raises a plain RuntimeError on a CPU
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
+
+
+def main() -> int:
+    folder = Path(sys.argv[1])
+    report = _reports()
+    should_stop = Terminated()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C: the parent decides
+    if "--watch-stdin" in sys.argv[2:]:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        recipe = Recipe.read(folder)
+        method(recipe.method)(recipe, folder, report, should_stop)
+    except Stopped:
+        return STOPPED
+    except BrokenPipeError:  # nobody listens: as if stopped
+        os._exit(STOPPED)
+    except Exception as error:
+        traceback.print_exc()
+        report(failure(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""What the finished model should answer: ``parity.json``, for whoever serves it to compare.
+
+    {"rows": [{"file": "validation" | "training", "line", "turn", "prompt": ids, "answer": ids,
+               "base": {"logprobs": [...], "top": [[id, logprob, second logprob], ...]},
+               "tuned": the same}]}
+
+Computed teacher-forced by training's own forward, in float32, from what was written to disk.
+`line` (from 1) and `turn` (which supervised stretch of the line, from 0) say where the row comes
+from, so that its prompt can be rendered again.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tunewright import durable
+from tunewright.training.examples import Sample
+from tunewright.training.loss import Objective
+from tunewright.training.recipe import Recipe
+from tunewright.training.run import Run
+from tunewright.weights.base import load_base
+from tunewright.weights.lora import add, load_adapter, select
+
+FILE = "parity.json"
+ROWS = 8
+LONGEST_ANSWER = 64
+LONGEST_PROMPT = 2048  # where there are shorter ones; parity must not take longer than training
+
+
+@dataclass(frozen=True)
+class Rows:
+    file: str
+    samples: list[Sample]
+
+
+def choose(run: Run) -> Rows:
+    """Up to ROWS rows, by the seed; of the validation file where there is one."""
+    file, source = ("training", run.training)
+    if run.validation is not None:
+        file, source = ("validation", run.validation)
+    candidates = [s for s in source.all if s.start <= LONGEST_PROMPT] or source.all
+    order = np.random.default_rng(run.recipe.seed).permutation(len(candidates))[:ROWS]
+    return Rows(file, [_shortened(candidates[at]) for at in sorted(order.tolist())])
+
+
+def _shortened(sample: Sample) -> Sample:
+    ids = sample.ids[: sample.start + LONGEST_ANSWER]
+    return Sample(ids, sample.start, sample.line, sample.turn)
+
+
+def write(recipe: Recipe, folder: Path, rows: Rows) -> None:
+    base, tuned = _both(recipe, folder / "model", rows.samples)
+    described = [_described(sample, rows.file) for sample in rows.samples]
+    together = zip(described, base, tuned, strict=True)
+    durable.write_json(
+        folder / FILE, {"rows": [{**row, "base": b, "tuned": t} for row, b, t in together]}
+    )
+
+
+def _described(sample: Sample, file: str) -> dict[str, Any]:
+    return {
+        "file": file,
+        "line": sample.line,
+        "turn": sample.turn,
+        "prompt": sample.ids[: sample.start].tolist(),
+        "answer": sample.ids[sample.start :].tolist(),
+    }
+
+
+def _both(
+    recipe: Recipe, tuned: Path, samples: list[Sample]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The figures of the base and of the tuned model, one after the other in memory."""
+    model = load_base(recipe.base)
+    untuned = _figures(Objective(model, samples), samples)
+    if recipe.adaptation == "lora":
+        add(model, 0, load_adapter(tuned, verify=True))
+        select(model, 0)
+    else:
+        del model
+        model = load_base(tuned, verify=True)
+    return untuned, _figures(Objective(model, samples), samples)
+
+
+def _figures(objective: Objective, samples: list[Sample]) -> list[dict[str, Any]]:
+    return [_figures_of(objective, sample) for sample in samples]
+
+
+def _figures_of(objective: Objective, sample: Sample) -> dict[str, Any]:
+    logprobs, targets = objective.logprobs(sample)
+    best = logprobs.topk(2, dim=-1)
+    pairs = zip(best.indices[:, 0].tolist(), best.values.tolist(), strict=True)
+    return {
+        "logprobs": logprobs.gather(1, targets[:, None])[:, 0].tolist(),
+        "top": [[token, first, second] for token, (first, second) in pairs],
+    }

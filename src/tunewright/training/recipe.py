@@ -1,0 +1,42 @@
+"""What a run is asked to do: ``recipe.json`` in its folder."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tunewright import durable
+from tunewright.errors import BadRequest
+
+FILE = "recipe.json"
+
+
+class Recipe(BaseModel):
+    """`base` is a model's directory, `base_name` what the adapter calls it.
+
+    chat files hold `messages`, completion files prompt and completion. "auto" is resolved by
+    `defaults` when the run starts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base: Path
+    base_name: str
+    kind: Literal["chat", "completion"]
+    training_file: Path
+    validation_file: Path | None = None
+    method: str = "supervised"
+    adaptation: Literal["lora", "full"] = "lora"
+    rank: Literal["auto"] | int = "auto"
+    alpha: float = 32
+    n_epochs: Literal["auto"] | int = "auto"
+    batch_size: Literal["auto"] | int = "auto"
+    learning_rate_multiplier: Literal["auto"] | float = "auto"
+    seed: int = 0
+
+    @classmethod
+    def read(cls, folder: Path) -> "Recipe":
+        try:
+            return cls.model_validate(durable.read_json(folder / FILE))
+        except ValidationError as error:
+            raise BadRequest(f"{folder / FILE} is not a recipe: {error}") from error

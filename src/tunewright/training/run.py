@@ -1,0 +1,169 @@
+"""Everything that a run computes with, made ready from its recipe."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import orjson
+import torch
+import transformers
+from transformers import PreTrainedModel
+
+from tunewright import durable
+from tunewright.rendering import Renderer
+from tunewright.training.artefacts import base_fingerprint
+from tunewright.training.batches import BUDGETS, Order
+from tunewright.training.defaults import Facts, Hyperparameters, resolve
+from tunewright.training.examples import Examples, read
+from tunewright.training.loss import Objective
+from tunewright.training.recipe import Recipe
+from tunewright.training.report import Message, Report, Started
+from tunewright.weights.base import compute_dtype, load_base
+from tunewright.weights.lora import attach, wrap
+
+
+@dataclass(frozen=True)
+class Run:
+    recipe: Recipe
+    folder: Path
+    training: Examples
+    validation: Examples | None
+    settings: Hyperparameters
+    order: Order
+    model: PreTrainedModel
+    objective: Objective
+    optimizer: torch.optim.Optimizer
+
+    @cached_property
+    def trained(self) -> dict[str, torch.nn.Parameter]:
+        """What the optimizer changes, by name, always in the same order."""
+        return {n: p for n, p in self.model.named_parameters() if p.requires_grad}
+
+    @property
+    def budget(self) -> int:
+        """Padded tokens of a micro-batch; 1 where every row must go alone."""
+        return BUDGETS[self.model.device.type] if self.objective.exact else 1
+
+    @cached_property
+    def identity(self) -> str:
+        """Equal for two runs that must give the same weights on the same machine."""
+        parts = {
+            "settings": asdict(self.settings),
+            "adaptation": self.recipe.adaptation,
+            "seed": self.recipe.seed,
+            "base": base_fingerprint(self.recipe.base),
+            "data": self.training.digest(),
+        }
+        return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+    def environment(self) -> dict[str, Any]:
+        """What the last bits of the weights depend on besides."""
+        return {
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "device": self.model.device.type,
+            "threads": torch.get_num_threads(),
+            "dtype": str(compute_dtype()),
+            "budget": self.budget,
+        }
+
+    def about(self, step: int, metrics: dict[str, Any]) -> dict[str, Any]:
+        """What the manifest of an artefact says of it."""
+        return {
+            "base": self.recipe.base_name,
+            "base_fingerprint": base_fingerprint(self.recipe.base),
+            "recipe": self.recipe.model_dump(mode="json"),
+            "run": self.identity,
+            "step": step,
+            "metrics": metrics,
+        }
+
+    def started(self, resumed_from: int | None) -> Started:
+        settings, lora = self.settings, self.recipe.adaptation == "lora"
+        rank = {"rank": settings.rank, "alpha": settings.alpha} if lora else {}
+        return Started(
+            hyperparameters={
+                "n_epochs": settings.n_epochs,
+                "batch_size": settings.batch_size,
+                "learning_rate_multiplier": settings.learning_rate_multiplier,
+            },
+            adapter={
+                "adaptation": self.recipe.adaptation,
+                **rank,
+                "parameters": sum(p.numel() for p in self.trained.values()),
+                "learning_rate": settings.learning_rate,
+            },
+            total_steps=self.order.total,
+            examples=len(self.training),
+            supervised_tokens=self.training.supervised_tokens,
+            resumed_from=resumed_from,
+        )
+
+
+def prepare(recipe: Recipe, folder: Path, report: Report) -> Run:
+    """Read the files, load the base, resolve every "auto", and check the objective on two rows.
+
+    The model stays in eval mode: no dropout, so what is trained is what will be served.
+    """
+    torch.manual_seed(recipe.seed)
+    if torch.cuda.is_available():  # a CPU is deterministic anyhow
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    renderer = Renderer.load(recipe.base, chat=recipe.kind == "chat")
+    training = read(recipe.training_file, renderer, recipe.kind)
+    file = recipe.validation_file
+    validation = read(file, renderer, recipe.kind) if file else None
+    _say_what_is_lost(training, renderer.context, report)
+    model = _load(recipe)
+    objective = Objective(model, training.all)
+    if not objective.exact:
+        report(Message("warn", "This base needs every row computed alone: training is slower."))
+    settings = resolve(recipe, _facts(training, model, recipe))
+    return Run(
+        recipe=recipe,
+        folder=folder,
+        training=training,
+        validation=validation,
+        settings=settings,
+        order=Order(len(training), settings.batch_size, settings.n_epochs, recipe.seed),
+        model=model,
+        objective=objective,
+        optimizer=_adapt(model, recipe, settings),
+    )
+
+
+def _load(recipe: Recipe) -> PreTrainedModel:
+    dtype = compute_dtype() if recipe.adaptation == "lora" else torch.float32
+    listed = (recipe.base / durable.MANIFEST).is_file()
+    return load_base(recipe.base, dtype=dtype, verify=listed)
+
+
+def _facts(training: Examples, model: PreTrainedModel, recipe: Recipe) -> Facts:
+    text = model.config.get_text_config()
+    layers = wrap(model).values() if recipe.adaptation == "lora" else ()
+    return Facts(
+        examples=len(training),
+        supervised_tokens=training.supervised_tokens,
+        family=model.config.model_type,
+        hidden_size=text.hidden_size,
+        lora_parameters=sum(layer.in_features + layer.out_features for layer in layers),
+    )
+
+
+def _adapt(
+    model: PreTrainedModel, recipe: Recipe, settings: Hyperparameters
+) -> torch.optim.Optimizer:
+    if recipe.adaptation == "lora":
+        attach(model, settings.rank, settings.alpha, recipe.seed)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    return torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=0.0, fused=True)
+
+
+def _say_what_is_lost(training: Examples, context: int, report: Report) -> None:
+    if training.cut:
+        text = f"{training.cut} examples are longer than the model's context of {context} tokens"
+        report(Message("warn", f"{text}: the end of their answers is cut off."))
+    if training.dropped:
+        text = f"{training.dropped} examples have nothing to learn within {context} tokens"
+        report(Message("warn", f"{text}: they are left out."))
