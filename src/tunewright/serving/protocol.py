@@ -10,8 +10,10 @@ Engine to client:
     delta {id, ids}    done {id, reason}    scores {id, rows}    ok {id}
     error {id, name, status, code, param, message}
 
-Every frame but `cancel` and `delta` opens or closes one call: exactly one of done, scores, ok or
-error ends it; after a cancel there is none. JSON and never pickle: a frame cannot become code.
+Every frame but `cancel` and `delta` opens or ends one call: exactly one of done, scores, ok or
+error ends it; after a cancel there is none. `seconds` is the call's deadline.
+
+JSON and never pickle: a frame cannot become code.
 """
 
 import os

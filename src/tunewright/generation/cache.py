@@ -1,0 +1,199 @@
+"""The key-value caches of the rows that run together.
+
+`SlotCache` keeps all rows in one store, each in its own slot from column 0 on: a row joins or
+leaves by copying one slot, never the others, and a token is written in place, where
+transformers' own cache copies everything for every token. `OwnCaches` keeps each row apart, for
+architectures whose cache is more than keys and values by position.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
+
+from tunewright.generation.resident import Resident
+
+_FIRST_COLUMNS = 128
+
+
+class Caches(Protocol):
+    """Rows are numbered from 0; the last one takes the number of a row that leaves."""
+
+    def join(self, cache: Any, length: int) -> None:
+        """Add a row whose `length` tokens are in `cache`, as `Resident.prefill` left it."""
+        ...
+
+    def leave(self, row: int) -> None: ...
+
+    def forward(self, resident: Resident, tokens: Sequence[int], slots: Sequence[int]) -> Tensor:
+        """Feed every row its next token; logits [rows, vocabulary]. slots: each row's adapter."""
+        ...
+
+
+class _Place:
+    """Where the next token of each row is written: renewed each step, shared by all layers."""
+
+    def __init__(self) -> None:
+        self.flat = torch.empty(0, dtype=torch.long)
+        self.rows = 0
+        self.width = 0
+
+
+class _SlotLayer(DynamicLayer):
+    """Keys and values [slots, columns, heads, head size]; the model sees the rows in use."""
+
+    def __init__(self, place: _Place, like: DynamicLayer) -> None:
+        super().__init__()
+        self._place = place
+        self.keys, self.values = (self._store(x, 0, 0) for x in self._of(like))
+        self.is_initialized = True
+
+    @staticmethod
+    def _of(layer: DynamicLayer) -> tuple[Tensor, Tensor]:
+        assert layer.keys is not None
+        assert layer.values is not None
+        return layer.keys, layer.values
+
+    @staticmethod
+    def _store(like: Tensor, slots: int, columns: int) -> Tensor:
+        """Zeros: what a mask hides is still multiplied by 0, and memory as found may hold NaN."""
+        return like.new_zeros(slots, columns, like.shape[1], like.shape[3])
+
+    def grow(self, slots: int, columns: int) -> None:
+        self.keys, self.values = (self._grown(x, slots, columns) for x in self._of(self))
+
+    @staticmethod
+    def _grown(store: Tensor, slots: int, columns: int) -> Tensor:
+        grown = store.new_zeros(slots, columns, *store.shape[2:])
+        grown[: store.shape[0], : store.shape[1]] = store
+        return grown
+
+    def put(self, row: int, length: int, other: DynamicLayer) -> None:
+        for store, states in zip(self._of(self), self._of(other), strict=True):
+            store[row, :length] = states[0].transpose(0, 1)
+
+    def move(self, source: int, target: int, length: int) -> None:
+        for store in self._of(self):
+            store[target, :length] = store[source, :length]
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
+        keys, values = self._of(self)
+        return self._write(keys, key_states), self._write(values, value_states)
+
+    def _write(self, store: Tensor, states: Tensor) -> Tensor:
+        place = self._place
+        store.view(-1, *store.shape[2:]).index_copy_(0, place.flat, states.squeeze(2))
+        return store[: place.rows, : place.width].transpose(1, 2)
+
+    def get_seq_length(self) -> int:
+        return self._place.width - 1
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        return self._place.width, 0
+
+
+class SlotCache:
+    """All rows in one store. A row's column is its position, in every architecture's sense."""
+
+    def __init__(self) -> None:
+        self._lengths: list[int] = []
+        self._place = _Place()
+        self._layers: list[_SlotLayer] = []
+        self._slots = self._columns = 0
+        self._numbers = torch.empty(0)
+        self._cache = DynamicCache()
+
+    def join(self, cache: DynamicCache, length: int) -> None:
+        row = len(self._lengths)
+        if not self._layers:
+            self._layers = [_SlotLayer(self._place, _plain(layer)) for layer in cache.layers]
+            layers: list[Any] = [*self._layers]
+            self._cache.layers = layers
+        self._reserve(row + 1, length + 1)
+        for mine, theirs in zip(self._layers, cache.layers, strict=True):
+            mine.put(row, length, _plain(theirs))
+        self._lengths.append(length)
+
+    def leave(self, row: int) -> None:
+        length, last = self._lengths[-1], len(self._lengths) - 1
+        if row != last:
+            for layer in self._layers:
+                layer.move(last, row, length)
+            self._lengths[row] = length
+        self._lengths.pop()
+        if not self._lengths:
+            self.__init__()  # gives the memory back
+
+    def forward(self, resident: Resident, tokens: Sequence[int], slots: Sequence[int]) -> Tensor:
+        rows, width = len(self._lengths), max(self._lengths) + 1
+        self._reserve(rows, width)
+        device = resident.model.device
+        lengths = torch.tensor(self._lengths, device=device).unsqueeze(1)
+        place = self._place
+        place.rows, place.width = rows, width
+        place.flat = (lengths + self._numbers[:rows, None] * self._columns).squeeze(1)
+        hidden = self._numbers[:width] > lengths
+        # 4-D and float: of the forms that transformers 5.23 takes, the one that is never
+        # reinterpreted (bool is added as a number by eager attention) and costs no rebuilding.
+        mask = torch.zeros(hidden.shape, dtype=resident.model.dtype, device=device)
+        mask.masked_fill_(hidden, torch.finfo(mask.dtype).min)
+        resident.select(slots)
+        logits = resident.forward(
+            torch.tensor(tokens, device=device).unsqueeze(1),
+            position_ids=lengths,
+            past_key_values=self._cache,
+            attention_mask=mask[:, None, None, :],
+        ).logits
+        self._lengths = [length + 1 for length in self._lengths]
+        return logits[:, -1]
+
+    def _reserve(self, slots: int, columns: int) -> None:
+        """Room for that many rows and columns; doubled, so that growing costs little per token."""
+        if slots <= self._slots and columns <= self._columns:
+            return
+        self._slots = _doubled(max(self._slots, 1), slots)
+        self._columns = _doubled(max(self._columns, _FIRST_COLUMNS), columns)
+        for layer in self._layers:
+            layer.grow(self._slots, self._columns)
+        device = self._layers[0].keys.device if self._layers[0].keys is not None else None
+        self._numbers = torch.arange(max(self._slots, self._columns), device=device)
+
+
+def _plain(layer: Any) -> DynamicLayer:
+    assert type(layer) is DynamicLayer, "only plain caches are merged"
+    return layer
+
+
+def _doubled(size: int, wanted: int) -> int:
+    while size < wanted:
+        size *= 2
+    return size
+
+
+class OwnCaches:
+    """Each row in the cache that the model itself made for it; a forward pass a row."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[Any, int]] = []
+
+    def join(self, cache: Any, length: int) -> None:
+        self._rows.append((cache, length))
+
+    def leave(self, row: int) -> None:
+        last = self._rows.pop()
+        if row < len(self._rows):
+            self._rows[row] = last
+
+    def forward(self, resident: Resident, tokens: Sequence[int], slots: Sequence[int]) -> Tensor:
+        found: list[Tensor] = []
+        for row, (token, slot) in enumerate(zip(tokens, slots, strict=True)):
+            cache, length = self._rows[row]
+            logits, cache = resident.prefill([token], slot, cache, length)
+            self._rows[row] = cache, length + 1
+            found.append(logits)
+        return torch.cat(found)

@@ -1,0 +1,151 @@
+"""A base in memory, the adapters on it, and how it is called."""
+
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache, PreTrainedModel
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+
+from tunewright import durable
+from tunewright.errors import BadRequest, NotFound
+from tunewright.generation.generator import ModelSpec
+from tunewright.weights import lora
+from tunewright.weights.base import load_base
+
+ADAPTERS = 64
+# Below so many parameters a step is too short to be divided: waiting for a second thread costs more
+# than it brings, and on a busy machine several times more (4M parameters, 2 loaded cores: 8 ms a
+# token with one thread, 40 with two).
+_SMALL = 20_000_000
+_THREADS = torch.get_num_threads()
+_NO_LIMIT = 1 << 30
+# Their rotation of a position depends on the longest row of the batch.
+_ROPE_OF_THE_BATCH = {"dynamic", "longrope"}
+
+
+class Resident:
+    """One base and its adapters. `merges`: whether rows may share a batch and a chunked prefill."""
+
+    def __init__(self, directory: Path) -> None:
+        """Raises NotFound for no such directory, and what `load_base` raises."""
+        self.model: PreTrainedModel = load_base(_existing(directory), verify=_manifested(directory))
+        config = self.model.config.get_text_config(decoder=True)
+        self.context: int = getattr(config, "max_position_embeddings", None) or _NO_LIMIT
+        small = self.model.num_parameters() < _SMALL
+        self._threads = 1 if small else _THREADS
+        self.vocabulary = self.model.get_input_embeddings().get_parameter("weight").shape[0]
+        self._takes = inspect.signature(self.model.forward).parameters
+        self.merges = "position_ids" in self._takes and _positional(self.model, self.context)
+        self._slots: dict[ModelSpec, int] = {}
+        self._selected: list[int] | None = None
+
+    @property
+    def specs(self) -> list[ModelSpec]:
+        """The models that are loaded, the least recently used first."""
+        return list(self._slots)
+
+    def slot(self, spec: ModelSpec, in_use: Sequence[int] = ()) -> int:
+        """The slot of the adapter of `spec`, loaded if need be; `lora.NONE` for the base itself.
+
+        Where ADAPTERS are loaded already the least recently used one goes, but none `in_use`.
+        """
+        slot = self._slots.pop(spec, None)
+        if slot is None:
+            slot = lora.NONE if spec.adapter is None else self._load(spec.adapter, in_use)
+        self._slots[spec] = slot
+        return slot
+
+    def forget(self, spec: ModelSpec) -> int | None:
+        """Drop an adapter; the slot that it had."""
+        slot = self._slots.pop(spec, None)
+        if slot is not None and slot != lora.NONE:
+            lora.remove(self.model, slot)
+        return slot
+
+    def _load(self, adapter: str, in_use: Sequence[int]) -> int:
+        directory = _existing(Path(adapter))
+        loaded = lora.load_adapter(directory, verify=_manifested(directory))
+        taken = {slot: spec for spec, slot in self._slots.items() if slot != lora.NONE}
+        if len(taken) >= ADAPTERS:
+            idle = [spec for slot, spec in taken.items() if slot not in in_use]
+            if idle:
+                self.forget(idle[0])
+        slot = next(n for n in range(len(taken) + 1) if n not in self._slots.values())
+        lora.add(self.model, slot, loaded, dtype=self.model.dtype)
+        self._selected = None
+        return slot
+
+    def select(self, slots: Sequence[int]) -> None:
+        """The adapter of each row of the next forward pass. A base without any stays unwrapped."""
+        wanted = list(slots)
+        if wanted == self._selected or (self._selected is None and not self._adapted):
+            return
+        lora.select(self.model, wanted)
+        self._selected = wanted
+
+    @property
+    def _adapted(self) -> bool:
+        return any(slot != lora.NONE for slot in self._slots.values())
+
+    def forward(self, ids: Tensor, **given: Any) -> Any:
+        """The model's answer to `ids` [rows, time]; arguments that it does not know are left out.
+
+        Only the logits of the last position are computed, where the model can.
+        """
+        if torch.get_num_threads() != self._threads:
+            torch.set_num_threads(self._threads)
+        given["logits_to_keep"] = 1
+        known = {name: value for name, value in given.items() if name in self._takes}
+        return self.model(ids, use_cache=True, **known)
+
+    def prefill(
+        self, tokens: Sequence[int], slot: int, cache: Any, length: int
+    ) -> tuple[Tensor, Any]:
+        """Feed one row `tokens` after the `length` that `cache` (None: nothing yet) holds.
+
+        Returns the logits [1, vocabulary] of the last one, and the cache.
+        """
+        if cache is None and self.merges:
+            cache = DynamicCache()  # without the config: plain layers, even where a window is named
+        self.select([slot])
+        device = self.model.device
+        answer = self.forward(
+            torch.tensor([tokens], device=device),
+            position_ids=torch.arange(length, length + len(tokens), device=device).unsqueeze(0),
+            past_key_values=cache,
+        )
+        cache = getattr(answer, "past_key_values", None)
+        if cache is None:
+            raise BadRequest("This model keeps no cache that generation could go on from.")
+        return answer.logits[:, -1], cache
+
+
+def _existing(directory: Path) -> Path:
+    if not directory.is_dir():
+        raise NotFound(f"There is no model in {directory}.")
+    return directory
+
+
+def _manifested(directory: Path) -> bool:
+    return (directory / durable.MANIFEST).is_file()
+
+
+def _positional(model: PreTrainedModel, context: int) -> bool:
+    """Whether the cache is plain keys and values by position, and a row's result its own."""
+    config = model.config.get_text_config(decoder=True)
+    ropes = getattr(config, "rope_parameters", None) or {}
+    kinds = {rope.get("rope_type") for rope in [ropes, *ropes.values()] if isinstance(rope, dict)}
+    attention = getattr(model.config, "_attn_implementation", None)
+    if kinds & _ROPE_OF_THE_BATCH or attention not in ("sdpa", "eager"):
+        return False
+    return all(_reaches(layer, context) for layer in DynamicCache(config=config).layers)
+
+
+def _reaches(layer: Any, context: int) -> bool:
+    if type(layer) is DynamicSlidingWindowLayer:
+        return layer.sliding_window >= context
+    return type(layer) is DynamicLayer

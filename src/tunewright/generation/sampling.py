@@ -1,0 +1,62 @@
+"""From logits to the next token: greedy, or drawn at a temperature from the nucleus top_p.
+
+Everything is computed in float32, and each row brings its own uniform number, so what a row draws
+does not depend on which rows share its batch.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+# The nucleus is nearly always among this many tokens; sorting all of a vocabulary of 150,000 costs
+# more than a step of a small model.
+_LIKELY = 1024
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How one row draws; `uniform` is its next number in [0, 1)."""
+
+    temperature: float
+    top_p: float
+    uniform: float
+
+
+def source(seed: int | None) -> random.Random:
+    """A row's numbers. Seeded by text, because `Random` takes -1 and 1 for the same seed."""
+    return random.Random() if seed is None else random.Random(str(seed))
+
+
+def draw(logits: Tensor, choices: Sequence[Choice]) -> list[int]:
+    """One token for every row of `logits` [rows, vocabulary]; every temperature is above 0.
+
+    The inverse distribution is taken in the order of token ids: sorted by probability, two tokens
+    that are nearly equal could change places by a rounding error and change the draw.
+    """
+    logits = logits.float()
+    logits = logits - logits.amax(-1, keepdim=True)
+    probabilities = (logits / _column([c.temperature for c in choices], logits)).softmax(-1)
+    if any(choice.top_p < 1 for choice in choices):
+        probabilities = _nucleus(probabilities, _column([c.top_p for c in choices], logits))
+    reach = probabilities.double().cumsum(-1)
+    wanted = _column([c.uniform for c in choices], reach) * reach[:, -1:]
+    found = torch.searchsorted(reach, wanted, right=True).squeeze(1)
+    return found.clamp_(max=logits.shape[-1] - 1).tolist()
+
+
+def _column(values: list[float], like: Tensor) -> Tensor:
+    return torch.tensor(values, dtype=like.dtype, device=like.device).unsqueeze(1)
+
+
+def _nucleus(probabilities: Tensor, top_p: Tensor) -> Tensor:
+    """Zero but for the fewest most likely tokens that reach `top_p`; at least one stays."""
+    likely = probabilities.topk(min(_LIKELY, probabilities.shape[-1])).values
+    if bool((likely.sum(-1, keepdim=True) < top_p).any()):
+        likely = probabilities.sort(-1, descending=True).values
+    before = likely.cumsum(-1) - likely
+    kept = before < top_p.clamp(min=1e-9)
+    least = likely.masked_fill(~kept, 2.0).amin(-1, keepdim=True)
+    return probabilities.masked_fill(probabilities < least, 0.0)

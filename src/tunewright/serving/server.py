@@ -1,0 +1,251 @@
+"""The engine process: many connections, one main loop that owns the generator and steps it.
+
+An acceptor thread and a reader thread per connection put what arrives into one inbox; the main
+loop alone touches the generator and sends. It sleeps in the inbox when there is nothing to do.
+The process holds nothing that would have to be saved, so signals kill it on the spot.
+"""
+
+import logging
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+
+from tunewright.errors import Busy, TunewrightError, Unavailable
+from tunewright.generation.generator import Generator, ModelSpec, Piece, Request, Scores
+from tunewright.serving.protocol import (
+    Message,
+    ProtocolError,
+    error_fields,
+    pack,
+    receive,
+    request_from,
+)
+
+OPEN_ROWS = 1024
+# A client that reads more slowly than this is cut off: it would hold everybody's memory.
+BACKLOG_LIMIT = 32 * 1024 * 1024
+_BACKLOG_TICK = 0.02
+_DEADLINE_TICK = 0.25
+
+log = logging.getLogger(__name__)
+
+
+class Connection:
+    """One client. Frames are gathered in a step and sent at its end, never waiting for the peer."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._out = bytearray()
+        self.calls: dict[int, Call] = {}
+        self.open = True
+
+    def say(self, op: str, id: int, **fields: object) -> None:
+        self._out += pack({"op": op, "id": id, **fields})
+
+    def fail(self, id: int, error: TunewrightError) -> None:
+        self.say("error", id, **error_fields(error))
+
+    def flush(self) -> bool:
+        """Send what the peer takes now; whether something is left over. Closes a broken one."""
+        if not self._out or not self.open:
+            return False
+        try:
+            sent = self._sock.send(self._out, socket.MSG_DONTWAIT)
+            del self._out[:sent]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.close()
+        if len(self._out) > BACKLOG_LIMIT:
+            log.warning("a client does not read its answers; its connection is closed")
+            self.close()
+        return self.open and bool(self._out)
+
+    def close(self) -> None:
+        """The reader thread notices, and its last word ends this connection's calls."""
+        self.open = False
+        with suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+
+    def read(self, inbox: "queue.SimpleQueue[Arrival]") -> None:
+        """The reader thread's work: every message into `inbox`, then None."""
+        try:
+            while (message := receive(self._sock)) is not None:
+                inbox.put((self, message))
+        except (OSError, ProtocolError) as error:
+            log.warning("a client's connection ended: %s", error)
+        self.close()
+        inbox.put((self, None))
+        self._sock.close()
+
+
+Arrival = tuple[Connection, Message | None]
+
+
+@dataclass
+class Call:
+    """A submit (one row) or a score (a row each) that a connection waits for."""
+
+    connection: Connection
+    id: int
+    deadline: float
+    rows: list[int] = field(default_factory=list)
+    scores: dict[int, Scores] = field(default_factory=dict)
+
+
+class Server:
+    """Translates messages into generator calls and pieces into messages. One thread runs it."""
+
+    def __init__(self, generator: Generator) -> None:
+        self._generator = generator
+        self._inbox: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
+        self._connections: set[Connection] = set()
+        self._rows: dict[int, Call] = {}  # by the generator's row id
+        self._ids = count(1)
+        self._next_look = 0.0
+        self._operations: dict[str, Callable[[Connection, Message], None]] = {
+            "submit": self._submit,
+            "score": self._score,
+            "cancel": self._cancel,
+            "load": self._load,
+            "unload": self._unload,
+            "ping": lambda connection, message: connection.say("ok", message["id"]),
+        }
+
+    def accept(self, listener: socket.socket) -> None:
+        """The acceptor thread's work: a reader thread for every connection."""
+        while True:
+            sock, _ = listener.accept()
+            connection = Connection(sock)
+            read = partial(connection.read, self._inbox)
+            threading.Thread(target=read, name="reader", daemon=True).start()
+
+    def run(self) -> None:
+        """Serve for ever."""
+        backlog = False
+        while True:
+            self._take_arrivals(backlog)
+            if self._generator.busy:
+                for piece in self._generator.step():
+                    self._pass_on(piece)
+            self._end_overdue()
+            backlog = sum(connection.flush() for connection in self._connections) > 0
+
+    def _take_arrivals(self, backlog: bool) -> None:
+        """All that has arrived; waits for something when there is nothing else to do."""
+        try:
+            if self._generator.busy:
+                self._take(*self._inbox.get_nowait())
+            else:
+                self._take(*self._inbox.get(timeout=_BACKLOG_TICK if backlog else None))
+            while True:
+                self._take(*self._inbox.get_nowait())
+        except queue.Empty:
+            return
+
+    def _take(self, connection: Connection, message: Message | None) -> None:
+        if message is None:
+            self._connections.discard(connection)
+            for call in list(connection.calls.values()):
+                self._end(call)
+            return
+        self._connections.add(connection)
+        id = message.get("id", -1)
+        try:
+            self._operations[message["op"]](connection, message)
+        except TunewrightError as error:
+            connection.fail(id, error)
+        except (ProtocolError, KeyError, TypeError, ValueError) as error:
+            log.warning("a client sent what cannot be understood: %r", error)
+            connection.close()
+        except Exception as error:  # torch's: it must not end the engine for everybody
+            log.exception("%s failed", message["op"])
+            connection.fail(id, Unavailable(f"The engine failed: {error}"))
+
+    def _submit(self, connection: Connection, message: Message) -> None:
+        self._begin(connection, message, [request_from(next(self._ids), message["request"])])
+
+    def _score(self, connection: Connection, message: Message) -> None:
+        model = ModelSpec(**message["model"])
+        requests = [
+            Request(next(self._ids), model, prompt, forced=answer)
+            for prompt, answer in message["rows"]
+        ]
+        self._begin(connection, message, requests)
+        if not requests:
+            self._finish_scores(connection.calls[message["id"]])
+
+    def _begin(self, connection: Connection, message: Message, requests: list[Request]) -> None:
+        if self._rows and len(self._rows) + len(requests) > OPEN_ROWS:
+            raise Busy("The engine has as much to do as it can take. Try again in a moment.")
+        deadline = time.monotonic() + message["seconds"]
+        call = Call(connection, message["id"], deadline, [request.id for request in requests])
+        connection.calls[call.id] = call
+        for request in requests:
+            self._rows[request.id] = call
+            self._generator.submit(request)
+
+    def _cancel(self, connection: Connection, message: Message) -> None:
+        call = connection.calls.get(message["id"])
+        if call is not None:  # else it ended while this was on its way
+            self._end(call)
+
+    def _load(self, connection: Connection, message: Message) -> None:
+        self._generator.load(ModelSpec(**message["model"]))
+        connection.say("ok", message["id"])
+
+    def _unload(self, connection: Connection, message: Message) -> None:
+        self._generator.unload(message["key"])
+        connection.say("ok", message["id"])
+
+    def _pass_on(self, piece: Piece) -> None:
+        call = self._rows.get(piece.id)
+        if call is None:
+            return
+        if piece.ids:
+            call.connection.say("delta", call.id, ids=piece.ids)
+        if piece.error is not None:
+            call.connection.fail(call.id, piece.error)
+            self._end(call)
+        elif piece.scores is not None:
+            self._keep_scores(call, piece.id, piece.scores)
+        elif piece.finished is not None:
+            call.connection.say("done", call.id, reason=piece.finished)
+            self._end(call)
+
+    def _keep_scores(self, call: Call, row: int, scores: Scores) -> None:
+        call.scores[row] = scores
+        del self._rows[row]
+        if len(call.scores) == len(call.rows):
+            self._finish_scores(call)
+
+    def _finish_scores(self, call: Call) -> None:
+        try:
+            rows = [vars(call.scores[row]) for row in call.rows]
+            call.connection.say("scores", call.id, rows=rows)
+        except TunewrightError as error:  # too long for a frame: to be asked for in parts
+            call.connection.fail(call.id, error)
+        self._end(call)
+
+    def _end(self, call: Call) -> None:
+        """Forget a call; whatever of it still runs is cancelled."""
+        call.connection.calls.pop(call.id, None)
+        for row in call.rows:
+            if self._rows.pop(row, None) is not None:
+                self._generator.cancel(row)
+
+    def _end_overdue(self) -> None:
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + _DEADLINE_TICK
+        for call in {id(call): call for call in self._rows.values()}.values():
+            if call.deadline < now:
+                call.connection.fail(call.id, Unavailable("The time for this request is over."))
+                self._end(call)
