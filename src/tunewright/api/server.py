@@ -12,6 +12,7 @@ from tunewright.api.application import create_api
 from tunewright.app import Tunewright
 from tunewright.errors import BadRequest
 
+BACKLOG = 2048
 MAX_HEADERS = 32 * 1024
 DRAIN_SECONDS = 5  # of the 10 that a stopping server may take
 
@@ -69,6 +70,7 @@ def _bind(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        listener.listen(BACKLOG)  # from here on nobody is refused; uvicorn only begins to accept
     except OSError as error:
         raise BadRequest(
             f"Cannot listen on {host}:{port}: {error.strerror or error}. Choose another --port "
