@@ -111,7 +111,9 @@ class Processes:
     def _run(self, name: str, command: list[str], pass_fds: tuple[int, ...] = ()) -> None:
         """Run a child to its end. After one that ended at once, wait: no busy crash loop."""
         began = time.monotonic()
-        child = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=pass_fds)
+        child = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=pass_fds
+        )
         self._children[name] = child
         if self._stopping.is_set():
             child.terminate()
