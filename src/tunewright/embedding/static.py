@@ -50,7 +50,11 @@ class StaticEmbedder:
         return Embedded(_unit(sums), tokens)
 
     def _encode(self, texts: list[str]) -> list[list[int]]:
-        encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        try:
+            encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        except TypeError:  # also what it raises for half a surrogate pair
+            texts = [str.encode(text, errors="replace").decode() for text in texts]
+            encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
 
     def _add(self, encoded: list[list[int]], sums: NDArray[np.float32]) -> None:
