@@ -1,0 +1,159 @@
+"""What a run goes on from, after anything."""
+
+import contextlib
+import hashlib
+import multiprocessing
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from tiny import Heard, colours, train_and_send
+
+from tunewright import durable
+from tunewright.training import Stopped
+from tunewright.training.recipe import Recipe
+from tunewright.training.report import Checkpoint, Message, Said, Started, Step
+from tunewright.training.supervised import train
+
+Make = Callable[..., Recipe]
+
+# Forked from a process that has imported torch: a fresh one needs 4-8 s for that.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["tunewright.training.supervised"])
+
+
+def digests(model: Path) -> dict[str, str]:
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in model.glob("*.safetensors")
+    }
+
+
+@pytest.mark.parametrize("adaptation", ["lora", "full"])
+@pytest.mark.parametrize("stops", [[1], [3], [2, 5, 6]])
+def test_a_stopped_run_ends_byte_equal(
+    recipe: Make, tmp_path: Path, adaptation: str, stops: list[int]
+) -> None:
+    given = recipe(validation=colours(3), adaptation=adaptation, n_epochs=3)
+    train(given, tmp_path / "whole", Heard())
+    said = Heard()
+    for stop in stops:
+        with pytest.raises(Stopped):
+            train(
+                given,
+                tmp_path / "task",
+                said,
+                lambda stop=stop: getattr(said[-1], "step", 0) >= stop,
+            )
+        torch.manual_seed(random.randrange(1000))
+    train(given, tmp_path / "task", said)
+    assert digests(tmp_path / "task" / "model") == digests(tmp_path / "whole" / "model")
+    assert [s.step for s in said.of(Step)] == list(range(1, 10))
+
+
+def stopped_at_5(given: Recipe, folder: Path) -> list[Path]:
+    said = Heard()
+    with pytest.raises(Stopped):
+        train(given, folder, said, lambda: len(said.of(Step)) == 5)
+    return sorted((folder / "resume").iterdir())
+
+
+def test_a_damaged_resume_point_yields_to_the_one_before(recipe: Make, tmp_path: Path) -> None:
+    given = recipe(n_epochs=3)
+    train(given, tmp_path / "whole", Heard())
+    older, newest = stopped_at_5(given, tmp_path / "task")
+    data = bytearray((newest / "optimizer.safetensors").read_bytes())
+    data[-5] ^= 1
+    (newest / "optimizer.safetensors").write_bytes(data)
+    said = Heard()
+    train(given, tmp_path / "task", said)
+    assert said.of(Started)[0].resumed_from == 3 == int(older.name.removeprefix("step-"))
+    (message,) = said.of(Message)
+    assert message.level == "warn"
+    assert "damaged" in message.message
+    assert digests(tmp_path / "task" / "model") == digests(tmp_path / "whole" / "model")
+
+
+def test_another_recipe_starts_anew(recipe: Make, tmp_path: Path) -> None:
+    stopped_at_5(recipe(n_epochs=3), tmp_path / "task")
+    said = Heard()
+    train(recipe(n_epochs=3, seed=8), tmp_path / "task", said)
+    assert said.of(Started)[0].resumed_from is None
+    assert "other data or settings" in said.of(Message)[0].message
+    assert [s.step for s in said.of(Step)] == list(range(1, 10))
+    kept = [c for c in said.of(Checkpoint) if c.epoch]
+    assert [c.step for c in kept] == [3, 6, 9]
+    train(recipe(n_epochs=3, seed=8), tmp_path / "whole", Heard())
+    for checkpoint in kept:  # those of the first recipe were replaced
+        here, there = (tmp_path / f / checkpoint.path for f in ("task", "whole"))
+        assert digests(here) == digests(there)
+
+
+def test_another_environment_is_said(
+    recipe: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped_at_5(recipe(n_epochs=3), tmp_path / "task")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 17)
+    said = Heard()
+    train(recipe(n_epochs=3), tmp_path / "task", said)
+    assert "-> 17" in said.of(Message)[0].message
+
+
+def test_the_newest_two_resume_points_and_all_checkpoints_are_kept(
+    recipe: Make, tmp_path: Path
+) -> None:
+    train(recipe(n_epochs=4), tmp_path / "task", Heard(), resume_seconds=0)
+    resume, kept = (
+        {p.name for p in (tmp_path / "task" / d).iterdir()} for d in ("resume", "checkpoints")
+    )
+    assert len(resume) == 2
+    assert "step-12" in resume
+    assert kept == {"step-3", "step-6", "step-9", "step-12"}
+
+
+def until_killed(given: Recipe, folder: Path, words: int, delay: float = 0) -> list[Said]:
+    """Train in a child until it has said so many words, then SIGKILL it; or to its end."""
+    ours, theirs = FORKS.Pipe(duplex=False)
+    child = FORKS.Process(target=train_and_send, args=(given, folder, theirs))
+    child.start()
+    theirs.close()
+    heard: list[Said] = []
+    with contextlib.suppress(EOFError):
+        while len(heard) < words:
+            heard.append(ours.recv())
+        time.sleep(delay)
+        child.kill()
+    child.join()
+    return heard
+
+
+def test_sigkill_and_go_on_ends_byte_equal(recipe: Make, tmp_path: Path) -> None:
+    given = recipe(validation=colours(3), n_epochs=3)
+    train(given, tmp_path / "whole", Heard())
+    heard = until_killed(given, tmp_path / "task", 8)
+    assert heard[-1].step == 5
+    rest = until_killed(given, tmp_path / "task", 1000)
+    assert rest[0].resumed_from == 3
+    assert rest[-1].kind == "finished"
+    assert digests(tmp_path / "task" / "model") == digests(tmp_path / "whole" / "model")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(8))
+def test_many_kills_anywhere_end_byte_equal(recipe: Make, tmp_path: Path, seed: int) -> None:
+    """Among them kills inside the writing of checkpoints, resume points, model and parity."""
+    given = recipe(colours(24), colours(6), n_epochs=4)
+    train(given, tmp_path / "whole", Heard())
+    chance, kills = random.Random(seed), 0
+    while True:
+        words, delay = chance.randrange(1, 20), chance.random() * 0.05
+        heard = until_killed(given, tmp_path / "task", words, delay)
+        if heard[-1].kind == "finished":
+            break
+        kills += 1
+    assert kills > 1
+    assert digests(tmp_path / "task" / "model") == digests(tmp_path / "whole" / "model")
+    assert durable.sweep(tmp_path / "task") == 0

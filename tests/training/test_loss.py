@@ -1,0 +1,123 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from tunewright.training.batches import collate, plan
+from tunewright.training.examples import Sample
+from tunewright.training.loss import Objective, full_logits_of, logits_of
+from tunewright.weights.base import load_base
+
+
+def samples(*lengths: int, supervised: int = 5) -> list[Sample]:
+    random = np.random.default_rng(sum(lengths))
+    return [
+        Sample(random.integers(0, 256, n).astype(np.int32), n - supervised, line, 0)
+        for line, n in enumerate(lengths)
+    ]
+
+
+def gradients(model: PreTrainedModel) -> dict[str, Tensor]:
+    return {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+
+
+def close(ours: dict[str, Tensor], theirs: dict[str, Tensor], tolerance: float) -> None:
+    assert ours.keys() == theirs.keys()
+    for name, gradient in ours.items():
+        scale = theirs[name].abs().max()
+        assert (gradient - theirs[name]).abs().max() <= tolerance * scale, name
+
+
+def reference(model: PreTrainedModel, rows: list[Sample]) -> Tensor:
+    """The loss as transformers computes it: padded, masked, labels -100 elsewhere."""
+    longest = max(len(r.ids) for r in rows)
+    ids = torch.zeros(len(rows), longest, dtype=torch.long)
+    mask, labels = torch.zeros_like(ids), torch.full_like(ids, -100)
+    for i, row in enumerate(rows):
+        own = torch.from_numpy(row.ids.astype(np.int64))
+        ids[i, : len(own)], mask[i, : len(own)] = own, 1
+        labels[i, row.start : len(own)] = own[row.start :]
+    return model(input_ids=ids, attention_mask=mask, labels=labels, use_cache=False).loss
+
+
+def test_loss_and_gradients_are_those_of_transformers(any_base: Path) -> None:
+    rows = samples(40, 23, 31, 9)
+    theirs = load_base(any_base, dtype=torch.float32)
+    expected = reference(theirs, rows)
+    expected.backward()
+    ours = load_base(any_base, dtype=torch.float32)
+    objective = Objective(ours, rows)
+    assert objective.exact
+    sums = objective.sums(rows)
+    (sums.loss / sums.supervised).backward()
+    assert sums.mean_loss == pytest.approx(expected.item(), rel=1e-6)
+    close(gradients(ours), gradients(theirs), 1e-5)
+
+
+@pytest.mark.parametrize("budget", [1, 60, 80])
+def test_small_batches_accumulate_to_one_large_one(base: Path, budget: int) -> None:
+    rows = samples(40, 23, 31, 9, 9, 12)
+    found: list[dict[str, Tensor]] = []
+    for groups in ([rows], list(plan(rows, budget))):
+        model = load_base(base, dtype=torch.float32)
+        objective = Objective(model, rows)
+        for group in groups:
+            (objective.sums(group).loss / 30).backward()
+        found.append(gradients(model))
+    assert len(list(plan(rows, budget))) > 1
+    close(found[1], found[0], 1e-5)
+
+
+def test_padding_changes_nothing(any_base: Path) -> None:
+    short, long = samples(12, 60)
+    model = load_base(any_base, dtype=torch.float32)
+    with torch.no_grad():
+        alone = logits_of(model, collate([short], model.device))
+        padded = logits_of(model, collate([short, long], model.device))[: len(alone)]
+    torch.testing.assert_close(padded, alone, atol=1e-5, rtol=1e-5)
+
+
+def test_what_comes_after_the_head_is_kept(any_base: Path) -> None:
+    model = load_base(any_base, dtype=torch.float32)
+    batch = collate(samples(12, 20), model.device)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            logits_of(model, batch), full_logits_of(model, batch), atol=1e-5, rtol=1e-5
+        )
+
+
+def test_a_base_that_the_short_way_would_falsify_takes_the_long_one(base: Path) -> None:
+    model = load_base(base, dtype=torch.float32)
+    rows = samples(12, 20)
+    expected = Objective(model, rows).sums(rows)
+    plain = model.forward
+
+    def particular(**inputs: Tensor) -> object:
+        """As no known base does: after the head, what works on [rows, time, vocabulary] only."""
+        out = plain(**inputs)
+        out.logits = torch.einsum("btv->btv", out.logits)
+        return out
+
+    model.forward = particular
+    objective = Objective(model, rows)
+    assert not objective.exact
+    found = objective.sums(rows)
+    assert found.supervised == expected.supervised
+    assert found.mean_loss == pytest.approx(expected.mean_loss, rel=1e-5)
+
+
+def test_a_plan_keeps_every_row_once_and_its_budget() -> None:
+    rows = samples(*range(6, 60, 3), 500)
+    groups = list(plan(rows, 128))
+    assert sorted(r.line for g in groups for r in g) == list(range(len(rows)))
+    for group in groups:
+        assert len(group) == 1 or len(group) * max(len(r.ids) for r in group) <= 128
+
+
+@pytest.mark.parametrize("make", [lambda: samples(9), lambda: samples(9, 9)])
+def test_the_self_check_needs_no_two_lengths(base: Path, make: Callable[[], list[Sample]]) -> None:
+    assert Objective(load_base(base, dtype=torch.float32), make()).exact
