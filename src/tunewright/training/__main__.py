@@ -52,7 +52,9 @@ def _reports() -> JsonLines:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    # Not sys.stdin: a thread that waits in it holds its lock, and Python aborts at exit.
+    while os.read(0, 4096):
+        pass
     os._exit(STOPPED)
 
 

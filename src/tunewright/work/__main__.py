@@ -14,7 +14,9 @@ from tunewright.work.worker import Worker
 
 
 def _end_with_server() -> None:
-    sys.stdin.buffer.read()
+    # Not sys.stdin: a thread that waits in it holds its lock, and Python aborts at exit.
+    while os.read(0, 4096):
+        pass
     os._exit(0)
 
 
