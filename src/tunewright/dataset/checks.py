@@ -86,8 +86,10 @@ class Check:
             f"{self.rows:,} rows: {self.examples:,} fine, {self.bad:,} bad, {self.blank:,} blank",
             f"{sum(self.example_tokens):,} tokens, of which {self.supervised_tokens:,} to learn",
             f"tokens per example: {self.tokens}",
-            f"{self.epochs} epochs by default: {self.trained_tokens():,} tokens trained",
         ]
+        if self.param == "training_file":
+            trained = f"{self.trained_tokens():,} tokens trained"
+            said.append(f"{self.epochs} epochs by default: {trained}")
         problems = [f"problem: {problem}" for problem in self.problems]
         unnamed = sum(self.counts.values()) - len(problems)
         more = [f"and {unnamed:,} more problems"] if unnamed else []
