@@ -54,6 +54,7 @@ def _upload(client: Client) -> tuple[str, str]:
     _chapter(
         2,
         "60 chats of a sarcastic assistant",
+        "client = OpenAI()\n"
         'client.files.create(file=open("sarcastic.jsonl", "rb"), purpose="fine-tune")',
     )
     ids: list[str] = []
@@ -81,7 +82,9 @@ def _ask(client: Client, model: str, number: int, title: str) -> list[tuple[str,
     _chapter(number, title, f'client.chat.completions.create(model="{model}", messages=[...])')
     system, questions = _questions()
     asked: list[tuple[str, str]] = []
-    for question in track(questions, "Asking", console=screen, transient=True):
+    for question in track(
+        questions, "Asking", console=screen, transient=True, disable=not screen.is_terminal
+    ):
         messages = [{"role": "system", "content": system}, {"role": "user", "content": question}]
         asked.append((question, client.chat(model, messages, MAX_TOKENS).strip()))
     say(f"{len(asked)} questions answered by {model}")
@@ -120,8 +123,8 @@ def _compare(before: list[tuple[str, str]], after: list[tuple[str, str]]) -> Non
         table.add_row(Text(question), Text(first, "dim"), Text(second))
     screen.print(table)
     say(
-        "The built-in base is tiny and knows little: it has learnt the manner, do not trust the "
-        "facts. A real use names a real base: tunewright models add."
+        "The built-in base is tiny and knows little: look at the manner, do not trust the facts. "
+        "Real use takes a real base: tunewright models add qwen Qwen/Qwen3-0.6B"
     )
 
 
