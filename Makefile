@@ -1,8 +1,7 @@
 # `make demo` and `make test` do all set-up by themselves. `make` alone lists the targets.
 #
-# PYTHON=python3.12 chooses the interpreter. On Linux pip fetches torch with CUDA; where there is no
-# GPU, PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu and a torch of that index, installed
-# into .venv first, save several GB.
+# PYTHON=python3.12 chooses the interpreter. On Linux pip fetches torch with CUDA; README.md says how
+# to get the CPU build, which is several GB smaller.
 
 PYTHON ?= python3
 TESTS ?= tests

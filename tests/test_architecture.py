@@ -7,7 +7,8 @@ import sys
 import tomllib
 
 import pytest
-from conftest import REPOSITORY, Server
+
+from servers import REPOSITORY, Server
 
 HEAVY = ("torch", "transformers")
 
@@ -59,7 +60,9 @@ def test_nothing_of_our_own_names_soup_or_unsafe_loading() -> None:
 
 def test_durable_writes_go_through_one_module() -> None:
     """Nobody else opens a file of the home for writing, but for logs and locks."""
-    writing = re.compile(r"""\.write_(text|bytes)\(|\.open\(["'][wx]b?["']|\bopen\([^'")]+, ["'][wx]b?["']\)""")
+    writing = re.compile(
+        r"""\.write_(text|bytes)\(|\.open\(["'][wx]b?["']|\bopen\([^'")]+, ["'][wx]b?["']\)"""
+    )
     for path in (REPOSITORY / "src").rglob("*.py"):
         if path.name != "durable.py":
             lines = [line for line in path.read_text().splitlines() if writing.search(line)]
@@ -82,9 +85,7 @@ def test_every_route_setting_and_command_is_documented() -> None:
     from tunewright.api.application import routes
     from tunewright.settings import Settings
 
-    text = "".join(
-        (REPOSITORY / name).read_text() for name in ("README.md", "docs/reference.md")
-    )
+    text = "".join((REPOSITORY / name).read_text() for name in ("README.md", "docs/reference.md"))
     for route in routes():
         path = re.sub(r"\{(\w+)(:path)?\}", r"{\1}", route.path)  # pyright: ignore
         assert path in text, path

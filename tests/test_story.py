@@ -9,7 +9,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, Server, chats
+
+from servers import REPOSITORY, Server, chats
 
 STORIES = Path(__file__).parent / "sdk"
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import httpx
 import psutil
 import pytest
-from conftest import Server, chats
+
+from servers import Server, chats
 
 
 def test_a_file_comes_back_byte_for_byte(server: Server) -> None:
@@ -111,9 +112,7 @@ def test_a_client_that_leaves_in_the_middle_leaves_nothing(server: Server) -> No
 def test_a_file_that_a_job_needs_stays(server: Server) -> None:
     # Another long job fills the lane, so that this one is still waiting.
     file = server.upload(chats(12))
-    busy = server.job(
-        model="gpt-3.5-turbo", training_file=file, hyperparameters={"n_epochs": 50}
-    )
+    busy = server.job(model="gpt-3.5-turbo", training_file=file, hyperparameters={"n_epochs": 50})
     try:
         refused = server.http.delete(f"/files/{file}")
         assert refused.status_code == 400

@@ -2,7 +2,7 @@ import csv
 import io
 import json
 
-from conftest import Server, chats
+from servers import Server, chats
 
 
 def test_the_record_of_a_job(server: Server, tuned: dict) -> None:
@@ -113,9 +113,7 @@ def test_each_kind_of_base_wants_its_kind_of_rows(server: Server) -> None:
         json.dumps({"prompt": f"{n} ->", "completion": f" {n + 1}"}).encode() + b"\n"
         for n in range(12)
     )
-    wrong = server.wait(
-        server.job(model="gpt-3.5-turbo", training_file=server.upload(pairs))["id"]
-    )
+    wrong = server.wait(server.job(model="gpt-3.5-turbo", training_file=server.upload(pairs))["id"])
     assert wrong["error"]["code"] == "invalid_file_format"
     assert '"messages"' in wrong["error"]["message"]
     other = server.wait(

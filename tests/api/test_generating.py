@@ -5,7 +5,8 @@ import struct
 
 import httpx
 import pytest
-from conftest import Server
+
+from servers import Server
 
 ASK = {
     "model": "gpt-3.5-turbo",

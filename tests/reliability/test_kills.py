@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Server, chats
+
+from servers import Server, chats
 
 STEPS = 60
 

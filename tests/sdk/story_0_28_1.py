@@ -82,5 +82,5 @@ try:
     openai.Model.list()
     raise AssertionError("a wrong key was let in")
 except openai.error.AuthenticationError as error:
-    assert error.code == "invalid_api_key"
+    assert error.json_body["error"]["code"] == "invalid_api_key"
 print("the story is told")

@@ -75,7 +75,7 @@ def _rank(detail: Any) -> tuple[int, int]:
     does not fit, and the deeper place more than the shallow one."""
     kind = detail["type"]
     order = (kind == "missing") * 4 or (kind == "literal_error") * 3 or kind.endswith("_type") * 2
-    return order, -len(_param(detail["loc"]))
+    return order, -len(detail["loc"])
 
 
 def _param(loc: tuple[int | str, ...]) -> str:
