@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -29,7 +30,7 @@ def test_the_api_process_never_loads_torch(server: Server, tuned: dict) -> None:
     assert server.http.post("/chat/completions", json={**body, "max_tokens": 2}).is_success
     embed = {"model": "text-embedding-ada-002", "input": "Hi"}
     assert server.http.post("/embeddings", json=embed).is_success
-    mapped = open(f"/proc/{server.process.pid}/maps").read()
+    mapped = Path(f"/proc/{server.process.pid}/maps").read_text()
     assert "/tokenizers/" in mapped, "the list of mapped files shows what is loaded"
     assert "libtorch" not in mapped
 
@@ -87,7 +88,7 @@ def test_every_route_setting_and_command_is_documented() -> None:
 
     text = "".join((REPOSITORY / name).read_text() for name in ("README.md", "docs/reference.md"))
     for route in routes():
-        path = re.sub(r"\{(\w+)(:path)?\}", r"{\1}", route.path)  # pyright: ignore
+        path = re.sub(r"\{(\w+)(:path)?\}", r"{\1}", route.path)
         assert path in text, path
     for name in Settings.model_fields:
         assert f"`{name}`" in text, name

@@ -38,7 +38,7 @@ def test_pages_go_on_after_a_deleted_file(server: Server) -> None:
     after = server.http.get("/files", params={"limit": 2, "after": ids[2]}).json()
     assert [f["id"] for f in after["data"]] == [ids[1], ids[0]]
     oldest = server.http.get("/files", params={"order": "asc", "after": ids[2]}).json()
-    assert [f["id"] for f in oldest["data"]][0] == ids[3]
+    assert oldest["data"][0]["id"] == ids[3]
 
 
 @pytest.mark.parametrize(

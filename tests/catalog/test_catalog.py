@@ -1,0 +1,96 @@
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from tunewright.catalog.catalog import Catalog
+from tunewright.errors import TunewrightError
+from tunewright.records.files import File
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Catalog:
+    return Catalog(tmp_path / "catalog.db")
+
+
+def file(name: str = "a") -> File:
+    return File(bytes=1, filename=name, purpose="fine-tune")
+
+
+def test_what_is_put_comes_back_after_reopening(tmp_path: Path, catalog: Catalog) -> None:
+    one = file()
+    assert catalog.shelf("org-a").put(one)
+    assert not catalog.shelf("org-a").put(one), "an id is put once"
+    catalog.close()
+    assert Catalog(tmp_path / "catalog.db").shelf("org-a").get(File, one.id) == one
+
+
+def test_another_organisation_sees_nothing(catalog: Catalog) -> None:
+    one = file()
+    catalog.shelf("org-a").put(one)
+    other = catalog.shelf("org-b")
+    assert other.get(File, one.id) is None
+    assert other.page(File).data == []
+    assert other.page(File, after=one.id).data == []
+    assert other.change(File, one.id, lambda f: f) is None
+    assert not other.delete(File, one.id)
+    assert catalog.shelf("org-a").get(File, one.id) == one
+
+
+def test_changes_of_many_threads_all_count(catalog: Catalog) -> None:
+    shelf = catalog.shelf("org-a")
+    one = file()
+    shelf.put(one)
+
+    def bump() -> None:
+        for _ in range(20):
+            shelf.change(File, one.id, lambda f: f.model_copy(update={"bytes": f.bytes + 1}))
+
+    threads = [threading.Thread(target=bump) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = shelf.get(File, one.id)
+    assert found is not None
+    assert found.bytes == 81
+
+
+def test_a_transaction_is_all_or_nothing(catalog: Catalog) -> None:
+    shelf = catalog.shelf("org-a")
+    with pytest.raises(RuntimeError), catalog.transaction():  # noqa: PT012
+        shelf.put(file())
+        raise RuntimeError
+    assert shelf.page(File).data == []
+
+
+def test_pages_in_both_orders_past_deleted_rows(catalog: Catalog) -> None:
+    shelf = catalog.shelf("org-a")
+    files = [file(str(n)) for n in range(5)]
+    for one in files:
+        shelf.put(one)
+    shelf.delete(File, files[2].id)
+    newest = shelf.page(File, after=files[2].id, limit=1)
+    assert [f.filename for f in newest.data] == ["1"]
+    assert newest.has_more
+    oldest = shelf.page(File, after=files[2].id, newest_first=False)
+    assert [f.filename for f in oldest.data] == ["3", "4"]
+    assert not oldest.has_more
+
+
+def test_what_is_deleted_is_gone_from_the_file(tmp_path: Path, catalog: Catalog) -> None:
+    shelf = catalog.shelf("org-a")
+    one = file("canary-4711")
+    shelf.put(one)
+    shelf.delete(File, one.id)
+    catalog.close()
+    assert b"canary-4711" not in (tmp_path / "catalog.db").read_bytes()
+
+
+def test_a_newer_catalog_is_refused(tmp_path: Path, catalog: Catalog) -> None:
+    catalog.close()
+    with sqlite3.connect(tmp_path / "catalog.db") as connection:
+        connection.execute("insert into schema values (99)")
+    with pytest.raises(TunewrightError, match="newer Tunewright"):
+        Catalog(tmp_path / "catalog.db")

@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+
+from tunewright.catalog.catalog import Catalog
+from tunewright.tasks import LostLease, Tasks
+
+
+@pytest.fixture
+def tasks(tmp_path: Path) -> Tasks:
+    made = Tasks(Catalog(tmp_path / "catalog.db"), lease_seconds=30)
+    made.enqueue("check", "cpu", "ftjob-1", "org-a")
+    return made
+
+
+def test_one_task_one_worker(tasks: Tasks) -> None:
+    task = tasks.lease("cpu", "w1")
+    assert task is not None
+    assert (task.subject, task.attempt) == ("ftjob-1", 1)
+    assert tasks.lease("cpu", "w2") is None
+    assert tasks.lease("train", "w2") is None
+
+
+def test_a_lease_that_ran_out_goes_to_the_next_and_fences_off_the_first(tmp_path: Path) -> None:
+    tasks = Tasks(Catalog(tmp_path / "catalog.db"), lease_seconds=0)
+    tasks.enqueue("check", "cpu", "ftjob-1", "org-a")
+    first = tasks.lease("cpu", "w1")
+    second = tasks.lease("cpu", "w2")
+    assert first is not None
+    assert second is not None
+    assert second.attempt == 2
+    for write in (tasks.renew, tasks.finish, tasks.release, tasks.guard):
+        with pytest.raises(LostLease):
+            write(first)
+    tasks.finish(second)
+    assert tasks.lease("cpu", "w3") is None
+
+
+def test_the_death_of_a_worker_frees_its_tasks_only(tasks: Tasks) -> None:
+    tasks.enqueue("check", "cpu", "ftjob-2", "org-a")
+    one, two = tasks.lease("cpu", "w1"), tasks.lease("cpu", "w2")
+    assert one is not None
+    assert two is not None
+    tasks.release_of_dead("w1")
+    again = tasks.lease("cpu", "w3")
+    assert again is not None
+    assert (again.id, again.attempt) == (one.id, 2)
+    tasks.guard(two)
+
+
+def test_a_task_given_back_does_not_count_the_attempt(tasks: Tasks) -> None:
+    task = tasks.lease("cpu", "w1")
+    assert task is not None
+    tasks.release(task)
+    again = tasks.lease("cpu", "w1")
+    assert again is not None
+    assert again.attempt == 1
+
+
+def test_cancel_reaches_the_worker_and_empties_the_queue(tasks: Tasks) -> None:
+    task = tasks.lease("cpu", "w1")
+    assert task is not None
+    tasks.enqueue("fine-tune", "train", "ftjob-1", "org-a")
+    assert not tasks.renew(task).cancel
+    tasks.cancel("ftjob-1")
+    assert tasks.renew(task).cancel
+    assert tasks.lease("train", "w1") is None
