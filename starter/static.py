@@ -5,7 +5,7 @@
 
 1. the teacher embeds passages of the corpus (cached in .bench/static, resumable) and every token;
 2. PCA of the passages' vectors to 256 dimensions, in which tokens and passages share one space;
-3. start: the teacher's vector of each single token, weighted by its rarity (SIF);
+3. start: the teacher's vector of each single token, through the PCA, weighted by rarity (SIF);
 4. training: the weighted sums follow the passages' vectors; what is kept is the best on passages
    held out of the corpus;
 5. int8 with a step per token, files, card and manifest.
@@ -41,6 +41,7 @@ CHUNK = 2000  # passages per cached file
 SMOOTH = 1e-3  # SIF's a: a token of frequency f starts with the weight a / (a + f)
 BATCH = 512  # passages a step
 RATE = 2e-3  # the highest learning rate of the vectors; the weights learn at five times that
+DECAY = 2.0  # of what a token learns for itself
 KEEP = 0.7  # of the tokens: a passage never looks the same twice
 PAIRS = 10.0  # weight of the cosines within a batch against the place of each vector
 SHARES = {
@@ -62,11 +63,12 @@ Token vectors: a text's vector is the weighted sum of its tokens' vectors, scale
 millions of rows and for the check of training data; `builtin-mini` understands more.
 
 - **Teacher**: all-MiniLM-L6-v2 (sentence-transformers), Apache-2.0. Its word list and tokenizer
-  are used unchanged; no weight of it is in here, but these vectors are derived from its answers.
+  are used unchanged; the vectors are derived from its input embeddings and its answers.
 - **Licence**: Apache-2.0.
 - **Data**: {passages:,.0f} passages ({tokens:,.0f} tokens) of the openly licensed corpus of the
-  starter models: articles, textbooks, books, dialogues, instructions, questions, stories. English.
-- **Recipe**: `starter/static.py`. The teacher's vector of each single token, reduced to 256
+  starter models (`starter/SOURCES.md`): articles, textbooks, books, dialogues, instructions,
+  questions, stories. English.
+- **Recipe**: `starter/static.py`. What the teacher makes of each single token, mapped to 256
   dimensions and weighted by rarity, then trained so that passages lie where the teacher puts them.
 
 | on passages held out of the corpus | Spearman of all pairs' cosines with the teacher's |
@@ -102,9 +104,6 @@ class Bags:
         ids = self.ids[self.starts[rows][owners] + torch.arange(len(owners)) - first[owners]]
         kept = torch.rand(len(ids)) < keep
         return ids[kept], owners[kept]
-
-
-# The corpus ------------------------------------------------------------------------------------
 
 
 def records(path: Path) -> Iterator[list[str]]:
@@ -148,9 +147,6 @@ def passages(corpus: Path, suffix: str, number: int, seed: int) -> list[str]:
     return [chosen[i] for i in rng.permutation(len(chosen))]
 
 
-# The teacher -----------------------------------------------------------------------------------
-
-
 class Teacher:
     """all-MiniLM-L6-v2: mean-pooled, unit length."""
 
@@ -178,6 +174,11 @@ class Teacher:
             pooled = (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
             found[batch] = functional.normalize(pooled, dim=1).numpy()
         return found
+
+    def words(self) -> Floats:
+        """Its input embeddings, at about the length of its answers."""
+        rows = self.model.get_input_embeddings().weight.detach().float().numpy()
+        return rows / np.linalg.norm(rows, axis=1).mean()
 
 
 def every_token(teacher: Teacher, cache: Path) -> Floats:
@@ -207,14 +208,11 @@ def embedded(teacher: Teacher, texts: list[str], cache: Path, what: str) -> Floa
     return np.concatenate(parts)
 
 
-# The student -----------------------------------------------------------------------------------
-
-
 def spearman(one: Floats, other: Floats) -> float:
     """Rank correlation of the cosines of all pairs; the rows have length 1."""
     pairs = np.triu_indices(len(one), 1)
     ranks = [np.argsort(np.argsort((v @ v.T)[pairs])).astype(np.float64) for v in (one, other)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
 def bags(tokenizer: Tokenizer, texts: list[str], targets: Floats) -> Bags:
@@ -235,28 +233,34 @@ def rarity(tokenizer: Tokenizer, ids: torch.Tensor) -> torch.Tensor:
 
 
 class Student(torch.nn.Module):
-    """A vector and a weight per token; a passage is the weighted sum, scaled to length 1."""
+    """A vector and a weight per token; a passage is the weighted sum, scaled to length 1.
 
-    def __init__(self, tokens: Floats, weights: torch.Tensor) -> None:
+    A token's vector is its teacher's features through one map that all tokens share, plus what it
+    learns for itself. Rare tokens, seen too seldom to learn alone, profit from the map.
+    """
+
+    def __init__(self, features: Floats, shared: Floats, weights: torch.Tensor) -> None:
         super().__init__()
-        self.tokens = torch.nn.Parameter(torch.from_numpy(tokens.copy()))
+        self.features = torch.from_numpy(features)
+        self.shared = torch.nn.Parameter(torch.from_numpy(shared))
+        self.own = torch.nn.Parameter(torch.zeros(len(features), shared.shape[1]))
         self.logs = torch.nn.Parameter(torch.log(weights.clamp_min(1e-6)))
         self.known = (weights > 0).float()
 
-    def table(self) -> torch.Tensor:
-        return self.tokens * (self.logs.exp() * self.known)[:, None]
+    @torch.inference_mode()
+    def table(self) -> Floats:
+        vectors = self.features @ self.shared + self.own
+        return (vectors * (self.logs.exp() * self.known)[:, None]).numpy()
 
     def forward(self, ids: torch.Tensor, owners: torch.Tensor, number: int) -> torch.Tensor:
-        weights = self.logs.exp() * self.known
+        weights = (self.logs.exp() * self.known)[ids]
         counts = torch.bincount(owners, minlength=number)
-        sums = functional.embedding_bag(
-            ids,
-            self.tokens,
-            torch.cumsum(counts, 0) - counts,
-            mode="sum",
-            per_sample_weights=weights[ids],
+        starts = torch.cumsum(counts, 0) - counts
+        shared, own = (
+            functional.embedding_bag(ids, rows, starts, mode="sum", per_sample_weights=weights)
+            for rows in (self.features, self.own)
         )
-        return functional.normalize(sums, dim=1)
+        return functional.normalize(shared @ self.shared + own, dim=1)
 
     @torch.inference_mode()
     def embed(self, texts: Bags) -> Floats:
@@ -275,11 +279,16 @@ def train(
     student: Student, texts: Bags, basis: torch.Tensor, valid: Bags, epochs: int
 ) -> Iterator[float]:
     """One epoch after another; yields Spearman on `valid` after each."""
-    optimizer = torch.optim.Adam(
-        [{"params": [student.tokens], "lr": RATE}, {"params": [student.logs], "lr": 5 * RATE}]
+    rates = [RATE, RATE, 5 * RATE]
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": [student.shared], "lr": rates[0], "weight_decay": 0.0},
+            {"params": [student.own], "lr": rates[1], "weight_decay": DECAY},
+            {"params": [student.logs], "lr": rates[2], "weight_decay": 0.0},
+        ]
     )
     steps = epochs * -(-len(texts) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, [RATE, 5 * RATE], total_steps=steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=steps)
     for _ in range(epochs):
         for rows in torch.randperm(len(texts)).split(BATCH):
             targets = texts.targets[rows]
@@ -289,9 +298,6 @@ def train(
             optimizer.step()
             schedule.step()
         yield spearman(student.embed(valid), valid.targets.numpy())
-
-
-# The files -------------------------------------------------------------------------------------
 
 
 def quantised(table: Floats) -> tuple[NDArray[np.int8], Floats]:
@@ -337,8 +343,9 @@ def distil(given: argparse.Namespace) -> None:
     held = passages(given.corpus, ".heldout", 2500, seed=1)
     texts = passages(given.corpus, "", given.passages, seed=0)
     held_vectors = embedded(teacher, held, cache, "held-out passages")
-    tokens = every_token(teacher, cache)
-    tokens -= tokens.mean(axis=0)  # what all words alone share would drown what tells them apart
+    features = [every_token(teacher, cache), teacher.words()]
+    # What all words alone share would drown what tells them apart.
+    features = [rows - rows.mean(axis=0) for rows in features]
     vectors = embedded(teacher, texts, cache, "passages")
     basis = np.linalg.svd(vectors, full_matrices=False)[2][:DIMENSIONS].T.copy()
 
@@ -347,21 +354,22 @@ def distil(given: argparse.Namespace) -> None:
     half = len(held) // 2  # one half chooses the epoch, the other is reported
     valid = bags(tokenizer, held[:half], held_vectors[:half])
     learnt = bags(tokenizer, texts, vectors)
-    student = Student(tokens @ basis, rarity(tokenizer, learnt.ids))
+    start = np.concatenate([basis, np.zeros_like(basis)])
+    student = Student(np.concatenate(features, 1), start, rarity(tokenizer, learnt.ids))
     report = held[half:], held_vectors[half:]
     before = spearman(student.embed(bags(tokenizer, *report)), report[1])
     print(f"Spearman with the teacher before training: {before:.3f}")
-    best, table = 0.0, student.table().detach().clone()
+    best, table = 0.0, student.table()
     epochs = train(student, learnt, torch.from_numpy(basis), valid, given.epochs)
     for epoch, score in enumerate(epochs, 1):
         print(f"epoch {epoch}: {score:.4f}", flush=True)
         if score > best:
-            best, table = score, student.table().detach().clone()
+            best, table = score, student.table()
     figures = {"before": before, "passages": len(texts), "tokens": len(learnt.ids)}
     blank = dict.fromkeys(("spearman", "texts_per_second", "tokens_per_second", "megabytes"), 0.0)
-    write(given.out, table.numpy(), tokenizer, figures | blank)
+    write(given.out, table, tokenizer, figures | blank)
     figures |= finished(given.out, *report)
-    write(given.out, table.numpy(), tokenizer, figures)
+    write(given.out, table, tokenizer, figures)
     print(json.dumps(figures, indent=2))
 
 
@@ -371,7 +379,7 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, default=ROOT.parent / "shared/data/corpus")
     parser.add_argument("--out", type=Path, default=ROOT / "src/tunewright/builtin/static")
     parser.add_argument("--passages", type=int, default=60_000)
-    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     torch.manual_seed(given.seed)
