@@ -1,6 +1,8 @@
 """`tunewright demo`: the whole story against a real server, over HTTP, as a user would tell it."""
 
 import shutil
+import signal
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -26,6 +28,9 @@ def demo(
     from tunewright.cli.demo.server import demo_server
     from tunewright.cli.demo.story import tell
 
+    # As an exception, so that a demo that is ended leaves neither its server nor its folder.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
     began = time.monotonic()
     kept = keep or home is not None
     place = home or Path(tempfile.mkdtemp(prefix="tunewright-demo-"))
