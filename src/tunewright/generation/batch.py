@@ -73,6 +73,7 @@ class Batch:
         in_use = [row.slot for row in self.rows]
         self._waiting.append(Row(request, self.resident.slot(request.model, in_use)))
 
+    @torch.inference_mode()
     def drop(self, row: Row) -> None:
         if row in self._running:
             self._leave(self._running.index(row))

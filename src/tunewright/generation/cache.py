@@ -75,9 +75,12 @@ class _SlotLayer(DynamicLayer):
         for store, states in zip(self._of(self), self._of(other), strict=True):
             store[row, :length] = states[0].transpose(0, 1)
 
-    def move(self, source: int, target: int, length: int) -> None:
+    def vacate(self, row: int, last: int) -> None:
+        """The last row takes the place of `row`. Zeros stay: a row that failed may leave NaN."""
         for store in self._of(self):
-            store[target, :length] = store[source, :length]
+            if row != last:
+                store[row] = store[last]
+            store[last] = 0
 
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
@@ -120,14 +123,14 @@ class SlotCache:
         self._lengths.append(length)
 
     def leave(self, row: int) -> None:
-        length, last = self._lengths[-1], len(self._lengths) - 1
-        if row != last:
-            for layer in self._layers:
-                layer.move(last, row, length)
-            self._lengths[row] = length
-        self._lengths.pop()
-        if not self._lengths:
+        last = len(self._lengths) - 1
+        if last == 0:
             self.__init__()  # gives the memory back
+            return
+        for layer in self._layers:
+            layer.vacate(row, last)
+        self._lengths[row] = self._lengths[last]
+        self._lengths.pop()
 
     def forward(self, resident: Resident, tokens: Sequence[int], slots: Sequence[int]) -> Tensor:
         rows, width = len(self._lengths), max(self._lengths) + 1

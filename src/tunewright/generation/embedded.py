@@ -4,6 +4,8 @@ import logging
 from collections import deque
 from pathlib import Path
 
+from transformers.utils import logging as transformers_logging
+
 from tunewright.errors import Busy, NotFound, TunewrightError, Unavailable
 from tunewright.generation.batch import Batch, failed
 from tunewright.generation.generator import ModelSpec, Piece, Request
@@ -12,6 +14,7 @@ from tunewright.generation.resident import Resident
 RESIDENT_BASES = 2
 
 log = logging.getLogger(__name__)
+transformers_logging.disable_progress_bar()  # a server's log is no terminal
 
 _Base = tuple[str, str]
 

@@ -31,11 +31,12 @@ def main() -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         threading.Thread(target=_end_with_stdin, name="stdin", daemon=True).start()
     try:
-        server = Server(_generator(options.generator))
         listener = _given(options.listen_fd) if options.socket is None else _bound(options.socket)
+        server = Server(_generator(options.generator))  # imports torch: seconds
     except TunewrightError as error:
         _print({"ready": False, **error.body()})
         return 1
+    listener.listen(128)  # from here on somebody who connects is served
     threading.Thread(target=server.accept, args=(listener,), name="acceptor", daemon=True).start()
     _print({"ready": True})
     server.run()
@@ -77,7 +78,7 @@ def _given(descriptor: int) -> socket.socket:
 
 
 def _bound(path: Path) -> socket.socket:
-    """A listening socket at `path`, in place of a dead engine's. Raises BadRequest if one lives."""
+    """A socket at `path`, in place of a dead engine's. Raises BadRequest where one lives."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with address(path) as name:
         if _answers(name):
@@ -88,7 +89,6 @@ def _bound(path: Path) -> socket.socket:
             listener.bind(name)
         finally:
             os.umask(before)
-    listener.listen(128)
     return listener
 
 

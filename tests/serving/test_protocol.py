@@ -1,0 +1,109 @@
+"""Frames and what they carry."""
+
+import socket
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tunewright.errors import (
+    BadRequest,
+    Busy,
+    Corrupt,
+    MissingExtra,
+    NotFound,
+    TunewrightError,
+    Unavailable,
+)
+from tunewright.generation.generator import ModelSpec, Request
+from tunewright.serving import protocol
+from tunewright.serving.protocol import ProtocolError, pack, receive
+
+Pair = tuple[socket.socket, socket.socket]
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    one, two = socket.socketpair()
+    with one, two:
+        two.settimeout(5)
+        yield one, two
+
+
+def test_messages_arrive_as_they_were_sent_however_they_are_cut(pair: Pair) -> None:
+    messages = [{"op": "delta", "id": 1, "ids": [1, 2]}, {"op": "x", "text": "żó\n"}, {"op": ""}]
+    for byte in b"".join(map(pack, messages)):
+        pair[0].send(bytes([byte]))
+    pair[0].close()
+    assert [receive(pair[1]) for _ in range(4)] == [*messages, None]
+
+
+def test_a_request_survives_the_way() -> None:
+    spec = ModelSpec("ft:m", "/base", "/adapter", "abc")
+    for request in (
+        Request(7, spec, [1, 2], 5, 0.5, 0.9, -3, frozenset({2, 9})),
+        Request(7, spec, [1], forced=[3]),
+    ):
+        assert protocol.request_from(7, protocol.request_fields(request)) == request
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        struct.pack(">I", protocol.FRAME_LIMIT + 1),
+        b"\xff\xff\xff\xff" + b"x" * 10,
+        struct.pack(">I", 2) + b"[]",
+        struct.pack(">I", 2) + b"{}",
+        struct.pack(">I", 9) + b"{'op': 1}",
+        struct.pack(">I", 1) + b"\xff",
+        struct.pack(">I", 100) + b'{"op',
+        b"\x00\x00",
+    ],
+)
+def test_what_is_no_frame_is_refused(data: bytes, pair: Pair) -> None:
+    pair[0].sendall(data)
+    pair[0].shutdown(socket.SHUT_WR)
+    with pytest.raises(ProtocolError):
+        receive(pair[1])
+
+
+def test_a_message_too_long_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "FRAME_LIMIT", 100)
+    with pytest.raises(BadRequest):
+        pack({"op": "x" * 100})
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        BadRequest("too long", param="messages", code="context_length_exceeded"),
+        NotFound("no model"),
+        Busy("later"),
+        Corrupt("bits"),
+        Unavailable("gone"),
+        MissingExtra("Generating", "train"),
+        TunewrightError("odd"),
+    ],
+)
+def test_errors_arrive_as_they_were_raised(error: TunewrightError) -> None:
+    found = protocol.error_from(protocol.error_fields(error))
+    assert type(found) is type(error)
+    assert found.body() == error.body()
+    assert str(found) == str(error)
+
+
+@pytest.mark.parametrize("name", ["Exception", "os", "annotations", "ClassVar", None, "nonsense"])
+def test_a_name_that_is_no_error_of_ours_becomes_unavailable(name: object) -> None:
+    assert type(protocol.error_from({"name": name, "message": "m"})) is Unavailable
+
+
+def test_a_path_too_long_for_a_socket_works_all_the_same(tmp_path: Path) -> None:
+    directory = tmp_path / ("d" * 150)
+    directory.mkdir()
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as client:
+        with protocol.address(directory / "s") as name:
+            listener.bind(name)
+            listener.listen()
+            client.connect(name)
+        assert (directory / "s").exists()
