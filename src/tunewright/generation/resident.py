@@ -14,14 +14,9 @@ from tunewright import durable
 from tunewright.errors import BadRequest, NotFound
 from tunewright.generation.generator import ModelSpec
 from tunewright.weights import lora
-from tunewright.weights.base import load_base
+from tunewright.weights.base import load_base, threads
 
 ADAPTERS = 64
-# Below so many parameters a step is too short to be divided: waiting for a second thread costs more
-# than it brings, and on a busy machine several times more (4M parameters, 2 loaded cores: 8 ms a
-# token with one thread, 40 with two).
-_SMALL = 20_000_000
-_THREADS = torch.get_num_threads()
 _NO_LIMIT = 1 << 30
 # Their rotation of a position depends on the longest row of the batch.
 _ROPE_OF_THE_BATCH = {"dynamic", "longrope"}
@@ -35,8 +30,7 @@ class Resident:
         self.model: PreTrainedModel = load_base(_existing(directory), verify=_manifested(directory))
         config = self.model.config.get_text_config(decoder=True)
         self.context: int = getattr(config, "max_position_embeddings", None) or _NO_LIMIT
-        small = self.model.num_parameters() < _SMALL
-        self._threads = 1 if small else _THREADS
+        self._threads = threads(self.model)
         self.vocabulary = self.model.get_input_embeddings().get_parameter("weight").shape[0]
         self._takes = inspect.signature(self.model.forward).parameters
         self.merges = "position_ids" in self._takes and _positional(self.model, self.context)

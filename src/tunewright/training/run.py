@@ -20,7 +20,7 @@ from tunewright.training.examples import Examples, read
 from tunewright.training.loss import Objective
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Message, Report, Started
-from tunewright.weights.base import compute_dtype, load_base
+from tunewright.weights.base import compute_dtype, load_base, threads
 from tunewright.weights.lora import attach, wrap
 
 
@@ -116,6 +116,7 @@ def prepare(recipe: Recipe, folder: Path, report: Report) -> Run:
     validation = read(file, renderer, recipe.kind) if file else None
     _say_what_is_lost(training, renderer.context, report)
     model = _load(recipe)
+    torch.set_num_threads(threads(model))
     objective = Objective(model, training.all)
     if not objective.exact:
         report(Message("warn", "This base needs every row computed alone: training is slower."))
