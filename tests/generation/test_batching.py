@@ -6,6 +6,7 @@ import pytest
 from tiny_models import ARCHITECTURES, MERGING, Models, finish, ids_of, prompt_of
 
 from tunewright.generation import batch
+from tunewright.generation.batch import Batch
 from tunewright.generation.embedded import EmbeddedGenerator
 from tunewright.generation.generator import ModelSpec, Piece, Request
 from tunewright.generation.resident import Resident
@@ -33,7 +34,25 @@ def test_rows_of_unequal_length_that_join_late(
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_which_architectures_share_a_batch(architecture: str, models: Models) -> None:
-    assert Resident(Path(models(architecture).base)).merges == (architecture in MERGING)
+    resident = Resident(Path(models(architecture).base))
+    assert Batch(resident).resident.merges == (architecture in MERGING)
+
+
+def test_a_model_that_minds_its_mask_runs_a_row_at_a_time(
+    models: Models, generator: EmbeddedGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Resident.forward
+
+    def without_mask(self: Resident, ids: object, **given: object) -> object:
+        given.pop("attention_mask", None)
+        return plain(self, ids, **given)  # pyright: ignore[reportArgumentType]
+
+    monkeypatch.setattr(Resident, "forward", without_mask)
+    spec, prompts = models("llama"), [prompt_of(4), prompt_of(9)]
+    pieces = finish(generator, *(greedy(id, spec, prompt) for id, prompt in enumerate(prompts)))
+    for id, prompt in enumerate(prompts):
+        assert ids_of(pieces, id) == models.alone(spec, prompt, 12)
+    assert not Batch(Resident(Path(spec.base))).resident.merges
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gpt2", "mistral-window"])

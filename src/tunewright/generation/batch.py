@@ -13,6 +13,7 @@ from tunewright.errors import BadRequest, Corrupt, TunewrightError
 from tunewright.generation import sampling
 from tunewright.generation.cache import Caches, OwnCaches, SlotCache
 from tunewright.generation.generator import Piece, Request, Scores
+from tunewright.generation.probe import rows_may_share
 from tunewright.generation.resident import Resident
 
 # Prompt tokens read in one step: bounds how long a newcomer delays the streams that run. Fixed, so
@@ -61,6 +62,7 @@ class Batch:
         self.resident = resident
         self._waiting: deque[Row] = deque()  # its head may be half read
         self._running: list[Row] = []
+        resident.merges = resident.merges and rows_may_share(resident)
         self._caches: Caches = SlotCache() if resident.merges else OwnCaches()
 
     @property

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# The nucleus is nearly always among this many tokens; sorting all of a vocabulary of 150,000 costs
+# The nucleus is nearly always among so many tokens; sorting all of a vocabulary of 150,000 costs
 # more than a step of a small model.
-_LIKELY = 1024
+_LIKELY = (64, 1024)
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,18 @@ def _column(values: list[float], like: Tensor) -> Tensor:
 
 def _nucleus(probabilities: Tensor, top_p: Tensor) -> Tensor:
     """Zero but for the fewest most likely tokens that reach `top_p`; at least one stays."""
-    likely = probabilities.topk(min(_LIKELY, probabilities.shape[-1])).values
-    if bool((likely.sum(-1, keepdim=True) < top_p).any()):
-        likely = probabilities.sort(-1, descending=True).values
+    likely = _likely(probabilities, top_p)
     before = likely.cumsum(-1) - likely
     kept = before < top_p.clamp(min=1e-9)
     least = likely.masked_fill(~kept, 2.0).amin(-1, keepdim=True)
     return probabilities.masked_fill(probabilities < least, 0.0)
+
+
+def _likely(probabilities: Tensor, top_p: Tensor) -> Tensor:
+    """The largest probabilities of each row, falling, enough to reach `top_p`."""
+    for count in _LIKELY:
+        if count < probabilities.shape[-1]:
+            likely = probabilities.topk(count).values
+            if bool((likely.sum(-1, keepdim=True) >= top_p).all()):
+                return likely
+    return probabilities.sort(-1, descending=True).values
