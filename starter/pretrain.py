@@ -6,8 +6,9 @@ The schedule follows the time spent training, not steps: however busy the machin
 rate reaches zero when the minutes are over. Run it again after an interruption and it goes on from
 the last checkpoint; then `python -m starter.export .starter/checkpoint.pt`.
 
-Each worker is a process of one thread that takes its share of every batch. Two such processes are
-1.8 times as fast as one; two threads in one process were slower than one on a busy machine.
+Each worker is a process of one thread that takes its share of every batch: on a busy machine of
+two cores, two threads in one process made 600 tokens/s and one thread 1,400, for threads wait for
+each other at every product. torch.compile gained 11 % per CPU-second and cost minutes of compiling.
 """
 
 import argparse
