@@ -13,8 +13,8 @@ import traceback
 from pathlib import Path
 
 # Read by libraries when they are imported, hence before anything else of ours.
-# OMP: threads that spin while they wait take the cores from the engine beside them: on two busy cores
-# training did 178 tokens a CPU second so, and 1,268 with this.
+# OMP: threads that spin while they wait take the cores from the engine beside them. On two busy
+# cores training did 178 tokens a CPU second so, and 1,268 with this.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
