@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
+Done = subprocess.CompletedProcess[str]
+Run = Callable[..., Done]
 
 
 def command(*arguments: str) -> list[str]:
@@ -28,14 +29,14 @@ def home(tmp_path: Path) -> Path:
 def run(home: Path) -> Run:
     """``run("files", "list")``; `code` is the exit status that is expected."""
 
-    def run(*arguments: str, code: int = 0, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, code: int = 0, seconds: float = 120) -> Done:
         done = subprocess.run(
             command(*arguments),
             capture_output=True,
             text=True,
-            input=stdin,
+            stdin=subprocess.DEVNULL,
             env=environment(home),
-            timeout=120,
+            timeout=seconds,
             check=False,
         )
         assert done.returncode == code, f"{done.stdout}\n{done.stderr}"

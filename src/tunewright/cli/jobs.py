@@ -169,7 +169,8 @@ def _follow(tw: "Tunewright", id: str) -> None:
     try:
         watch = draw(id, (event.wire() for event in tw.jobs.follow(id)))
     except KeyboardInterrupt:
-        notes.print(f"{id} goes on while a server runs. See it: tunewright jobs follow {id}")
+        hint = f"{id} goes on while a server runs. See it: tunewright jobs follow {id}"
+        notes.print(hint, soft_wrap=True)
         raise typer.Exit(130) from None
     outcome(tw.jobs.retrieve(id).wire(), watch)
 

@@ -1,0 +1,39 @@
+"""The demo as a whole: it is the project's first impression."""
+
+import re
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+
+@pytest.mark.slow
+def test_the_demo_tells_the_whole_story_and_cleans_up(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    said = run("demo", seconds=280).stdout
+    assert "60 rows: 60 fine" in said
+    first, last = map(float, re.findall(r"Validation loss ([\d.]+) -> ([\d.]+)", said)[0])
+    assert last < first
+    assert re.search(r"The tuned model: ft:builtin-chat:personal:sarcastic:\w+", said)
+    assert "eleven hours on the plane" in said
+    assert not list(tmp_path.glob("tunewright-demo-*"))
+
+
+def test_a_demo_that_is_ended_leaves_no_server_and_no_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "tunewright", "demo"], stdout=subprocess.PIPE, text=True
+    )
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        if "sarcastic.jsonl" in line:
+            break
+    children = psutil.Process(demo.pid).children(recursive=True)
+    demo.send_signal(signal.SIGTERM)
+    demo.stdout.close()
+    demo.wait(15)
+    assert children
+    assert not psutil.wait_procs(children, timeout=2)[1]
+    assert not list(tmp_path.glob("tunewright-demo-*"))
