@@ -109,7 +109,8 @@ def test_food_reviews(new_server: Callable[..., Server]) -> None:
 def test_grade_school_mathematics(new_server: Callable[..., Server]) -> None:
     server = new_server()
     train, held_out = mathematics()
-    job = tune(server, train, held_out)
+    # Three epochs leave 1 in 10 answers without their last line.
+    job = tune(server, train, held_out, hyperparameters={"n_epochs": 8})
     losses = held_out_losses(server, job)
     given = answers(server, job["fine_tuned_model"], held_out, 400)
     form = sum(bool(re.search(r"\n#### -?[\d,.]+$", answer)) for answer in given) / len(given)
