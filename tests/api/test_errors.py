@@ -43,6 +43,7 @@ CASES: list[tuple[str, object, int, str | None, str | None]] = [
     ("/completions", {"model": "gpt-3.5-turbo", "prompt": "x"}, 400, "model", "model_kind"),
     ("/completions", {"model": "babbage-002"}, 400, "prompt", "missing_required_parameter"),
     ("/completions", {"model": "babbage-002", "prompt": "x", "echo": True}, 400, "echo", "unsupported_parameter"),
+    ("/completions", {"model": "babbage-002", "prompt": "x " * 9000}, 400, "prompt", "context_length_exceeded"),
     ("/completions", {"model": "babbage-002", "prompt": [1, 2]}, 400, "prompt[0]", "invalid_type"),
     ("/embeddings", {**EMBED, "input": ""}, 400, "input", None),
     ("/embeddings", {**EMBED, "input": []}, 400, "input", "array_below_min_length"),

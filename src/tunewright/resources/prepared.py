@@ -51,10 +51,11 @@ def prepare(
 ) -> Prepared:
     """Lay out `n` choices for every prompt. Raises BadRequest where a prompt leaves no room."""
     _need_torch()
+    subject = "messages" if renderer.is_chat else "prompt"
     wishes = [
         Wish(
             prompt=prompt,
-            max_tokens=_room(renderer, prompt, token_limit),
+            max_tokens=_room(renderer, prompt, token_limit, subject),
             temperature=1.0 if request.temperature is None else request.temperature,
             top_p=1.0 if request.top_p is None else request.top_p,
             seed=None if request.seed is None else request.seed + choice,
@@ -81,13 +82,13 @@ def _need_torch() -> None:
         raise MissingExtra("Generating text", "train")
 
 
-def _room(renderer: Renderer, prompt: list[int], token_limit: int | None) -> int:
+def _room(renderer: Renderer, prompt: list[int], token_limit: int | None, subject: str) -> int:
     room = renderer.context - len(prompt)
     if room < 1:
         raise BadRequest(
             f"This model's maximum context length is {renderer.context} tokens. However, your "
-            f"messages resulted in {len(prompt)} tokens. Please reduce the length of the messages.",
-            param="messages",
+            f"{subject} resulted in {len(prompt)} tokens. Please reduce their length.",
+            param=subject,
             code="context_length_exceeded",
         )
     return min(room, token_limit) if token_limit else room
