@@ -104,8 +104,13 @@ def test_food_reviews(new_server: Callable[..., Server]) -> None:
     right = [row["messages"][-1]["content"] for row in held_out]
     form = sum(answer in ("positive", "negative") for answer in given) / len(given)
     accuracy = sum(a == b for a, b in zip(given, right, strict=True)) / len(given)
-    print(f"\nreviews: loss {losses}, form {form:.3f}, accuracy {accuracy:.3f}, n={len(given)}")  # noqa: T201
-    assert losses[-1] < losses[0]
+    first = min(server.events(job["id"]), key=lambda event: event["data"].get("step", 1e9))
+    untuned = first["data"]["train_loss"]  # of the base: a step's loss is from before its change
+    print(
+        f"\nreviews: loss {untuned} untuned, {losses}, form {form:.3f}, accuracy {accuracy:.3f}, n={len(given)}"
+    )  # noqa: T201
+    # Lowest after the first epoch: the ten that the accuracy takes overfit (docs/log.md).
+    assert losses[-1] < untuned
     assert form >= 0.95
     assert accuracy > 0.65
 
