@@ -106,6 +106,8 @@ def test_food_reviews(new_server: Callable[..., Server]) -> None:
     accuracy = sum(a == b for a, b in zip(given, right, strict=True)) / len(given)
     first = min(server.events(job["id"]), key=lambda event: event["data"].get("step", 1e9))
     untuned = first["data"]["train_loss"]  # of the base: a step's loss is from before its change
+    print(f"\nreviews: loss {untuned:.3f} untuned, then {losses}")  # noqa: T201
+    print(f"form {form:.3f}, accuracy {accuracy:.3f}, n={len(given)}")  # noqa: T201
     # Lowest after the first epoch: the ten that the accuracy takes overfit (docs/log.md).
     assert losses[-1] < untuned
     assert form >= 0.95
