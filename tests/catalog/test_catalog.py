@@ -33,6 +33,8 @@ def test_another_organisation_sees_nothing(catalog: Catalog) -> None:
     assert other.get(File, one.id) is None
     assert other.page(File).data == []
     assert other.page(File, after=one.id).data == []
+    assert other.page(File, after=one.id, newest_first=False).data == []
+    assert catalog.shelf("org-a").page(File, after="unknown", newest_first=False).data == []
     assert other.change(File, one.id, lambda f: f) is None
     assert not other.delete(File, one.id)
     assert catalog.shelf("org-a").get(File, one.id) == one

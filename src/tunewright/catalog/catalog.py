@@ -120,6 +120,8 @@ class Shelf:
         with self.catalog.reading() as connection:
             if after is not None:
                 start = self._sequence(connection, kind, after)
+                if start is None:
+                    return Page[kind](data=[])
                 here = table.c.sequence
                 query = query.where(here < start if newest_first else here > start)
             order = table.c.sequence.desc() if newest_first else table.c.sequence.asc()
@@ -182,15 +184,14 @@ class Shelf:
             )
         ).one_or_none()
 
-    def _sequence(self, connection: Connection, kind: type[Record], id: str) -> int:
-        """The place of `id`, deleted or not. An unknown one is after everything: an empty page."""
+    def _sequence(self, connection: Connection, kind: type[Record], id: str) -> int | None:
+        """The place of `id`, deleted or not; None for an unknown one, after which nothing comes."""
         table = tables.NOUNS[kind].table
-        found = connection.execute(
+        return connection.execute(
             select(table.c.sequence).where(
                 table.c.id == id, table.c.organisation == self.organisation
             )
         ).scalar_one_or_none()
-        return -1 if found is None else found
 
     @staticmethod
     def _columns(noun: tables.Noun, record: Record) -> dict[str, Any]:
