@@ -61,7 +61,9 @@ def test_cancel_reaches_the_worker_and_empties_the_queue(tasks: Tasks) -> None:
     task = tasks.lease("cpu", "w1")
     assert task is not None
     tasks.enqueue("fine-tune", "train", "ftjob-1", "org-a")
-    assert not tasks.renew(task).cancel
+    tasks.renew(task)
     tasks.cancel("ftjob-1")
-    assert tasks.renew(task).cancel
+    for write in (tasks.renew, tasks.guard, tasks.release):
+        with pytest.raises(LostLease):
+            write(task)
     assert tasks.lease("train", "w1") is None

@@ -2,7 +2,8 @@
 
 A lease is renewed while the work goes on. One that is not renewed in time, or whose worker is
 known to have died, is given out again with the next attempt number, and every write by the old
-attempt is refused (`LostLease`): work may happen twice, its effect once. Pausing will set `held`;
+attempt is refused (`LostLease`): work may happen twice, its effect once. Cancelling ends the lease
+in the transaction that cancels the job, so nothing is written after it. Pausing will set `held`;
 lanes keep short work from waiting behind hours of training.
 """
 
@@ -33,7 +34,6 @@ class Task:
     subject: str
     organisation: str
     attempt: int
-    cancel: bool
 
 
 class Tasks:
@@ -87,8 +87,8 @@ class Tasks:
             )
         return _task(row, attempt)
 
-    def renew(self, task: Task) -> Task:
-        """Keep the task; the answer tells whether somebody asked to cancel it."""
+    def renew(self, task: Task) -> None:
+        """Keep the task. Raises LostLease where it was cancelled or went on to another attempt."""
         with self._catalog.transaction() as connection:
             self.guard(task)
             connection.execute(
@@ -96,8 +96,6 @@ class Tasks:
                 .where(tasks.c.id == task.id)
                 .values(lease_until=time.time() + self._lease_seconds)
             )
-            row = connection.execute(select(tasks).where(tasks.c.id == task.id)).one()
-        return _task(row, task.attempt)
 
     def guard(self, task: Task) -> None:
         """Raise LostLease unless this attempt owns the task. Call it inside the transaction that
@@ -141,16 +139,11 @@ class Tasks:
             connection.execute(update(tasks).where(dead).values(state="waiting", worker=None))
 
     def cancel(self, subject: str) -> None:
-        """Ask whoever works on `subject` to stop, and drop what nobody has begun."""
-        open_ = and_(tasks.c.subject == subject, tasks.c.state.in_(("waiting", "leased")))
+        """End the tasks of `subject`. Whoever works on one loses its lease, and hears of it at its
+        next report or heartbeat."""
         with self._catalog.transaction() as connection:
-            connection.execute(update(tasks).where(open_).values(cancel=True))
-            connection.execute(
-                update(tasks)
-                .where(tasks.c.subject == subject, tasks.c.state == "waiting")
-                .values(state="done")
-            )
+            connection.execute(update(tasks).where(tasks.c.subject == subject).values(state="done"))
 
 
 def _task(row: Any, attempt: int) -> Task:
-    return Task(row.id, row.kind, row.lane, row.subject, row.organisation, attempt, row.cancel)
+    return Task(row.id, row.kind, row.lane, row.subject, row.organisation, attempt)

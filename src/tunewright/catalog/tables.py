@@ -101,7 +101,6 @@ tasks = Table(
     Column("worker", String(128)),
     Column("lease_until", Float),
     Column("held", Boolean, nullable=False, default=False),
-    Column("cancel", Boolean, nullable=False, default=False),
     Index("tasks_by_lane", "lane", "state", "sequence"),
     Index("tasks_by_subject", "subject"),
     sqlite_autoincrement=True,

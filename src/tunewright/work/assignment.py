@@ -62,7 +62,7 @@ class Assignment:
             self.progress.fail(self.job_id, error)
 
     def drop(self) -> None:
-        """The job was cancelled or is gone: nothing is left to do."""
+        """The job is gone or has ended: nothing is left to do."""
         with contextlib.suppress(LostLease):
             self.finish()
 

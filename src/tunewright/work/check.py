@@ -9,9 +9,7 @@ from tunewright.work.heartbeat import Heartbeat
 
 
 def run(assignment: Assignment) -> None:
-    with Heartbeat(
-        assignment.tw.tasks, assignment.task, assignment.stopping, lambda: None
-    ) as heartbeat:
+    with Heartbeat(assignment.tw.tasks, assignment.task, assignment.stopping, lambda: None):
         job = assignment.acting.jobs.retrieve(assignment.job_id)
         also = f" and validation file: {job.validation_file}" if job.validation_file else ""
         assignment.say("validating", f"Validating training file: {job.training_file}{also}")
@@ -19,9 +17,7 @@ def run(assignment: Assignment) -> None:
         _check(assignment, renderer, job.training_file, "training_file")
         if job.validation_file:
             _check(assignment, renderer, job.validation_file, "validation_file")
-    if heartbeat.cancelled:
-        return assignment.drop()
-    return _queue(assignment)
+    _queue(assignment)
 
 
 def _check(assignment: Assignment, renderer: Renderer, file: str, param: str) -> Check:

@@ -38,8 +38,6 @@ def run(assignment: Assignment) -> None:
                 for report in _reports(child):
                     reports.take(report)
                 code = child.wait()
-                if heartbeat.cancelled:
-                    return assignment.drop()
                 if assignment.stopping.is_set() and not reports.finished:
                     return assignment.give_back()
                 _raise_if_failed(reports, code, assignment)

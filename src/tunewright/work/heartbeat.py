@@ -1,4 +1,4 @@
-"""Keeps a lease alive while work goes on, and hears of cancellation in the same breath."""
+"""Keeps a lease alive while work goes on."""
 
 import threading
 from collections.abc import Callable
@@ -11,12 +11,11 @@ BEAT_SECONDS = 0.5
 
 class Heartbeat:
     """Renews `task` until the block ends. Calls `on_stop` once when the work must end early:
-    somebody cancelled it, the lease was lost, or the worker is stopping."""
+    the lease was lost (as by a cancelled job's task), or the worker is stopping."""
 
     def __init__(
         self, tasks: Tasks, task: Task, stopping: threading.Event, on_stop: Callable[[], None]
     ) -> None:
-        self.cancelled = False
         self.lost = False
         self._tasks = tasks
         self._task = task
@@ -42,10 +41,10 @@ class Heartbeat:
         stopped = False
         while not self._done.wait(BEAT_SECONDS):
             try:
-                self.cancelled = self._tasks.renew(self._task).cancel
+                self._tasks.renew(self._task)
             except LostLease:
                 self.lost = True
-            if (self.cancelled or self.lost or self._stopping.is_set()) and not stopped:
+            if (self.lost or self._stopping.is_set()) and not stopped:
                 stopped = True
                 self._on_stop()
             if self.lost:
