@@ -13,7 +13,7 @@ from sqlalchemy import insert, select, update
 
 from tunewright.catalog import tables
 from tunewright.catalog.catalog import Catalog
-from tunewright.errors import NotFound, Unauthorized
+from tunewright.errors import Forbidden, NotFound, Unauthorized
 from tunewright.records.record import new_id, now
 
 Role = Literal["owner", "member"]
@@ -27,6 +27,17 @@ class Caller:
     organisation: str
     name: str
     role: Role = "owner"
+
+    def require_owner(self) -> None:
+        """Raises Forbidden for a member. Look first whether the caller's organisation has what
+        is asked for: what belongs to others is not found, whatever the role."""
+        if self.role != "owner":
+            raise Forbidden(
+                "You have insufficient permissions for this operation. It needs a key with the "
+                f"role 'owner' of the organisation '{self.name}', and this one has the role "
+                f"'{self.role}'. Ask an owner to do it.",
+                code="insufficient_permissions",
+            )
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,7 @@ class Acting:
         self.caller = caller
         self.shelf = tw.catalog.shelf(caller.organisation)
         self.files = Files(self.shelf, tw.blobs, tw.settings.upload_limit)
-        self.models = Models(self.shelf, tw.settings.aliases, tw.home)
+        self.models = Models(caller, self.shelf, tw.settings.aliases, tw.home)
         self.jobs = Jobs(caller, self.shelf, self.models, tw.tasks)
         self.embeddings = Embeddings(self.models, lambda w: tw.embedder(w, self.models))
         self.chat = Chat(self.models, tw.engine, lambda w: tw.renderer(w, self.models))

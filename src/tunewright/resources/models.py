@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tunewright import durable
+from tunewright.access import Caller
 from tunewright.catalog.catalog import SHARED, Shelf
 from tunewright.errors import BadRequest, Forbidden, NotFound
 from tunewright.home import Home
@@ -11,7 +12,8 @@ from tunewright.records.pages import Deleted, Page
 
 
 class Models:
-    def __init__(self, shelf: Shelf, aliases: dict[str, str], home: Home) -> None:
+    def __init__(self, caller: Caller, shelf: Shelf, aliases: dict[str, str], home: Home) -> None:
+        self._caller = caller
         self._shelf = shelf
         self._shared = shelf.catalog.shelf(SHARED)
         self._aliases = aliases
@@ -60,10 +62,10 @@ class Models:
         return self._home.root / weights.directory
 
     def delete(self, id: str) -> Deleted:
-        """Delete a tuned model of the caller's organisation with its weights."""
+        """Delete a tuned model of the caller's organisation with its weights: for its owners."""
         with self._shelf.catalog.transaction():
             weights = self._shelf.get(Weights, id)
-            if not self._shelf.delete(Model, id):
+            if not self._shelf.get(Model, id):
                 if self._shared.get(Model, id) or id in self._aliases:
                     raise Forbidden(
                         f"{id} is not a tuned model. The operator removes a base with "
@@ -71,6 +73,8 @@ class Models:
                         param="model",
                     )
                 raise _no_such_model(id)
+            self._caller.require_owner()
+            self._shelf.delete(Model, id)
             self._shelf.delete(Weights, id)
         if weights and weights.directory:
             durable.remove(self._home.root / weights.directory)
