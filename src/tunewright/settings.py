@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -16,13 +16,20 @@ from tunewright.errors import BadRequest
 
 MIB = 1024 * 1024
 
-# OpenAI's names, so that unchanged code runs. The operator maps them in settings.toml.
+# OpenAI's names, so that unchanged code runs. The operator maps them in settings.toml. All are
+# patterns: a pattern there replaces its like here with every dated name that it covers.
 DEFAULT_ALIASES = {
-    "gpt-3.5-turbo": "builtin-chat",
-    "gpt-3.5-turbo-0613": "builtin-chat",
-    "babbage-002": "builtin-completion",
-    "davinci-002": "builtin-completion",
-    "text-embedding-ada-002": "builtin-static",
+    "gpt-3.5-turbo*": "builtin-chat",
+    "gpt-3.5-turbo-instruct*": "builtin-completion",
+    "gpt-4o*": "builtin-chat",
+    "gpt-4.1*": "builtin-chat",
+    "babbage-002*": "builtin-completion",
+    "davinci-002*": "builtin-completion",
+    "text-embedding-ada-002*": "builtin-static",
+    "text-embedding-3-*": "builtin-static",
+    "text-similarity-*": "builtin-static",
+    "text-search-*": "builtin-static",
+    "code-search-*": "builtin-static",
 }
 
 
@@ -42,7 +49,8 @@ class Settings(BaseSettings):
         description="name of the first organisation; part of the names of tuned models",
     )
     aliases: dict[str, str] = Field(
-        default=DEFAULT_ALIASES, description="OpenAI's model names and the base each one stands for"
+        default=DEFAULT_ALIASES,
+        description="OpenAI's model names, or patterns such as gpt-4o*, and the base of each",
     )
     upload_limit: int = Field(default=512 * MIB, ge=1, description="largest file, bytes")
     body_limit: int = Field(default=32 * MIB, ge=1024, description="largest JSON body, bytes")
@@ -50,6 +58,14 @@ class Settings(BaseSettings):
     engine_seconds: float = Field(
         default=600.0, gt=0, description="longest that one generation may take, seconds"
     )
+
+    @field_validator("aliases")
+    @classmethod
+    def _only_a_last_star(cls, aliases: dict[str, str]) -> dict[str, str]:
+        for name in aliases:
+            if "*" in name[:-1]:
+                raise ValueError(f"'{name}': a pattern has one * and ends in it")
+        return aliases
 
     @classmethod
     def read(cls, home: Path | str | None = None, **given: Any) -> "Settings":

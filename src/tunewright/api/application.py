@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from tunewright.api import chat, completions, embeddings, files, fine_tuning, models
+from tunewright.api import chat, completions, embeddings, engines, files, fine_tuning, models
 from tunewright.api.gate import Gate
 from tunewright.api.responses import error_response, json_response
 from tunewright.app import Tunewright
@@ -44,6 +44,7 @@ def routes() -> list[BaseRoute]:
         *chat.routes,
         *completions.routes,
         *embeddings.routes,
+        *engines.routes,
         Route("/healthz", _health, methods=["GET"]),
     ]
 

@@ -21,8 +21,24 @@ async def read_json(request: Request) -> dict[str, Any]:
     UnsupportedMediaType for a compressed body (nothing is inflated).
     """
     check_encoding(request)
-    body = await _read(request, request.app.state.tunewright.settings.body_limit)
-    return parse(body)
+    body = parse(await _read(request, request.app.state.tunewright.settings.body_limit))
+    return with_engine(body, request.path_params.get("engine"))
+
+
+def with_engine(body: dict[str, Any], engine: str | None) -> dict[str, Any]:
+    """SDK 0.28 can name the model in the path, `/v1/engines/{engine}/…`, and then not in the body.
+
+    Raises BadRequest where both name one and differ.
+    """
+    if engine is None:
+        return body
+    if body.get("model") not in (None, engine):
+        raise BadRequest(
+            f"The path names the model `{engine}` and the body another one. Give only one of them.",
+            param="model",
+            code="invalid_value",
+        )
+    return {**body, "model": engine}
 
 
 def parse(body: bytes) -> dict[str, Any]:

@@ -25,12 +25,12 @@ def list_(home: HomeOption = None, json: JsonOption = False) -> None:
 
     with records(home) as tw:
         page = tw.models.list()
-        aliases = tw.settings.aliases
+        rows = [(m, tw.models.real_name(m.id)) for m in page.data]
     if json:
         return print_json(page.wire())
     return print_table(
         ["model", "stands for", "owned by", "created"],
-        [(m.id, aliases.get(m.id), m.owned_by, moment(m.created)) for m in page.data],
+        [(m.id, real if real != m.id else None, m.owned_by, moment(m.created)) for m, real in rows],
     )
 
 

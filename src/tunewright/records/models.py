@@ -16,6 +16,15 @@ class Model(Record):
     owned_by: str
 
 
+class Engine(Record):
+    """A model as OpenAI's first API showed it."""
+
+    id: str
+    object: Literal["engine"] = "engine"
+    owner: str
+    ready: bool = True
+
+
 class Weights(Record):
     """Where a model's weights lie. Internal: never on the wire, stored beside the model.
 

@@ -9,6 +9,7 @@ from tunewright.errors import BadRequest, Forbidden, NotFound
 from tunewright.home import Home
 from tunewright.records.models import Model, ModelKind, Weights
 from tunewright.records.pages import Deleted, Page
+from tunewright.resources.aliases import Aliases
 
 
 class Models:
@@ -16,27 +17,39 @@ class Models:
         self._caller = caller
         self._shelf = shelf
         self._shared = shelf.catalog.shelf(SHARED)
-        self._aliases = aliases
+        self._aliases = Aliases(aliases)
         self._home = home
 
     def list(self) -> Page[Model]:
-        """Bases, then aliases, then the organisation's own models, each oldest first."""
-        bases = self._shared.all(Model)
-        known = {model.id for model in bases}
+        """Bases, oldest first, then aliases, then the organisation's own models, oldest first."""
+        bases = {model.id: model for model in self._shared.all(Model)}
         aliases = [
-            self._alias(name, target) for name, target in self._aliases.items() if target in known
+            _alias(name, bases[target])
+            for name, target in self._aliases.listed()
+            if target in bases and name not in bases
         ]
-        models = [*bases, *aliases, *self._shelf.all(Model)]
+        models = [*bases.values(), *aliases, *self._shelf.all(Model)]
         return Page[Model](data=models, has_more=False)
 
     def retrieve(self, id: str) -> Model:
         """Raises NotFound with OpenAI's code model_not_found."""
-        own = self._shelf.get(Model, id) or self._shared.get(Model, id)
-        if own is None and self._shared.get(Model, self._aliases.get(id, "")):
-            own = self._alias(id, self._aliases[id])
-        if own is None:
+        found = self._shelf.get(Model, id) or self._shared.get(Model, id)
+        if found is None and (base := self._shared.get(Model, self.real_name(id))):
+            found = _alias(id, base)
+        if found is None:
             raise _no_such_model(id)
-        return own
+        return found
+
+    def real_name(self, id: str) -> str:
+        """The base that an alias stands for, which need not exist; any other name unchanged.
+
+        A base's own name goes before a pattern, and an alias of exactly that name before it.
+        """
+        if target := self._aliases.exact(id):
+            return target
+        if self._shared.get(Model, id):
+            return id
+        return self._aliases.matching(id) or id
 
     def weights(self, id: str, kinds: tuple[ModelKind, ...]) -> Weights:
         """Where the weights of a model or alias lie.
@@ -44,7 +57,7 @@ class Models:
         Raises NotFound, or BadRequest where the model is of another kind than `kinds`.
         """
         found = self._shelf.get(Weights, id) if self._shelf.get(Model, id) else None
-        found = found or self._shared.get(Weights, self._aliases.get(id, id))
+        found = found or self._shared.get(Weights, self.real_name(id))
         if found is None:
             raise _no_such_model(id)
         if found.kind not in kinds:
@@ -66,7 +79,7 @@ class Models:
         with self._shelf.catalog.transaction():
             weights = self._shelf.get(Weights, id)
             if not self._shelf.get(Model, id):
-                if self._shared.get(Model, id) or id in self._aliases:
+                if self._shared.get(Model, id) or self._aliases.target(id):
                     raise Forbidden(
                         f"{id} is not a tuned model. The operator removes a base with "
                         "`tunewright models delete` on the server's machine.",
@@ -80,10 +93,9 @@ class Models:
             durable.remove(self._home.root / weights.directory)
         return Deleted(id=id, object="model")
 
-    def _alias(self, name: str, target: str) -> Model:
-        base = self._shared.get(Model, target)
-        created = base.created if base else 0
-        return Model(id=name, created=created, owned_by="tunewright-alias")
+
+def _alias(name: str, base: Model) -> Model:
+    return Model(id=name, created=base.created, owned_by="tunewright-alias")
 
 
 def _no_such_model(id: str) -> NotFound:
