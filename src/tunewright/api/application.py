@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route
 
 from tunewright.api import chat, completions, embeddings, engines, files, fine_tuning, models
 from tunewright.api.gate import Gate
+from tunewright.api.once import Once
 from tunewright.api.responses import error_response, json_response
 from tunewright.app import Tunewright
 from tunewright.errors import (
@@ -32,6 +33,7 @@ def create_api(tw: Tunewright) -> Starlette:
         },
     )
     app.state.tunewright = tw
+    app.state.once = Once(tw.catalog)
     return app
 
 

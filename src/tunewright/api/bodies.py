@@ -4,6 +4,7 @@ A lone surrogate or NaN passes the standard library's parser and breaks the answ
 bytes must be UTF-8 and JSON in the strict sense, or the answer is 400 in OpenAI's shape.
 """
 
+import hashlib
 from typing import Any
 
 import orjson
@@ -21,8 +22,9 @@ async def read_json(request: Request) -> dict[str, Any]:
     UnsupportedMediaType for a compressed body (nothing is inflated).
     """
     check_encoding(request)
-    body = parse(await _read(request, request.app.state.tunewright.settings.body_limit))
-    return with_engine(body, request.path_params.get("engine"))
+    body = await _read(request, request.app.state.tunewright.settings.body_limit)
+    request.state.body_sha256 = hashlib.sha256(body).hexdigest()
+    return with_engine(parse(body), request.path_params.get("engine"))
 
 
 def with_engine(body: dict[str, Any], engine: str | None) -> dict[str, Any]:

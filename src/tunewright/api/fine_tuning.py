@@ -4,11 +4,12 @@ from starlette.routing import Route
 
 from tunewright.api.acting import acting, answer
 from tunewright.api.bodies import read_json, read_query
+from tunewright.api.once import once
 
 
 async def create(request: Request) -> Response:
     body = await read_json(request)
-    return await answer(lambda: acting(request).jobs.create(**body))
+    return await once(request, lambda: acting(request).jobs.create(**body))
 
 
 async def list_(request: Request) -> Response:
@@ -21,7 +22,7 @@ async def retrieve(request: Request) -> Response:
 
 
 async def cancel(request: Request) -> Response:
-    return await answer(lambda: acting(request).jobs.cancel(request.path_params["id"]))
+    return await once(request, lambda: acting(request).jobs.cancel(request.path_params["id"]))
 
 
 async def events(request: Request) -> Response:

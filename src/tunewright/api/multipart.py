@@ -5,9 +5,12 @@ may be another and smaller disk. Here the part flows into a `Draft`, hashed and 
 memory; a form that ends badly leaves nothing.
 """
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
+import orjson
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
@@ -22,12 +25,14 @@ MAX_FIELD = 64 * 1024
 BATCH = 1024 * 1024
 
 
-async def receive_file(request: Request, draft: Callable[[], Draft]) -> File:
-    """Read a multipart form with `purpose` and `file`, in any order; return the file's record.
+@asynccontextmanager
+async def receive_file(request: Request, draft: Callable[[], Draft]) -> AsyncIterator["Form"]:
+    """Read a multipart form with `purpose` and `file`, in any order.
 
-    Raises BadRequest for a form that is malformed or lacks a field, Unsupported for other fields.
+    What is not published inside the block is gone after it. Raises BadRequest for a form that is
+    malformed or lacks a field, Unsupported for other fields.
     """
-    form = _Form(_boundary(request), draft)
+    form = Form(_boundary(request), draft)
     try:
         batch = bytearray()
         async for piece in request.stream():
@@ -36,7 +41,9 @@ async def receive_file(request: Request, draft: Callable[[], Draft]) -> File:
                 await run_in_threadpool(form.write, bytes(batch))
                 batch.clear()
         await run_in_threadpool(form.write, bytes(batch))
-        return await run_in_threadpool(form.finish)
+        # The SDKs take a new boundary for each attempt: what was sent is told by its parts.
+        request.state.body_sha256 = form.digest()
+        yield form
     except ClientDisconnect:
         raise BadRequest("The client left before its upload was complete.") from None
     finally:
@@ -52,11 +59,14 @@ def _boundary(request: Request) -> bytes:
     return options[b"boundary"]
 
 
-class _Form:
+class Form:
+    """A form that was read: `seal` makes the bytes of its file last, `publish` shows the file."""
+
     def __init__(self, boundary: bytes, draft: Callable[[], Draft]) -> None:
         self._make_draft = draft
         self._draft: Draft | None = None
-        self._finished = False
+        self._file: File | None = None
+        self._published = False
         self._complete = False
         self._filename = ""
         self._fields: dict[str, bytearray] = {}
@@ -82,28 +92,36 @@ class _Form:
         except MultipartParseError as error:
             raise BadRequest(f"The form is not valid multipart/form-data: {error}") from None
 
-    def finish(self) -> File:
+    def digest(self) -> str:
+        """The sha256 of what was sent, whatever the boundary. Raises BadRequest if it is no whole
+        form."""
+        draft = self._whole()
+        told = [self._filename, draft.sha256, self._fields["purpose"].hex()]
+        return hashlib.sha256(orjson.dumps(told)).hexdigest()
+
+    def seal(self) -> None:
+        """Sync the bytes, which takes its time with a large file."""
+        purpose = _text(self._fields["purpose"], "purpose")
+        self._file = self._whole().seal(self._filename, purpose)
+
+    def publish(self) -> File:
+        assert self._file is not None
+        self._whole().publish(self._file)
+        self._published = True
+        return self._file
+
+    def discard(self) -> None:
+        if self._draft is not None and not self._published:
+            self._draft.discard()
+
+    def _whole(self) -> Draft:
         if not self._complete:
             raise BadRequest("The form ends before its closing boundary.")
         if self._draft is None:
-            raise BadRequest(
-                "Missing required parameter: 'file'.",
-                param="file",
-                code="missing_required_parameter",
-            )
+            raise _missing("file")
         if "purpose" not in self._fields:
-            raise BadRequest(
-                "Missing required parameter: 'purpose'.",
-                param="purpose",
-                code="missing_required_parameter",
-            )
-        file = self._draft.finish(self._filename, _text(self._fields["purpose"], "purpose"))
-        self._finished = True
-        return file
-
-    def discard(self) -> None:
-        if self._draft is not None and not self._finished:
-            self._draft.discard()
+            raise _missing("purpose")
+        return self._draft
 
     def _part_begin(self) -> None:
         self._headers.clear()
@@ -141,6 +159,12 @@ class _Form:
 
     def _end(self) -> None:
         self._complete = True
+
+
+def _missing(name: str) -> BadRequest:
+    return BadRequest(
+        f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter"
+    )
 
 
 def _text(value: Any, name: str) -> str:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, create_engine, event, exc, insert, select, update
+from sqlalchemy import Connection, create_engine, delete, event, exc, insert, select, update
 
 from tunewright.catalog import tables
 from tunewright.catalog.migrations import migrate
@@ -162,7 +162,8 @@ class Shelf:
         return after
 
     def delete(self, kind: type[Record], id: str) -> bool:
-        """Forget a record, keeping its place in the order. False if it was not there."""
+        """Forget a record and the replies that tell of it, keeping its place in the order. False if
+        it was not there."""
         noun = tables.NOUNS[kind]
         with self.catalog.transaction() as connection:
             if self._row(connection, kind, id) is None:
@@ -171,6 +172,12 @@ class Shelf:
                 update(noun.table)
                 .where(noun.table.c.id == id)
                 .values(deleted=True, body="", **dict.fromkeys(noun.searched))
+            )
+            connection.execute(
+                delete(tables.replies).where(
+                    tables.replies.c.organisation == self.organisation,
+                    tables.replies.c.subject == id,
+                )
             )
         return True
 

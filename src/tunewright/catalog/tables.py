@@ -106,4 +106,19 @@ tasks = Table(
     sqlite_autoincrement=True,
 )
 
+# Answers that a repeated request gets again. In the transaction of what they answer for.
+replies = Table(
+    "replies",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("organisation", String(64), nullable=False),
+    Column("request", String(64), nullable=False),
+    Column("subject", String(128)),
+    Column("status", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("until", Float, nullable=False),
+    Index("replies_by_subject", "organisation", "subject"),
+    Index("replies_by_end", "until"),
+)
+
 schema = Table("schema", metadata, Column("version", Integer, primary_key=True))

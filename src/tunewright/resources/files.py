@@ -99,6 +99,7 @@ class Draft:
     def __init__(self, shelf: Shelf, blobs: Blobs, limit: int) -> None:
         self.id = new_id("file-")
         self._shelf = shelf
+        self._blobs = blobs
         self._limit = limit
         self._upload = blobs.upload(self.id)
 
@@ -110,8 +111,18 @@ class Draft:
             )
         self._upload.write(data)
 
+    @property
+    def sha256(self) -> str:
+        return self._upload.sha256
+
     def finish(self, filename: str, purpose: str) -> File:
         """Make the file visible. The bytes are synced first, the record after them."""
+        file = self.seal(filename, purpose)
+        self.publish(file)
+        return file
+
+    def seal(self, filename: str, purpose: str) -> File:
+        """Sync the bytes and give the record, which nobody sees before `publish`."""
         file = File(
             id=self.id,
             bytes=self._upload.bytes,
@@ -121,11 +132,15 @@ class Draft:
         if self._upload.bytes == 0:
             raise BadRequest("File is empty.", param="file", code="empty_file")
         self._upload.commit()
-        self._shelf.put(file)
         return file
 
+    def publish(self, file: File) -> None:
+        self._shelf.put(file)
+
     def discard(self) -> None:
+        """Remove the bytes, sealed or not."""
         self._upload.discard()
+        self._blobs.delete(self.id)
 
 
 def put_result(shelf: Shelf, blobs: Blobs, id: str, filename: str, data: bytes) -> File:
