@@ -25,6 +25,7 @@ from tunewright.resources.completions import Completions
 from tunewright.resources.embeddings import Embeddings
 from tunewright.resources.files import Files
 from tunewright.resources.jobs import Jobs
+from tunewright.resources.keys import Keys
 from tunewright.resources.models import Models
 from tunewright.serving.client import EngineClient
 from tunewright.settings import Settings
@@ -153,6 +154,7 @@ class Acting:
         self.files = Files(self.shelf, tw.blobs, tw.settings.upload_limit)
         self.models = Models(caller, self.shelf, tw.settings.aliases, tw.home)
         self.jobs = Jobs(caller, self.shelf, self.models, tw.tasks)
+        self.keys = Keys(caller, tw.catalog, tw.access)
         self.embeddings = Embeddings(self.models, lambda w: tw.embedder(w, self.models))
         self.chat = Chat(self.models, tw.engine, lambda w: tw.renderer(w, self.models))
         self.completions = Completions(

@@ -30,9 +30,18 @@ def test_help_teaches_with_an_example(path, capsys):
 
 
 def test_every_command_of_the_story_is_there():
-    assert {"serve", "demo", "check", "files", "jobs", "models", "chat", "embed", "keys"} == {
-        path[0] for path in ALL if path
-    }
+    assert {
+        "serve",
+        "demo",
+        "check",
+        "files",
+        "jobs",
+        "models",
+        "chat",
+        "embed",
+        "organisations",
+        "keys",
+    } == {path[0] for path in ALL if path}
 
 
 def test_help_and_version_load_nothing_heavy():

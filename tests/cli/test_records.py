@@ -30,6 +30,22 @@ def test_a_key_is_shown_once_and_can_be_revoked(run):
     assert json.loads(run("keys", "list", "--json").stdout)[0]["revoked_at"]
 
 
+def test_keys_of_several_organisations(run):
+    run("organisations", "create", "acme")
+    assert run("organisations", "list").stdout.count("acme") == 1
+    run("keys", "create", "ci", "--organisation", "acme", "--role", "member")
+    run("keys", "create", "mine")
+    listed = json.loads(run("keys", "list", "--json").stdout)
+    assert [(key["name"], key["owner"]["name"], key["role"]) for key in listed] == [
+        ("first key", "acme", "owner"),
+        ("ci", "acme", "member"),
+        ("mine", "personal", "owner"),
+    ]
+    assert len(json.loads(run("keys", "list", "--organisation", "acme", "--json").stdout)) == 2
+    run("keys", "revoke", listed[0]["id"], "--organisation", "personal", code=1)
+    run("keys", "revoke", listed[0]["id"], "--organisation", "acme")
+
+
 def test_models_list_names_bases_and_what_aliases_stand_for(run):
     said = run("models", "list").stdout
     assert any("gpt-3.5-turbo" in line and "builtin-chat" in line for line in said.splitlines())
@@ -60,6 +76,9 @@ def used_home(tmp_path_factory):
         ("files", "create", "no-such-file.jsonl"),
         ("files", "create", str(samples.CHATS), "--purpose", "batch"),
         ("keys", "revoke", "key-none"),
+        ("keys", "create", "k", "--organisation", "none"),
+        ("keys", "create", "k", "--role", "king"),
+        ("organisations", "create", "A B"),
         ("models", "add", "a b", "."),
         ("models", "add", "mine", "/"),
         ("models", "delete", "none"),

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from tunewright.api import chat, completions, embeddings, engines, files, fine_tuning, models
+from tunewright.api import chat, completions, embeddings, engines, files, fine_tuning, keys, models
 from tunewright.api.gate import Gate
 from tunewright.api.once import Once
 from tunewright.api.responses import error_response, json_response
@@ -47,6 +47,7 @@ def routes() -> list[BaseRoute]:
         *completions.routes,
         *embeddings.routes,
         *engines.routes,
+        *keys.routes,
         Route("/healthz", _health, methods=["GET"]),
     ]
 

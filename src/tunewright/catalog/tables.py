@@ -69,7 +69,8 @@ NOUNS: dict[type[Record], Noun] = {
 organisations = Table(
     "organisations",
     metadata,
-    Column("id", String(64), primary_key=True),
+    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(64), nullable=False, unique=True),
     Column("name", String(64), nullable=False, unique=True),
     Column("created_at", Integer, nullable=False),
 )
@@ -77,14 +78,17 @@ organisations = Table(
 keys = Table(
     "keys",
     metadata,
-    Column("id", String(64), primary_key=True),
+    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(64), nullable=False, unique=True),
     Column("organisation", String(64), ForeignKey("organisations.id"), nullable=False),
     Column("name", String(128), nullable=False),
     Column("role", String(16), nullable=False),
     Column("sha256", String(64), nullable=False, unique=True),
     Column("hint", String(32), nullable=False),
     Column("created_at", Integer, nullable=False),
+    Column("expires_at", Integer),
     Column("revoked_at", Integer),
+    sqlite_autoincrement=True,
 )
 
 tasks = Table(

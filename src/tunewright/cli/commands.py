@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tunewright import __version__
-from tunewright.cli import chat, check, demo, embed, files, jobs, keys, models, serve
+from tunewright.cli import chat, check, demo, embed, files, jobs, keys, models, organisations, serve
 
 app = typer.Typer(
     name="tunewright",
@@ -42,4 +42,5 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.command()(chat.chat)
 app.command()(embed.embed)
+app.add_typer(organisations.app, name="organisations")
 app.add_typer(keys.app, name="keys")

@@ -1,10 +1,14 @@
 """API keys of this home."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tunewright.cli.terminal import HomeOption, JsonOption, moment, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from tunewright.access import Caller
+    from tunewright.app import Tunewright
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -15,41 +19,65 @@ app = typer.Typer(
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="What the key is for, for the list.")] = "key",
+    organisation: Annotated[
+        str | None, typer.Option(help="Whose key (default: the home's first organisation).")
+    ] = None,
+    role: Annotated[
+        str, typer.Option(help="owner, or member: may not delete models nor manage keys.")
+    ] = "owner",
     home: HomeOption = None,
 ) -> None:
     """Make a key and show it, this once.
 
-    Example: tunewright keys create laptop
+    Example: tunewright keys create laptop --role member
     """
     from tunewright.cli.opening import records
+    from tunewright.records.keys import KeyRequest
 
     with records(home) as tw:
-        say(tw.access.create_key(tw.owner, name))
+        request: KeyRequest = KeyRequest.parse({"name": name, "role": role})
+        say(tw.access.create_key(_caller(tw, organisation) or tw.owner, request).value)
 
 
 @app.command("list")
-def list_(home: HomeOption = None, json: JsonOption = False) -> None:
-    """Show the keys, masked, with those that were revoked.
+def list_(
+    organisation: Annotated[str | None, typer.Option(help="Only this organisation's.")] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show the keys of all organisations, masked, with those that were revoked.
 
-    Example: tunewright keys list
+    Example: tunewright keys list --organisation acme
     """
-    from dataclasses import asdict
-
     from tunewright.cli.opening import records
 
     with records(home) as tw:
-        keys = tw.access.keys(tw.owner)
+        keys = tw.access.keys(_caller(tw, organisation))
     if json:
-        return print_json([asdict(key) for key in keys])
+        return print_json([{**key.wire(), "revoked_at": key.revoked_at} for key in keys])
     return print_table(
-        ["id", "key", "name", "role", "created", "revoked"],
-        [(k.id, k.hint, k.name, k.role, moment(k.created_at), moment(k.revoked_at)) for k in keys],
+        ["id", "organisation", "key", "name", "role", "created", "revoked"],
+        [
+            (
+                k.id,
+                k.owner.name,
+                k.redacted_value,
+                k.name,
+                k.role,
+                moment(k.created_at),
+                moment(k.revoked_at),
+            )
+            for k in keys
+        ],
     )
 
 
 @app.command()
 def revoke(
     id: Annotated[str, typer.Argument(metavar="KEY-ID")],
+    organisation: Annotated[
+        str | None, typer.Option(help="Refuse if the key is not this organisation's.")
+    ] = None,
     home: HomeOption = None,
 ) -> None:
     """Make a key useless, at once and for good.
@@ -59,5 +87,12 @@ def revoke(
     from tunewright.cli.opening import records
 
     with records(home) as tw:
-        tw.access.revoke_key(tw.owner, id)
+        caller = _caller(tw, organisation)
+        if caller:
+            tw.access.key(caller, id)
+        tw.access.revoke_key(id)
     say(f"Revoked {id}.")
+
+
+def _caller(tw: "Tunewright", organisation: str | None) -> "Caller | None":
+    return tw.access.organisation(organisation) if organisation else None
