@@ -67,3 +67,33 @@ def test_cancel_reaches_the_worker_and_empties_the_queue(tasks: Tasks) -> None:
         with pytest.raises(LostLease):
             write(task)
     assert tasks.lease("train", "w1") is None
+
+
+def served(tasks: Tasks, count: int) -> list[str]:
+    """The subjects of the next `count` tasks, each done before the next is leased."""
+    subjects = []
+    for _ in range(count):
+        task = tasks.lease("train", "w1")
+        assert task is not None
+        subjects.append(task.subject)
+        tasks.finish(task)
+    return subjects
+
+
+def test_organisations_take_turns(tasks: Tasks) -> None:
+    for job in ("a1", "a2", "a3", "a4", "b1", "c1", "b2"):
+        tasks.enqueue("fine-tune", "train", job, f"org-{job[0]}")
+    assert served(tasks, 4) == ["a1", "b1", "c1", "a2"]
+    tasks.enqueue("fine-tune", "train", "d1", "org-d")
+    assert served(tasks, 4) == ["d1", "b2", "a3", "a4"]
+
+
+def test_what_a_restart_cut_short_goes_on_first(tasks: Tasks) -> None:
+    for job in ("a1", "b1"):
+        tasks.enqueue("fine-tune", "train", job, f"org-{job[0]}")
+    for give_back in (tasks.release, lambda _: tasks.release_of_dead()):
+        task = tasks.lease("train", "w1")
+        assert task is not None
+        assert task.subject == "a1"
+        give_back(task)
+    assert served(tasks, 2) == ["a1", "b1"]

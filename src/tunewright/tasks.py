@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import and_, insert, or_, select, update
+from sqlalchemy import ScalarSelect, and_, func, insert, or_, select, update
 
 from tunewright.catalog.catalog import Catalog
 from tunewright.catalog.tables import tasks
@@ -55,16 +55,25 @@ class Tasks:
             )
 
     def lease(self, lane: Lane, worker: str) -> Task | None:
-        """The oldest task of the lane that nobody works on, now leased to `worker`."""
+        """A task of the lane that nobody works on, now leased to `worker`.
+
+        Organisations take turns: the one that was served longest ago comes first, with its oldest
+        task, so that nobody waits behind ten thousand jobs of somebody else.
+        """
         now = time.time()
         free = or_(
             tasks.c.state == "waiting",
             and_(tasks.c.state == "leased", tasks.c.lease_until < now),
         )
+        oldest = (
+            select(func.min(tasks.c.sequence))
+            .where(tasks.c.lane == lane, tasks.c.held.is_(False), free)
+            .group_by(tasks.c.organisation)
+        )
         query = (
             select(tasks)
-            .where(tasks.c.lane == lane, tasks.c.held.is_(False), free)
-            .order_by(tasks.c.sequence)
+            .where(tasks.c.sequence.in_(oldest))
+            .order_by(func.coalesce(_last_turn(), 0), tasks.c.sequence)
             .limit(1)
         )
         with self._catalog.reading() as connection:  # an idle worker takes no write lock
@@ -81,6 +90,7 @@ class Tasks:
                 .values(
                     state="leased",
                     attempt=attempt,
+                    turn=select(func.coalesce(func.max(tasks.c.turn), 0) + 1).scalar_subquery(),
                     worker=worker,
                     lease_until=now + self._lease_seconds,
                 )
@@ -119,7 +129,7 @@ class Tasks:
             connection.execute(
                 update(tasks)
                 .where(tasks.c.id == task.id)
-                .values(state="waiting", attempt=task.attempt - 1, worker=None)
+                .values(state="waiting", attempt=task.attempt - 1, worker=None, turn=None)
             )
 
     def retry(self, task: Task) -> None:
@@ -136,13 +146,26 @@ class Tasks:
         if worker is not None:
             dead = and_(dead, tasks.c.worker == worker)
         with self._catalog.transaction() as connection:
-            connection.execute(update(tasks).where(dead).values(state="waiting", worker=None))
+            connection.execute(
+                update(tasks).where(dead).values(state="waiting", worker=None, turn=None)
+            )
 
     def cancel(self, subject: str) -> None:
         """End the tasks of `subject`. Whoever works on one loses its lease, and hears of it at its
         next report or heartbeat."""
         with self._catalog.transaction() as connection:
             connection.execute(update(tasks).where(tasks.c.subject == subject).values(state="done"))
+
+
+def _last_turn() -> ScalarSelect[Any]:
+    """When the organisation of a task was last served in its lane. What was cut short by a restart
+    has not had its turn: it goes on first."""
+    other = tasks.alias()
+    return (
+        select(func.max(other.c.turn))
+        .where(other.c.lane == tasks.c.lane, other.c.organisation == tasks.c.organisation)
+        .scalar_subquery()
+    )
 
 
 def _task(row: Any, attempt: int) -> Task:

@@ -104,9 +104,12 @@ tasks = Table(
     Column("attempt", Integer, nullable=False, default=0),
     Column("worker", String(128)),
     Column("lease_until", Float),
+    Column("turn", Integer),
     Column("held", Boolean, nullable=False, default=False),
     Index("tasks_by_lane", "lane", "state", "sequence"),
     Index("tasks_by_subject", "subject"),
+    Index("tasks_by_turn", "lane", "organisation", "turn"),
+    Index("tasks_in_turn", "turn"),
     sqlite_autoincrement=True,
 )
 
