@@ -59,18 +59,6 @@ def test_nothing_of_our_own_names_soup_or_unsafe_loading() -> None:
     assert not [p for p in found if "model.eval()" not in p.read_text()]
 
 
-def test_durable_writes_go_through_one_module() -> None:
-    """Nobody else opens a file of the home for writing, but for logs and locks."""
-    writing = re.compile(
-        r"""\.write_(text|bytes)\(|\.open\(["'][wx]b?["']|\bopen\([^'")]+, ["'][wx]b?["']\)"""
-    )
-    for path in (REPOSITORY / "src").rglob("*.py"):
-        if path.name != "durable.py":
-            lines = [line for line in path.read_text().splitlines() if writing.search(line)]
-            lines = [line for line in lines if "durable" not in line]
-            assert not lines or "cli" in path.parts, (path, lines)
-
-
 def test_what_ships_is_small() -> None:
     builtin = REPOSITORY / "src/tunewright/builtin"
     assert sum(p.stat().st_size for p in builtin.rglob("*") if p.is_file()) < 45e6

@@ -5,6 +5,7 @@ is torn and none that was acknowledged is lost (without the directory's fsync, 1
 names end in ``.tmp-<pid>-<random>`` so that `sweep` can remove what a killed process left.
 """
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -53,8 +54,9 @@ def make_directory(path: Path) -> Path:
     """Create `path` (mode 0700) with its parents, each one's name synced; return it."""
     if not path.is_dir():
         make_directory(path.parent)
-        path.mkdir(mode=0o700, exist_ok=True)
-        _sync_directory(path.parent)
+        with _full_disk_named(path):
+            path.mkdir(mode=0o700, exist_ok=True)
+            _sync_directory(path.parent)
     return path
 
 
@@ -70,7 +72,8 @@ class Upload:
         self.bytes = 0
         self._hash = hashlib.sha256()
         self._temporary = temporary(make_directory(target.parent) / target.name)
-        self._file = self._temporary.open("xb")
+        with _full_disk_named(target):
+            self._file = self._temporary.open("xb")
 
     @property
     def sha256(self) -> str:
@@ -91,7 +94,8 @@ class Upload:
             _sync_directory(self.target.parent)
 
     def discard(self) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):  # on a full disk: it tries to write what is buffered
+            self._file.close()
         self._temporary.unlink(missing_ok=True)
 
 
@@ -144,9 +148,9 @@ def directory(target: Path, about: dict[str, Any] | None = None) -> Iterator[Pat
     `target`, which must not exist. When the block raises, nothing remains.
     """
     staging = temporary(make_directory(target.parent) / target.name)
-    staging.mkdir(mode=0o700)
     try:
         with _full_disk_named(target):
+            staging.mkdir(mode=0o700)
             yield staging
             write_manifest(staging, about)
             for path in [*_files(staging), *filter(Path.is_dir, staging.rglob("*"))]:
@@ -207,9 +211,10 @@ def remove(path: Path) -> None:
 def move(source: Path, target: Path) -> None:
     """Rename a file or directory within a file system; both parents are synced."""
     make_directory(target.parent)
-    source.rename(target)
-    _sync_directory(target.parent)
-    _sync_directory(source.parent)
+    with _full_disk_named(target):
+        source.rename(target)
+        _sync_directory(target.parent)
+        _sync_directory(source.parent)
 
 
 def sweep(root: Path) -> int:

@@ -94,7 +94,7 @@ class Bases:
         if target.exists():
             durable.remove(staging)
         else:
-            staging.rename(target)
+            durable.move(staging, target)
         return target
 
 

@@ -1,0 +1,95 @@
+"""Files that must last are written by durable.py alone, so that one module needs the crash-state
+model. Whatever else makes, renames or removes files stands here, with its reason."""
+
+import ast
+from collections.abc import Iterator
+
+from servers import REPOSITORY
+
+SOURCE = REPOSITORY / "src" / "tunewright"
+
+ALLOWED = {
+    # Inside `with durable.directory(...)`, which syncs and lists whatever was put there.
+    ("resources/bases.py", "os.link"),
+    ("resources/bases.py", "shutil.copyfile"),
+    ("training/artefacts.py", "save_pretrained"),
+    ("training/artefacts.py", "shutil.copyfile"),
+    ("training/checkpoints.py", "save_file"),
+    ("weights/lora.py", "save_file"),
+    # Locks: what counts is the flock, not the file.
+    ("processes.py", "open(ab)"),
+    ("work/fine_tune.py", "open(ab)"),  # the folder's lock, and the trainer's log
+    # Sockets, in the directory for temporary files.
+    ("processes.py", "mkdir"),
+    ("processes.py", "unlink"),
+    ("serving/__main__.py", "unlink"),
+    # Its own standard output.
+    ("training/__main__.py", "fdopen(wb)"),
+    # The demo's throw-away home.
+    ("cli/demo/__init__.py", "shutil.rmtree"),
+    ("cli/demo/server.py", "mkdir"),
+    ("cli/demo/server.py", "open(ab)"),
+}
+
+CHANGING = {
+    *("write_text", "write_bytes", "mkdir", "makedirs", "touch", "unlink", "rmdir", "rename"),
+    *("symlink_to", "hardlink_to", "truncate", "save_file", "save_pretrained", "tofile"),
+}
+MODULES = {"os": {"replace", "rename", "link", "symlink", "remove", "removedirs"}, "shutil": None}
+"""None: everything in it."""
+
+
+def writes(source: str) -> Iterator[str]:
+    """The calls in `source` that change files."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else _plain(node.func)
+        owner = _plain(node.func.value) if isinstance(node.func, ast.Attribute) else ""
+        if owner == "durable":
+            continue
+        mode = _mode(node) if name in ("open", "fdopen") else ""
+        if set(mode) & set("wax+"):
+            yield f"{name}({mode})"
+        elif owner in MODULES and name in (MODULES[owner] or {name}):
+            yield f"{owner}.{name}"
+        elif name in CHANGING:
+            yield name
+
+
+def _plain(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _mode(node: ast.Call) -> str:
+    given = [*node.args, *(word.value for word in node.keywords if word.arg == "mode")]
+    texts = [a.value for a in given if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+    return next((text for text in texts if set(text) <= set("rwaxbt+")), "")
+
+
+def test_nobody_else_writes() -> None:
+    found = {
+        (str(path.relative_to(SOURCE)), call)
+        for path in SOURCE.rglob("*.py")
+        if path.name != "durable.py"
+        for call in writes(path.read_text())
+    }
+    assert found - ALLOWED == set(), "write through durable.py, or say here why not"
+    assert ALLOWED - found == set(), "no longer done: take it off the list"
+
+
+def test_a_write_is_seen() -> None:
+    code = (
+        "open(p, 'w'); p.open('xb'); open(p, mode='a+'); p.open('rb'); p.open(); p.write_text('')\n"
+        "os.replace(a, b); shutil.move(a, b); p.rename(q)\n"
+        "'a'.replace('b', 'c'); durable.move(a, b)"
+    )
+    assert list(writes(code)) == [
+        "open(w)",
+        "open(xb)",
+        "open(a+)",
+        "write_text",
+        "os.replace",
+        "shutil.move",
+        "rename",
+    ]
