@@ -7,9 +7,13 @@
     ├── Forbidden                 403 invalid_request_error
     ├── NotFound                  404 invalid_request_error
     ├── MethodNotAllowed          405 invalid_request_error
+    ├── RequestTimeout            408 invalid_request_error: the client was too slow
     ├── PayloadTooLarge           413 invalid_request_error
     ├── UnsupportedMediaType      415 invalid_request_error
+    ├── Misdirected               421 invalid_request_error: the Host is none of ours
     ├── Busy                      429 requests, code rate_limit_exceeded
+    │   ├── TokensExceeded        429 tokens, code rate_limit_exceeded
+    │   └── QuotaExceeded         429 insufficient_quota
     ├── Unavailable               503 server_error
     │   └── MissingExtra          503 names the pip command that brings what is missing
     ├── StorageFull               507 server_error, code storage_full
@@ -29,6 +33,8 @@ class TunewrightError(Exception):
     type: ClassVar[str] = "server_error"
     default_code: ClassVar[str | None] = None
     retry: ClassVar[bool | None] = None  # what x-should-retry tells the SDK; None: by the status
+
+    retry_after: float | None = None  # seconds until a repetition may succeed
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -51,6 +57,7 @@ class TunewrightError(Exception):
 class BadRequest(TunewrightError):
     status = 400
     type = "invalid_request_error"
+    retry = False
 
 
 class Unsupported(BadRequest):
@@ -60,41 +67,82 @@ class Unsupported(BadRequest):
 class Unauthorized(TunewrightError):
     status = 401
     type = "invalid_request_error"
+    retry = False
 
 
 class Forbidden(TunewrightError):
     status = 403
     type = "invalid_request_error"
+    retry = False
 
 
 class NotFound(TunewrightError):
     status = 404
     type = "invalid_request_error"
+    retry = False
 
 
 class MethodNotAllowed(TunewrightError):
     status = 405
+    type = "invalid_request_error"
+    retry = False
+
+
+class RequestTimeout(TunewrightError):
+    status = 408
     type = "invalid_request_error"
 
 
 class PayloadTooLarge(TunewrightError):
     status = 413
     type = "invalid_request_error"
+    retry = False
 
 
 class UnsupportedMediaType(TunewrightError):
     status = 415
     type = "invalid_request_error"
+    retry = False
+
+
+class Misdirected(TunewrightError):
+    status = 421
+    type = "invalid_request_error"
+    retry = False
 
 
 class Busy(TunewrightError):
     status = 429
     type = "requests"
     default_code = "rate_limit_exceeded"
+    retry_after = 1.0
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        param: str | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message, param=param, code=code)
+        if retry_after is not None:
+            self.retry_after = retry_after
+
+
+class TokensExceeded(Busy):
+    type = "tokens"
+
+
+class QuotaExceeded(Busy):
+    type = "insufficient_quota"
+    default_code = "insufficient_quota"
+    retry = False
 
 
 class Unavailable(TunewrightError):
     status = 503
+    retry_after = 1.0
 
 
 class MissingExtra(Unavailable):

@@ -54,6 +54,22 @@ class Settings(BaseSettings):
     )
     upload_limit: int = Field(default=512 * MIB, ge=1, description="largest file, bytes")
     body_limit: int = Field(default=32 * MIB, ge=1024, description="largest JSON body, bytes")
+    head_seconds: float = Field(
+        default=10.0, gt=0, description="a request's head must be complete by then"
+    )
+    body_seconds: float = Field(
+        default=10.0, gt=0, description="window in which a body's rate is measured"
+    )
+    body_rate: int = Field(default=1024, ge=0, description="least rate of a body, bytes a second")
+    write_seconds: float = Field(
+        default=60.0, gt=0, description="an answer that nobody reads for so long is dropped"
+    )
+    # Longer than the 5 seconds after which httpx lets go of an idle connection: otherwise a call
+    # could meet one that is just being closed.
+    idle_seconds: float = Field(
+        default=15.0, gt=0, description="a connection without a request is closed then"
+    )
+    peer_connections: int = Field(default=2048, ge=1, description="connections of one address")
     lease_seconds: float = Field(default=20.0, gt=0, description="a silent worker loses its task")
     engine_seconds: float = Field(
         default=600.0, gt=0, description="longest that one generation may take, seconds"

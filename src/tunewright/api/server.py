@@ -2,6 +2,7 @@
 
 import ipaddress
 import logging
+import resource
 import signal
 import socket
 from collections.abc import Callable
@@ -9,10 +10,12 @@ from collections.abc import Callable
 import uvicorn
 
 from tunewright.api.application import create_api
+from tunewright.api.connections import Patience, guarded
 from tunewright.app import Tunewright
 from tunewright.errors import BadRequest
 
 BACKLOG = 2048
+MAX_FILES = 65536
 MAX_HEADERS = 32 * 1024
 DRAIN_SECONDS = 5  # of the 10 that a stopping server may take
 
@@ -24,6 +27,7 @@ def serve(tw: Tunewright, on_ready: Callable[[str], None]) -> None:
     for an address that needs --allow-remote or is taken, and for a home that is in use.
     """
     check_address(tw.settings.host, tw.settings.allow_remote)
+    _allow_many_files()
     listener = _bind(tw.settings.host, tw.settings.port)
     try:
         tw.start()
@@ -31,7 +35,7 @@ def serve(tw: Tunewright, on_ready: Callable[[str], None]) -> None:
         server = uvicorn.Server(
             uvicorn.Config(
                 create_api(tw),
-                http="h11",  # httptools would accept a header of a megabyte
+                http=guarded(Patience.of(tw.settings)),
                 ws="none",
                 lifespan="off",
                 loop="asyncio",
@@ -39,6 +43,7 @@ def serve(tw: Tunewright, on_ready: Callable[[str], None]) -> None:
                 access_log=False,
                 server_header=False,
                 h11_max_incomplete_event_size=MAX_HEADERS,
+                timeout_keep_alive=tw.settings.idle_seconds,  # pyright: ignore[reportArgumentType]
                 timeout_graceful_shutdown=DRAIN_SECONDS,
             )
         )
@@ -49,6 +54,14 @@ def serve(tw: Tunewright, on_ready: Callable[[str], None]) -> None:
     finally:
         listener.close()
         tw.close()
+
+
+def _allow_many_files() -> None:
+    """Each connection is an open file, and 1,024 is a usual soft limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def check_address(host: str, allow_remote: bool) -> None:

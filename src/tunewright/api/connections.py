@@ -1,0 +1,175 @@
+"""One connection: uvicorn's, with the defences against slow and greedy clients that it lacks.
+
+uvicorn by itself waits for ever: 1,000 half-sent heads were all open after 20 seconds, and each
+holds a file descriptor. No middleware can help, as none is called before the head is whole.
+"""
+
+import asyncio
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import h11
+from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
+
+from tunewright.api.responses import error_headers, json_bytes
+from tunewright.errors import BadRequest, Busy, RequestTimeout, TunewrightError
+from tunewright.settings import Settings
+
+CROWDED_SECONDS = 1.0  # how long one connection too many may stay silent
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds for a whole head; bytes that a body must bring in each window of seconds; seconds
+    that an answer may lie unread; connections of one address."""
+
+    head_seconds: float
+    body_seconds: float
+    body_bytes: int
+    write_seconds: float
+    peer_connections: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Patience":
+        return cls(
+            settings.head_seconds,
+            settings.body_seconds,
+            math.ceil(settings.body_rate * settings.body_seconds),
+            settings.write_seconds,
+            settings.peer_connections,
+        )
+
+
+def guarded(patience: Patience) -> type[H11Protocol]:
+    """The protocol class for uvicorn; all its connections are counted together."""
+    return type("Guarded", (Guarded,), {"patience": patience, "peers": Counter()})
+
+
+class Guarded(H11Protocol):
+    patience: ClassVar[Patience]
+    peers: ClassVar[Counter[str]]
+
+    _awaited: Literal["head", "body"] | None = None
+    _timer: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
+    _peer = ""
+    _crowded = False
+    _window = 0  # bytes received in this window of the body
+    _paused = False  # whether we ourselves had stopped reading when it began
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        self._peer = self.client[0] if self.client else ""
+        self.peers[self._peer] += 1
+        self._crowded = self.peers[self._peer] > self.patience.peer_connections
+        if self._crowded:
+            self._timer = self.loop.call_later(CROWDED_SECONDS, transport.abort)
+        else:
+            self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.peers[self._peer] -= 1
+        if not self.peers[self._peer]:
+            del self.peers[self._peer]
+        self._stop_timer()
+        self._read_at_last()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._crowded:
+            self._refuse(Busy("Too many connections from your address. Close some and retry."))
+            return
+        self._window += len(data)
+        super().data_received(data)
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch()
+
+    def pause_writing(self) -> None:
+        """The client does not read. uvicorn would wait as long as that lasts."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(self.patience.write_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._read_at_last()
+        super().resume_writing()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(BadRequest(msg))
+
+    def _watch(self) -> None:
+        """Start the clock of what the client owes now, unless it runs already."""
+        awaited = self._owed()
+        if awaited == self._awaited:
+            return
+        self._stop_timer()
+        self._awaited = awaited
+        if awaited == "head":
+            self._timer = self.loop.call_later(self.patience.head_seconds, self._late)
+        elif awaited == "body":
+            self._open_window()
+
+    def _owed(self) -> Literal["head", "body"] | None:
+        if self.transport.is_closing():
+            return None
+        if self.conn.their_state is h11.SEND_BODY:
+            return "body"
+        # Between two requests uvicorn's own clock runs, until the first byte of the next head.
+        idle = self.timeout_keep_alive_task is not None
+        return "head" if self.conn.their_state is h11.IDLE and not idle else None
+
+    def _open_window(self) -> None:
+        self._window = 0
+        self._paused = self.flow.read_paused
+        self._timer = self.loop.call_later(self.patience.body_seconds, self._close_window)
+
+    def _close_window(self) -> None:
+        """A client whose bytes we left unread, or that waits for our "100 Continue", owes none."""
+        waits = self._paused or self.flow.read_paused or self.conn.they_are_waiting_for_100_continue
+        answered = self.cycle.response_complete
+        if answered or (self._window < self.patience.body_bytes and not waits):
+            self._late()
+        else:
+            self._open_window()
+
+    def _late(self) -> None:
+        self._refuse(RequestTimeout("Your request came too slowly. Please send it again."))
+
+    def _refuse(self, error: TunewrightError) -> None:
+        """Answer `error` if no answer has begun, and close. The application hears a disconnect."""
+        if self.transport.is_closing():
+            return
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.abort()
+            return
+        if self.cycle:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        body = json_bytes(error.body())
+        headers = {
+            **error_headers(error),
+            "content-type": "application/json",
+            "content-length": str(len(body)),
+            "connection": "close",
+        }
+        reason = STATUS_PHRASES[error.status]
+        answer = h11.Response(
+            status_code=error.status, headers=list(headers.items()), reason=reason
+        )
+        for event in (answer, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _read_at_last(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
