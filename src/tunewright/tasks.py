@@ -3,8 +3,9 @@
 A lease is renewed while the work goes on. One that is not renewed in time, or whose worker is
 known to have died, is given out again with the next attempt number, and every write by the old
 attempt is refused (`LostLease`): work may happen twice, its effect once. Cancelling ends the lease
-in the transaction that cancels the job, so nothing is written after it. Pausing will set `held`;
-lanes keep short work from waiting behind hours of training.
+in the transaction that cancels the job, so nothing is written after it. Pausing is gentler: a
+task that is `held` is given to nobody, and who works on it hears so (`Held`), saves, and gives it
+back. Lanes keep short work from waiting behind hours of training.
 """
 
 import time
@@ -26,6 +27,10 @@ class LostLease(Exception):
     """Another attempt owns the task now: stop, and write nothing."""
 
 
+class Held(Exception):
+    """The task is paused: save what there is and give it back."""
+
+
 @dataclass(frozen=True)
 class Task:
     id: str
@@ -41,7 +46,9 @@ class Tasks:
         self._catalog = catalog
         self._lease_seconds = lease_seconds
 
-    def enqueue(self, kind: Kind, lane: Lane, subject: str, organisation: str) -> None:
+    def enqueue(
+        self, kind: Kind, lane: Lane, subject: str, organisation: str, *, held: bool = False
+    ) -> None:
         with self._catalog.transaction() as connection:
             connection.execute(
                 insert(tasks).values(
@@ -51,6 +58,7 @@ class Tasks:
                     subject=subject,
                     organisation=organisation,
                     state="waiting",
+                    held=held,
                 )
             )
 
@@ -98,7 +106,8 @@ class Tasks:
         return _task(row, attempt)
 
     def renew(self, task: Task) -> None:
-        """Keep the task. Raises LostLease where it was cancelled or went on to another attempt."""
+        """Keep the task. Raises LostLease where it was cancelled or went on to another attempt,
+        and Held, the lease renewed, where it is paused: until it is given back it is still ours."""
         with self._catalog.transaction() as connection:
             self.guard(task)
             connection.execute(
@@ -106,6 +115,8 @@ class Tasks:
                 .where(tasks.c.id == task.id)
                 .values(lease_until=time.time() + self._lease_seconds)
             )
+        if self.held(task.subject):
+            raise Held(f"{task.subject} is paused")
 
     def guard(self, task: Task) -> None:
         """Raise LostLease unless this attempt owns the task. Call it inside the transaction that
@@ -155,6 +166,20 @@ class Tasks:
         next report or heartbeat."""
         with self._catalog.transaction() as connection:
             connection.execute(update(tasks).where(tasks.c.subject == subject).values(state="done"))
+
+    def hold(self, subject: str, held: bool) -> None:
+        """Keep the open tasks of `subject` from being leased, or let go of them."""
+        with self._catalog.transaction() as connection:
+            connection.execute(update(tasks).where(_open_tasks(subject)).values(held=held))
+
+    def held(self, subject: str) -> bool:
+        query = select(tasks.c.id).where(_open_tasks(subject), tasks.c.held.is_(True)).limit(1)
+        with self._catalog.reading() as connection:
+            return connection.execute(query).one_or_none() is not None
+
+
+def _open_tasks(subject: str) -> Any:
+    return and_(tasks.c.subject == subject, tasks.c.state != "done")
 
 
 def _last_turn() -> ScalarSelect[Any]:

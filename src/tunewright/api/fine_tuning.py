@@ -25,6 +25,14 @@ async def cancel(request: Request) -> Response:
     return await once(request, lambda: acting(request).jobs.cancel(request.path_params["id"]))
 
 
+async def pause(request: Request) -> Response:
+    return await answer(lambda: acting(request).jobs.pause(request.path_params["id"]))
+
+
+async def resume(request: Request) -> Response:
+    return await answer(lambda: acting(request).jobs.resume(request.path_params["id"]))
+
+
 async def events(request: Request) -> Response:
     query = read_query(request)
     return await answer(lambda: acting(request).jobs.events(request.path_params["id"], **query))
@@ -41,6 +49,8 @@ routes = [
     Route("/v1/fine_tuning/jobs", list_, methods=["GET"]),
     Route("/v1/fine_tuning/jobs/{id}", retrieve, methods=["GET"]),
     Route("/v1/fine_tuning/jobs/{id}/cancel", cancel, methods=["POST"]),
+    Route("/v1/fine_tuning/jobs/{id}/pause", pause, methods=["POST"]),
+    Route("/v1/fine_tuning/jobs/{id}/resume", resume, methods=["POST"]),
     Route("/v1/fine_tuning/jobs/{id}/events", events, methods=["GET"]),
     Route("/v1/fine_tuning/jobs/{id}/checkpoints", checkpoints, methods=["GET"]),
 ]

@@ -162,6 +162,32 @@ def cancel(id: JobId, home: HomeOption = None, json: JsonOption = False) -> None
     print_json(job.wire()) if json else say(f"{job.id} is {job.status}.")
 
 
+@app.command()
+def pause(id: JobId, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Hold a job back; a running one saves and makes room for the next.
+
+    Example: tunewright jobs pause ftjob-Ab12...
+    """
+    from tunewright.cli.opening import records
+
+    with records(home) as tw:
+        job = tw.jobs.pause(id)
+    print_json(job.wire()) if json else say(f"{job.id} is paused.")
+
+
+@app.command()
+def resume(id: JobId, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Let a paused job go on from where it stopped.
+
+    Example: tunewright jobs resume ftjob-Ab12...
+    """
+    from tunewright.cli.opening import records
+
+    with records(home) as tw:
+        job = tw.jobs.resume(id)
+    print_json(job.wire()) if json else say(f"{job.id} goes on.")
+
+
 def _follow(tw: "Tunewright", id: str) -> None:
     from tunewright.cli.follow import follow as draw
     from tunewright.cli.follow import outcome

@@ -14,7 +14,7 @@ from tunewright.records.files import File
 from tunewright.records.jobs import ENDED, OPEN, Checkpoint, Event, Hyperparameters, Job, JobRequest
 from tunewright.records.models import Weights
 from tunewright.records.pages import CheckpointPageRequest, Page, PageRequest
-from tunewright.records.record import now
+from tunewright.records.record import new_id, now
 from tunewright.resources.models import Models
 from tunewright.resources.progress import Moved, Progress
 from tunewright.tasks import Tasks
@@ -79,13 +79,33 @@ class Jobs:
                     ),
                 )
             except Moved as moved:
-                raise BadRequest(
-                    f"Job has already completed: {moved}.",
-                    param="fine_tune_id",
-                    code="invalid_job_status",
-                ) from None
+                raise _wrong_status(f"Job has already completed: {moved}.") from None
             self._progress.say(id, "cancelled", "Fine-tuning job cancelled")
             self._tasks.cancel(id)
+        return job
+
+    def pause(self, id: str) -> Job:
+        """Stop working on a job until it is resumed; the lane is free for the next one.
+
+        A trainer saves first, and the job is `queued` as soon as it has: the wire knows no status
+        of its own for this. Raises BadRequest where the job has ended or is paused.
+        """
+        return self._hold(id, True)
+
+    def resume(self, id: str) -> Job:
+        """Let a paused job go on from where it stopped. Raises BadRequest for any other."""
+        return self._hold(id, False)
+
+    def _hold(self, id: str, held: bool) -> Job:
+        done = "paused" if held else "resumed"
+        with self._shelf.catalog.transaction():
+            job = self.retrieve(id)
+            if job.status not in OPEN:
+                raise _wrong_status(f"Job has already completed: {id} is {job.status}.")
+            if self._tasks.held(id) == held:
+                raise _wrong_status(f"{id} is {'paused already' if held else 'not paused'}.")
+            self._tasks.hold(id, held)
+            self._progress.say(id, new_id(f"{done}-"), f"Fine-tuning job {done}")
         return job
 
     def events(self, id: str, /, **given: Any) -> Page[Event]:
@@ -172,6 +192,10 @@ class Jobs:
             seed=seed,
             user_provided_suffix=request.suffix,
         )
+
+
+def _wrong_status(message: str) -> BadRequest:
+    return BadRequest(message, param="fine_tune_id", code="invalid_job_status")
 
 
 def name_part(suffix: str) -> str:

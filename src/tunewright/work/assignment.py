@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tunewright.app import Acting, Tunewright
 from tunewright.errors import JobFailed, StorageFull
+from tunewright.records.jobs import OPEN, Job
 from tunewright.records.models import Weights
 from tunewright.resources.progress import Moved, Progress
 from tunewright.tasks import LostLease, Task
@@ -70,6 +71,12 @@ class Assignment:
         with contextlib.suppress(LostLease):
             self.tw.tasks.release(self.task)
 
+    def step_aside(self) -> None:
+        """The job is paused: back into the queue, where the task waits to be resumed."""
+        with contextlib.suppress(Moved, LostLease), self.tw.catalog.transaction():
+            self.tw.tasks.release(self.task)
+            self.progress.move(self.job_id, OPEN, _waiting)
+
     def try_again(self, seconds: float) -> None:
         """Back into the queue after a crash; the attempt counts."""
         self.stopping.wait(seconds)
@@ -80,3 +87,8 @@ class Assignment:
         self.say(f"full-{self.task.attempt}", f"Waiting: {full.message}", level="warn")
         self.stopping.wait(10)
         self.give_back()
+
+
+def _waiting(job: Job) -> Job:
+    status = "queued" if job.status == "running" else job.status
+    return job.model_copy(update={"status": status, "estimated_finish": None})

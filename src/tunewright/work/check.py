@@ -37,10 +37,11 @@ def _check(assignment: Assignment, renderer: Renderer, file: str, param: str) ->
 def _queue(assignment: Assignment) -> None:
     job, tw = assignment.job_id, assignment.tw
     with tw.catalog.transaction():
+        held = tw.tasks.held(job)  # paused while it was checked: it waits before its training
         tw.tasks.finish(assignment.task)
         assignment.progress.move(job, ("validating_files",), _queued)
         assignment.progress.say(job, "queued", "Files validated, moving job to queued state")
-        tw.tasks.enqueue("fine-tune", "train", job, assignment.task.organisation)
+        tw.tasks.enqueue("fine-tune", "train", job, assignment.task.organisation, held=held)
 
 
 def _queued(job: Job) -> Job:

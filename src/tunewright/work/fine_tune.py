@@ -18,6 +18,7 @@ import orjson
 from tunewright import durable
 from tunewright.errors import JobFailed, StorageFull
 from tunewright.records.jobs import Job
+from tunewright.tasks import Held
 from tunewright.work import register
 from tunewright.work.assignment import Assignment
 from tunewright.work.heartbeat import Heartbeat
@@ -38,6 +39,8 @@ def run(assignment: Assignment) -> None:
                 for report in _reports(child):
                     reports.take(report)
                 code = child.wait()
+                if heartbeat.held:
+                    raise Held(f"{job.id} is paused")
                 if assignment.stopping.is_set() and not reports.finished:
                     return assignment.give_back()
                 _raise_if_failed(reports, code, assignment)

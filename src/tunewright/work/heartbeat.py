@@ -4,19 +4,22 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 
-from tunewright.tasks import LostLease, Task, Tasks
+from tunewright.tasks import Held, LostLease, Task, Tasks
 
 BEAT_SECONDS = 0.5
 
 
 class Heartbeat:
     """Renews `task` until the block ends. Calls `on_stop` once when the work must end early:
-    the lease was lost (as by a cancelled job's task), or the worker is stopping."""
+    the lease was lost (the job was cancelled, say), the task is paused, or the worker is stopping.
+
+    `held` stays true even if the hold is taken back: the work has been told to end by then."""
 
     def __init__(
         self, tasks: Tasks, task: Task, stopping: threading.Event, on_stop: Callable[[], None]
     ) -> None:
         self.lost = False
+        self.held = False
         self._tasks = tasks
         self._task = task
         self._stopping = stopping
@@ -44,7 +47,9 @@ class Heartbeat:
                 self._tasks.renew(self._task)
             except LostLease:
                 self.lost = True
-            if (self.lost or self._stopping.is_set()) and not stopped:
+            except Held:
+                self.held = True
+            if (self.lost or self.held or self._stopping.is_set()) and not stopped:
                 stopped = True
                 self._on_stop()
             if self.lost:

@@ -12,6 +12,7 @@ from tunewright.records.models import Model, Weights
 from tunewright.records.record import now
 from tunewright.resources.files import put_result
 from tunewright.resources.prepared import model_spec
+from tunewright.tasks import Held
 from tunewright.work import parity
 from tunewright.work.assignment import Assignment
 from tunewright.work.reports import Reports, model_name, short
@@ -44,6 +45,7 @@ def _keep_weights(assignment: Assignment, job: Job) -> Weights:
     if not target.exists():
         durable.verify(trained)
         durable.move(trained, target)
+    durable.remove(trained)  # an attempt that was broken off may have written it a second time
     return assignment.base.model_copy(
         update={
             "id": model_name(job, assignment),
@@ -113,6 +115,8 @@ def _succeed(
     tw, shelf, progress = assignment.tw, assignment.acting.shelf, assignment.progress
     job, name = assignment.job_id, weights.id
     with tw.catalog.transaction():
+        if tw.tasks.held(job):
+            raise Held(f"{job} is paused")
         tw.tasks.finish(assignment.task)
         progress.move(
             job,

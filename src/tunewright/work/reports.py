@@ -38,7 +38,7 @@ class Reports:
         used = report["hyperparameters"]
         if report.get("resumed_from"):
             self._say(
-                f"resumed-{self._assignment.task.attempt}",
+                f"resumed-{self._assignment.task.attempt}-{report['resumed_from']}",
                 f"Resuming from step {report['resumed_from']} of {report['total_steps']}",
             )
 

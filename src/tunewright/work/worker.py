@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tunewright.app import Tunewright
 from tunewright.errors import JobFailed, StorageFull, TunewrightError
 from tunewright.resources.progress import Moved
-from tunewright.tasks import MAX_ATTEMPTS, Kind, Lane, LostLease, Task
+from tunewright.tasks import MAX_ATTEMPTS, Held, Kind, Lane, LostLease, Task
 from tunewright.work import check, fine_tune
 from tunewright.work.assignment import Assignment
 
@@ -58,6 +58,8 @@ class Worker:
             KINDS[task.kind](assignment)
         except LostLease as lost:
             log.warning("%s", lost)
+        except Held:
+            assignment.step_aside()
         except Moved:
             assignment.drop()
         except JobFailed as error:
