@@ -76,6 +76,7 @@ def test_a_paused_job_makes_room_and_ends_with_the_same_weights(server: Server) 
         assert "already completed" in refused(server, job, verb)
 
 
+@pytest.mark.slow
 def test_paused_jobs_wait_and_can_be_cancelled(server: Server) -> None:
     """One paused while it trains; one before: its check may go on, its training does not begin."""
     running = start(server, n_epochs=50)

@@ -1,3 +1,6 @@
+import re
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -5,6 +8,9 @@ from starlette.routing import Route
 from tunewright.api.acting import acting, answer
 from tunewright.api.bodies import read_json, read_query
 from tunewright.api.once import once
+from tunewright.errors import BadRequest
+
+_METADATA = re.compile(r"metadata\[(.*)\]", re.DOTALL)
 
 
 async def create(request: Request) -> Response:
@@ -13,7 +19,7 @@ async def create(request: Request) -> Response:
 
 
 async def list_(request: Request) -> Response:
-    query = read_query(request)
+    query = _with_metadata(read_query(request))
     return await answer(lambda: acting(request).jobs.list(**query))
 
 
@@ -42,6 +48,21 @@ async def checkpoints(request: Request) -> Response:
     query = read_query(request)
     id = request.path_params["id"]
     return await answer(lambda: acting(request).jobs.checkpoints(id, **query))
+
+
+def _with_metadata(query: dict[str, Any]) -> dict[str, Any]:
+    """``metadata[key]=value``, as often as there are keys, becomes one object.
+
+    Raises BadRequest where ``metadata=null`` is given beside them.
+    """
+    named = {name: _METADATA.fullmatch(name) for name in query}
+    pairs = {found[1]: query[name] for name, found in named.items() if found}
+    if pairs and "metadata" in query:
+        raise BadRequest(
+            "Give either metadata[key]=value or metadata=null, not both.", param="metadata"
+        )
+    rest = {name: value for name, value in query.items() if not named[name]}
+    return {**rest, "metadata": pairs} if pairs else rest
 
 
 routes = [

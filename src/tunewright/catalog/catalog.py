@@ -9,9 +9,22 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from sqlalchemy import Connection, create_engine, delete, event, exc, insert, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    create_engine,
+    delete,
+    event,
+    exc,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from tunewright.catalog import tables
 from tunewright.catalog.migrations import migrate
@@ -109,14 +122,20 @@ class Shelf:
         newest_first: bool = True,
         subject: str | None = None,
         where: dict[str, str] | None = None,
+        metadata: dict[str, str] | Literal["null"] | None = None,
     ) -> "Page[R]":
-        """At most `limit` records in order of their making, beginning after the id `after`."""
+        """At most `limit` records in order of their making, beginning after the id `after`.
+
+        metadata: pairs that the field of that name holds, or "null" where it must hold none.
+        """
         table = tables.NOUNS[kind].table
         query = select(table.c.body).where(
             table.c.organisation == self.organisation, table.c.deleted.is_(False)
         )
         for column, value in {**(where or {}), **({"subject": subject} if subject else {})}.items():
             query = query.where(table.c[column] == value)
+        for condition in _of_metadata(table.c.body, metadata):
+            query = query.where(condition)
         with self.catalog.reading() as connection:
             if after is not None:
                 start = self._sequence(connection, kind, after)
@@ -204,6 +223,25 @@ class Shelf:
     def _columns(noun: tables.Noun, record: Record) -> dict[str, Any]:
         searched = {field: getattr(record, field) for field in noun.searched}
         return {**searched, "body": record.model_dump_json()}
+
+
+def _of_metadata(
+    body: Column[str], wanted: dict[str, str] | Literal["null"] | None
+) -> Iterator[ColumnElement[bool]]:
+    """Keys and values are bound, never part of a JSON path: they are the client's own text."""
+
+    def pairs() -> Any:  # afresh for each: two conditions may be met by two pairs
+        return (
+            func.json_each(func.nullif(body, ""), "$.metadata").table_valued("key", "value").alias()
+        )
+
+    if wanted == "null":
+        held = pairs()
+        yield ~exists(select(held.c.key).where(held.c.key.is_not(None)))  # null has one row
+        return
+    for key, value in (wanted or {}).items():
+        held = pairs()
+        yield exists(select(held.c.key).where(held.c.key == key, held.c.value == value))
 
 
 def _id(record: Record) -> str:

@@ -33,6 +33,12 @@ class FilePageRequest(Request):
     purpose: str | None = None
 
 
+class JobPageRequest(PageRequest):
+    """`metadata`: pairs that a job must have, all of them; "null" for jobs without any."""
+
+    metadata: dict[str, str] | Literal["null"] | None = None
+
+
 class CheckpointPageRequest(PageRequest):
     limit: int = Field(default=10, ge=1, le=100)
 

@@ -13,7 +13,7 @@ from tunewright.errors import BadRequest, MissingExtra, NotFound
 from tunewright.records.files import File
 from tunewright.records.jobs import ENDED, OPEN, Checkpoint, Event, Hyperparameters, Job, JobRequest
 from tunewright.records.models import Weights
-from tunewright.records.pages import CheckpointPageRequest, Page, PageRequest
+from tunewright.records.pages import CheckpointPageRequest, JobPageRequest, Page, PageRequest
 from tunewright.records.record import new_id, now
 from tunewright.resources.models import Models
 from tunewright.resources.progress import Moved, Progress
@@ -50,9 +50,9 @@ class Jobs:
         return job
 
     def list(self, /, **given: Any) -> Page[Job]:
-        """Newest first. `given`: the fields of `PageRequest`, as for events and checkpoints."""
-        query: PageRequest = PageRequest.parse(given)
-        return self._shelf.page(Job, after=query.after, limit=query.limit)
+        """Newest first. `given`: the fields of `JobPageRequest`."""
+        query: JobPageRequest = JobPageRequest.parse(given)
+        return self._shelf.page(Job, after=query.after, limit=query.limit, metadata=query.metadata)
 
     def retrieve(self, id: str) -> Job:
         found = self._shelf.get(Job, id)
@@ -109,7 +109,7 @@ class Jobs:
         return job
 
     def events(self, id: str, /, **given: Any) -> Page[Event]:
-        """Newest first, as OpenAI's."""
+        """Newest first, as OpenAI's. `given`: the fields of `PageRequest`."""
         query: PageRequest = PageRequest.parse(given)
         self.retrieve(id)
         return self._shelf.page(Event, after=query.after, limit=query.limit, subject=id)
