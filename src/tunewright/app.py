@@ -153,7 +153,7 @@ class Acting:
         self.shelf = tw.catalog.shelf(caller.organisation)
         self.files = Files(self.shelf, tw.blobs, tw.settings.upload_limit)
         self.models = Models(caller, self.shelf, tw.settings.aliases, tw.home)
-        self.jobs = Jobs(caller, self.shelf, self.models, tw.tasks)
+        self.jobs = Jobs(caller, self.shelf, self.models, tw.tasks, tw.home)
         self.keys = Keys(caller, tw.catalog, tw.access)
         self.embeddings = Embeddings(self.models, lambda w: tw.embedder(w, self.models))
         self.chat = Chat(self.models, tw.engine, lambda w: tw.renderer(w, self.models))

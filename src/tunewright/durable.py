@@ -217,6 +217,34 @@ def move(source: Path, target: Path) -> None:
         _sync_directory(source.parent)
 
 
+def link(source: Path, target: Path) -> None:
+    """`target` becomes a directory with the same files (not folders) as `source`, manifest and all.
+
+    They are hard-linked where the file system allows, so they last when `source` is removed.
+    """
+    staging = temporary(make_directory(target.parent) / target.name)
+    staging.mkdir(mode=0o700)
+    try:
+        with _full_disk_named(target):
+            for file in source.iterdir():
+                link_or_copy(file, staging / file.name)
+            _sync_directory(staging)
+            staging.rename(target)
+            _sync_directory(target.parent)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+        with target.open("rb") as copy:
+            os.fsync(copy.fileno())
+
+
 def sweep(root: Path) -> int:
     """Remove what killed processes left half written below `root`; return how many entries."""
     litter = [path for path in root.rglob(f"*{_TMP}*") if path.exists()]

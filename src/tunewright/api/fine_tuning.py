@@ -32,11 +32,11 @@ async def cancel(request: Request) -> Response:
 
 
 async def pause(request: Request) -> Response:
-    return await answer(lambda: acting(request).jobs.pause(request.path_params["id"]))
+    return await once(request, lambda: acting(request).jobs.pause(request.path_params["id"]))
 
 
 async def resume(request: Request) -> Response:
-    return await answer(lambda: acting(request).jobs.resume(request.path_params["id"]))
+    return await once(request, lambda: acting(request).jobs.resume(request.path_params["id"]))
 
 
 async def events(request: Request) -> Response:

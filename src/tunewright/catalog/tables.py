@@ -62,7 +62,7 @@ NOUNS: dict[type[Record], Noun] = {
         _noun(Event, "events"),
         _noun(Checkpoint, "checkpoints"),
         _noun(Model, "models"),
-        _noun(Weights, "weights", "base_directory"),
+        _noun(Weights, "weights", "base_directory", "job"),
     )
 }
 

@@ -33,7 +33,9 @@ def create(
     training_file: Annotated[
         str, typer.Option(metavar="FILE", help="A file id, or a path: it is uploaded first.")
     ],
-    model: Annotated[str, typer.Option(help="The base to tune.")] = "gpt-3.5-turbo",
+    model: Annotated[
+        str, typer.Option(help="The base, tuned model or checkpoint to tune.")
+    ] = "gpt-3.5-turbo",
     validation_file: Annotated[
         str | None, typer.Option(metavar="FILE", help="Held-out rows, to see overfitting.")
     ] = None,
@@ -44,8 +46,9 @@ def create(
         float | None, typer.Option(help="Times the rate that would be chosen.")
     ] = None,
     adaptation: Annotated[
-        Literal["lora", "full"], typer.Option(help="Small matrices beside the base, or all of it.")
-    ] = "lora",
+        Literal["lora", "full"] | None,
+        typer.Option(help="Small matrices beside the base (lora), or all of it (full)."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="For the same run again.")] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Stay and watch.")] = False,
     home: HomeOption = None,

@@ -29,7 +29,8 @@ class Weights(Record):
     """Where a model's weights lie. Internal: never on the wire, stored beside the model.
 
     A tuned model names its real base by fingerprint, so that remapping an alias or adding
-    another base under the same name never changes an existing model.
+    another base under the same name never changes an existing model. `job` made it; `step` is set
+    for a checkpoint, which can be used but is not listed.
     """
 
     id: str
@@ -39,3 +40,6 @@ class Weights(Record):
     base_fingerprint: str
     directory: str | None = None
     adaptation: Literal["none", "lora", "full"] = "none"
+    job: str | None = None
+    step: int | None = None
+    created: int = Field(default_factory=now)

@@ -1,9 +1,7 @@
 """The operator's side of models: which bases there are."""
 
 import json
-import os
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,7 +87,7 @@ class Bases:
         with durable.directory(staging, about={"name": name}) as filling:
             for file in sorted(source.iterdir()):
                 if file.is_file() and (_KEPT.fullmatch(file.name) or _builtin_file(file)):
-                    _link_or_copy(file.resolve(), filling / file.name)
+                    durable.link_or_copy(file.resolve(), filling / file.name)
         target = self._home.bases / f"{plain}-{durable.fingerprint(staging)}"
         if target.exists():
             durable.remove(staging)
@@ -126,10 +124,3 @@ def check_directory(directory: Path) -> None:
 
 def _builtin_file(file: Path) -> bool:
     return file.parent.parent == builtin.ROOT and file.name != durable.MANIFEST
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)

@@ -10,22 +10,27 @@ from typing import Any
 from tunewright.access import Caller
 from tunewright.catalog.catalog import Shelf
 from tunewright.errors import BadRequest, MissingExtra, NotFound
+from tunewright.home import Home
 from tunewright.records.files import File
 from tunewright.records.jobs import ENDED, OPEN, Checkpoint, Event, Hyperparameters, Job, JobRequest
 from tunewright.records.models import Weights
 from tunewright.records.pages import CheckpointPageRequest, JobPageRequest, Page, PageRequest
 from tunewright.records.record import new_id, now
+from tunewright.resources import starting
 from tunewright.resources.models import Models
 from tunewright.resources.progress import Moved, Progress
 from tunewright.tasks import Tasks
 
 
 class Jobs:
-    def __init__(self, caller: Caller, shelf: Shelf, models: Models, tasks: Tasks) -> None:
+    def __init__(
+        self, caller: Caller, shelf: Shelf, models: Models, tasks: Tasks, home: Home
+    ) -> None:
         self._caller = caller
         self._shelf = shelf
         self._models = models
         self._tasks = tasks
+        self._home = home
         self._progress = Progress(shelf)
 
     def create(self, /, **given: Any) -> Job:
@@ -35,18 +40,27 @@ class Jobs:
         """
         request: JobRequest = JobRequest.parse(given)
         _need_training()
-        base = self._tunable(request.model)
+        parent = self._tunable(request.model)
         self._training_data(request.training_file, "training_file")
         if request.validation_file:
             self._training_data(request.validation_file, "validation_file")
         if request.suffix is not None:
             name_part(request.suffix)
-        job = self._new(request, base)
-        with self._shelf.catalog.transaction():
-            self._shelf.put(job)
-            self._shelf.put(base.model_copy(update={"id": job.id}))
-            self._progress.say(job.id, "created", f"Created fine-tuning job: {job.id}")
-            self._tasks.enqueue("check", "cpu", job.id, self._caller.organisation)
+        try:
+            return self._add(self._new(request, parent), parent)
+        except FileNotFoundError:  # deleted at this very moment
+            raise _not_tunable(request.model) from None
+
+    def _add(self, job: Job, parent: Weights) -> Job:
+        try:
+            with self._shelf.catalog.transaction():
+                self._shelf.put(job)
+                self._shelf.put(starting.keep(self._home, parent, job.id))
+                self._progress.say(job.id, "created", f"Created fine-tuning job: {job.id}")
+                self._tasks.enqueue("check", "cpu", job.id, self._caller.organisation)
+        except BaseException:
+            starting.drop(self._home, job.id)
+            raise
         return job
 
     def list(self, /, **given: Any) -> Page[Job]:
@@ -139,24 +153,10 @@ class Jobs:
         return self.retrieve(id)
 
     def _tunable(self, model: str) -> Weights:
-        unavailable = BadRequest(
-            f"Model {model} is not available for fine-tuning or does not exist. "
-            "GET /v1/models lists what there is.",
-            param="model",
-            code="model_not_available",
-        )
         try:
-            found = self._models.weights(model, ("chat", "completion"))
+            return self._models.weights(model, ("chat", "completion"))
         except (NotFound, BadRequest):
-            raise unavailable from None
-        if found.adaptation != "none":
-            raise BadRequest(
-                f"{model} is a tuned model; tuning a tuned model further is not offered yet. "
-                f"Tune its base: {found.base}.",
-                param="model",
-                code="model_not_available",
-            )
-        return found
+            raise _not_tunable(model) from None
 
     def _training_data(self, id: str, param: str) -> None:
         file = self._shelf.get(File, id)
@@ -172,8 +172,8 @@ class Jobs:
                 code=f"invalid_{param}",
             )
 
-    def _new(self, request: JobRequest, base: Weights) -> Job:
-        method = request.resolved_method()
+    def _new(self, request: JobRequest, parent: Weights) -> Job:
+        method = starting.method(request, parent, self._models.adapter(parent))
         given = method.supervised.hyperparameters
         spec = request.model_dump(
             include={"training_file", "validation_file", "metadata"}, exclude_unset=True
@@ -181,7 +181,7 @@ class Jobs:
         seed = secrets.randbelow(2**31 - 1) if request.seed is None else request.seed
         return Job(
             **spec,
-            model=base.base,
+            model=parent.base if parent.adaptation == "none" else request.model,
             hyperparameters=Hyperparameters(
                 n_epochs=given.n_epochs,
                 batch_size=given.batch_size,
@@ -192,6 +192,15 @@ class Jobs:
             seed=seed,
             user_provided_suffix=request.suffix,
         )
+
+
+def _not_tunable(model: str) -> BadRequest:
+    return BadRequest(
+        f"Model {model} is not available for fine-tuning or does not exist. "
+        "GET /v1/models lists what there is.",
+        param="model",
+        code="model_not_available",
+    )
 
 
 def _wrong_status(message: str) -> BadRequest:

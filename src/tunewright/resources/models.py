@@ -33,7 +33,7 @@ class Models:
 
     def retrieve(self, id: str) -> Model:
         """Raises NotFound with OpenAI's code model_not_found."""
-        found = self._shelf.get(Model, id) or self._shared.get(Model, id)
+        found = self._own(id) or self._shared.get(Model, id)
         if found is None and (base := self._shared.get(Model, self.real_name(id))):
             found = _alias(id, base)
         if found is None:
@@ -56,7 +56,7 @@ class Models:
 
         Raises NotFound, or BadRequest where the model is of another kind than `kinds`.
         """
-        found = self._shelf.get(Weights, id) if self._shelf.get(Model, id) else None
+        found = self._shelf.get(Weights, id) if self._own(id) else None
         found = found or self._shared.get(Weights, self.real_name(id))
         if found is None:
             raise _no_such_model(id)
@@ -75,10 +75,12 @@ class Models:
         return self._home.root / weights.directory
 
     def delete(self, id: str) -> Deleted:
-        """Delete a tuned model of the caller's organisation with its weights: for its owners."""
+        """Delete a tuned model of the caller's organisation with its weights: for its owners.
+
+        The checkpoints of its job go with it; a checkpoint's name deletes that one alone.
+        """
         with self._shelf.catalog.transaction():
-            weights = self._shelf.get(Weights, id)
-            if not self._shelf.get(Model, id):
+            if not self._own(id):
                 if self._shared.get(Model, id) or self._aliases.target(id):
                     raise Forbidden(
                         f"{id} is not a tuned model. The operator removes a base with "
@@ -87,11 +89,36 @@ class Models:
                     )
                 raise _no_such_model(id)
             self._caller.require_owner()
-            self._shelf.delete(Model, id)
-            self._shelf.delete(Weights, id)
-        if weights and weights.directory:
-            durable.remove(self._home.root / weights.directory)
+            gone = self._with_checkpoints(id)
+            for weights in gone:
+                self._shelf.delete(Model, weights.id)
+                self._shelf.delete(Weights, weights.id)
+        for weights in gone:
+            self._remove_files(weights)
         return Deleted(id=id, object="model")
+
+    def _own(self, id: str) -> Model | None:
+        """A tuned model or a checkpoint. Other weights on the shelf, those that jobs start from,
+        are nobody's model."""
+        if model := self._shelf.get(Model, id):
+            return model
+        weights = self._shelf.get(Weights, id)
+        if weights is None or weights.step is None:
+            return None
+        return Model(id=id, created=weights.created, owned_by=self._caller.name)
+
+    def _with_checkpoints(self, id: str) -> list[Weights]:
+        weights = self._shelf.get(Weights, id)
+        if weights is None or weights.step is not None or weights.job is None:
+            return [weights] if weights else []
+        return self._shelf.all(Weights, where={"job": weights.job})
+
+    def _remove_files(self, weights: Weights) -> None:
+        if weights.directory:
+            durable.remove(self._home.root / weights.directory)
+        if weights.job and weights.step is None:  # what its job keeps besides its log
+            for part in ("start", "resume"):
+                durable.remove(self._home.job(weights.job) / part)
 
 
 def _alias(name: str, base: Model) -> Model:

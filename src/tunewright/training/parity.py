@@ -4,6 +4,8 @@
                "base": {"logprobs": [...], "top": [[id, logprob, second logprob], ...]},
                "tuned": the same}]}
 
+"base" is what the run started from: the base, with the adapter that was trained further if any.
+
 Computed teacher-forced by training's own forward, in float32, from what was written to disk.
 `line` (from 1) and `turn` (which supervised stretch of the line, from 0) say where the row comes
 from, so that its prompt can be rendered again.
@@ -72,8 +74,12 @@ def _described(sample: Sample, file: str) -> dict[str, Any]:
 def _both(
     recipe: Recipe, tuned: Path, samples: list[Sample]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The figures of the base and of the tuned model, one after the other in memory."""
+    """The figures of what the run started from and of the tuned model, one after the other in
+    memory."""
     model = load_base(recipe.base)
+    if recipe.adapter:
+        add(model, 0, load_adapter(recipe.adapter))
+        select(model, 0)
     untuned = _figures(Objective(model, samples), samples)
     if recipe.adaptation == "lora":
         add(model, 0, load_adapter(tuned, verify=True))

@@ -12,7 +12,8 @@ FILE = "recipe.json"
 
 
 class Recipe(BaseModel):
-    """`base` is a model's directory, `base_name` what the adapter calls it.
+    """`base` is a model's directory, `base_name` what the adapter calls it. `adapter`: one on
+    that base which training goes on from; null for a fresh one.
 
     chat files hold `messages`, completion files prompt and completion. "auto" is resolved by
     `defaults` when the run starts.
@@ -22,6 +23,7 @@ class Recipe(BaseModel):
 
     base: Path
     base_name: str
+    adapter: Path | None = None
     kind: Literal["chat", "completion"]
     training_file: Path
     validation_file: Path | None = None

@@ -21,7 +21,7 @@ from tunewright.training.loss import Objective
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Message, Report, Started
 from tunewright.weights.base import compute_dtype, load_base, threads
-from tunewright.weights.lora import attach, wrap
+from tunewright.weights.lora import attach, go_on, load_adapter, wrap
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class Run:
             "adaptation": self.recipe.adaptation,
             "seed": self.recipe.seed,
             "base": base_fingerprint(self.recipe.base),
+            "adapter": self.recipe.adapter and base_fingerprint(self.recipe.adapter),
             "data": self.training.digest(),
         }
         return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
@@ -155,7 +156,9 @@ def _facts(training: Examples, model: PreTrainedModel, recipe: Recipe) -> Facts:
 def _adapt(
     model: PreTrainedModel, recipe: Recipe, settings: Hyperparameters
 ) -> torch.optim.Optimizer:
-    if recipe.adaptation == "lora":
+    if recipe.adapter:
+        go_on(model, load_adapter(recipe.adapter, verify=True))
+    elif recipe.adaptation == "lora":
         attach(model, settings.rank, settings.alpha, recipe.seed)
     trained = [p for p in model.parameters() if p.requires_grad]
     return torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=0.0, fused=True)

@@ -159,7 +159,12 @@ def attach(model: PreTrainedModel, rank: int, alpha: float, seed: int) -> list[L
 
 
 def add(
-    model: PreTrainedModel, slot: int, adapter: Adapter, *, dtype: torch.dtype | None = None
+    model: PreTrainedModel,
+    slot: int,
+    adapter: Adapter,
+    *,
+    dtype: torch.dtype | None = None,
+    trainable: bool = False,
 ) -> None:
     """Put a finished adapter into `slot` (>= 0), replacing what is there. Selects nothing.
 
@@ -171,8 +176,14 @@ def add(
         _refuse_misfit(path, layers.get(path), a, b)
     remove(model, slot)
     for path, (a, b) in adapter.weights.items():
-        kept = dtype or torch.float32
-        layers[path].put(slot, a.to(kept), b.to(kept), adapter.scale(path), trainable=False)
+        a, b = a.to(dtype or torch.float32), b.to(dtype or torch.float32)
+        layers[path].put(slot, a, b, adapter.scale(path), trainable=trainable)
+
+
+def go_on(model: PreTrainedModel, adapter: Adapter) -> None:
+    """Put a finished adapter (fp32) into slot 0 and select it, to be trained further."""
+    add(model, 0, adapter, trainable=True)
+    select(model, 0)
 
 
 def _refuse_misfit(path: str, layer: LoraLinear | None, a: Tensor, b: Tensor) -> None:

@@ -38,7 +38,8 @@ class Assignment:
 
     @cached_property
     def base(self) -> Weights:
-        """The base as it was when the job was made, whatever its name stands for by now."""
+        """What the job starts from, as it was when the job was made: a base, whatever its name
+        stands for by now, or a tuned model, in files of the job's own (`resources.starting`)."""
         found = self.acting.shelf.get(Weights, self.job_id)
         if found is None:
             raise Moved(f"{self.job_id} has no base")

@@ -67,6 +67,7 @@ def _recipe(assignment: Assignment, job: Job) -> dict[str, Any]:
     return {
         "base": str(models.directory(base)),
         "base_name": base.base,
+        "adapter": _text(models.adapter(base)),
         "kind": base.kind,
         "training_file": str(assignment.data(job.training_file)),
         "validation_file": _text(assignment.data(job.validation_file)),

@@ -29,6 +29,7 @@ def register(assignment: Assignment, reports: Reports) -> None:
     weights = _keep_weights(assignment, job)
     verdict = _gate(assignment, weights)
     if verdict.failure:
+        _withdraw_checkpoints(assignment)
         raise JobFailed(
             f"The served model does not agree with the trained one: {verdict.failure}. The "
             f"weights are kept in {weights.directory}.",
@@ -36,6 +37,24 @@ def register(assignment: Assignment, reports: Reports) -> None:
         )
     result = _result_file(assignment, job)
     _succeed(assignment, weights, result, reports.finished or {}, verdict)
+    _tidy(assignment, weights)
+
+
+def _withdraw_checkpoints(assignment: Assignment) -> None:
+    """They are served as the model would have been, so they do not answer either."""
+    shelf = assignment.acting.shelf
+    with assignment.tw.catalog.transaction():
+        assignment.tw.tasks.guard(assignment.task)
+        for checkpoint in shelf.all(Weights, where={"job": assignment.job_id}):
+            shelf.delete(Weights, checkpoint.id)
+
+
+def _tidy(assignment: Assignment, weights: Weights) -> None:
+    """Remove what only a running job needs. An adapter still needs the weights that it is for."""
+    durable.remove(assignment.folder / "resume")
+    durable.remove(assignment.folder / "start" / "adapter")
+    if weights.adaptation == "full":
+        durable.remove(assignment.folder / "start")
 
 
 def _keep_weights(assignment: Assignment, job: Job) -> Weights:
@@ -51,6 +70,8 @@ def _keep_weights(assignment: Assignment, job: Job) -> Weights:
             "id": model_name(job, assignment),
             "directory": str(target.relative_to(home.root)),
             "adaptation": job.method.supervised.hyperparameters.adaptation,
+            "job": job.id,
+            "created": now(),
         }
     )
 
@@ -59,9 +80,13 @@ def _gate(assignment: Assignment, weights: Weights) -> parity.Verdict:
     """Compare what training computed with what the serving engine computes for the same rows."""
     rows = durable.read_json(assignment.folder / "parity.json")["rows"]
     models = assignment.acting.models
-    base = model_spec(models, assignment.base.model_copy(update={"id": assignment.base.base}))
+    start = assignment.base
+    if start.adaptation == "none":
+        start = start.model_copy(update={"id": start.base})
     tuned = model_spec(models, weights)
-    return parity.compare(rows, _score(assignment, base, rows), _score(assignment, tuned, rows))
+    return parity.compare(
+        rows, _score(assignment, model_spec(models, start), rows), _score(assignment, tuned, rows)
+    )
 
 
 def _score(assignment: Assignment, spec: ModelSpec, rows: list[dict[str, Any]]) -> list[Any]:

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from tunewright.records.jobs import Checkpoint, CheckpointMetrics, Hyperparameters, Job
+from tunewright.records.models import Weights
 from tunewright.records.record import now
 from tunewright.resources.jobs import name_part
 from tunewright.work.assignment import Assignment
@@ -87,7 +88,22 @@ class Reports:
             subject=self.job.id,
         )
         if added:
+            self._assignment.acting.shelf.put(self._weights(name, step, report["path"]))
             self._say(f"checkpoint-{step}", f"Checkpoint created at step {step}")
+
+    def _weights(self, name: str, step: int, path: str) -> Weights:
+        """What makes a checkpoint answer under its name, from the moment that it is shown."""
+        folder = self._assignment.folder.relative_to(self._assignment.tw.home.root)
+        return self._assignment.base.model_copy(
+            update={
+                "id": name,
+                "directory": str(folder / path),
+                "adaptation": self.job.method.supervised.hyperparameters.adaptation,
+                "job": self.job.id,
+                "step": step,
+                "created": now(),
+            }
+        )
 
     def _message(self, report: dict[str, Any]) -> None:
         text = report["message"]
@@ -123,7 +139,7 @@ def model_name(job: Job, assignment: Assignment) -> str:
     """``ft:{real base}:{organisation}:{suffix}:{id}``. The id follows from the job's, so that a
     job that registers its model twice, around a crash, registers the same one."""
     suffix = name_part(job.user_provided_suffix) if job.user_provided_suffix else ""
-    return f"ft:{job.model}:{assignment.acting.caller.name}:{suffix}:{short(job.id)}"
+    return f"ft:{assignment.base.base}:{assignment.acting.caller.name}:{suffix}:{short(job.id)}"
 
 
 def short(*parts: str, length: int = 8) -> str:
