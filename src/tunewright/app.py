@@ -27,6 +27,8 @@ from tunewright.resources.files import Files
 from tunewright.resources.jobs import Jobs
 from tunewright.resources.keys import Keys
 from tunewright.resources.models import Models
+from tunewright.resources.permissions import Permissions
+from tunewright.resources.uploads import Uploads
 from tunewright.serving.client import EngineClient
 from tunewright.settings import Settings
 from tunewright.tasks import Tasks
@@ -80,6 +82,14 @@ class Tunewright:
     @property
     def jobs(self) -> Jobs:
         return self._own.jobs
+
+    @property
+    def uploads(self) -> Uploads:
+        return self._own.uploads
+
+    @property
+    def permissions(self) -> Permissions:
+        return self._own.permissions
 
     @property
     def models(self) -> Models:
@@ -152,8 +162,10 @@ class Acting:
         self.caller = caller
         self.shelf = tw.catalog.shelf(caller.organisation)
         self.files = Files(self.shelf, tw.blobs, tw.settings.upload_limit)
+        self.uploads = Uploads(self.shelf, tw.blobs, tw.settings.upload_limit)
         self.models = Models(caller, self.shelf, tw.settings.aliases, tw.home)
         self.jobs = Jobs(caller, self.shelf, self.models, tw.tasks, tw.home)
+        self.permissions = Permissions(caller, self.shelf, self.models)
         self.keys = Keys(caller, tw.catalog, tw.access)
         self.embeddings = Embeddings(self.models, lambda w: tw.embedder(w, self.models))
         self.chat = Chat(self.models, tw.engine, lambda w: tw.renderer(w, self.models))

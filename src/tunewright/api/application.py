@@ -7,7 +7,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from tunewright.api import chat, completions, embeddings, engines, files, fine_tuning, keys, models
+from tunewright.api import (
+    chat,
+    completions,
+    embeddings,
+    engines,
+    files,
+    fine_tuning,
+    keys,
+    models,
+    permissions,
+    uploads,
+)
 from tunewright.api.gate import Gate
 from tunewright.api.once import Once
 from tunewright.api.responses import error_response, json_response
@@ -42,6 +53,8 @@ def routes() -> list[BaseRoute]:
     return [
         *files.routes,
         *fine_tuning.routes,
+        *permissions.routes,
+        *uploads.routes,
         *models.routes,
         *chat.routes,
         *completions.routes,

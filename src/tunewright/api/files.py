@@ -5,13 +5,13 @@ from starlette.routing import Route
 
 from tunewright.api.acting import acting, answer
 from tunewright.api.bodies import check_encoding, read_query
-from tunewright.api.multipart import receive_file
+from tunewright.api.multipart import receive
 from tunewright.api.once import once
 
 
 async def create(request: Request) -> Response:
     check_encoding(request)
-    async with receive_file(request, acting(request).files.draft) as form:
+    async with receive(request, acting(request).files.draft) as form:
         return await once(request, form.publish, before=form.seal)
 
 

@@ -8,7 +8,8 @@ memory; a form that ends badly leaves nothing.
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import orjson
 from python_multipart.exceptions import MultipartParseError
@@ -17,22 +18,50 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
 from tunewright.errors import BadRequest, Unsupported
-from tunewright.records.files import File
-from tunewright.resources.files import Draft
+from tunewright.records.record import Record
 
-FIELDS = frozenset({"purpose", "file"})
 MAX_FIELD = 64 * 1024
 BATCH = 1024 * 1024
 
 
+class Draft(Protocol):
+    """What takes the bytes: `resources.files.Draft` and the like. `seal` gets the filename, then
+    the text of each field of the form's shape."""
+
+    @property
+    def sha256(self) -> str: ...
+
+    def write(self, data: bytes) -> None: ...
+
+    def seal(self, *texts: str) -> Any: ...
+
+    def publish(self, record: Any, /) -> None: ...
+
+    def discard(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The fields of a form: one with bytes, the others short texts. All are required."""
+
+    data: str
+    texts: tuple[str, ...] = ()
+
+
+FILE = Shape("file", ("purpose",))
+PART = Shape("data")
+
+
 @asynccontextmanager
-async def receive_file(request: Request, draft: Callable[[], Draft]) -> AsyncIterator["Form"]:
-    """Read a multipart form with `purpose` and `file`, in any order.
+async def receive(
+    request: Request, draft: Callable[[], Draft], shape: Shape = FILE
+) -> AsyncIterator["Form"]:
+    """Read a multipart form with the fields of `shape`, in any order.
 
     What is not published inside the block is gone after it. Raises BadRequest for a form that is
     malformed or lacks a field, Unsupported for other fields.
     """
-    form = Form(_boundary(request), draft)
+    form = Form(_boundary(request, shape), draft, shape)
     try:
         batch = bytearray()
         async for piece in request.stream():
@@ -50,22 +79,22 @@ async def receive_file(request: Request, draft: Callable[[], Draft]) -> AsyncIte
         await run_in_threadpool(form.discard)
 
 
-def _boundary(request: Request) -> bytes:
+def _boundary(request: Request, shape: Shape) -> bytes:
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
-        raise BadRequest(
-            "An upload must be a multipart/form-data request with the fields 'purpose' and 'file'."
-        )
+        fields = " and ".join(f"'{name}'" for name in (*shape.texts, shape.data))
+        raise BadRequest(f"An upload must be a multipart/form-data request with {fields}.")
     return options[b"boundary"]
 
 
 class Form:
-    """A form that was read: `seal` makes the bytes of its file last, `publish` shows the file."""
+    """A form that was read: `seal` makes its bytes last, `publish` shows what they became."""
 
-    def __init__(self, boundary: bytes, draft: Callable[[], Draft]) -> None:
+    def __init__(self, boundary: bytes, draft: Callable[[], Draft], shape: Shape) -> None:
+        self._shape = shape
         self._make_draft = draft
         self._draft: Draft | None = None
-        self._file: File | None = None
+        self._record: Record | None = None
         self._published = False
         self._complete = False
         self._filename = ""
@@ -96,19 +125,19 @@ class Form:
         """The sha256 of what was sent, whatever the boundary. Raises BadRequest if it is no whole
         form."""
         draft = self._whole()
-        told = [self._filename, draft.sha256, self._fields["purpose"].hex()]
+        told = [self._filename, draft.sha256, *(self._fields[n].hex() for n in self._shape.texts)]
         return hashlib.sha256(orjson.dumps(told)).hexdigest()
 
     def seal(self) -> None:
         """Sync the bytes, which takes its time with a large file."""
-        purpose = _text(self._fields["purpose"], "purpose")
-        self._file = self._whole().seal(self._filename, purpose)
+        texts = (_text(self._fields[name], name) for name in self._shape.texts)
+        self._record = self._whole().seal(self._filename, *texts)
 
-    def publish(self) -> File:
-        assert self._file is not None
-        self._whole().publish(self._file)
+    def publish(self) -> Record:
+        assert self._record is not None
+        self._whole().publish(self._record)
         self._published = True
-        return self._file
+        return self._record
 
     def discard(self) -> None:
         if self._draft is not None and not self._published:
@@ -118,9 +147,10 @@ class Form:
         if not self._complete:
             raise BadRequest("The form ends before its closing boundary.")
         if self._draft is None:
-            raise _missing("file")
-        if "purpose" not in self._fields:
-            raise _missing("purpose")
+            raise _missing(self._shape.data)
+        for name in self._shape.texts:
+            if name not in self._fields:
+                raise _missing(name)
         return self._draft
 
     def _part_begin(self) -> None:
@@ -135,21 +165,21 @@ class Form:
     def _headers_finished(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
         self._name = _text(options.get(b"name", b""), "name")
-        if self._name not in FIELDS:
+        if self._name not in (self._shape.data, *self._shape.texts):
             raise Unsupported(
                 f"Unsupported parameter: '{self._name}' is not supported by this server.",
                 param=self._name,
             )
-        if self._name in self._fields or (self._name == "file" and self._draft):
+        if self._name in self._fields or (self._name == self._shape.data and self._draft):
             raise BadRequest(f"'{self._name}' was given twice.", param=self._name)
-        if self._name == "file":
+        if self._name == self._shape.data:
             self._filename = _text(options.get(b"filename", b"file"), "filename")
             self._draft = self._make_draft()
         else:
             self._fields[self._name] = bytearray()
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
-        if self._name == "file" and self._draft:
+        if self._name == self._shape.data and self._draft:
             self._draft.write(data[start:end])
             return
         field = self._fields[self._name]

@@ -78,6 +78,13 @@ class Catalog:
         except exc.OperationalError as error:
             raise _plain(error) from error
 
+    def organisations(self, kind: type[Record]) -> list[str]:
+        """Those that have records of `kind`: where the server tidies up by itself."""
+        table = tables.NOUNS[kind].table
+        query = select(table.c.organisation).where(table.c.deleted.is_(False)).distinct()
+        with self.reading() as connection:
+            return list(connection.execute(query).scalars())
+
     def shelf(self, organisation: str) -> "Shelf":
         return Shelf(self, organisation)
 

@@ -22,7 +22,9 @@ from sqlalchemy import (
 from tunewright.records.files import File
 from tunewright.records.jobs import Checkpoint, Event, Job
 from tunewright.records.models import Model, Weights
+from tunewright.records.permissions import CheckpointPermission
 from tunewright.records.record import Record
+from tunewright.records.uploads import Upload, UploadPart
 
 metadata = MetaData()
 
@@ -41,12 +43,12 @@ def _noun(record: type[Record], name: str, *searched: str) -> Noun:
         name,
         metadata,
         Column("sequence", Integer, primary_key=True, autoincrement=True),
-        Column("id", String(128), nullable=False, unique=True),
+        Column("id", String(256), nullable=False, unique=True),
         Column("organisation", String(64), nullable=False),
         Column("version", Integer, nullable=False, default=1),
         Column("deleted", Boolean, nullable=False, default=False),
         *(Column(field, String(128)) for field in searched),
-        Column("subject", String(128)),
+        Column("subject", String(256)),
         Column("body", Text, nullable=False),
         Index(f"{name}_by_organisation", "organisation", "subject", "sequence"),
         sqlite_autoincrement=True,
@@ -61,7 +63,10 @@ NOUNS: dict[type[Record], Noun] = {
         _noun(Job, "jobs", "status", "training_file", "validation_file"),
         _noun(Event, "events"),
         _noun(Checkpoint, "checkpoints"),
+        _noun(CheckpointPermission, "checkpoint_permissions", "project_id"),
         _noun(Model, "models"),
+        _noun(Upload, "uploads", "status"),
+        _noun(UploadPart, "upload_parts", "upload_id"),
         _noun(Weights, "weights", "base_directory", "job"),
     )
 }

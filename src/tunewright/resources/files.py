@@ -126,8 +126,8 @@ class Draft:
         file = File(
             id=self.id,
             bytes=self._upload.bytes,
-            filename=_basename(filename),
-            purpose=_upload_purpose(purpose),
+            filename=basename(filename),
+            purpose=upload_purpose(purpose),
         )
         if self._upload.bytes == 0:
             raise BadRequest("File is empty.", param="file", code="empty_file")
@@ -157,7 +157,8 @@ def put_result(shelf: Shelf, blobs: Blobs, id: str, filename: str, data: bytes) 
     return file
 
 
-def _upload_purpose(purpose: str) -> Purpose:
+def upload_purpose(purpose: str) -> Purpose:
+    """The purpose of something to be uploaded. Raises BadRequest for those not offered."""
     if purpose not in UPLOAD_PURPOSES:
         raise BadRequest(
             f"'{purpose}' is not one of {list(UPLOAD_PURPOSES)} - 'purpose'",
@@ -167,7 +168,7 @@ def _upload_purpose(purpose: str) -> Purpose:
     return purpose
 
 
-def _basename(filename: str) -> str:
+def basename(filename: str) -> str:
     """SDK command lines send the whole path as the name; keep its last part, 255 bytes at most."""
     name = os.path.basename(filename.replace("\\", "/")).replace("\x00", "") or "file"
     return name.encode("utf-8", "replace")[:255].decode("utf-8", "ignore")

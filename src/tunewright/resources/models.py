@@ -1,5 +1,6 @@
 """Models by name: bases, the aliases of OpenAI's names, and tuned models."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tunewright import durable
@@ -9,6 +10,7 @@ from tunewright.errors import BadRequest, Forbidden, NotFound
 from tunewright.home import Home
 from tunewright.records.models import Model, ModelKind, Weights
 from tunewright.records.pages import Deleted, Page
+from tunewright.records.permissions import CheckpointPermission
 from tunewright.resources.aliases import Aliases
 
 
@@ -93,9 +95,18 @@ class Models:
             for weights in gone:
                 self._shelf.delete(Model, weights.id)
                 self._shelf.delete(Weights, weights.id)
+                for permission in self._shelf.all(CheckpointPermission, subject=weights.id):
+                    self._shelf.delete(CheckpointPermission, permission.id)
         for weights in gone:
             self._remove_files(weights)
         return Deleted(id=id, object="model")
+
+    def retrieve_own(self, id: str) -> Model:
+        """A tuned model or checkpoint of the caller's organisation. Raises NotFound for others."""
+        found = self._own(id)
+        if found is None:
+            raise _no_such_model(id)
+        return found
 
     def _own(self, id: str) -> Model | None:
         """A tuned model or a checkpoint. Other weights on the shelf, those that jobs start from,
@@ -107,7 +118,7 @@ class Models:
             return None
         return Model(id=id, created=weights.created, owned_by=self._caller.name)
 
-    def _with_checkpoints(self, id: str) -> list[Weights]:
+    def _with_checkpoints(self, id: str) -> Sequence[Weights]:
         weights = self._shelf.get(Weights, id)
         if weights is None or weights.step is not None or weights.job is None:
             return [weights] if weights else []

@@ -8,7 +8,7 @@ from tunewright.app import Tunewright
 from tunewright.errors import JobFailed, StorageFull, TunewrightError
 from tunewright.resources.progress import Moved
 from tunewright.tasks import MAX_ATTEMPTS, Held, Kind, Lane, LostLease, Task
-from tunewright.work import check, fine_tune
+from tunewright.work import check, expiry, fine_tune
 from tunewright.work.assignment import Assignment
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ class Worker:
     def run(self) -> None:
         """Work until `stopping` is set."""
         lanes = [threading.Thread(target=self._lane, args=(lane,), name=lane) for lane in LANES]
+        lanes.append(threading.Thread(target=expiry.run, args=(self._tw, self.stopping)))
         for thread in lanes:
             thread.start()
         for thread in lanes:

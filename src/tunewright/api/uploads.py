@@ -1,0 +1,43 @@
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tunewright.api.acting import acting
+from tunewright.api.bodies import check_encoding, read_json
+from tunewright.api.multipart import PART, receive
+from tunewright.api.once import once
+
+
+async def create(request: Request) -> Response:
+    body = await read_json(request)
+    return await once(request, lambda: acting(request).uploads.create(**body))
+
+
+async def add_part(request: Request) -> Response:
+    check_encoding(request)
+    uploads, id = acting(request).uploads, request.path_params["id"]
+    await run_in_threadpool(uploads.pending, id)  # else 64 MiB would be sent in vain
+    async with receive(request, lambda: uploads.part(id), PART) as form:
+        return await once(request, form.publish, before=form.seal)
+
+
+async def complete(request: Request) -> Response:
+    body = await read_json(request)
+    assembly = acting(request).uploads.assembly(request.path_params["id"], body)
+    try:
+        return await once(request, assembly.publish, before=assembly.seal)
+    finally:
+        await run_in_threadpool(assembly.close)
+
+
+async def cancel(request: Request) -> Response:
+    return await once(request, lambda: acting(request).uploads.cancel(request.path_params["id"]))
+
+
+routes = [
+    Route("/v1/uploads", create, methods=["POST"]),
+    Route("/v1/uploads/{id}/parts", add_part, methods=["POST"]),
+    Route("/v1/uploads/{id}/complete", complete, methods=["POST"]),
+    Route("/v1/uploads/{id}/cancel", cancel, methods=["POST"]),
+]

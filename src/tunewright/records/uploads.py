@@ -1,0 +1,48 @@
+"""A file that is sent in parts: created, filled, then completed into a `File`."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from tunewright.records.files import File, Purpose
+from tunewright.records.record import Record, Request, new_id, now
+
+LIFE_SECONDS = 3600
+PART_LIMIT = 64 * 1024 * 1024
+
+
+class UploadRequest(Request):
+    """`mime_type` is required, as OpenAI's is, and has no effect."""
+
+    unsupported: ClassVar[dict[str, tuple[Any, ...]]] = {"expires_after": ()}
+
+    bytes: Annotated[int, Field(ge=1)]
+    filename: Annotated[str, StringConstraints(min_length=1)]
+    mime_type: str
+    purpose: str
+
+
+class CompleteRequest(Request):
+    part_ids: Annotated[list[str], Field(min_length=1, max_length=100_000)]
+    md5: str | None = None
+
+
+class Upload(Record):
+    """`bytes` is what the client announced; `file` is set as soon as `status` is completed."""
+
+    id: str = Field(default_factory=lambda: new_id("upload_"))
+    object: Literal["upload"] = "upload"
+    bytes: int
+    created_at: int = Field(default_factory=now)
+    expires_at: int = Field(default_factory=lambda: now() + LIFE_SECONDS)
+    filename: str
+    purpose: Purpose
+    status: Literal["pending", "completed", "cancelled", "expired"] = "pending"
+    file: File | None = None
+
+
+class UploadPart(Record):
+    id: str
+    object: Literal["upload.part"] = "upload.part"
+    created_at: int = Field(default_factory=now)
+    upload_id: str

@@ -1,0 +1,240 @@
+"""Files in parts: each is a blob of its own until the upload is completed, ended or expired."""
+
+import hashlib
+from typing import Any, BinaryIO
+
+from tunewright.blobs.blobs import Blobs
+from tunewright.catalog.catalog import Shelf
+from tunewright.errors import BadRequest, NotFound, PayloadTooLarge
+from tunewright.records.files import File
+from tunewright.records.record import new_id, now
+from tunewright.records.uploads import (
+    PART_LIMIT,
+    CompleteRequest,
+    Upload,
+    UploadPart,
+    UploadRequest,
+)
+from tunewright.resources.files import CHUNK, Draft, basename, upload_purpose
+
+
+class Uploads:
+    def __init__(self, shelf: Shelf, blobs: Blobs, limit: int) -> None:
+        self._shelf = shelf
+        self._blobs = blobs
+        self._limit = limit
+
+    def create(self, /, **given: Any) -> Upload:
+        """Announce a file (the fields of `UploadRequest`). Raises BadRequest above the limit."""
+        request: UploadRequest = UploadRequest.parse(given)
+        if request.bytes > self._limit:
+            raise BadRequest(
+                f"Invalid 'bytes': integer above maximum value. Expected a value <= {self._limit}, "
+                f"but got {request.bytes} instead.",
+                param="bytes",
+                code="integer_above_max_value",
+            )
+        upload = Upload(
+            bytes=request.bytes,
+            filename=basename(request.filename),
+            purpose=upload_purpose(request.purpose),
+        )
+        self._shelf.put(upload)
+        return upload
+
+    def pending(self, id: str) -> Upload:
+        """Raises NotFound, or BadRequest for an upload that is completed, cancelled or expired."""
+        upload = self._shelf.get(Upload, id)
+        if upload is None:
+            raise NotFound(f"No such Upload object: {id}", param="id")
+        if upload.status == "pending" and not _expired(upload):
+            return upload
+        status = "expired" if upload.status == "pending" else upload.status
+        raise BadRequest(
+            f"Upload {id} is {status}. Create another one.",
+            param="id",
+            code="invalid_upload_status",
+        )
+
+    def part(self, id: str) -> "PartDraft":
+        """A part that arrives in pieces; it belongs to the upload after `PartDraft.publish`."""
+        self.pending(id)
+        return PartDraft(self, self._shelf, self._blobs, id)
+
+    def add_part(self, id: str, data: bytes | BinaryIO) -> UploadPart:
+        """Store a part whole, 64 MiB at most."""
+        draft = self.part(id)
+        try:
+            pieces = [data] if isinstance(data, bytes) else iter(lambda: data.read(CHUNK), b"")
+            for piece in pieces:
+                draft.write(piece)
+            part = draft.seal()
+            draft.publish(part)
+        except BaseException:
+            draft.discard()
+            raise
+        return part
+
+    def complete(self, id: str, /, **given: Any) -> Upload:
+        """Make the parts one file, in the order of `part_ids` (the fields of `CompleteRequest`).
+
+        Raises BadRequest where a part is unknown, or bytes or md5 are not those announced: the
+        upload stays pending then.
+        """
+        assembly = self.assembly(id, given)
+        try:
+            assembly.seal()
+            return assembly.publish()
+        finally:
+            assembly.close()
+
+    def assembly(self, id: str, given: dict[str, Any]) -> "Assembly":
+        """What `complete` does, step by step."""
+        return Assembly(self, self._shelf, self._blobs, id, given)
+
+    def cancel(self, id: str) -> Upload:
+        """End an upload and forget its parts."""
+        upload = self.move(id, status="cancelled")
+        self.sweep()
+        return upload
+
+    def move(self, id: str, **update: Any) -> Upload:
+        """Change an upload that is pending. Raises as `pending` does."""
+        with self._shelf.catalog.transaction():
+            self.pending(id)
+            changed = self._shelf.change(Upload, id, lambda u: u.model_copy(update=update))
+        assert changed is not None
+        return changed
+
+    def sweep(self) -> None:
+        """Let uploads expire whose time is over, and remove the parts of all that have ended."""
+        for upload in self._shelf.all(Upload, where={"status": "pending"}):
+            if _expired(upload):
+                self._shelf.change(Upload, upload.id, _as_expired)
+        for part in self._shelf.all(UploadPart):
+            upload = self._shelf.get(Upload, part.upload_id)
+            if upload is None or upload.status != "pending":
+                self._blobs.delete(part.id)
+                self._shelf.delete(UploadPart, part.id)
+
+
+class PartDraft:
+    """A part under way: `write` pieces, `seal`, `publish`, or `discard`."""
+
+    def __init__(self, uploads: Uploads, shelf: Shelf, blobs: Blobs, upload: str) -> None:
+        self._uploads = uploads
+        self._shelf = shelf
+        self._blobs = blobs
+        self._part = UploadPart(id=new_id("part_"), upload_id=upload)
+        self._bytes = blobs.upload(self._part.id)
+
+    @property
+    def sha256(self) -> str:
+        return self._bytes.sha256
+
+    def write(self, data: bytes) -> None:
+        if self._bytes.bytes + len(data) > PART_LIMIT:
+            raise PayloadTooLarge(
+                f"The part is larger than {PART_LIMIT} bytes. Send smaller parts.", param="data"
+            )
+        self._bytes.write(data)
+
+    def seal(self, filename: str = "") -> UploadPart:
+        """Sync the bytes. The name that a form gives them says nothing."""
+        if self._bytes.bytes == 0:
+            raise BadRequest("The part is empty.", param="data", code="empty_file")
+        self._bytes.commit()
+        return self._part
+
+    def publish(self, part: UploadPart) -> None:
+        """Raises as `Uploads.pending` does: the upload may have ended since."""
+        with self._shelf.catalog.transaction():
+            self._uploads.pending(part.upload_id)
+            self._shelf.put(part)
+
+    def discard(self) -> None:
+        self._bytes.discard()
+        self._blobs.delete(self._part.id)
+
+
+class Assembly:
+    """Parts becoming a file: `seal` writes it, `publish` shows it, `close` removes what is left
+    over either way."""
+
+    def __init__(
+        self, uploads: Uploads, shelf: Shelf, blobs: Blobs, id: str, given: dict[str, Any]
+    ) -> None:
+        self._uploads = uploads
+        self._shelf = shelf
+        self._blobs = blobs
+        self._id = id
+        self._given = given
+        self._draft: Draft | None = None
+        self._file: File | None = None
+        self._published = False
+
+    def seal(self) -> None:
+        request: CompleteRequest = CompleteRequest.parse(self._given)
+        upload = self._uploads.pending(self._id)
+        self._refuse_strangers(request.part_ids)
+        self._draft = Draft(self._shelf, self._blobs, upload.bytes)
+        md5 = hashlib.md5(usedforsecurity=False)
+        size = 0
+        for part in request.part_ids:
+            for piece in self._blobs.read(part):
+                size += len(piece)
+                md5.update(piece)
+                if size <= upload.bytes:
+                    self._draft.write(piece)
+        _refuse_difference(upload, size, md5.hexdigest(), request.md5)
+        self._file = self._draft.seal(upload.filename, upload.purpose)
+
+    def publish(self) -> Upload:
+        assert self._draft is not None
+        assert self._file is not None
+        with self._shelf.catalog.transaction():
+            completed = self._uploads.move(self._id, status="completed", file=self._file)
+            self._draft.publish(self._file)
+        self._published = True
+        return completed
+
+    def close(self) -> None:
+        if self._published:
+            self._uploads.sweep()
+        elif self._draft is not None:
+            self._draft.discard()
+
+    def _refuse_strangers(self, part_ids: list[str]) -> None:
+        known = self._shelf.all(UploadPart, where={"upload_id": self._id})
+        for at, id in enumerate(part_ids):
+            if id not in {part.id for part in known} or id in part_ids[:at]:
+                wrong = "is given twice" if id in part_ids[:at] else f"is no part of {self._id}"
+                raise BadRequest(
+                    f"Invalid 'part_ids[{at}]': {id} {wrong}.",
+                    param=f"part_ids[{at}]",
+                    code="invalid_value",
+                )
+
+
+def _refuse_difference(upload: Upload, size: int, md5: str, wanted: str | None) -> None:
+    if size != upload.bytes:
+        raise BadRequest(
+            f"The parts have {size} bytes together, and 'bytes' announced {upload.bytes}.",
+            param="part_ids",
+            code="bytes_mismatch",
+        )
+    if wanted is not None and wanted.lower() != md5:
+        raise BadRequest(
+            f"The md5 of the parts is {md5}, and not {wanted[:64]}.",
+            param="md5",
+            code="md5_mismatch",
+        )
+
+
+def _expired(upload: Upload) -> bool:
+    return now() >= upload.expires_at
+
+
+def _as_expired(upload: Upload) -> Upload:
+    ended = upload.status != "pending"
+    return upload if ended else upload.model_copy(update={"status": "expired"})
