@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tunewright.catalog.catalog import Catalog
-from tunewright.tasks import LostLease, Tasks
+from tunewright.tasks import Held, LostLease, Tasks
 
 
 @pytest.fixture
@@ -97,3 +97,18 @@ def test_what_a_restart_cut_short_goes_on_first(tasks: Tasks) -> None:
         assert task.subject == "a1"
         give_back(task)
     assert served(tasks, 2) == ["a1", "b1"]
+
+
+def test_a_held_task_is_given_back_and_waits(tasks: Tasks) -> None:
+    task = tasks.lease("cpu", "w1")
+    assert task is not None
+    tasks.hold("ftjob-1", True)
+    with pytest.raises(Held):
+        tasks.renew(task)
+    tasks.guard(task)  # it is ours until it is given back: what was reached is still written
+    tasks.release(task)
+    assert tasks.lease("cpu", "w2") is None
+    tasks.release_of_dead()
+    assert tasks.lease("cpu", "w2") is None
+    tasks.hold("ftjob-1", False)
+    assert tasks.lease("cpu", "w2") is not None

@@ -46,9 +46,9 @@ class Tunewright:
             print(tw.chat.create(model=job.fine_tuned_model, messages=[...]))
 
     Used with `with`, it runs the worker and the engine as well, unless a server on the same home
-    runs them already. Without `with` it only reads and writes records. `files`, `jobs`, `models`,
-    `chat`, `completions` and `embeddings` act for the home's first organisation; `acting(caller)`
-    gives the same for another one.
+    runs them already. Without `with` it only reads and writes records. `files`, `uploads`,
+    `jobs`, `permissions`, `models`, `chat`, `completions` and `embeddings` act for the home's first
+    organisation; `acting(caller)` gives the same for another one.
     """
 
     def __init__(self, home: Path | str | None = None, *, settings: Settings | None = None) -> None:

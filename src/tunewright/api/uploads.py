@@ -32,7 +32,10 @@ async def complete(request: Request) -> Response:
 
 
 async def cancel(request: Request) -> Response:
-    return await once(request, lambda: acting(request).uploads.cancel(request.path_params["id"]))
+    uploads, id = acting(request).uploads, request.path_params["id"]
+    answer = await once(request, lambda: uploads.move(id, status="cancelled"))
+    await run_in_threadpool(uploads.sweep)  # files go when what they are for is surely gone
+    return answer
 
 
 routes = [
