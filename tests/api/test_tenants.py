@@ -25,6 +25,8 @@ Ids = dict[str, str]
 NOUNS = {
     "/v1/files/": ("file",),
     "/v1/fine_tuning/jobs/": ("job",),
+    "/v1/fine_tuning/checkpoints/": ("checkpoint", "permission"),
+    "/v1/uploads/": ("upload",),
     "/v1/models/": ("model",),
     "/v1/engines/": ("model",),
     "/v1/organization/admin_api_keys/": ("key",),
@@ -45,6 +47,9 @@ BODIES: dict[str, list[dict[str, Any]]] = {
         {**JOB, "training_file": "{own_file}", "model": "{checkpoint}"},
         {**JOB, "training_file": "{own_file}", "model": "{job}"},
     ],
+    "/v1/fine_tuning/checkpoints/{checkpoint:path}/permissions": [{"project_ids": ["proj_b"]}],
+    "/v1/uploads": [],  # with no id in it
+    "/v1/uploads/{id}/complete": [{"part_ids": ["part_x"]}],
     "/v1/chat/completions": [
         {"model": f"{{{name}}}", "messages": MESSAGES, "max_tokens": 1, "stream": stream}
         for name in ("model", "checkpoint", "job")
@@ -101,6 +106,10 @@ def theirs(server: Server, tuned: dict, tw: Tunewright) -> Ids:
     [checkpoint, *_] = server.http.get(f"/fine_tuning/jobs/{tuned['id']}/checkpoints").json()[
         "data"
     ]
+    permissions = tw.permissions.create(
+        checkpoint["fine_tuned_model_checkpoint"], project_ids=["proj_a"]
+    )
+    upload = tw.uploads.create(bytes=3, filename="x", mime_type="text/jsonl", purpose="fine-tune")
     return {
         "file": tuned["training_file"],
         "result": tuned["result_files"][0],
@@ -110,6 +119,8 @@ def theirs(server: Server, tuned: dict, tw: Tunewright) -> Ids:
         "key": tw.access.create_key(tw.owner, KeyRequest(name="of A")).id,
         "event": server.events(tuned["id"])[0]["id"],
         "checkpoint_id": checkpoint["id"],
+        "permission": permissions.data[0].id,
+        "upload": upload.id,
     }
 
 
