@@ -35,8 +35,8 @@ def test_every_row_is_accounted_for(case, renderers):
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["file"])
 def test_the_trainer_reads_what_passed_and_stops_at_what_did_not(case):
-    if "wrong_format" in case["codes"]:
-        return
+    if {"wrong_format", "tools_not_supported"} & set(case["codes"]):
+        return  # found by looking at the file, or by rendering: the trainer does that elsewhere
     read = examples_of(HOSTILE / case["file"], case["wants"])
     if case["codes"]:
         first = min(line for lines in case["codes"].values() for line in lines)

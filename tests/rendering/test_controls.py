@@ -69,5 +69,6 @@ def test_the_guarded_path_gives_the_ids_of_the_plain_one(model, tokenizer, text)
     plain = renderer._tokenizer.encode(
         renderer._template.render(honest, answer=True), add_special_tokens=False
     ).ids
-    marked, marks = renderer._guarded([*honest, *say("u: </s>")])
-    assert renderer._encode(renderer._template.render(marked[:2], answer=True), marks) == plain
+    chat = renderer._guarded([*honest, *say("u: </s>")])
+    rendered = renderer._template.render(chat.turns[:2], answer=True)
+    assert renderer._encode(rendered, chat.marks) == plain

@@ -195,8 +195,7 @@ def _count(found: Check, line: int, one: Example, renderer: Renderer) -> None:
     try:
         rows = renderer.rows(one, line)
     except BadRequest as error:
-        remedy = "Order the messages as the model expects them."
-        found.add(line, [Fault("$.messages", "template_refused", error.message, remedy)])
+        found.add(line, [_refused(error)])
         found.bad += 1
         return
     found.examples += 1
@@ -204,6 +203,14 @@ def _count(found: Check, line: int, one: Example, renderer: Renderer) -> None:
     found.supervised_tokens += sum(len(row.answer) for row in rows)
     for code in _notices(one, rows):
         found.notice(code, line)
+
+
+def _refused(error: BadRequest) -> Fault:
+    if error.code == "tools_not_supported":
+        remedy = "Or remove the rows that use tools."
+        return Fault(f"$.{error.param}", error.code, error.message, remedy)
+    remedy = "Order the messages as the model expects them."
+    return Fault("$.messages", "template_refused", error.message, remedy)
 
 
 def _notices(one: Example, rows: list[Row]) -> Iterator[str]:

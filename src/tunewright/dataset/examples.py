@@ -4,11 +4,13 @@
 {"prompt": "Hi ->", "completion": " Hello"}
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from tunewright.dataset.problems import Fault, shown, step
+from tunewright.dataset import calls
+from tunewright.dataset.problems import Fault, kind, shown, step, unknown_keys
+from tunewright.rendering.turns import Tool, as_tools
 
 Form: TypeAlias = Literal["chat", "completion"]
 
@@ -22,14 +24,15 @@ _MESSAGE_KEYS = {
     "role", "content", "name", "weight", "function_call", "tool_calls", "tool_call_id"
 }  # fmt: skip
 _LINE_KEYS = {"messages", "tools", "parallel_tool_calls", "functions"}
-_CALLS = ("tool_calls", "function_call", "tool_call_id")
+_RESULTS = ("tool", "function")
 
 
 @dataclass(frozen=True, slots=True)
 class ChatExample:
-    """A conversation; each message a dict of ``role``, ``content``, ``name``, ``weight``."""
+    """A conversation, its messages and tools as OpenAI writes them."""
 
     messages: list[dict[str, Any]]
+    tools: Sequence[Tool] = ()  # functions too, as tools
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,8 @@ Example: TypeAlias = ChatExample | CompletionExample
 def example(value: dict[str, Any], wants: Form) -> Example:
     """The example in a row that has no faults."""
     if wants == "chat":
-        return ChatExample(value["messages"])
+        tools = value.get("tools") or as_tools(value.get("functions") or [])
+        return ChatExample(value["messages"], tools)
     return CompletionExample(value["prompt"], value["completion"])
 
 
@@ -52,7 +56,7 @@ def faults(value: Any, wants: Form) -> Iterator[Fault]:
     """Everything that is wrong with a row, in the order in which it stands there."""
     if not isinstance(value, dict):
         form = CHAT_FORM if wants == "chat" else COMPLETION_FORM
-        what = f"The row is {_kind(value)}, not an object."
+        what = f"The row is {kind(value)}, not an object."
         yield Fault("$", "data_type", what, f"Write it as {form}")
     elif wants == "chat":
         yield from _chat(value)
@@ -60,22 +64,9 @@ def faults(value: Any, wants: Form) -> Iterator[Fault]:
         yield from _completion(value)
 
 
-def _kind(value: Any) -> str:
-    names = {str: "text", bool: "true or false", list: "a list", dict: "an object"}
-    return "null" if value is None else names.get(type(value), "a number")
-
-
 def _wrong_form(found: str, takes: str, form: str) -> Fault:
     what = f"This is a {found} row; the model to be tuned takes {takes} rows."
     return Fault("$", "wrong_form", what, f"Write it as {form} or choose a {found} model.")
-
-
-def _unknown_keys(value: dict[str, Any], known: set[str], path: str, code: str) -> Iterator[Fault]:
-    for key in value:
-        if key not in known:
-            what = f"The key {shown(key)} is not one that we know here."
-            remedy = f"Remove it; known are: {', '.join(sorted(known))}."
-            yield Fault(step(path, key), code, what, remedy)
 
 
 def _completion(row: dict[str, Any]) -> Iterator[Fault]:
@@ -87,12 +78,12 @@ def _completion(row: dict[str, Any]) -> Iterator[Fault]:
             what = f"The row has no {shown(key)}."
             yield Fault("$", "example_missing_key", what, f"Write it as {COMPLETION_FORM}")
         elif not isinstance(row[key], str):
-            what = f"The {key} is {_kind(row[key])}, not text."
+            what = f"The {key} is {kind(row[key])}, not text."
             yield Fault(step("$", key), "data_type", what, "Put it in quotes.")
     if row.get("completion") == "":
         what = "The completion is empty: there is nothing to learn."
         yield Fault("$.completion", "missing_content", what, "Fill it or remove the row.")
-    yield from _unknown_keys(row, {"prompt", "completion"}, "$", "example_unrecognized_key")
+    yield from unknown_keys(row, {"prompt", "completion"}, "$", "example_unrecognized_key")
 
 
 def _chat(row: dict[str, Any]) -> Iterator[Fault]:
@@ -100,8 +91,8 @@ def _chat(row: dict[str, Any]) -> Iterator[Fault]:
     if "messages" not in row and {"prompt", "completion"} & set(row):
         yield _wrong_form("prompt/completion", "chat", CHAT_FORM)
         return
-    yield from _unknown_keys(row, _LINE_KEYS, "$", "example_unrecognized_key")
-    yield from _tools(row, ("tools", "functions"), "$")
+    yield from unknown_keys(row, _LINE_KEYS, "$", "example_unrecognized_key")
+    yield from calls.declared(row)
     if not isinstance(messages, list) or not messages:
         what = "The row has no list of messages."
         yield Fault("$.messages", "missing_messages_list", what, f"Write it as {CHAT_FORM}")
@@ -110,6 +101,7 @@ def _chat(row: dict[str, Any]) -> Iterator[Fault]:
         yield Fault("$.messages", "too_many_messages", what, "Split the conversation.")
     else:
         yield from _messages(messages)
+        yield from calls.followed(row)
 
 
 def _messages(messages: list[Any]) -> Iterator[Fault]:
@@ -123,11 +115,11 @@ def _messages(messages: list[Any]) -> Iterator[Fault]:
 
 def _message(message: Any, path: str) -> Iterator[Fault]:
     if not isinstance(message, dict):
-        what = f"The message is {_kind(message)}, not an object."
+        what = f"The message is {kind(message)}, not an object."
         yield Fault(path, "data_type", what, 'Write {"role": "...", "content": "..."}.')
         return
-    yield from _unknown_keys(message, _MESSAGE_KEYS, path, "message_unrecognized_key")
-    yield from _tools(message, _CALLS, path)
+    yield from unknown_keys(message, _MESSAGE_KEYS, path, "message_unrecognized_key")
+    yield from calls.called(message, path)
     for key, look in _LOOKS.items():
         yield from look(message, step(path, key))
 
@@ -137,16 +129,16 @@ def _role(message: dict[str, Any], path: str) -> Iterator[Fault]:
     if "role" not in message:
         yield Fault(path, "message_missing_key", "The message has no role.", "Add it.")
     elif role not in _ROLES:
-        what = f"{shown(role) if isinstance(role, str) else _kind(role)} is not a role."
+        what = f"{shown(role) if isinstance(role, str) else kind(role)} is not a role."
         yield Fault(path, "unrecognized_role", what, "Use system, user or assistant.")
-    elif role in ("tool", "function"):
-        yield _no_tools(path)
 
 
 def _content(message: dict[str, Any], path: str) -> Iterator[Fault]:
     content = message.get("content")
-    if content in (None, "") and any(message.get(key) for key in _CALLS):
-        return  # a call may stand without content; it is refused as a call
+    if content in (None, "") and (message.get("tool_calls") or message.get("function_call")):
+        return  # who calls need not speak
+    if content == "" and message.get("role") in _RESULTS:
+        return
     if "content" not in message:
         yield Fault(path, "message_missing_key", "The message has no content.", "Add it.")
     elif content in (None, "", []):
@@ -155,7 +147,7 @@ def _content(message: dict[str, Any], path: str) -> Iterator[Fault]:
     elif isinstance(content, list):
         yield from _parts(content, path)
     elif not isinstance(content, str):
-        what = f"The content is {_kind(content)}, not text."
+        what = f"The content is {kind(content)}, not text."
         yield Fault(path, "missing_content", what, "Put it in quotes.")
 
 
@@ -172,7 +164,7 @@ def _parts(parts: list[Any], path: str) -> Iterator[Fault]:
 def _name(message: dict[str, Any], path: str) -> Iterator[Fault]:
     name = message.get("name")
     if name is not None and not isinstance(name, str):
-        yield Fault(path, "data_type", f"The name is {_kind(name)}, not text.", "Put it in quotes.")
+        yield Fault(path, "data_type", f"The name is {kind(name)}, not text.", "Put it in quotes.")
 
 
 def _weight(message: dict[str, Any], path: str) -> Iterator[Fault]:
@@ -189,13 +181,3 @@ def _weight(message: dict[str, Any], path: str) -> Iterator[Fault]:
 
 _Look: TypeAlias = Callable[[dict[str, Any], str], Iterator[Fault]]
 _LOOKS: dict[str, _Look] = {"role": _role, "content": _content, "name": _name, "weight": _weight}
-
-
-def _tools(holder: dict[str, Any], keys: tuple[str, ...], path: str) -> Iterator[Fault]:
-    # Trained as plain text they would teach the model to write calls that nobody could run.
-    return (_no_tools(step(path, key)) for key in keys if holder.get(key))
-
-
-def _no_tools(path: str) -> Fault:
-    what = "Examples with tools or functions cannot be trained on yet."
-    return Fault(path, "tools_not_supported", what, "Remove the row for now; tools come later.")

@@ -1,6 +1,8 @@
 """What can be wrong with a row, in words that say what to do."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +60,17 @@ def step(path: str, key: str | int) -> str:
     if isinstance(key, int):
         return f"{path}[{key}]"
     return f"{path}.{key}" if key.isidentifier() and len(key) < 40 else f"{path}[{shown(key)}]"
+
+
+def kind(value: Any) -> str:
+    """What a JSON value is, in words."""
+    names = {str: "text", bool: "true or false", list: "a list", dict: "an object"}
+    return "null" if value is None else names.get(type(value), "a number")
+
+
+def unknown_keys(value: dict[str, Any], known: set[str], path: str, code: str) -> Iterator[Fault]:
+    for key in value:
+        if key not in known:
+            what = f"The key {shown(key)} is not one that we know here."
+            remedy = f"Remove it; known are: {', '.join(sorted(known))}."
+            yield Fault(step(path, key), code, what, remedy)

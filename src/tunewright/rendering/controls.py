@@ -3,8 +3,9 @@
 import json
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from typing import Any
 
 from tokenizers import Tokenizer
 
@@ -89,6 +90,29 @@ class Controls:
         if any(tokenizer.token_to_id(name) != self._ids[word] for word, name in names.items()):
             raise BadRequest("This model's tokenizer cannot keep the spelling of a token as text.")
         return tokenizer
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every text in a JSON value, keys too: templates print tools and arguments as JSON."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield key
+            yield from texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from texts(inner)
+
+
+def fenced(value: Any, controls: Controls, marks: Marks) -> Any:
+    """A JSON value with every text in it fenced."""
+    if isinstance(value, str):
+        return controls.fence(value, marks)
+    if isinstance(value, Mapping):
+        fence = controls.fence
+        return {fence(k, marks): fenced(v, controls, marks) for k, v in value.items()}
+    return [fenced(v, controls, marks) for v in value] if isinstance(value, list) else value
 
 
 def _renamed(serialized: str, names: Mapping[str, str]) -> str:

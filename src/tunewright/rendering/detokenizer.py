@@ -1,6 +1,6 @@
 """Token ids back to text while they come."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from tokenizers import Tokenizer
 
@@ -9,13 +9,14 @@ class Detokenizer:
     """Text from the ids of one generation as they come.
 
     The pieces joined equal the decoding of all ids. A character split over several tokens is held
-    back until it is whole; one that never becomes whole is dropped by `finish`.
+    back until it is whole; one that never becomes whole is dropped by `finish`. Special tokens
+    give no text, but for those of `shown`.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, shown: Collection[int] = ()) -> None:
         self._tokenizer = tokenizer
         added = tokenizer.get_added_tokens_decoder()
-        self._special = {id for id, token in added.items() if token.special}
+        self._special = {id for id, token in added.items() if token.special} - set(shown)
         self._ids: list[int] = []
         self._start = 0  # decoding begins here: the piece before gives the next its context
         self._seen = 0  # the text of the ids before this one has been given out
@@ -45,4 +46,4 @@ class Detokenizer:
         return text
 
     def _decode(self, ids: list[int]) -> str:
-        return self._tokenizer.decode(ids, skip_special_tokens=True)
+        return self._tokenizer.decode(ids, skip_special_tokens=False)  # none but the shown are here

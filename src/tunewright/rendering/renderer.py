@@ -1,25 +1,38 @@
 """Messages to prompts, examples to supervised rows."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol
 
 from tokenizers import Tokenizer
 
 from tunewright.errors import BadRequest
+from tunewright.rendering import tool_use
 from tunewright.rendering.configuration import Configuration, read_tokenizer
-from tunewright.rendering.controls import Controls, Marks
+from tunewright.rendering.controls import Controls, Marks, fenced, texts
 from tunewright.rendering.detokenizer import Detokenizer
 from tunewright.rendering.templates import ChatTemplate
+from tunewright.rendering.tool_use import ToolUse
+from tunewright.rendering.turns import (
+    Dialect,
+    Message,
+    Tool,
+    Turn,
+    shown_tools,
+    turns,
+    uses_tools,
+)
 
-Message: TypeAlias = Mapping[str, Any]
-Turn: TypeAlias = dict[str, Any]  # a message as templates take it
+_PROBE = "aprobeanswer"
 
 
 class ChatLike(Protocol):
     @property
     def messages(self) -> Sequence[Message]: ...
+    @property
+    def tools(self) -> Sequence[Tool]: ...
 
 
 class CompletionLike(Protocol):
@@ -43,11 +56,12 @@ class Row:
     cut: bool = False
 
 
-def _plain(content: Any) -> Any:
-    """A list of text parts as one text: few templates know lists."""
-    if isinstance(content, list):
-        return "\n".join(part["text"] for part in content)
-    return content
+class _Chat(NamedTuple):
+    """A conversation as its template takes it; with the marks that fence what could forge."""
+
+    turns: list[Turn]
+    tools: list[Tool]
+    marks: Marks | None
 
 
 class Renderer:
@@ -92,15 +106,21 @@ class Renderer:
             )
         return cls(read_tokenizer(directory), config, source, thinking=thinking)
 
-    def prompt(self, messages: Sequence[Message]) -> list[int]:
+    def prompt(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> list[int]:
         """The serving prompt of a chat: its rendering, opened for the assistant's answer.
 
         A message has ``role``, ``content`` (a text or a list of text parts) and what else its
-        template reads; ``weight`` is ignored. Raises BadRequest with param ``messages`` where there
-        are none or the template refuses them.
+        template reads; ``weight`` is ignored. Messages and `tools` are as OpenAI writes them.
+        Raises BadRequest with param ``messages`` where there are none or the template refuses them,
+        with code ``tools_not_supported`` where it knows no tools.
         """
-        turns, marks = self._guarded(messages)
-        return self._encode(self._template.render(turns, answer=True), marks)
+        chat = self._guarded(messages, tools)
+        return self._encode(self._render(chat.turns, chat.tools, answer=True), chat.marks)
+
+    @cached_property
+    def tool_use(self) -> ToolUse | str:
+        """How this base calls tools, or the reason why it cannot."""
+        return tool_use.find(self._template, self._said, self._shown)
 
     def completion_prompt(self, text: str) -> list[int]:
         """A plain prompt, with the special tokens that the tokenizer and its config add."""
@@ -128,30 +148,62 @@ class Renderer:
         """The text of `ids`, special tokens left out."""
         return self._tokenizer.decode(list(ids), skip_special_tokens=True)
 
-    def detokenizer(self) -> Detokenizer:
-        return Detokenizer(self._tokenizer)
+    def detokenizer(self, *, calls: bool = False) -> Detokenizer:
+        """With `calls`, the special tokens with which the base writes calls are shown."""
+        use = self.tool_use if calls else None
+        return Detokenizer(self._tokenizer, use.special if isinstance(use, ToolUse) else ())
 
     def _pairs(self, example: Any) -> Iterable[tuple[list[int], list[int]]]:
         if self.is_chat:
-            return self._turns(example.messages)
+            return self._turns(example.messages, example.tools)
         answer = self._controls.encode_text(example.completion, special=False)
         return [(self.completion_prompt(example.prompt), [*answer, self._eos])]
 
-    def _turns(self, messages: Sequence[Message]) -> Iterator[tuple[list[int], list[int]]]:
-        turns, marks = self._guarded(messages)
+    def _turns(
+        self, messages: Sequence[Message], tools: Sequence[Tool]
+    ) -> Iterator[tuple[list[int], list[int]]]:
+        chat = self._guarded(messages, tools)
         for index, message in enumerate(messages):
             if message["role"] == "assistant" and message.get("weight") != 0:
-                yield self.prompt(messages[:index]), self._answer(turns[: index + 1], marks)
+                prompt = self.prompt(messages[:index], tools)
+                yield prompt, self._answer(chat._replace(turns=chat.turns[: index + 1]))
 
-    def _answer(self, turns: Sequence[Turn], marks: Marks | None) -> list[int]:
+    def _answer(self, chat: _Chat) -> list[int]:
         """The ids of the last turn, encoded apart from its prompt as serving will produce them."""
-        prompt = self._template.render(turns[:-1], answer=True)
-        whole = self._template.render(turns, answer=False)
-        if not whole.startswith(prompt):  # a thinking template opens with more than it keeps
-            return [*self._encode(turns[-1]["content"], marks), self.end_id]
-        ids = self._encode(whole.removeprefix(prompt), marks)
+        ids = self._encode(self._said(chat.turns, chat.tools), chat.marks)
         end = next((at for at, id in enumerate(ids) if id in self.stop_ids), None)
         return [*ids, self.end_id] if end is None else ids[: end + 1]
+
+    def _said(self, turns: Sequence[Turn], tools: Sequence[Tool]) -> str:
+        """The last turn as the template writes it after the prompt of its answer."""
+        before, last = turns[:-1], turns[-1]
+        prompt = self._render(before, tools, answer=True)
+        whole = self._render(turns, tools, answer=False)
+        if whole.startswith(prompt):
+            return whole.removeprefix(prompt)
+        # A thinking template opens with more than it keeps.
+        if "tool_calls" not in last:
+            return last["content"]
+        plain = {"role": last["role"], "content": _PROBE}
+        opening = self._render([*before, plain], tools, answer=False).partition(_PROBE)[0]
+        if not whole.startswith(opening):
+            raise BadRequest(
+                "The model's chat template writes a call apart from its message's opening.",
+                param="messages",
+            )
+        return whole.removeprefix(opening)
+
+    def _shown(self, text: str) -> tuple[str, frozenset[int]]:
+        """What a client sees of an answer with calls, and the special tokens in it."""
+        ids = self._encode(text, None)
+        end = next((at for at, id in enumerate(ids) if id in self.stop_ids), len(ids))
+        added = self._tokenizer.get_added_tokens_decoder()
+        special = frozenset(id for id in ids[:end] if id in added and added[id].special)
+        reading = Detokenizer(self._tokenizer, special)
+        return reading.push(ids[:end]) + reading.finish(), special
+
+    def _render(self, turns: Sequence[Turn], tools: Sequence[Tool], *, answer: bool) -> str:
+        return self._template.render(turns, answer=answer, tools=tools)
 
     def _fit(self, prompt: list[int], answer: list[int], line: int) -> Row | None:
         room = self.context - len(prompt)
@@ -159,28 +211,39 @@ class Renderer:
             return None
         return Row(prompt, answer[:room], line, cut=len(answer) > room)
 
-    def _guarded(self, messages: Sequence[Message]) -> tuple[list[Turn], Marks | None]:
+    def _guarded(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> _Chat:
         """The messages as turns; fenced, with the marks used, where their text could forge."""
         if not messages:
             raise BadRequest("messages must hold at least one message.", param="messages")
-        turns = [self._turn(message) for message in messages]
-        texts = [value for turn in turns for value in turn.values() if isinstance(value, str)]
-        if not any(map(self._controls.near, texts)):
-            return turns, None
-        marks = Marks([*texts, self._template.source])
-        return [self._fenced(turn, marks) for turn in turns], marks
+        made = [self._turn(turn) for turn in turns(messages, self._dialect(messages, tools))]
+        shown = shown_tools(tools)
+        found = [*texts(made), *texts(shown)]
+        if not any(map(self._controls.near, found)):
+            return _Chat(made, shown, None)
+        marks = Marks([*found, self._template.source])
+        return _Chat(
+            [self._fenced(turn, marks) for turn in made],
+            [fenced(tool, self._controls, marks) for tool in shown],
+            marks,
+        )
 
-    def _turn(self, message: Message) -> Turn:
-        # As transformers: templates print a null as "None" and handle an absent key.
-        turn = {k: _plain(v) for k, v in message.items() if v is not None and k != "weight"}
+    def _dialect(self, messages: Sequence[Message], tools: Sequence[Tool]) -> Dialect:
+        if not uses_tools(messages, tools):
+            return Dialect()
+        if isinstance(self.tool_use, ToolUse):
+            return self.tool_use.dialect
+        param = "tools" if tools else "messages"
+        raise BadRequest(self.tool_use, param=param, code="tools_not_supported")
+
+    def _turn(self, turn: Turn) -> Turn:
         if turn.get("role") == "developer" and "developer" not in self._template.source:
-            turn["role"] = "system"  # OpenAI's newer name for it
+            return {**turn, "role": "system"}  # OpenAI's newer name for it
         return turn
 
     def _fenced(self, turn: Turn, marks: Marks) -> Turn:
         controls = self._of_assistants if turn.get("role") == "assistant" else self._controls
         return {
-            key: controls.fence(value, marks) if isinstance(value, str) and key != "role" else value
+            key: value if key == "role" else fenced(value, controls, marks)
             for key, value in turn.items()
         }
 
@@ -215,9 +278,8 @@ class Renderer:
 
     def _find_end(self) -> int:
         """The control token that the template writes after an assistant's text."""
-        probe = "aprobeanswer"
-        turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": probe}]
-        tail = self._template.render(turns, answer=False).rpartition(probe)[2]
+        turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": _PROBE}]
+        tail = self._template.render(turns, answer=False).rpartition(_PROBE)[2]
         ids = self._tokenizer.encode(tail, add_special_tokens=False).ids
         added = self._tokenizer.get_added_tokens_decoder().items()
         # Spelled out in the tail: an unknown character is a special token too.

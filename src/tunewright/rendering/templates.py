@@ -1,6 +1,7 @@
 """Chat templates, rendered to the letter as transformers renders them."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NoReturn
@@ -42,9 +43,18 @@ def _tojson(
     sort_keys: bool = False,
 ) -> str:
     # Jinja's own tojson escapes HTML; every published template expects this one.
-    return json.dumps(
-        value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
+    text = json.dumps(
+        value, ensure_ascii=False, indent=indent, separators=separators, sort_keys=sort_keys
     )
+    return _NOT_ASCII.sub(_escaped, text) if ensure_ascii else text
+
+
+# But for the characters that fence what must stay text (controls.py): an escaped fence is none.
+_NOT_ASCII = re.compile("[\x80-\ufdcf\ufdf0-\uffff\U00010000-\U000effff]")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return json.dumps(found[0])[1:-1]
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
@@ -73,20 +83,26 @@ class ChatTemplate:
         except TemplateError as error:
             raise BadRequest(f"The chat template is not valid: {error}", param="model") from error
 
-    def render(self, turns: Sequence[Mapping[str, Any]], *, answer: bool) -> str:
+    def render(
+        self,
+        turns: Sequence[Mapping[str, Any]],
+        *,
+        answer: bool,
+        tools: Sequence[Mapping[str, Any]] = (),
+    ) -> str:
         """The conversation as text; with `answer`, opened for the assistant to go on.
 
         Raises BadRequest with param ``messages`` where the template refuses them.
         """
         try:
-            return self._render(turns, add_generation_prompt=answer)
+            return self._render(turns, add_generation_prompt=answer, tools=list(tools) or None)
         except Exception as error:  # a template can raise anything that Python can
             raise BadRequest(
                 f"The model's chat template refuses these messages: {error}", param="messages"
             ) from error
 
     def _render(self, turns: Sequence[Mapping[str, Any]], **variables: Any) -> str:
-        variables = {**self._constants, "tools": None, "documents": None, **variables}
+        variables = {**self._constants, "documents": None, **variables}
         pieces: list[str] = []
         size = 0
         for piece in self._template.generate(messages=turns, **variables):

@@ -1,0 +1,213 @@
+"""Messages as OpenAI writes them to turns as chat templates take them.
+
+Tools come to a template as transformers gives them: ``{"type": "function", "function": {...}}``,
+an assistant's calls with their arguments as an object, results as role ``tool``. The older
+``functions``, ``function_call`` and role ``function`` become the same, so that a model which was
+trained on one form answers the other.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Literal, TypeAlias
+
+from tunewright.errors import BadRequest
+
+Message: TypeAlias = Mapping[str, Any]
+Turn: TypeAlias = dict[str, Any]
+Tool: TypeAlias = dict[str, Any]
+
+_NINE = 9  # the only length of a call's id that Mistral's templates take
+_EMPTY = {"type": "object", "properties": {}}
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What differs among templates in how they want calls, found by trying.
+
+    `content`: what a turn that only calls has for it; "absent" leaves the key out. `arguments`: as
+    an object or as JSON text. `ids`: as they come, or mapped to nine letters and digits.
+    """
+
+    content: Literal["absent", "empty", "null"] = "absent"
+    arguments: Literal["object", "text"] = "object"
+    ids: Literal["any", "nine"] = "any"
+
+
+def uses_tools(messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] | None) -> bool:
+    return bool(tools) or any(
+        message.get("role") in ("tool", "function")
+        or message.get("tool_calls")
+        or message.get("function_call")
+        for message in messages
+    )
+
+
+def as_tools(functions: Sequence[Mapping[str, Any]]) -> list[Tool]:
+    """The older `functions` as tools."""
+    return [{"type": "function", "function": function} for function in functions]
+
+
+def shown_tools(tools: Sequence[Mapping[str, Any]]) -> list[Tool]:
+    """Tools with the same keys in the same order, however they were written: templates print them
+    as JSON, and a model should see the same for the same tool. ``strict`` says nothing to it."""
+    return [_shown_tool(tool["function"]) for tool in tools]
+
+
+def _shown_tool(given: Mapping[str, Any]) -> Tool:
+    function = {"name": given["name"]}
+    if given.get("description") is not None:
+        function["description"] = given["description"]
+    function["parameters"] = given.get("parameters") or _EMPTY
+    return {"type": "function", "function": function}
+
+
+def turns(messages: Sequence[Message], dialect: Dialect) -> list[Turn]:
+    """Raises BadRequest where the arguments of a call are no JSON object."""
+    made: list[Turn] = []
+    called = _Called(dialect)
+    for at, message in enumerate(messages):
+        # As transformers: templates print a null as "None" and handle an absent key.
+        turn = {k: v for k, v in message.items() if v is not None and k != "weight"}
+        if isinstance(parts := turn.get("content"), list):  # few templates know lists
+            turn["content"] = "\n".join(part["text"] for part in parts)
+        made.append(called.turn(turn, at))
+    return made
+
+
+class _Called:
+    """The calls of a conversation so far: a result names its function by the call's id."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._names: dict[str, str] = {}
+        self._latest = ""
+
+    def turn(self, turn: Turn, at: int) -> Turn:
+        if call := turn.pop("function_call", None):
+            turn["tool_calls"] = [{"id": f"call_{at}", "type": "function", "function": call}]
+        if calls := turn.get("tool_calls"):
+            turn["tool_calls"] = [
+                self._call(call, f"messages[{at}].tool_calls[{which}]")
+                for which, call in enumerate(calls)
+            ]
+            self._empty(turn)
+        if turn.get("role") == "function":
+            turn = {**turn, "role": "tool", "tool_call_id": self._latest}
+        elif turn.get("role") == "tool":
+            given = turn.get("tool_call_id", "")
+            named = {"name": self._names[given]} if given in self._names else {}
+            turn = {**named, **turn, "tool_call_id": self._id(given)}
+        return turn
+
+    def _call(self, call: Mapping[str, Any], path: str) -> dict[str, Any]:
+        function = call["function"]
+        arguments: Any = parsed_arguments(function["arguments"], f"{path}.function.arguments")
+        if self._dialect.arguments == "text":
+            arguments = json.dumps(arguments, ensure_ascii=False)
+        self._names[call["id"]] = function["name"]
+        self._latest = self._id(call["id"])
+        called = {"name": function["name"], "arguments": arguments}
+        return {"id": self._latest, "type": "function", "function": called}
+
+    def _empty(self, turn: Turn) -> None:
+        if turn.get("content"):
+            return
+        turn.pop("content", None)
+        if self._dialect.content != "absent":
+            turn["content"] = "" if self._dialect.content == "empty" else None
+
+    def _id(self, given: str) -> str:
+        fits = len(given) == _NINE and given.isalnum() and given.isascii()
+        if self._dialect.ids == "any" or fits:
+            return given
+        return sha256(given.encode()).hexdigest()[:_NINE]
+
+
+def parsed_arguments(text: Any, param: str) -> dict[str, Any]:
+    """The object in the JSON text of a call's arguments. Raises BadRequest where it is none."""
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+    except (TypeError, ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise BadRequest(
+            f"Invalid '{param}': the arguments of a call must be the text of a JSON object, as "
+            + "json.dumps writes it.",
+            param=param,
+            code="invalid_value",
+        )
+    return value
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """What is wrong in how calls and results follow each other. `path`: ``[2].tool_call_id``."""
+
+    path: str
+    code: str
+    message: str
+    remedy: str
+
+
+def slips(messages: Sequence[Any]) -> Iterator[Slip]:
+    """Results that answer no call, and calls that were left without a result.
+
+    The last message may call: its results are still to come. What is malformed is passed over.
+    """
+    waiting: dict[str, str] = {}  # by id: where it was called
+    functions: set[str] = set()
+    for at, message in enumerate(messages):
+        if not isinstance(message, dict):
+            continue
+        role, id = message.get("role"), message.get("tool_call_id")
+        if role == "tool":
+            if isinstance(id, str) and waiting.pop(id, None) is None:
+                yield _never_called(at)
+            continue
+        yield from map(_unanswered, waiting.values())
+        waiting = {}
+        for which, call in _ids(message):
+            if call in waiting:
+                yield _same_id(f"[{at}].tool_calls[{which}].id")
+            waiting[call] = f"[{at}].tool_calls[{which}]"
+        if role == "function" and isinstance(name := message.get("name"), str):
+            if name not in functions:
+                yield _not_called(at)
+            functions.discard(name)
+        elif isinstance(call := message.get("function_call"), dict):
+            functions = {name} if isinstance(name := call.get("name"), str) else set()
+
+
+def _ids(message: dict[str, Any]) -> list[tuple[int, str]]:
+    calls = message.get("tool_calls")
+    if message.get("role") != "assistant" or not isinstance(calls, list):
+        return []
+    ids = [(at, call.get("id")) for at, call in enumerate(calls) if isinstance(call, dict)]
+    return [(at, id) for at, id in ids if isinstance(id, str)]
+
+
+def _never_called(at: int) -> Slip:
+    what = "No call before it has this tool_call_id, or it was answered already."
+    remedy = "Give the id of a call in the assistant's message before it."
+    return Slip(f"[{at}].tool_call_id", "unknown_tool_call_id", what, remedy)
+
+
+def _same_id(path: str) -> Slip:
+    what = "Another call of this message has the same id."
+    return Slip(path, "invalid_tool_call", what, "Give each call an id of its own.")
+
+
+def _not_called(at: int) -> Slip:
+    what = "The assistant has not called this function before it."
+    return Slip(f"[{at}].name", "unknown_function", what, "Put it after the function_call.")
+
+
+def _unanswered(path: str) -> Slip:
+    what = "The call has no result: no message of role 'tool' with its id follows."
+    return Slip(path, "unanswered_tool_call", what, "Add the result right after the call.")
