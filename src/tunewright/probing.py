@@ -52,6 +52,7 @@ def _try(directory: Path, kind: str) -> None:
     if kind == "chat":
         for conversation in _CONVERSATIONS:
             renderer.prompt(conversation)
+        _ = renderer.tool_use  # renders tools and calls
     else:
         renderer.completion_prompt("One, two,")
 

@@ -1,6 +1,10 @@
 """Chat templates that know tools, of the kinds that are in use."""
 
-from rendering.models import SENTENCES, SPECIAL
+from pathlib import Path
+
+from tokenizers import AddedToken, Tokenizer
+
+from rendering.models import write_model
 
 HERMES = """{%- if tools %}
     {{- '<|im_start|>system\\n' }}
@@ -113,7 +117,7 @@ MISTRAL_NEW = (
 
 # Wants null for the content of a call and its arguments as text.
 DEEPSEEK = """{{- bos_token }}
-{%- for tool in tools %}{{- tool | tojson + '\\n' }}{%- endfor %}
+{%- for tool in tools or [] %}{{- tool | tojson + '\\n' }}{%- endfor %}
 {%- for message in messages %}
     {%- if message.role == 'user' %}{{- '<|User|>' + message.content }}
     {%- elif message.role == 'tool' %}{{- '<|Output|>' + message.content }}
@@ -149,4 +153,14 @@ TOOL_TEMPLATES = {
 # Which of them are special tokens of the tokenizer: the marker must not vanish from the text.
 TOOL_SPECIAL = ["[TOOL_CALLS]", "[ARGS]", "<|calls_begin|>", "<|sep|>", "<|call_end|>"]
 TOOL_SOFT = ["<tool_call>", "</tool_call>"]
-__all__ = ["SENTENCES", "SPECIAL", "TOOL_SOFT", "TOOL_SPECIAL", "TOOL_TEMPLATES", "XML"]
+
+
+def write_tool_model(directory: Path, template: str) -> Path:
+    write_model(directory, template)
+    path = str(directory / "tokenizer.json")
+    tokenizer = Tokenizer.from_file(path)
+    tokenizer.add_special_tokens(TOOL_SPECIAL)
+    tokenizer.add_tokens([AddedToken(word, normalized=False) for word in TOOL_SOFT])
+    tokenizer.save(path)
+    (directory / "config.json").write_text('{"max_position_embeddings": 4096}')
+    return directory

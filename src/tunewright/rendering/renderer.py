@@ -241,11 +241,14 @@ class Renderer:
         return turn
 
     def _fenced(self, turn: Turn, marks: Marks) -> Turn:
-        controls = self._of_assistants if turn.get("role") == "assistant" else self._controls
-        return {
-            key: value if key == "role" else fenced(value, controls, marks)
+        said = self._of_assistants if turn.get("role") == "assistant" else self._controls
+        made = {
+            key: value if key == "role" else fenced(value, said, marks)
             for key, value in turn.items()
         }
+        if calls := turn.get("tool_calls"):  # what is called with is data, whoever calls
+            made["tool_calls"] = fenced(calls, self._controls, marks)
+        return made
 
     def _encode(self, rendered: str, marks: Marks | None) -> list[int]:
         if marks is None:  # one pass over the plain text, as transformers does
