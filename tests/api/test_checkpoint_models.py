@@ -84,6 +84,7 @@ def test_training_goes_on_from_a_checkpoint(server: Server, tuned: dict) -> None
     assert job["fine_tuned_model"].startswith("ft:builtin-chat:personal:further:")
     assert ":ckpt" not in job["fine_tuned_model"]
     assert losses(server, job)[0] < losses(server, tuned)[0] - 0.1, "it knows these rows"
+    assert not (server.home / "jobs" / job["id"] / "start").exists(), "nobody needs it any more"
     assert ask(server, job["fine_tuned_model"]).status_code == 200
 
 

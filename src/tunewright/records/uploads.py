@@ -23,7 +23,7 @@ class UploadRequest(Request):
 
 
 class CompleteRequest(Request):
-    part_ids: Annotated[list[str], Field(min_length=1, max_length=100_000)]
+    part_ids: Annotated[list[str], Field(min_length=1, max_length=10_000)]
     md5: str | None = None
 
 

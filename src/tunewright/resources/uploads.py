@@ -1,6 +1,7 @@
 """Files in parts: each is a blob of its own until the upload is completed, ended or expired."""
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from tunewright.blobs.blobs import Blobs
@@ -181,7 +182,7 @@ class Assembly:
         md5 = hashlib.md5(usedforsecurity=False)
         size = 0
         for part in request.part_ids:
-            for piece in self._blobs.read(part):
+            for piece in self._pieces(part):
                 size += len(piece)
                 md5.update(piece)
                 if size <= upload.bytes:
@@ -204,16 +205,24 @@ class Assembly:
         elif self._draft is not None:
             self._draft.discard()
 
+    def _pieces(self, part: str) -> Iterator[bytes]:
+        try:
+            return self._blobs.read(part)
+        except KeyError:  # completed or cancelled by another request at this very moment
+            raise _no_part(part, f"is no longer a part of {self._id}", "part_ids") from None
+
     def _refuse_strangers(self, part_ids: list[str]) -> None:
-        known = self._shelf.all(UploadPart, where={"upload_id": self._id})
+        known = {part.id for part in self._shelf.all(UploadPart, where={"upload_id": self._id})}
+        seen: set[str] = set()
         for at, id in enumerate(part_ids):
-            if id not in {part.id for part in known} or id in part_ids[:at]:
-                wrong = "is given twice" if id in part_ids[:at] else f"is no part of {self._id}"
-                raise BadRequest(
-                    f"Invalid 'part_ids[{at}]': {id} {wrong}.",
-                    param=f"part_ids[{at}]",
-                    code="invalid_value",
-                )
+            if id in seen or id not in known:
+                wrong = "is given twice" if id in seen else f"is no part of {self._id}"
+                raise _no_part(id, wrong, f"part_ids[{at}]")
+            seen.add(id)
+
+
+def _no_part(id: str, wrong: str, param: str) -> BadRequest:
+    return BadRequest(f"Invalid '{param}': {id} {wrong}.", param=param, code="invalid_value")
 
 
 def _refuse_difference(upload: Upload, size: int, md5: str, wanted: str | None) -> None:

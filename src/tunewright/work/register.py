@@ -1,11 +1,12 @@
 """The end of a job: weights into the home, the parity gate, the records, in this order."""
 
+import contextlib
 import csv
 import io
 from typing import Any
 
 from tunewright import durable
-from tunewright.errors import JobFailed, Unavailable
+from tunewright.errors import JobFailed, TunewrightError, Unavailable
 from tunewright.generation.generator import ModelSpec
 from tunewright.records.jobs import Event, Job
 from tunewright.records.models import Model, Weights
@@ -51,10 +52,13 @@ def _withdraw_checkpoints(assignment: Assignment) -> None:
 
 def _tidy(assignment: Assignment, weights: Weights) -> None:
     """Remove what only a running job needs. An adapter still needs the weights that it is for."""
+    start = assignment.folder / "start"
+    needed = weights.adaptation == "lora" and (start / "base").exists()
     durable.remove(assignment.folder / "resume")
-    durable.remove(assignment.folder / "start" / "adapter")
-    if weights.adaptation == "full":
-        durable.remove(assignment.folder / "start")
+    durable.remove(start / "adapter" if needed else start)
+    if assignment.base.adaptation == "lora":  # known to the engine under the job's id
+        with contextlib.suppress(TunewrightError):
+            assignment.tw.engine.unload(assignment.job_id)
 
 
 def _keep_weights(assignment: Assignment, job: Job) -> Weights:
