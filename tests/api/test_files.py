@@ -12,6 +12,9 @@ import psutil
 import pytest
 
 from servers import Server, chats
+from tunewright.app import Tunewright
+from tunewright.records.files import File
+from tunewright.work import expiry
 
 
 def test_a_file_comes_back_byte_for_byte(server: Server) -> None:
@@ -53,8 +56,19 @@ def test_pages_go_on_after_a_deleted_file(server: Server) -> None:
             {"purpose": "fine-tune", "expires_after[seconds]": "3600"},
             {"file": ("x", b"y")},
             400,
-            "expires_after[seconds]",
-            "unsupported_parameter",
+            "expires_after.anchor",
+            "missing_required_parameter",
+        ),
+        (
+            {
+                "purpose": "fine-tune",
+                "expires_after[anchor]": "created_at",
+                "expires_after[seconds]": "3599",
+            },
+            {"file": ("x", b"y")},
+            400,
+            "expires_after.seconds",
+            "integer_below_min_value",
         ),
     ],
 )
@@ -70,6 +84,35 @@ def test_what_an_upload_lacks_is_named(
     error = answer.json()["error"]
     assert (answer.status_code, error["param"], error["code"]) == (status, param, code), error
     assert error["type"] == "invalid_request_error"
+
+
+def test_a_file_may_delete_itself(server: Server) -> None:
+    forever = server.http.get(f"/files/{server.upload(b'x')}").json()
+    assert "expires_at" not in forever
+    answer = server.http.post(
+        "/files",
+        data={
+            "purpose": "fine-tune",
+            "expires_after[anchor]": "created_at",
+            "expires_after[seconds]": "3600",
+        },
+        files={"file": ("x", b"y")},
+    )
+    file = answer.json()
+    assert file["expires_at"] - file["created_at"] == 3600
+    tw = Tunewright(server.home)
+    expiry.expire(tw)
+    assert server.http.get(f"/files/{file['id']}").json() == file
+
+    def an_hour_ago(record: File) -> File:
+        return record.model_copy(update={"expires_at": record.created_at})
+
+    tw.acting(tw.owner).shelf.change(File, file["id"], an_hour_ago)
+    expiry.expire(tw)
+    tw.close()
+    assert server.http.get(f"/files/{file['id']}").status_code == 404
+    assert not (server.home / "blobs" / file["id"]).exists()
+    assert server.http.get(f"/files/{forever['id']}").status_code == 200
 
 
 def test_half_a_form_leaves_nothing(server: Server) -> None:

@@ -101,7 +101,8 @@ def test_cancelling_forgets_the_parts(server: Server) -> None:
 
 
 def test_an_hour_later_it_is_over(server: Server) -> None:
-    upload, other = create(server, 3), create(server, 3)
+    life = {"anchor": "created_at", "seconds": 7200}
+    upload, other = create(server, 3), create(server, 3, expires_after=life)
     part, kept = add(server, upload, b"abc"), add(server, other, b"abc")
     tw = Tunewright(server.home)
 
@@ -116,7 +117,9 @@ def test_an_hour_later_it_is_over(server: Server) -> None:
     expiry.expire(tw)
     tw.close()
     assert part not in blobs(server)
-    assert complete(server, other, [kept]).json()["file"]["bytes"] == 3
+    file = complete(server, other, [kept]).json()["file"]
+    assert file["bytes"] == 3
+    assert file["expires_at"] - file["created_at"] == 7200
 
 
 @pytest.mark.parametrize(
@@ -128,9 +131,9 @@ def test_an_hour_later_it_is_over(server: Server) -> None:
         ({"purpose": "vision"}, "purpose", "invalid_value"),
         ({"filename": ""}, "filename", "string_below_min_length"),
         (
-            {"expires_after": {"anchor": "created_at", "seconds": 3600}},
-            "expires_after",
-            "unsupported_parameter",
+            {"expires_after": {"anchor": "created_at", "seconds": 2_592_001}},
+            "expires_after.seconds",
+            "integer_above_max_value",
         ),
         ({"size": 3}, "size", "unknown_parameter"),
     ],

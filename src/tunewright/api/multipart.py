@@ -25,8 +25,8 @@ BATCH = 1024 * 1024
 
 
 class Draft(Protocol):
-    """What takes the bytes: `resources.files.Draft` and the like. `seal` gets the filename, then
-    the text of each field of the form's shape."""
+    """What takes the bytes: `resources.files.Draft` and the like. `seal` gets the filename, the
+    text of each field that the form's shape requires, then the option, if given."""
 
     @property
     def sha256(self) -> str: ...
@@ -43,13 +43,18 @@ class Draft(Protocol):
 
 @dataclass(frozen=True)
 class Shape:
-    """The fields of a form: one with bytes, the others short texts. All are required."""
+    """The fields of a form: one with bytes, the others short texts. All are required, but for
+    those of the `option`, an object whose members are fields named ``option[member]``."""
 
     data: str
     texts: tuple[str, ...] = ()
+    option: tuple[str, ...] = ()
+
+    def knows(self, name: str) -> bool:
+        return name in (self.data, *self.texts, *self.option)
 
 
-FILE = Shape("file", ("purpose",))
+FILE = Shape("file", ("purpose",), ("expires_after[anchor]", "expires_after[seconds]"))
 PART = Shape("data")
 
 
@@ -126,13 +131,19 @@ class Form:
         """The sha256 of what was sent, whatever the boundary. Raises BadRequest if it is no whole
         form."""
         draft = self._whole()
-        told = [self._filename, draft.sha256, *(self._fields[n].hex() for n in self._shape.texts)]
+        told = [
+            self._filename,
+            draft.sha256,
+            *sorted((n, f.hex()) for n, f in self._fields.items()),
+        ]
         return hashlib.sha256(orjson.dumps(told)).hexdigest()
 
     def seal(self) -> None:
         """Sync the bytes, which takes its time with a large file."""
-        texts = (_text(self._fields[name], name) for name in self._shape.texts)
-        self._record = self._whole().seal(self._filename, *texts)
+        draft = self._whole()
+        texts = {name: _text(field, name) for name, field in self._fields.items()}
+        given = [texts.pop(name) for name in self._shape.texts]
+        self._record = draft.seal(self._filename, *given, *([_nested(texts)] if texts else []))
 
     def publish(self) -> Record:
         assert self._record is not None
@@ -166,7 +177,7 @@ class Form:
     def _headers_finished(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
         self._name = _text(options.get(b"name", b""), "name")
-        if self._name not in (self._shape.data, *self._shape.texts):
+        if not self._shape.knows(self._name):
             raise Unsupported(
                 f"Unsupported parameter: '{self._name}' is not supported by this server.",
                 param=self._name,
@@ -196,6 +207,16 @@ def _missing(name: str) -> BadRequest:
     return BadRequest(
         f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter"
     )
+
+
+def _nested(texts: dict[str, str]) -> dict[str, str | int]:
+    """``expires_after[seconds]``: "3600" as a JSON body would have it: seconds: 3600."""
+    return {
+        name.partition("[")[2].removesuffix("]"): int(text)
+        if text.isdecimal() and len(text) < 12
+        else text
+        for name, text in texts.items()
+    }
 
 
 def _text(value: Any, name: str) -> str:

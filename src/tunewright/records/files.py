@@ -1,8 +1,8 @@
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tunewright.records.record import Record, new_id, now
+from tunewright.records.record import Record, Request, new_id, now
 
 Purpose = Literal[
     "assistants",
@@ -19,11 +19,25 @@ Purpose = Literal[
 UPLOAD_PURPOSES = ("fine-tune",)
 
 
+class ExpiresAfter(Request):
+    """When a file deletes itself: between an hour and thirty days after it was made."""
+
+    anchor: Literal["created_at"]
+    seconds: Annotated[int, Field(ge=3600, le=2_592_000)]
+
+
+class FileOptions(Request):
+    expires_after: ExpiresAfter | None = None
+
+
 class File(Record):
+    """`expires_at` is left out where it is not set: OpenAI's is not nullable."""
+
     id: str = Field(default_factory=lambda: new_id("file-"))
     object: Literal["file"] = "file"
     bytes: int
     created_at: int = Field(default_factory=now)
+    expires_at: int | None = Field(default=None, exclude_if=lambda at: at is None)
     filename: str
     purpose: Purpose
     status: Literal["uploaded", "processed", "error"] = "processed"

@@ -1,10 +1,10 @@
 """A file that is sent in parts: created, filled, then completed into a `File`."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from tunewright.records.files import File, Purpose
+from tunewright.records.files import ExpiresAfter, File, Purpose
 from tunewright.records.record import Record, Request, new_id, now
 
 LIFE_SECONDS = 3600
@@ -14,12 +14,11 @@ PART_LIMIT = 64 * 1024 * 1024
 class UploadRequest(Request):
     """`mime_type` is required, as OpenAI's is, and has no effect."""
 
-    unsupported: ClassVar[dict[str, tuple[Any, ...]]] = {"expires_after": ()}
-
     bytes: Annotated[int, Field(ge=1)]
     filename: Annotated[str, StringConstraints(min_length=1)]
     mime_type: str
     purpose: str
+    expires_after: ExpiresAfter | None = None
 
 
 class CompleteRequest(Request):
@@ -28,7 +27,8 @@ class CompleteRequest(Request):
 
 
 class Upload(Record):
-    """`bytes` is what the client announced; `file` is set as soon as `status` is completed."""
+    """`bytes` is what the client announced; `file` is set as soon as `status` is completed.
+    `expires_after` is the file's to be."""
 
     id: str = Field(default_factory=lambda: new_id("upload_"))
     object: Literal["upload"] = "upload"
@@ -39,6 +39,7 @@ class Upload(Record):
     purpose: Purpose
     status: Literal["pending", "completed", "cancelled", "expired"] = "pending"
     file: File | None = None
+    expires_after: ExpiresAfter | None = Field(default=None, exclude_if=lambda it: it is None)
 
 
 class UploadPart(Record):

@@ -1,5 +1,6 @@
 """Files: uploaded data and results."""
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -8,10 +9,10 @@ from typing import Any, BinaryIO
 from tunewright.blobs.blobs import Blobs
 from tunewright.catalog.catalog import Shelf
 from tunewright.errors import BadRequest, NotFound, PayloadTooLarge
-from tunewright.records.files import UPLOAD_PURPOSES, File, Purpose
+from tunewright.records.files import UPLOAD_PURPOSES, File, FileOptions, Purpose
 from tunewright.records.jobs import ENDED, Job
 from tunewright.records.pages import Deleted, FilePageRequest, Page
-from tunewright.records.record import new_id
+from tunewright.records.record import new_id, now
 
 CHUNK = 1024 * 1024
 
@@ -23,23 +24,34 @@ class Files:
         self._limit = limit
 
     def create(
-        self, *, file: Path | str | BinaryIO | bytes, purpose: str, filename: str | None = None
+        self,
+        *,
+        file: Path | str | BinaryIO | bytes,
+        purpose: str,
+        filename: str | None = None,
+        expires_after: dict[str, Any] | None = None,
     ) -> File:
         """Store a file whole. `file`: a path, an open binary file, or bytes.
+
+        expires_after: the fields of `ExpiresAfter`, for a file that deletes itself.
 
         Raises BadRequest for an empty file or an unknown purpose, PayloadTooLarge above the limit.
         """
         if isinstance(file, str | Path):
             with Path(file).open("rb") as opened:
                 return self.create(
-                    file=opened, purpose=purpose, filename=filename or Path(file).name
+                    file=opened,
+                    purpose=purpose,
+                    filename=filename or Path(file).name,
+                    expires_after=expires_after,
                 )
         pieces = [file] if isinstance(file, bytes) else iter(lambda: file.read(CHUNK), b"")
         draft = self.draft()
         try:
             for piece in pieces:
                 draft.write(piece)
-            return draft.finish(filename or str(getattr(file, "name", "upload")), purpose)
+            name = filename or str(getattr(file, "name", "upload"))
+            return draft.finish(name, purpose, expires_after)
         except BaseException:
             draft.discard()
             raise
@@ -87,6 +99,13 @@ class Files:
         self._blobs.delete(id)
         return Deleted(id=id, object="file")
 
+    def sweep(self) -> None:
+        """Delete the files whose time is over, but for those that a job still needs."""
+        for file in self._shelf.all(File):
+            if file.expires_at is not None and file.expires_at <= now():
+                with contextlib.suppress(BadRequest, NotFound):
+                    self.delete(file.id)
+
     def _needing(self, id: str) -> Iterable[Job]:
         for column in ("training_file", "validation_file"):
             jobs = self._shelf.all(Job, where={column: id})
@@ -115,17 +134,25 @@ class Draft:
     def sha256(self) -> str:
         return self._upload.sha256
 
-    def finish(self, filename: str, purpose: str) -> File:
+    def finish(
+        self, filename: str, purpose: str, expires_after: dict[str, Any] | None = None
+    ) -> File:
         """Make the file visible. The bytes are synced first, the record after them."""
-        file = self.seal(filename, purpose)
+        file = self.seal(filename, purpose, expires_after)
         self.publish(file)
         return file
 
-    def seal(self, filename: str, purpose: str) -> File:
+    def seal(
+        self, filename: str, purpose: str, expires_after: dict[str, Any] | None = None
+    ) -> File:
         """Sync the bytes and give the record, which nobody sees before `publish`."""
+        options: FileOptions = FileOptions.parse({"expires_after": expires_after})
+        created, life = now(), options.expires_after
         file = File(
             id=self.id,
             bytes=self._upload.bytes,
+            created_at=created,
+            expires_at=created + life.seconds if life else None,
             filename=basename(filename),
             purpose=upload_purpose(purpose),
         )

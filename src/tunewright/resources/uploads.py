@@ -39,6 +39,7 @@ class Uploads:
             bytes=request.bytes,
             filename=basename(request.filename),
             purpose=upload_purpose(request.purpose),
+            expires_after=request.expires_after,
         )
         self._shelf.put(upload)
         return upload
@@ -188,7 +189,8 @@ class Assembly:
                 if size <= upload.bytes:
                     self._draft.write(piece)
         _refuse_difference(upload, size, md5.hexdigest(), request.md5)
-        self._file = self._draft.seal(upload.filename, upload.purpose)
+        expires = upload.expires_after.model_dump() if upload.expires_after else None
+        self._file = self._draft.seal(upload.filename, upload.purpose, expires)
 
     def publish(self) -> Upload:
         assert self._draft is not None

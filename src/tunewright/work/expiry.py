@@ -1,10 +1,11 @@
-"""What ends by the clock and not by a task: uploads that nobody completed."""
+"""What ends by the clock and not by a task: uploads that nobody completed, files that expire."""
 
 import logging
 import threading
 
 from tunewright.app import Tunewright
 from tunewright.errors import TunewrightError
+from tunewright.records.files import File
 from tunewright.records.uploads import UploadPart
 
 log = logging.getLogger(__name__)
@@ -24,5 +25,7 @@ def run(tw: Tunewright, stopping: threading.Event) -> None:
 
 
 def expire(tw: Tunewright) -> None:
-    for organisation in tw.catalog.organisations(UploadPart):
-        tw.acting(tw.access.of_organisation(organisation)).uploads.sweep()
+    for organisation in {*tw.catalog.organisations(UploadPart), *tw.catalog.organisations(File)}:
+        acting = tw.acting(tw.access.of_organisation(organisation))
+        acting.uploads.sweep()
+        acting.files.sweep()
