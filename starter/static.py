@@ -78,6 +78,16 @@ millions of rows and for the check of training data; `builtin-mini` understands 
 
 Speed: {texts_per_second:,.0f} texts/s ({tokens_per_second:,.0f} tokens/s) on one shared CPU core.
 
+**Fewer dimensions.** The components are ordered, the strongest first, so `dimensions` may cut them.
+On 1,000 food reviews, against all 256 (Spearman of all pairs' cosines / same ten nearest for 1,000
+queries / a ten-word cut finds its own review first; all 256: 0.572):
+
+| dimensions | Spearman | same ten | own first |
+|---|---|---|---|
+| 128 | 0.980 | 0.786 | 0.521 |
+| 64 | 0.914 | 0.565 | 0.445 |
+| 32 | 0.784 | 0.355 | 0.285 |
+
 **Limits.** Word order and negation do not count: "dog bites man" equals "man bites dog". English;
 other scripts fall into single characters or are unknown. Texts without a known token all get the
 same vector. There is no limit of length, but the longer a text, the blunter its vector.
@@ -317,7 +327,9 @@ def write(out: Path, table: Floats, tokenizer: Tokenizer, figures: dict[str, flo
         tokenizer.no_truncation()
         tokenizer.no_padding()
         (filling / "tokenizer.json").write_text(tokenizer.to_str(pretty=False), "utf-8")
-        durable.write_json(filling / "config.json", {"engine": "static", "dimensions": DIMENSIONS})
+        # The components come out of a PCA, the strongest first, so a prefix is a vector too.
+        config = {"engine": "static", "dimensions": DIMENSIONS, "prefixes": True}
+        durable.write_json(filling / "config.json", config)
         (filling / "README.md").write_text(CARD.format(**figures), "utf-8")
     durable.remove(out)
     made.rename(out)

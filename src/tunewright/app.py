@@ -32,6 +32,7 @@ from tunewright.resources.uploads import Uploads
 from tunewright.serving.client import EngineClient
 from tunewright.settings import Settings
 from tunewright.tasks import Tasks
+from tunewright.vocabularies import Vocabulary, open_vocabulary
 
 T = TypeVar("T")
 
@@ -66,6 +67,7 @@ class Tunewright:
         self.owner = self.access.first_organisation(self.settings.organisation)
         self._renderers = _Kept[Renderer]()
         self._embedders = _Kept[Embedder]()
+        self._vocabularies = _Kept[Vocabulary]()
 
     def acting(self, caller: Caller) -> "Acting":
         """The use cases, bound to the caller's organisation."""
@@ -128,6 +130,11 @@ class Tunewright:
         directory = models.directory(weights)
         return self._embedders.get(str(directory), lambda: open_embedder(directory))
 
+    def vocabulary(self, name: str) -> Vocabulary:
+        """One of OpenAI's. Raises BadRequest where this machine has no file of it."""
+        own = self.home.vocabularies
+        return self._vocabularies.get(name, lambda: open_vocabulary(name, own))
+
     def start(self) -> None:
         """Run the worker and the engine. Raises BadRequest if another server has this home."""
         self.processes.lock()
@@ -167,7 +174,9 @@ class Acting:
         self.jobs = Jobs(caller, self.shelf, self.models, tw.tasks, tw.home)
         self.permissions = Permissions(caller, self.shelf, self.models)
         self.keys = Keys(caller, tw.catalog, tw.access)
-        self.embeddings = Embeddings(self.models, lambda w: tw.embedder(w, self.models))
+        self.embeddings = Embeddings(
+            self.models, lambda w: tw.embedder(w, self.models), tw.vocabulary
+        )
         self.chat = Chat(self.models, tw.engine, lambda w: tw.renderer(w, self.models))
         self.completions = Completions(
             self.models, tw.engine, lambda w: tw.renderer(w, self.models)

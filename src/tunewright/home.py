@@ -7,6 +7,7 @@ HOME/
   blobs/            uploaded and result files, by id
   bases/            base models, each under its name and fingerprint, with a manifest
   models/           tuned weights, each with a manifest
+  vocabularies/     OpenAI's vocabularies, copied from where they were found
   jobs/             one folder a job: recipe, checkpoints, log
 """
 
@@ -40,6 +41,10 @@ class Home:
     @property
     def models(self) -> Path:
         return self.root / "models"
+
+    @property
+    def vocabularies(self) -> Path:
+        return self.root / "vocabularies"
 
     def job(self, id: str) -> Path:
         return self.root / "jobs" / id

@@ -1,5 +1,6 @@
 """The contract of `Embedder`, the same for every implementation."""
 
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -7,12 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tunewright import builtin
+from tunewright import builtin, durable
 from tunewright.embedding import open_embedder
 from tunewright.embedding.embedder import Embedder
+from tunewright.embedding.long import embed_long
 from tunewright.errors import Corrupt
 
-IMPLEMENTATIONS: dict[str, Path] = {"builtin-static": builtin.ROOT / "static"}
+# A model's directory, and what its config.json says besides.
+IMPLEMENTATIONS: dict[str, tuple[Path, dict]] = {
+    "builtin-static": (builtin.STATIC, {}),
+    "of 16 tokens": (
+        builtin.STATIC,
+        {"context": 16, "prompts": {"query": "Question:", "document": "A passage about"}},
+    ),
+}
 TEXTS = [
     "The cat sat on the mat.",
     "A kitten is sitting on a rug.",
@@ -30,8 +39,17 @@ TEXTS = [
 
 
 @pytest.fixture(scope="module", params=IMPLEMENTATIONS)
-def opened(request: pytest.FixtureRequest) -> Callable[[], Embedder]:
-    return lambda: open_embedder(IMPLEMENTATIONS[request.param])
+def directory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    source, more = IMPLEMENTATIONS[request.param]
+    copy = shutil.copytree(source, tmp_path_factory.mktemp("embedder") / "model")
+    durable.write_json(copy / "config.json", durable.read_json(copy / "config.json") | more)
+    durable.write_manifest(copy)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def opened(directory: Path) -> Callable[[], Embedder]:
+    return lambda: open_embedder(directory)
 
 
 @pytest.fixture(scope="module")
@@ -103,15 +121,73 @@ def test_like_texts_are_nearer_than_unlike_ones(embedder: Embedder) -> None:
     assert cat @ kitten > cat @ bank + 0.1
 
 
-def test_a_changed_file_is_named(opened: Callable[[], Embedder], tmp_path: Path) -> None:
-    for directory in IMPLEMENTATIONS.values():
-        copy = tmp_path / directory.name
-        copy.mkdir()
-        for file in directory.iterdir():
-            if file.is_file():
-                (copy / file.name).write_bytes(file.read_bytes())
-        changed = bytearray((copy / "tokenizer.json").read_bytes())
-        changed[1000] ^= 1
-        (copy / "tokenizer.json").write_bytes(changed)
-        with pytest.raises(Corrupt, match=r"tokenizer\.json"):
-            open_embedder(copy)
+def test_ids_are_of_the_vocabulary_and_give_what_their_text_gives(embedder: Embedder) -> None:
+    ids = embedder.tokenize(TEXTS)
+    assert [len(each) for each in ids] == embedder.count(TEXTS)
+    assert all(0 <= id < embedder.vocabulary for each in ids for id in each)
+    assert embedder.tokenize([]) == []
+    most = embedder.declared.context or 10**9
+    short = [text for text, each in zip(TEXTS, ids, strict=True) if len(each) <= most]
+    assert len(short) >= 8
+    from_ids = embedder.embed_tokens(embedder.tokenize(short))
+    assert from_ids.dtype == np.float32
+    np.testing.assert_allclose(from_ids, embedder.embed(short).vectors, atol=1e-6)
+    assert embedder.embed_tokens([]).shape == (0, embedder.dimensions)
+
+
+def test_what_is_longer_than_the_context_is_the_mean_of_equal_chunks(embedder: Embedder) -> None:
+    context = embedder.declared.context
+    lengths = embedder.count(TEXTS)
+    found = embedder.embed(TEXTS)
+    if context is None:
+        assert found.chunked == 0
+        return
+    assert found.chunked == sum(length > context for length in lengths) > 0
+    [ids] = embedder.tokenize([" ".join(TEXTS[:3])])
+    assert context < len(ids) <= 2 * context
+    middle = len(ids) // 2
+    first, second = embedder.embed_tokens([ids[:middle], ids[middle:]])
+    mean = first * middle + second * (len(ids) - middle)
+    vector = embed_long(embedder, [ids]).vectors[0]
+    np.testing.assert_allclose(vector, mean / np.linalg.norm(mean), atol=1e-6)
+
+
+def test_a_prompt_goes_before_each_chunk_and_is_not_counted(embedder: Embedder) -> None:
+    for prompt in map(embedder.tokenize, [[text] for text in embedder.declared.prompts.values()]):
+        [ids] = embedder.tokenize(["The cat sat on the mat, and the dog barked at the bank."])
+        found = embed_long(embedder, [ids], prompt[0])
+        middle = len(ids) // 2
+        rows = embedder.embed_tokens([prompt[0] + ids[:middle], prompt[0] + ids[middle:]])
+        mean = rows[0] * middle + rows[1] * (len(ids) - middle)
+        np.testing.assert_allclose(found.vectors[0], mean / np.linalg.norm(mean), atol=1e-6)
+        assert found.tokens == [len(ids)]
+        assert found.chunked == 1
+
+
+def test_what_is_declared_fits_the_vectors(embedder: Embedder) -> None:
+    assert embedder.declared.dimensions == embedder.dimensions
+    assert set(embedder.declared.prompts) <= {"query", "document"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("dimensions", 0), ("context", 0), ("prefixes", 1), ("prompts", {"q": 1})]
+)
+def test_a_wrong_declaration_is_named(
+    directory: Path, tmp_path: Path, name: str, value: object
+) -> None:
+    copy = shutil.copytree(directory, tmp_path / "model")
+    durable.write_json(
+        copy / "config.json", durable.read_json(copy / "config.json") | {name: value}
+    )
+    durable.write_manifest(copy)
+    with pytest.raises(Corrupt, match=name):
+        open_embedder(copy)
+
+
+def test_a_changed_file_is_named(directory: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(directory, tmp_path / "model")
+    changed = bytearray((copy / "tokenizer.json").read_bytes())
+    changed[1000] ^= 1
+    (copy / "tokenizer.json").write_bytes(changed)
+    with pytest.raises(Corrupt, match=r"tokenizer\.json"):
+        open_embedder(copy)

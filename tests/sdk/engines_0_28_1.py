@@ -25,7 +25,8 @@ by_engine = openai.Embedding.create(input=["a b c"], engine="text-similarity-dav
 by_model = openai.Embedding.create(input=["a b c"], model="text-similarity-davinci-001")
 assert by_engine["data"][0]["embedding"] == by_model["data"][0]["embedding"]
 assert abs(length(by_engine["data"][0]["embedding"]) - 1) < 1e-3
-if all(importlib.util.find_spec(name) for name in ("sklearn", "pandas", "plotly", "matplotlib")):
+PACKAGES = ("sklearn", "scipy", "pandas", "plotly", "matplotlib", "tenacity")
+if all(importlib.util.find_spec(name) for name in PACKAGES):
     from openai.embeddings_utils import cosine_similarity, get_embedding
 
     vectors = [get_embedding(text, engine="text-embedding-ada-002") for text in ("cat", "cat")]

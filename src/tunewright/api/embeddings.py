@@ -17,7 +17,7 @@ async def create(request: Request) -> Response:
     vectors = base64_vectors(embedded.vectors) if as_text else list(embedded.vectors)
     total = sum(embedded.tokens)
     # The same object as `Embeddings.create` gives, written without a record for each vector.
-    return json_response(
+    response = json_response(
         {
             "object": "list",
             "data": [
@@ -28,6 +28,9 @@ async def create(request: Request) -> Response:
             "usage": {"prompt_tokens": total, "total_tokens": total},
         }
     )
+    if embedded.chunked:
+        response.headers["tunewright-chunked-inputs"] = str(embedded.chunked)
+    return response
 
 
 routes = [Route("/v1/embeddings", create, methods=["POST"])]

@@ -1,22 +1,62 @@
-"""The `Embedder` protocol and what it returns. Light: numpy only."""
+"""The `Embedder` protocol, what it returns, and what a model declares. Light: numpy only."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tunewright.errors import Corrupt
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What `config.json` of a model says of it, whatever its engine.
+
+    `context`: most tokens it reads at once (None: no limit). `prefixes`: the first k components,
+    scaled to length 1, are vectors as well. `prompts`: by side of a search (`query`, `document`),
+    what goes before the text.
+    """
+
+    dimensions: int
+    context: int | None = None
+    prefixes: bool = False
+    prompts: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, config: dict[str, Any]) -> "Declared":
+        """Raises Corrupt where a value is not what it must be."""
+        dimensions: Any = config.get("dimensions")
+        context: Any = config.get("context")
+        prefixes, prompts = config.get("prefixes", False), config.get("prompts", {})
+        sound = {
+            "dimensions": _count(dimensions),
+            "context": context is None or _count(context),
+            "prefixes": isinstance(prefixes, bool),
+            "prompts": isinstance(prompts, dict)
+            and all(isinstance(text, str) for text in prompts.values()),
+        }
+        if wrong := [name for name, fine in sound.items() if not fine]:
+            raise Corrupt(f"config.json: `{wrong[0]}` is {config.get(wrong[0])!r}.")
+        return cls(dimensions, context, prefixes, prompts)
+
+
+def _count(value: Any) -> bool:
+    return type(value) is int and value >= 1
 
 
 @dataclass(frozen=True)
 class Embedded:
     """`vectors` is float32 [n, dimensions], C-contiguous; `tokens[i]` counts the tokens of text i.
 
-    `tokens` counts what the text has, also where the model reads only the beginning of it.
+    `chunked`: how many of the texts were longer than the model reads at once, so that their vector
+    is the mean of their chunks'.
     """
 
     vectors: NDArray[np.float32]
     tokens: list[int]
+    chunked: int = 0
 
 
 class Embedder(Protocol):
@@ -28,16 +68,28 @@ class Embedder(Protocol):
     * A text's vector depends on the text alone: the same alone, in any batch and at any place in
       it. How close is the engine's to say, never below a cosine of 0.9999; static: equal bits.
     * No texts give vectors of shape [0, dimensions] and no tokens.
-    * `count` gives the `tokens` of `embed` without its cost.
-    * Nothing is truncated silently except where the model itself has a limit; its card says so.
+    * `tokenize` gives the ids of each text, all below `vocabulary`; `count` their numbers; `embed`
+      is `embed_tokens` of them, with texts beyond `declared.context` cut and averaged
+      (`embedding.long`). Nothing is truncated.
+    * `embed_tokens` takes ids of its own vocabulary, at most `declared.context` an input.
 
     Memory beyond the result is bounded, however many texts come. Opening raises Corrupt for files
     that do not fit together; after that, TypeError for what is not a str is all that is raised.
     """
 
     @property
+    def declared(self) -> Declared: ...
+
+    @property
     def dimensions(self) -> int: ...
+
+    @property
+    def vocabulary(self) -> int: ...
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]: ...
 
     def count(self, texts: Sequence[str]) -> list[int]: ...
 
     def embed(self, texts: Sequence[str]) -> Embedded: ...
+
+    def embed_tokens(self, inputs: Sequence[Sequence[int]]) -> NDArray[np.float32]: ...

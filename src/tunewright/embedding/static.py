@@ -6,7 +6,6 @@ counts, so the weighted sum is enough and the weights need no array of their own
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,14 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from tunewright import durable
-from tunewright.embedding.embedder import Embedded
+from tunewright.embedding.embedder import Declared, Embedded
+from tunewright.embedding.long import embed_long
+from tunewright.embedding.vectors import unit
 from tunewright.errors import Corrupt
 
-_TEXTS = 256  # tokenized at once: bounds the memory of their ids
+# Tokenized at once. A token costs the tokenizer up to 465 bytes, and a character can be a token.
+_TEXTS = 256
+_CHARACTERS = 1 << 16
 _TOKENS = 2048  # rows gathered at once: at 256 dimensions 2 MB of float32, which stays in cache
 
 
@@ -27,27 +30,46 @@ class StaticEmbedder:
         self._vectors = _array(directory / "vectors.npy", np.int8, mapped=True)
         self._scales = _array(directory / "scales.npy", np.float32)
         self._tokenizer = _tokenizer(directory / "tokenizer.json")
-        rows, stated = len(self._vectors), durable.read_json(directory / "config.json")
-        if self._vectors.ndim != 2 or self._vectors.shape[1] != stated.get("dimensions"):
+        self._declared = Declared.read(durable.read_json(directory / "config.json"))
+        rows = len(self._vectors)
+        if self._vectors.ndim != 2 or self._vectors.shape[1] != self._declared.dimensions:
             raise Corrupt(f"{directory}: vectors.npy is not of the dimensions in config.json.")
         if self._scales.shape != (rows,) or self._tokenizer.get_vocab_size() > rows:
             raise Corrupt(f"{directory}: vectors, scales and vocabulary differ in length.")
 
     @property
+    def declared(self) -> Declared:
+        return self._declared
+
+    @property
     def dimensions(self) -> int:
-        return self._vectors.shape[1]
+        return self._declared.dimensions
+
+    @property
+    def vocabulary(self) -> int:
+        return self._tokenizer.get_vocab_size()
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        return [ids for batch in _batches(texts) for ids in self._encode(batch)]
 
     def count(self, texts: Sequence[str]) -> list[int]:
         return [len(ids) for batch in _batches(texts) for ids in self._encode(batch)]
 
     def embed(self, texts: Sequence[str]) -> Embedded:
-        sums = np.zeros((len(texts), self.dimensions), np.float32)
+        vectors = np.empty((len(texts), self.dimensions), np.float32)
         tokens: list[int] = []
+        chunked = 0
         for batch in _batches(texts):
-            encoded = self._encode(batch)
-            self._add(encoded, sums[len(tokens) : len(tokens) + len(batch)])
-            tokens += map(len, encoded)
-        return Embedded(_unit(sums), tokens)
+            found = embed_long(self, self._encode(batch))
+            vectors[len(tokens) : len(tokens) + len(batch)] = found.vectors
+            tokens += found.tokens
+            chunked += found.chunked
+        return Embedded(vectors, tokens, chunked)
+
+    def embed_tokens(self, inputs: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        sums = np.zeros((len(inputs), self.dimensions), np.float32)
+        self._add(inputs, sums)
+        return unit(sums)
 
     def _encode(self, texts: list[str]) -> list[list[int]]:
         try:
@@ -57,7 +79,7 @@ class StaticEmbedder:
             encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
 
-    def _add(self, encoded: list[list[int]], sums: NDArray[np.float32]) -> None:
+    def _add(self, encoded: Sequence[Sequence[int]], sums: NDArray[np.float32]) -> None:
         """Add to `sums[i]` the rows of text i, in the order of its tokens."""
         for owners, starts, ids in _blocks(encoded):
             rows = self._vectors[ids].astype(np.float32)
@@ -68,12 +90,21 @@ class StaticEmbedder:
 
 
 def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
-    remaining = iter(texts)
-    while batch := list(islice(remaining, _TEXTS)):
+    batch: list[str] = []
+    characters = 0
+    for text in texts:
+        if batch and (len(batch) == _TEXTS or characters + len(text) > _CHARACTERS):
+            yield batch
+            batch, characters = [], 0
+        batch.append(text)
+        characters += len(text)
+    if batch:
         yield batch
 
 
-def _blocks(encoded: list[list[int]]) -> Iterator[tuple[list[int], list[int], NDArray[np.int64]]]:
+def _blocks(
+    encoded: Sequence[Sequence[int]],
+) -> Iterator[tuple[list[int], list[int], NDArray[np.int64]]]:
     """Pack texts into blocks of at most `_TOKENS` ids: (which texts, where each starts, ids).
 
     A longer text is cut at multiples of `_TOKENS` from its own beginning. Empty texts are in no
@@ -93,16 +124,6 @@ def _blocks(encoded: list[list[int]]) -> Iterator[tuple[list[int], list[int], ND
             ids += piece
     if ids:
         yield owners, starts, np.array(ids, np.int64)
-
-
-def _unit(sums: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scale the rows to length 1. A row of zeros (no known token) becomes the uniform vector."""
-    lengths = np.sqrt(np.einsum("ij,ij->i", sums, sums))
-    empty = lengths < 1e-12
-    sums[empty] = sums.shape[1] ** -0.5
-    lengths[empty] = 1
-    sums /= lengths[:, None]
-    return sums
 
 
 def _array(path: Path, kind: type[np.generic], *, mapped: bool = False) -> NDArray[Any]:

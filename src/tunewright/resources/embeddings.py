@@ -8,23 +8,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.embedding.embedder import Embedded, Embedder
+from tunewright.embedding.long import embed_long
+from tunewright.embedding.vectors import shortened
 from tunewright.errors import BadRequest
 from tunewright.records.embeddings import (
-    MAX_TOKENS_EACH,
-    MAX_TOKENS_TOGETHER,
     Embedding,
     EmbeddingList,
     EmbeddingRequest,
     EmbeddingUsage,
 )
 from tunewright.records.models import Weights
+from tunewright.resources import aliases
+from tunewright.resources.embedding_inputs import Vocabularies, tokens
 from tunewright.resources.models import Models
 
 
 class Embeddings:
-    def __init__(self, models: Models, embedder: Callable[[Weights], Embedder]) -> None:
+    def __init__(
+        self,
+        models: Models,
+        embedder: Callable[[Weights], Embedder],
+        vocabularies: Vocabularies,
+    ) -> None:
         self._models = models
         self._embedder = embedder
+        self._vocabularies = vocabularies
 
     def create(self, /, **given: Any) -> EmbeddingList:
         """`given`: the fields of `EmbeddingRequest`."""
@@ -46,18 +54,18 @@ class Embeddings:
     def embed(self, request: EmbeddingRequest) -> Embedded:
         """Unit vectors, float32 [inputs, dimensions], with the tokens of each input.
 
-        Raises BadRequest for an empty or too long input.
+        Token ids are of OpenAI's vocabulary under OpenAI's names, else of the model's own. Raises
+        BadRequest for an unknown id, a too long input, or dimensions that the model cannot give.
         """
         weights = self._models.weights(request.model, ("embedding",))
-        if any(not text for text in request.texts):
-            raise BadRequest(
-                "'$.input' is invalid. An input must not be an empty string. Please check the "
-                "API reference: https://platform.openai.com/docs/api-reference.",
-                param="input",
-            )
-        embedded = self._embedder(weights).embed(request.texts)
-        _check_lengths(embedded.tokens)
-        return embedded
+        embedder = self._embedder(weights)
+        _check_dimensions(request, embedder)
+        ids, counts = tokens(request, embedder, self._vocabularies)
+        found = embed_long(embedder, ids, _prompt(request.model, embedder))
+        vectors = found.vectors
+        if request.dimensions:
+            vectors = shortened(vectors, request.dimensions)
+        return Embedded(vectors, counts, found.chunked)
 
 
 def base64_vectors(vectors: NDArray[np.float32]) -> list[str]:
@@ -65,18 +73,26 @@ def base64_vectors(vectors: NDArray[np.float32]) -> list[str]:
     return [base64.b64encode(row.tobytes()).decode("ascii") for row in vectors.astype("<f4")]
 
 
-def _check_lengths(tokens: list[int]) -> None:
-    longest = max(tokens, default=0)
-    if longest > MAX_TOKENS_EACH:
+def _check_dimensions(request: EmbeddingRequest, embedder: Embedder) -> None:
+    asked, most = request.dimensions, embedder.dimensions
+    if asked is None or asked == most:
+        return
+    if asked > most:
         raise BadRequest(
-            f"This model's maximum context length is {MAX_TOKENS_EACH} tokens, however you "
-            f"requested {longest} tokens ({longest} in your prompt; 0 for the completion). Please "
-            "reduce your prompt; or completion length.",
-            param="input",
+            f"Invalid 'dimensions': integer above maximum value. Expected a value <= {most}, but "
+            f"got {asked} instead: `{request.model}` has {most} dimensions here.",
+            param="dimensions",
+            code="integer_above_max_value",
         )
-    if sum(tokens) > MAX_TOKENS_TOGETHER:
+    if not embedder.declared.prefixes:
         raise BadRequest(
-            f"Requested {sum(tokens)} tokens, max {MAX_TOKENS_TOGETHER} tokens per request.",
-            param="input",
-            code="max_tokens_per_request",
+            "This model does not support specifying dimensions: the vectors of "
+            f"`{request.model}` have {most} and were not made to be cut.",
+            param="dimensions",
         )
+
+
+def _prompt(name: str, embedder: Embedder) -> list[int]:
+    """What a first-generation name for one side of a search puts before the text, in tokens."""
+    text = embedder.declared.prompts.get(aliases.side(name) or "")
+    return embedder.tokenize([text])[0] if text else []

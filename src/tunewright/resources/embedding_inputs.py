@@ -1,0 +1,99 @@
+"""From what a client sent to token ids of the model, within OpenAI's limits and bounded memory."""
+
+from collections.abc import Callable, Iterator
+from typing import cast
+
+from tunewright.embedding.embedder import Embedder
+from tunewright.records.embeddings import (
+    MAX_TOKENS_EACH,
+    MAX_TOKENS_TOGETHER,
+    EmbeddingRequest,
+    check_tokens,
+    invalid_input,
+    too_long,
+    too_many,
+)
+from tunewright.resources import aliases
+from tunewright.vocabularies import Vocabulary
+
+Vocabularies = Callable[[str], Vocabulary]
+
+# No token of OpenAI's is longer than 128 bytes.
+_LONGEST = 128 * MAX_TOKENS_EACH
+_PIECE = 1 << 16  # characters tokenized at once: a tokenizer takes up to 465 bytes for each
+_TOLERANCE = 2048  # tokens that cutting a text into pieces may add
+
+
+def tokens(
+    request: EmbeddingRequest, embedder: Embedder, vocabularies: Vocabularies
+) -> tuple[list[list[int]], list[int]]:
+    """(ids of the model, tokens to count) of every input.
+
+    Ids in OpenAI's vocabulary count as what the client sent: it cut its texts by them.
+    """
+    if isinstance(request.inputs[0], str):
+        ids = _tokenized(cast(list[str], request.inputs), embedder)
+        counts = [len(each) for each in ids]
+        check_tokens(counts)
+        return ids, counts
+    given = cast(list[list[int]], request.inputs)
+    return _own_ids(request.model, given, embedder, vocabularies), [len(each) for each in given]
+
+
+def _own_ids(
+    model: str, given: list[list[int]], embedder: Embedder, vocabularies: Vocabularies
+) -> list[list[int]]:
+    name = aliases.vocabulary(model)
+    if name is None:
+        size = embedder.vocabulary
+        _check_known(given, lambda id: id < size, f"the {size} ids of `{model}`")
+        return given
+    vocabulary = vocabularies(name)
+    _check_known(given, vocabulary.__contains__, f"the vocabulary {name}")
+    return embedder.tokenize([vocabulary.decode(ids) for ids in given])
+
+
+def _check_known(given: list[list[int]], known: Callable[[int], bool], where: str) -> None:
+    unknown = next((id for ids in given for id in ids if not known(id)), None)
+    if unknown is not None:
+        raise invalid_input(f"The token {unknown} is not among {where}.")
+
+
+def _tokenized(texts: list[str], embedder: Embedder) -> list[list[int]]:
+    """Stops where the limits are passed for sure: a body of 30 MB would take gigabytes."""
+    found: list[list[int]] = []
+    total = 0
+    for batch in _batches(texts):
+        if len(batch) == 1:
+            _check_long(batch[0], embedder)
+        ids = embedder.tokenize(batch)
+        total += sum(map(len, ids))
+        found += ids
+        if total > MAX_TOKENS_TOGETHER:
+            check_tokens([len(each) for each in found if len(each) > MAX_TOKENS_EACH])
+            raise too_many(str(total) if len(found) == len(texts) else f"at least {total}")
+    return found
+
+
+def _check_long(text: str, embedder: Embedder) -> None:
+    if len(text) > _LONGEST:
+        raise too_long(f"more than {MAX_TOKENS_EACH}")
+    if len(text) <= _PIECE:
+        return
+    counted = 0
+    for start in range(0, len(text), _PIECE):
+        counted += embedder.count([text[start : start + _PIECE]])[0]
+        if counted > MAX_TOKENS_EACH + _TOLERANCE:
+            raise too_long(f"more than {MAX_TOKENS_EACH}")
+
+
+def _batches(texts: list[str]) -> Iterator[list[str]]:
+    batch: list[str] = []
+    characters = 0
+    for text in texts:
+        if batch and characters + len(text) > _PIECE:
+            yield batch
+            batch, characters = [], 0
+        batch.append(text)
+        characters += len(text)
+    yield batch
