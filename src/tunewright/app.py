@@ -138,6 +138,7 @@ class Tunewright:
     def start(self) -> None:
         """Run the worker and the engine. Raises BadRequest if another server has this home."""
         self.processes.lock()
+        self.catalog.check()
         durable.sweep(self.home.root)
         self.tasks.release_of_dead()
         self.processes.start()

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from typing import Any
 import orjson
 
 from tunewright.errors import Corrupt, StorageFull
+from tunewright.faults import fault
 
 MANIFEST = "manifest.json"
 _TMP = ".tmp-"
@@ -29,12 +31,20 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 def _full_disk_named(path: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        if error.errno in _FULL:
+    except Exception as error:
+        if _number(error) in _FULL:
             raise StorageFull(
                 f"The disk that holds {path.parent} is full. Free some space and try again."
             ) from error
         raise
+
+
+def _number(error: Exception) -> int | None:
+    """The errno of an error: safetensors writes in Rust, and names it in its text only."""
+    if isinstance(error, OSError):
+        return error.errno
+    found = re.search(r"\(os error (\d+)\)|Os \{ code: (\d+)", str(error))
+    return int(found[1] or found[2]) if found else None
 
 
 def temporary(path: Path) -> Path:
@@ -153,12 +163,15 @@ def directory(target: Path, about: dict[str, Any] | None = None) -> Iterator[Pat
             staging.mkdir(mode=0o700)
             yield staging
             write_manifest(staging, about)
+            fault("directory.filled")
             for path in [*_files(staging), *filter(Path.is_dir, staging.rglob("*"))]:
                 handle = os.open(path, os.O_RDONLY)
                 os.fsync(handle)
                 os.close(handle)
             _sync_directory(staging)
+            fault("directory.synced")
             staging.rename(target)
+            fault("directory.renamed")
             _sync_directory(target.parent)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)

@@ -20,7 +20,8 @@ from tunewright.records.record import new_id
 
 Kind = Literal["check", "fine-tune"]
 Lane = Literal["cpu", "train"]
-MAX_ATTEMPTS = 5
+MAX_ATTEMPTS = 3
+"""So often may a task be begun in a row without getting any further."""
 
 
 class LostLease(Exception):
@@ -39,6 +40,8 @@ class Task:
     subject: str
     organisation: str
     attempt: int
+    fruitless: int
+    """Attempts in a row, this one included, since the last that got further."""
 
 
 class Tasks:
@@ -98,6 +101,7 @@ class Tasks:
                 .values(
                     state="leased",
                     attempt=attempt,
+                    fruitless=row.fruitless + 1,
                     turn=select(func.coalesce(func.max(tasks.c.turn), 0) + 1).scalar_subquery(),
                     worker=worker,
                     lease_until=now + self._lease_seconds,
@@ -117,6 +121,17 @@ class Tasks:
             )
         if self.held(task.subject):
             raise Held(f"{task.subject} is paused")
+
+    def advance(self, task: Task, step: int) -> None:
+        """The work is safe up to `step`. If that is further than ever, the task is in no crash
+        loop: earlier failures no longer count."""
+        with self._catalog.transaction() as connection:
+            self.guard(task)
+            connection.execute(
+                update(tasks)
+                .where(tasks.c.id == task.id, tasks.c.reached < step)
+                .values(reached=step, fruitless=0)
+            )
 
     def guard(self, task: Task) -> None:
         """Raise LostLease unless this attempt owns the task. Call it inside the transaction that
@@ -140,7 +155,9 @@ class Tasks:
             connection.execute(
                 update(tasks)
                 .where(tasks.c.id == task.id)
-                .values(state="waiting", attempt=task.attempt - 1, worker=None, turn=None)
+                .values(
+                    state="waiting", attempt=task.attempt - 1, fruitless=0, worker=None, turn=None
+                )
             )
 
     def retry(self, task: Task) -> None:
@@ -194,4 +211,6 @@ def _last_turn() -> ScalarSelect[Any]:
 
 
 def _task(row: Any, attempt: int) -> Task:
-    return Task(row.id, row.kind, row.lane, row.subject, row.organisation, attempt)
+    return Task(
+        row.id, row.kind, row.lane, row.subject, row.organisation, attempt, row.fruitless + 1
+    )

@@ -5,6 +5,7 @@ change and delete, bound to it. Writes are read-modify-write guarded by `version
 inside `with catalog.transaction():` are one transaction; outside, each is its own.
 """
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ from sqlalchemy import (
 
 from tunewright.catalog import tables
 from tunewright.catalog.migrations import migrate
-from tunewright.errors import StorageFull, TunewrightError, Unavailable
+from tunewright.errors import Corrupt, StorageFull, TunewrightError, Unavailable
 from tunewright.records.pages import Page
 from tunewright.records.record import Record
 
@@ -39,7 +40,10 @@ SHARED = "tunewright"
 
 
 class Catalog:
+    """Raises Corrupt, naming the file and what to do, where `path` holds no whole database."""
+
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._engine = create_engine(f"sqlite:///{path}")
         event.listen(self._engine, "connect", _on_connect)
         event.listen(self._engine, "begin", _on_begin)
@@ -62,8 +66,10 @@ class Catalog:
                     yield connection
                 finally:
                     self._local.connection = None
-        except exc.OperationalError as error:
-            raise _plain(error) from error
+        except exc.IntegrityError:  # the caller's: an id is put once
+            raise
+        except exc.DatabaseError as error:
+            raise self._plain(error) from error
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -75,8 +81,27 @@ class Catalog:
         try:
             with self._readers.begin() as connection:
                 yield connection
-        except exc.OperationalError as error:
-            raise _plain(error) from error
+        except exc.DatabaseError as error:
+            raise self._plain(error) from error
+
+    def check(self) -> None:
+        """Read the whole file. Raises Corrupt where it is damaged; nothing repairs it."""
+        with self.reading() as connection:
+            found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+        if found != "ok":
+            raise _damaged(self._path, found)
+
+    def _plain(self, error: exc.DatabaseError) -> TunewrightError:
+        code = getattr(error.orig, "sqlite_errorcode", 0)
+        if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            return _damaged(self._path, str(error.orig))
+        if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE):
+            return StorageFull(
+                "The disk that holds the catalog is full. Free some space and retry."
+            )
+        if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return Unavailable("The catalog is busy. Please try again in a moment.")
+        return TunewrightError(f"The catalog cannot be used: {error.orig}")
 
     def organisations(self, kind: type[Record]) -> list[str]:
         """Those that have records of `kind`: where the server tidies up by itself."""
@@ -274,10 +299,9 @@ def _on_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
-def _plain(error: exc.OperationalError) -> TunewrightError:
-    text = str(error.orig)
-    if "full" in text:
-        return StorageFull("The disk that holds the catalog is full. Free some space and retry.")
-    if "locked" in text:
-        return Unavailable("The catalog is busy. Please try again in a moment.")
-    return TunewrightError(f"The catalog cannot be used: {text}")
+def _damaged(path: Path, found: str) -> Corrupt:
+    return Corrupt(
+        f"{path} is damaged ({found}). Nothing was changed. Put a backup of it in its place, or "
+        f"save what can be read with: sqlite3 {path} .recover | sqlite3 recovered.db",
+        code="catalog_corrupt",
+    )

@@ -107,6 +107,8 @@ tasks = Table(
     Column("organisation", String(64), nullable=False),
     Column("state", String(16), nullable=False),
     Column("attempt", Integer, nullable=False, default=0),
+    Column("fruitless", Integer, nullable=False, default=0),
+    Column("reached", Integer, nullable=False, default=0),
     Column("worker", String(128)),
     Column("lease_until", Float),
     Column("turn", Integer),

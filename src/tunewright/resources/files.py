@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 from tunewright.blobs.blobs import Blobs
 from tunewright.catalog.catalog import Shelf
 from tunewright.errors import BadRequest, NotFound, PayloadTooLarge
+from tunewright.faults import fault
 from tunewright.records.files import UPLOAD_PURPOSES, File, FileOptions, Purpose
 from tunewright.records.jobs import ENDED, Job
 from tunewright.records.pages import Deleted, FilePageRequest, Page
@@ -139,6 +140,7 @@ class Draft:
     ) -> File:
         """Make the file visible. The bytes are synced first, the record after them."""
         file = self.seal(filename, purpose, expires_after)
+        fault("file.stored")
         self.publish(file)
         return file
 

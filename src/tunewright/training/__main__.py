@@ -65,18 +65,15 @@ def failure(error: BaseException) -> Failed:
     """What a client is told; the traceback goes to standard error."""
     if isinstance(error, TunewrightError):
         return Failed(error.code or error.type, error.message)
-    if _out_of_memory(error):
+    from tunewright.training.memory import out_of_memory  # torch, which `method` has loaded
+
+    if out_of_memory(error):
         return Failed(
             "out_of_memory",
             "The memory does not suffice for this base and these examples. Use a smaller base, "
             + "shorter examples or adaptation 'lora'.",
         )
     return Failed("internal_error", f"The training failed ({type(error).__name__}): {error}")
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    words = ("out of memory", "can't allocate memory")  # torch raises a plain RuntimeError on a CPU
-    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
 def main() -> int:

@@ -10,6 +10,7 @@ from transformers import AutoConfig, PreTrainedModel
 
 from tunewright import durable
 from tunewright.errors import JobFailed
+from tunewright.faults import fault
 from tunewright.training.recipe import Recipe
 from tunewright.weights.lora import adapter_of, save_adapter
 
@@ -46,6 +47,7 @@ def write_model(directory: Path, model: PreTrainedModel, recipe: Recipe) -> None
     else:
         with _rounded(model, _stored_dtype(recipe.base)):
             model.save_pretrained(directory)
+    fault("model.half")
     for name in _COMPANIONS:  # after the weights: the base's own generation_config.json counts
         if (recipe.base / name).is_file():
             shutil.copyfile(recipe.base / name, directory / name)

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from tunewright import durable
 from tunewright.errors import Corrupt
+from tunewright.faults import fault
 from tunewright.training.artefacts import write_model
 from tunewright.training.report import Checkpoint, Message, Report
 from tunewright.training.run import Run
@@ -97,6 +98,7 @@ def save_resume_point(run: Run, position: Position, clock: Clock) -> Checkpoint:
     with durable.directory(target, about=about) as directory:
         weights = {name: p.detach().cpu().contiguous() for name, p in run.trained.items()}
         save_file(weights, directory / "weights.safetensors")
+        fault("resume_point.half")
         save_file(_optimizer_state(run), directory / "optimizer.safetensors")
         save_file(_random_states(), directory / "random.safetensors")
         durable.write_json(directory / "position.json", vars(position))

@@ -18,6 +18,7 @@ from tunewright.training.batches import BUDGETS, Order
 from tunewright.training.defaults import Facts, Hyperparameters, resolve
 from tunewright.training.examples import Examples, read
 from tunewright.training.loss import Objective
+from tunewright.training.memory import Room
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Message, Report, Started
 from tunewright.weights.base import compute_dtype, load_base, threads
@@ -35,6 +36,7 @@ class Run:
     model: PreTrainedModel
     objective: Objective
     optimizer: torch.optim.Optimizer
+    room: Room
 
     @cached_property
     def trained(self) -> dict[str, torch.nn.Parameter]:
@@ -44,7 +46,7 @@ class Run:
     @property
     def budget(self) -> int:
         """Padded tokens of a micro-batch; 1 where every row must go alone."""
-        return BUDGETS[self.model.device.type] if self.objective.exact else 1
+        return self.room.tokens
 
     @cached_property
     def identity(self) -> str:
@@ -132,6 +134,7 @@ def prepare(recipe: Recipe, folder: Path, report: Report) -> Run:
         model=model,
         objective=objective,
         optimizer=_adapt(model, recipe, settings),
+        room=Room(BUDGETS[model.device.type] if objective.exact else 1),
     )
 
 

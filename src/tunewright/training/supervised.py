@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from tunewright import durable
 from tunewright.errors import JobFailed
+from tunewright.faults import fault
 from tunewright.training import Stopped, checkpoints, parity
 from tunewright.training.artefacts import write_model
 from tunewright.training.batches import plan
 from tunewright.training.checkpoints import Clock, Position
 from tunewright.training.defaults import rate_at
 from tunewright.training.examples import Examples, Sample
+from tunewright.training.memory import out_of_memory, too_large
 from tunewright.training.recipe import Recipe
-from tunewright.training.report import Finished, Metrics, Report, Step
+from tunewright.training.report import Finished, Message, Metrics, Report, Step
 from tunewright.training.run import Run, prepare
 
 LARGEST_GRADIENT = 1.0
@@ -45,10 +48,11 @@ def train(
     for checkpoint in checkpoints.existing_checkpoints(run):
         report(checkpoint)
     clock = Clock(resume_seconds)
+    fault("training.prepared")
 
     for step in range(position.step, run.order.total):
         examples = run.order.of(step)
-        learnt = _learn(run, run.training.samples(examples), step)
+        learnt = _learn(run, run.training.samples(examples), step, report)
         position.step += 1
         position.trained_tokens += run.training.tokens(examples)
         metrics = Metrics(learnt.loss, learnt.accuracy, **_validate(run, step, should_stop))
@@ -62,6 +66,7 @@ def train(
                 tokens_per_second=learnt.tokens_per_second,
             )
         )
+        fault("training.step")
         if run.order.ends_epoch(step):
             epoch = run.order.epoch_of(step) + 1
             report(checkpoints.save_checkpoint(run, position, epoch))
@@ -73,6 +78,7 @@ def train(
             raise Stopped
 
     _write_result(run, position)
+    fault("training.written")
     trained_tokens, rows = position.trained_tokens, parity.choose(run)
     del run  # parity loads what was written, beside a base of its own
     parity.write(recipe, folder, rows)
@@ -88,16 +94,11 @@ class Learnt:
     tokens_per_second: float
 
 
-def _learn(run: Run, samples: Sequence[Sample], step: int) -> Learnt:
-    """One optimizer step. The loss of every micro-batch is divided by the supervised tokens of the
-    whole step, so that how the rows are grouped changes nothing."""
+def _learn(run: Run, samples: Sequence[Sample], step: int, report: Report) -> Learnt:
+    """One optimizer step."""
     began = time.perf_counter()
     supervised = sum(sample.supervised for sample in samples)
-    total = correct = torch.zeros((), device=run.model.device)
-    for rows in plan(samples, run.budget):
-        sums = run.objective.sums(rows)
-        (sums.loss / supervised).backward()
-        total, correct = total + sums.loss.detach(), correct + sums.correct
+    total, correct = _gradients(run, samples, supervised, report)
     norm = torch.nn.utils.clip_grad_norm_(run.trained.values(), LARGEST_GRADIENT)
     _refuse_divergence(step, total.item(), norm.item())
     for group in run.optimizer.param_groups:
@@ -107,6 +108,30 @@ def _learn(run: Run, samples: Sequence[Sample], step: int) -> Learnt:
     tokens = sum(len(sample.ids) for sample in samples)
     seconds = time.perf_counter() - began
     return Learnt(total.item() / supervised, correct.item() / supervised, tokens / seconds)
+
+
+def _gradients(
+    run: Run, samples: Sequence[Sample], supervised: int, report: Report
+) -> tuple[Tensor, Tensor]:
+    """Loss and right answers of a step, summed, and its gradients in the parameters. The loss of
+    every micro-batch is divided by the supervised tokens of the whole step, so that how the rows
+    are grouped changes nothing. When memory runs out, the step begins again with fewer at once."""
+    while True:
+        total = correct = torch.zeros((), device=run.model.device)
+        rows: list[Sample] = []
+        try:
+            for rows in plan(samples, run.budget):
+                sums = run.objective.sums(rows)
+                (sums.loss / supervised).backward()
+                total, correct = total + sums.loss.detach(), correct + sums.correct
+            return total, correct
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+        run.optimizer.zero_grad()
+        if not run.room.halve(rows):
+            raise too_large(run.objective, run.model, rows)
+        report(Message("warn", f"Memory ran out: computing {run.budget} tokens at once from now."))
 
 
 def _refuse_divergence(step: int, *figures: float) -> None:

@@ -13,6 +13,9 @@ from tunewright.records.models import Weights
 from tunewright.resources.progress import Moved, Progress
 from tunewright.tasks import LostLease, Task
 
+SPACE_SECONDS = 10.0
+"""How long a job waits before it looks again whether the disk has space."""
+
 
 @dataclass(frozen=True)
 class Assignment:
@@ -86,7 +89,7 @@ class Assignment:
 
     def wait_for_space(self, full: StorageFull) -> None:
         self.say(f"full-{self.task.attempt}", f"Waiting: {full.message}", level="warn")
-        self.stopping.wait(10)
+        self.stopping.wait(SPACE_SECONDS)
         self.give_back()
 
 

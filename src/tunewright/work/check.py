@@ -2,6 +2,7 @@
 
 from tunewright.dataset.checks import Check, check
 from tunewright.errors import JobFailed
+from tunewright.faults import fault
 from tunewright.records.jobs import Job
 from tunewright.rendering import Renderer
 from tunewright.work.assignment import Assignment
@@ -41,6 +42,7 @@ def _queue(assignment: Assignment) -> None:
         tw.tasks.finish(assignment.task)
         assignment.progress.move(job, ("validating_files",), _queued)
         assignment.progress.say(job, "queued", "Files validated, moving job to queued state")
+        fault("check.queueing")
         tw.tasks.enqueue("fine-tune", "train", job, assignment.task.organisation, held=held)
 
 

@@ -7,6 +7,7 @@ reported twice is recorded once.
 """
 
 import fcntl
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,15 +18,17 @@ import orjson
 
 from tunewright import durable
 from tunewright.errors import JobFailed, StorageFull
+from tunewright.faults import fault
 from tunewright.records.jobs import Job
 from tunewright.tasks import Held
-from tunewright.work import register
+from tunewright.work import memory, register
 from tunewright.work.assignment import Assignment
 from tunewright.work.heartbeat import Heartbeat
 from tunewright.work.reports import Reports
 
 
 def run(assignment: Assignment) -> None:
+    fault("job.leased")
     job = _begin(assignment)
     durable.make_directory(assignment.folder)
     with _only_child(assignment) as lock:
@@ -35,6 +38,7 @@ def run(assignment: Assignment) -> None:
             heartbeat = Heartbeat(
                 assignment.tw.tasks, assignment.task, assignment.stopping, child.terminate
             )
+            kills = memory.kills()
             with heartbeat:
                 for report in _reports(child):
                     reports.take(report)
@@ -43,6 +47,7 @@ def run(assignment: Assignment) -> None:
                     raise Held(f"{job.id} is paused")
                 if assignment.stopping.is_set() and not reports.finished:
                     return assignment.give_back()
+                _raise_if_killed_for_memory(code, kills)
                 _raise_if_failed(reports, code, assignment)
                 register.register(assignment, reports)
     return None
@@ -126,6 +131,15 @@ def _reports(child: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
     assert child.stdout is not None
     for line in child.stdout:
         yield orjson.loads(line)
+
+
+def _raise_if_killed_for_memory(code: int, kills: int) -> None:
+    if code == -signal.SIGKILL and memory.kills() > kills:
+        raise JobFailed(
+            "The system ended the training because memory ran out. Use a smaller base, shorter "
+            "examples or adaptation 'lora', or give the server more memory.",
+            code="out_of_memory",
+        )
 
 
 def _raise_if_failed(reports: Reports, code: int, assignment: Assignment) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from tunewright import durable
 from tunewright.errors import JobFailed, TunewrightError, Unavailable
+from tunewright.faults import fault
 from tunewright.generation.generator import ModelSpec
 from tunewright.records.jobs import Event, Job
 from tunewright.records.models import Model, Weights
@@ -27,7 +28,9 @@ def register(assignment: Assignment, reports: Reports) -> None:
     Every step can be repeated: after a crash in between, all of it runs again.
     """
     job = reports.job
+    fault("registration.begun")
     weights = _keep_weights(assignment, job)
+    fault("registration.moved")
     verdict = _gate(assignment, weights)
     if verdict.failure:
         _withdraw_checkpoints(assignment)
@@ -37,7 +40,9 @@ def register(assignment: Assignment, reports: Reports) -> None:
             code="parity_failed",
         )
     result = _result_file(assignment, job)
+    fault("registration.recording")
     _succeed(assignment, weights, result, reports.finished or {}, verdict)
+    fault("registration.done")
     _tidy(assignment, weights)
 
 
@@ -166,4 +171,5 @@ def _succeed(
         if verdict.unchanged:
             progress.say(job, "unchanged", "The tuning changed nothing measurable", level="warn")
         progress.say(job, "model", f"New fine-tuned model created: {name}")
+        fault("registration.inside")
         progress.say(job, "succeeded", "The job has successfully completed")

@@ -4,6 +4,7 @@ import hashlib
 import time
 from typing import Any
 
+from tunewright.faults import fault
 from tunewright.records.jobs import Checkpoint, CheckpointMetrics, Hyperparameters, Job
 from tunewright.records.models import Weights
 from tunewright.records.record import now
@@ -34,6 +35,7 @@ class Reports:
         with self._assignment.tw.catalog.transaction():
             self._assignment.tw.tasks.guard(self._assignment.task)
             getattr(self, f"_{kind}")(report)
+            fault("report.taking")
 
     def _started(self, report: dict[str, Any]) -> None:
         used = report["hyperparameters"]
@@ -71,6 +73,7 @@ class Reports:
         self._estimate(step, total)
 
     def _checkpoint(self, report: dict[str, Any]) -> None:
+        self._assignment.tw.tasks.advance(self._assignment.task, report["step"])
         if report.get("epoch") is None:  # a resume point, not a checkpoint that clients see
             return
         step = report["step"]

@@ -50,10 +50,10 @@ class Worker:
         """Do a task once. What it cannot finish goes back to the queue, MAX_ATTEMPTS times."""
         assignment = Assignment(self._tw, task, self.stopping)
         try:
-            if task.attempt > MAX_ATTEMPTS:
+            if task.fruitless > MAX_ATTEMPTS:
                 raise JobFailed(
-                    f"The job ended its worker {MAX_ATTEMPTS} times. The reason is in "
-                    f"{assignment.folder / 'log.txt'} on the server.",
+                    f"The job ended its worker {MAX_ATTEMPTS} times in a row without getting any "
+                    f"further. The reason is in jobs/{task.subject}/log.txt on the server.",
                     code="worker_crashed",
                 )
             KINDS[task.kind](assignment)

@@ -1,0 +1,65 @@
+"""When memory runs out: fewer rows at once, and if that does not help, what would fit."""
+
+from dataclasses import dataclass
+
+import torch
+
+from tunewright.errors import JobFailed
+from tunewright.training.examples import Sample
+from tunewright.training.loss import Objective
+
+_WORDS = ("out of memory", "can't allocate memory")  # torch raises a plain RuntimeError on a CPU
+_SHORTEST = 16
+
+
+def out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or any(word in str(error) for word in _WORDS)
+
+
+@dataclass
+class Room:
+    """How many padded tokens are computed at once. Less room changes the speed, and the last bits
+    of the weights."""
+
+    tokens: int
+
+    def halve(self, samples: list[Sample]) -> bool:
+        """Make room for fewer rows. False where each of `samples` goes alone already."""
+        longest = max(len(sample.ids) for sample in samples)
+        if self.tokens <= longest or len(samples) == 1:
+            return False
+        self.tokens = max(1, min(self.tokens, longest * len(samples)) // 2)
+        return True
+
+
+def too_large(objective: Objective, model: torch.nn.Module, samples: list[Sample]) -> JobFailed:
+    """The failure for rows that do not go through even one by one, with the length that would."""
+    longest = max(samples, key=lambda sample: len(sample.ids))
+    fits = _length_that_fits(objective, model, longest)
+    what = f"An example of {fits} tokens fits" if fits else "Not even a short example fits"
+    return JobFailed(
+        f"The memory does not suffice to train on an example of {len(longest.ids)} tokens (line "
+        f"{longest.line}), even alone. {what}. Use shorter examples, a smaller base or adaptation "
+        "'lora'.",
+        code="out_of_memory",
+    )
+
+
+def _length_that_fits(objective: Objective, model: torch.nn.Module, sample: Sample) -> int:
+    """Found by trying half the length, a quarter, and so on; 0 where nothing fits."""
+    length = len(sample.ids) // 2
+    while length >= _SHORTEST:
+        start = max(1, sample.start - len(sample.ids) + length)
+        try:
+            objective.sums(
+                [Sample(sample.ids[-length:], start, sample.line, sample.turn)]
+            ).loss.backward()
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            length //= 2
+        else:
+            return length
+        finally:
+            model.zero_grad()
+    return 0
