@@ -5,6 +5,7 @@
 
 PYTHON ?= python3
 TESTS ?= tests
+SDKS = $(patsubst %,.sdk/%/.installed,0.28.1 1.109.1 2.54.0 3.54.0)
 
 help:  ## list the targets
 	@awk -F ':.*## +' '/^[a-z-]+:.*## /{printf "  make %-10s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +25,10 @@ lint: .venv/.installed  ## ruff, basedpyright, import-linter
 	.venv/bin/basedpyright
 	.venv/bin/lint-imports
 
-sdk: .sdk/0.28.1/.installed .sdk/3.54.0/.installed  ## the two official SDKs that the story runs in
+sdk: $(SDKS)  ## the four generations of the official SDK that the story runs in
+
+docs: .venv/.installed sdk  ## make docs/parameters.md anew from the code
+	.venv/bin/python docs/parameters.py
 
 clean:  ## remove what the other targets made
 	rm -rf .venv .sdk
@@ -48,4 +52,4 @@ $(PYTHON) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/nul
 	"Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 endef
 
-.PHONY: help demo test test-all lint sdk clean
+.PHONY: help demo test test-all lint sdk docs clean

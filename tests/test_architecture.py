@@ -1,6 +1,5 @@
 """The promises about the house itself: layers, imports, sizes, documents."""
 
-import json
 import re
 import subprocess
 import sys
@@ -80,30 +79,3 @@ def test_every_route_setting_and_command_is_documented() -> None:
         assert path in text, path
     for name in Settings.model_fields:
         assert f"`{name}`" in text, name
-
-
-def test_every_parameter_is_taken_or_refused_by_name() -> None:
-    """The requests know every parameter that the SDK's newest generation can send."""
-    from tunewright.records.completions import ChatRequest, CompletionRequest
-    from tunewright.records.embeddings import EmbeddingRequest
-    from tunewright.records.jobs import JobRequest
-
-    script = (
-        "import inspect, json\n"
-        "from openai.resources.chat.completions import Completions as C\n"
-        "from openai.resources.completions import Completions as T\n"
-        "from openai.resources.embeddings import Embeddings as E\n"
-        "from openai.resources.fine_tuning.jobs import Jobs as J\n"
-        "print(json.dumps([list(inspect.signature(c.create).parameters) for c in (C, T, E, J)]))\n"
-    )
-    python = REPOSITORY / ".sdk/3.54.0/bin/python"
-    done = subprocess.run([str(python), "-c", script], capture_output=True, text=True)
-
-    ours = {"self", "extra_headers", "extra_query", "extra_body", "timeout"}
-    for request, names in zip(
-        (ChatRequest, CompletionRequest, EmbeddingRequest, JobRequest),
-        json.loads(done.stdout),
-        strict=True,
-    ):
-        unknown = set(names) - ours - set(request.model_fields) - set(request.unsupported)
-        assert not unknown, (request, unknown)

@@ -16,6 +16,7 @@ from tunewright.api import (
     fine_tuning,
     keys,
     models,
+    openapi,
     permissions,
     uploads,
 )
@@ -49,7 +50,7 @@ def create_api(tw: Tunewright) -> Starlette:
 
 
 def routes() -> list[BaseRoute]:
-    """Every route there is. All under /v1 need a key; /healthz does not."""
+    """Every route there is. All under /v1 need a key. Each has its line in `api.calls`."""
     return [
         *files.routes,
         *fine_tuning.routes,
@@ -61,6 +62,7 @@ def routes() -> list[BaseRoute]:
         *embeddings.routes,
         *engines.routes,
         *keys.routes,
+        *openapi.routes,
         Route("/healthz", _health, methods=["GET"]),
     ]
 

@@ -15,7 +15,7 @@ from tunewright.errors import TunewrightError, Unauthorized
 
 log = logging.getLogger(__name__)
 
-OPEN_PATHS = frozenset({"/healthz"})
+OPEN_PATHS = frozenset({"/healthz", "/openapi.json"})
 API_VERSION = "2020-10-01"  # what api.openai.com says in openai-version
 
 

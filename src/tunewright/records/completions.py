@@ -18,12 +18,20 @@ Tokens = Annotated[int, Field(ge=1)]
 
 
 class StreamOptions(Request):
+    without_effect: ClassVar[dict[str, str]] = {
+        "include_obfuscation": "padding against those who watch the traffic of a public network"
+    }
+
     include_usage: bool = False
-    include_obfuscation: bool | None = None  # padding against traffic analysis: without effect
+    include_obfuscation: bool | None = None
 
 
 class Sampling(Request):
     """What chat and text completions share. Every field may be null: SDK 0.28's CLI sends nulls."""
+
+    without_effect: ClassVar[dict[str, str]] = {
+        "user": "tells OpenAI's abuse monitoring who asks; there is none here, and it is not kept"
+    }
 
     model: Annotated[str, StringConstraints(min_length=1)]
     temperature: Temperature | None = None
@@ -47,8 +55,6 @@ class ContentPart(Request):
 
 class Message(Request):
     """One message of a chat. Tools and functions are not offered yet."""
-
-    unsupported: ClassVar[dict[str, tuple[Any, ...]]] = {}
 
     role: Literal["system", "developer", "user", "assistant"]
     content: str | list[ContentPart]
@@ -76,12 +82,9 @@ class ChatRequest(Sampling):
         "parallel_tool_calls": (),
         "prediction": (),
         "presence_penalty": (0,),
-        "prompt_cache_key": (),
         "prompt_cache_options": (),
-        "prompt_cache_retention": (),
         "reasoning_effort": (),
         "response_format": ({"type": "text"},),
-        "safety_identifier": (),
         "service_tier": ("auto", "default"),
         "store": (False,),
         "tool_choice": ("none", "auto"),
@@ -90,9 +93,18 @@ class ChatRequest(Sampling):
         "verbosity": (),
         "web_search_options": (),
     }
+    without_effect: ClassVar[dict[str, str]] = {
+        **Sampling.without_effect,
+        "prompt_cache_key": "a hint to OpenAI's cache; answers are the same without it",
+        "prompt_cache_retention": "a hint to OpenAI's cache; answers are the same without it",
+        "safety_identifier": Sampling.without_effect["user"],
+    }
 
     messages: Annotated[list[Message], Field(min_length=1)]
     max_completion_tokens: Tokens | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_retention: Literal["in_memory", "in-memory", "24h"] | None = None
+    safety_identifier: str | None = None
 
     @property
     def token_limit(self) -> int | None:

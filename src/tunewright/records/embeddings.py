@@ -1,6 +1,6 @@
 """What a client may ask to be embedded, and what it gets."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints, WrapValidator
 
@@ -114,7 +114,9 @@ Input = (
 
 
 class EmbeddingRequest(Request):
-    """`user` is accepted without effect."""
+    without_effect: ClassVar[dict[str, str]] = {
+        "user": "tells OpenAI's abuse monitoring who asks; there is none here, and it is not kept"
+    }
 
     model: Annotated[str, StringConstraints(min_length=1)]
     input: Annotated[Input, WrapValidator(_input)]

@@ -1,6 +1,6 @@
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from tunewright.records.record import Record, Request, new_id, now
 
@@ -28,6 +28,16 @@ class ExpiresAfter(Request):
 
 class FileOptions(Request):
     expires_after: ExpiresAfter | None = None
+
+
+Binary = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
+
+
+class FileForm(FileOptions):
+    """The parts of the multipart form that carries a file. `api.multipart` streams it."""
+
+    purpose: Literal["fine-tune"]
+    file: Binary
 
 
 class File(Record):

@@ -43,6 +43,8 @@ class Supervised(Request):
 
 
 class Method(Request):
+    unsupported: ClassVar[dict[str, tuple[Any, ...]]] = {"dpo": (), "reinforcement": ()}
+
     type: Literal["supervised"] = "supervised"
     supervised: Supervised = Supervised()
 

@@ -5,7 +5,8 @@ import string
 import time
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from tunewright.errors import BadRequest, Unsupported
 
@@ -23,7 +24,12 @@ def now() -> int:
 
 
 class Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        protected_namespaces=(),
+        json_schema_serialization_defaults_required=True,  # no field is absent from the wire
+    )
 
     def wire(self) -> dict[str, Any]:
         """The JSON object that clients get."""
@@ -37,6 +43,19 @@ class Request(BaseModel):
 
     # Parameters of OpenAI's that are not offered, with the values that ask for nothing.
     unsupported: ClassVar[dict[str, tuple[Any, ...]]] = {}
+    # Fields that are taken and change nothing, with the reason why that is no loss.
+    without_effect: ClassVar[dict[str, str]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_by_name(cls, given: Any) -> Any:
+        if not cls.unsupported or not isinstance(given, dict):
+            return given
+        for name, value in given.items():
+            nothing = cls.unsupported.get(name)
+            if nothing is not None and value is not None and value not in nothing:
+                raise PydanticCustomError("unsupported_parameter", "{name}", {"name": name})
+        return {name: value for name, value in given.items() if name not in cls.unsupported}
 
     @classmethod
     def parse(cls, body: Any) -> "Any":
@@ -50,14 +69,8 @@ class Request(BaseModel):
                 "We expected a JSON object as the body of your request, but got "
                 f"{_json_type(body)} instead."
             )
-        given = {key: value for key, value in body.items() if key not in cls.unsupported}
-        for name in body.keys() & cls.unsupported.keys():
-            if body[name] is not None and body[name] not in cls.unsupported[name]:
-                raise Unsupported(
-                    f"Unsupported parameter: '{name}' is not supported by this server.", param=name
-                )
         try:
-            return cls.model_validate(given)
+            return cls.model_validate(body)
         except ValidationError as error:
             raise bad_request(error) from None
 
@@ -65,9 +78,17 @@ class Request(BaseModel):
 def bad_request(error: ValidationError) -> BadRequest:
     """OpenAI's words for the most telling of pydantic's complaints."""
     first = min(error.errors(include_url=False), key=_rank)
+    if first["type"] == "unsupported_parameter":
+        return _unsupported(_param((*first["loc"], first.get("ctx", {})["name"])))
     param = _param(first["loc"])
     message, code = _WORDS.get(first["type"], _other)(param, first)
     return BadRequest(message, param=param or None, code=code)
+
+
+def _unsupported(param: str) -> Unsupported:
+    return Unsupported(
+        f"Unsupported parameter: '{param}' is not supported by this server.", param=param
+    )
 
 
 def _rank(detail: Any) -> tuple[int, int]:

@@ -1,10 +1,10 @@
 """A file that is sent in parts: created, filled, then completed into a `File`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from tunewright.records.files import ExpiresAfter, File, Purpose
+from tunewright.records.files import Binary, ExpiresAfter, File, Purpose
 from tunewright.records.record import Record, Request, new_id, now
 
 LIFE_SECONDS = 3600
@@ -14,11 +14,21 @@ PART_LIMIT = 64 * 1024 * 1024
 class UploadRequest(Request):
     """`mime_type` is required, as OpenAI's is, and has no effect."""
 
+    without_effect: ClassVar[dict[str, str]] = {
+        "mime_type": "what a file is follows from its purpose and is checked there"
+    }
+
     bytes: Annotated[int, Field(ge=1)]
     filename: Annotated[str, StringConstraints(min_length=1)]
     mime_type: str
     purpose: str
     expires_after: ExpiresAfter | None = None
+
+
+class PartForm(Request):
+    """The one part of the multipart form that carries a part of a file."""
+
+    data: Binary
 
 
 class CompleteRequest(Request):
