@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="address that the API listens on")
     port: int = Field(default=8311, ge=0, le=65535, description="port; 0 takes a free one")
     allow_remote: bool = Field(default=False, description="permit an address beyond this machine")
+    allowed_hosts: list[str] = Field(
+        default=[], description="names beside localhost that the API answers to; * for any"
+    )
     organisation: str = Field(
         default="personal",
         pattern=r"^[a-z0-9][a-z0-9-]{0,31}$",
@@ -54,6 +57,15 @@ class Settings(BaseSettings):
     )
     upload_limit: int = Field(default=512 * MIB, ge=1, description="largest file, bytes")
     body_limit: int = Field(default=32 * MIB, ge=1024, description="largest JSON body, bytes")
+    bodies_limit: int = Field(
+        default=256 * MIB, ge=1024, description="all JSON bodies under way together, bytes"
+    )
+    embedding_queue: int = Field(
+        default=256, ge=1, description="embedding requests under way or waiting"
+    )
+    generation_queue: int = Field(
+        default=256, ge=1, description="chat and completion requests under way"
+    )
     head_seconds: float = Field(
         default=10.0, gt=0, description="a request's head must be complete by then"
     )

@@ -20,6 +20,7 @@ from tunewright.api import (
     permissions,
     uploads,
 )
+from tunewright.api.crowd import Crowd
 from tunewright.api.gate import Gate
 from tunewright.api.once import Once
 from tunewright.api.responses import error_response, json_response
@@ -37,7 +38,7 @@ def create_api(tw: Tunewright) -> Starlette:
     """The ASGI application. Its state holds `tunewright`; each request's state holds `acting`."""
     app = Starlette(
         routes=routes(),
-        middleware=[Middleware(Gate, tw=tw)],
+        middleware=[Middleware(Gate, tw=tw), Middleware(Crowd, settings=tw.settings)],
         exception_handlers={
             TunewrightError: _known_error,
             HTTPException: _http_error,

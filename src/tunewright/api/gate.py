@@ -9,13 +9,15 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tunewright.access import Caller
+from tunewright.api.hosts import Hosts
 from tunewright.api.responses import error_response
 from tunewright.app import Tunewright
-from tunewright.errors import TunewrightError, Unauthorized
+from tunewright.errors import BadRequest, TunewrightError, Unauthorized
 
 log = logging.getLogger(__name__)
 
 OPEN_PATHS = frozenset({"/healthz", "/openapi.json"})
+MAX_HEAD = 32 * 1024
 API_VERSION = "2020-10-01"  # what api.openai.com says in openai-version
 
 
@@ -28,6 +30,7 @@ class Gate:
     def __init__(self, app: ASGIApp, tw: Tunewright) -> None:
         self._app = app
         self._tw = tw
+        self._hosts = Hosts(tw.settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -36,9 +39,12 @@ class Gate:
         state = scope.setdefault("state", {})
         state["request_id"] = f"req_{secrets.token_hex(16)}"
         answer = _Answer(send, state["request_id"])
+        headers = Headers(scope=scope)
         try:
+            _check_head(headers, answer)
+            self._hosts.check(headers)
             if scope["path"] not in OPEN_PATHS:
-                caller = await run_in_threadpool(self._caller, Headers(scope=scope))
+                caller = await run_in_threadpool(self._caller, headers)
                 state["acting"] = self._tw.acting(caller)
                 answer.organisation = caller.name
         except TunewrightError as error:
@@ -58,6 +64,20 @@ class Gate:
         return self._tw.access.caller(key.strip())
 
 
+def _check_head(headers: Headers, answer: "_Answer") -> None:
+    """What h11 lets through. The connection ends, for nobody knows where we are in it.
+
+    Two lengths for one body: a proxy may go by the one and we by the other, and what is body to
+    the one is a request to the other. And a large head: h11 measures only one that is incomplete.
+    """
+    answer.closes = True
+    if "transfer-encoding" in headers and "content-length" in headers:
+        raise BadRequest("A request has Content-Length or Transfer-Encoding, not both.")
+    if sum(len(name) + len(value) for name, value in headers.raw) > MAX_HEAD:
+        raise BadRequest(f"The headers of a request have {MAX_HEAD} bytes at most.")
+    answer.closes = False
+
+
 class _Answer:
     """Adds the headers that clients read to whatever is answered."""
 
@@ -66,6 +86,7 @@ class _Answer:
         self._request_id = request_id
         self._began = time.perf_counter()
         self.organisation: str | None = None
+        self.closes = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -76,4 +97,6 @@ class _Answer:
             headers["openai-version"] = API_VERSION
             if self.organisation:
                 headers["openai-organization"] = self.organisation
+            if self.closes:
+                headers["connection"] = "close"
         await self._send(message)

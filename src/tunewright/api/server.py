@@ -11,12 +11,12 @@ import uvicorn
 
 from tunewright.api.application import create_api
 from tunewright.api.connections import Patience, guarded
+from tunewright.api.gate import MAX_HEAD
 from tunewright.app import Tunewright
 from tunewright.errors import BadRequest
 
 BACKLOG = 2048
 MAX_FILES = 65536
-MAX_HEADERS = 32 * 1024
 DRAIN_SECONDS = 5  # of the 10 that a stopping server may take
 
 
@@ -42,7 +42,7 @@ def serve(tw: Tunewright, on_ready: Callable[[str], None]) -> None:
                 log_level=logging.WARNING,
                 access_log=False,
                 server_header=False,
-                h11_max_incomplete_event_size=MAX_HEADERS,
+                h11_max_incomplete_event_size=MAX_HEAD,
                 timeout_keep_alive=tw.settings.idle_seconds,  # pyright: ignore[reportArgumentType]
                 timeout_graceful_shutdown=DRAIN_SECONDS,
             )
