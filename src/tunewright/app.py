@@ -32,6 +32,7 @@ from tunewright.resources.uploads import Uploads
 from tunewright.serving.client import EngineClient
 from tunewright.settings import Settings
 from tunewright.tasks import Tasks
+from tunewright.usage import Usage
 from tunewright.vocabularies import Vocabulary, open_vocabulary
 
 T = TypeVar("T")
@@ -60,6 +61,7 @@ class Tunewright:
         self.blobs = LocalBlobs(self.home.blobs)
         self.tasks = Tasks(self.catalog, self.settings.lease_seconds)
         self.access = Access(self.catalog)
+        self.usage = Usage(self.catalog, self.settings)
         self.engine = EngineClient(self.home.socket, seconds=self.settings.engine_seconds)
         self.processes = Processes(self.home, on_worker_death=self.tasks.release_of_dead)
         self.bases = Bases(self.catalog, self.home)
@@ -178,10 +180,9 @@ class Acting:
         self.embeddings = Embeddings(
             self.models, lambda w: tw.embedder(w, self.models), tw.vocabulary
         )
-        self.chat = Chat(self.models, tw.engine, lambda w: tw.renderer(w, self.models))
-        self.completions = Completions(
-            self.models, tw.engine, lambda w: tw.renderer(w, self.models)
-        )
+        engine = tw.engine.counted(lambda tokens: tw.usage.spend(caller.organisation, tokens))
+        self.chat = Chat(self.models, engine, lambda w: tw.renderer(w, self.models))
+        self.completions = Completions(self.models, engine, lambda w: tw.renderer(w, self.models))
 
 
 class _Kept(Generic[T]):

@@ -57,6 +57,21 @@ class Settings(BaseSettings):
     )
     upload_limit: int = Field(default=512 * MIB, ge=1, description="largest file, bytes")
     body_limit: int = Field(default=32 * MIB, ge=1024, description="largest JSON body, bytes")
+    requests_per_minute: int | None = Field(
+        default=None, ge=1, description="POST requests of an organisation a minute"
+    )
+    tokens_per_minute: int | None = Field(
+        default=None, ge=1, description="tokens that an organisation embeds, sends and generates"
+    )
+    concurrent_jobs: int | None = Field(
+        default=None, ge=1, description="jobs of an organisation that have not ended"
+    )
+    queued_jobs: int | None = Field(
+        default=None, ge=1, description="jobs of an organisation that wait to run"
+    )
+    disk_bytes: int | None = Field(
+        default=None, ge=1, description="all files of an organisation together, bytes"
+    )
     bodies_limit: int = Field(
         default=256 * MIB, ge=1024, description="all JSON bodies under way together, bytes"
     )

@@ -9,10 +9,15 @@ from starlette.responses import Response
 from tunewright.api.responses import record_response
 from tunewright.app import Acting
 from tunewright.records.record import Record
+from tunewright.usage import Usage
 
 
 def acting(request: Request) -> Acting:
     return request.state.acting
+
+
+def usage(request: Request) -> Usage:
+    return request.app.state.tunewright.usage
 
 
 async def answer(call: Callable[[], Record]) -> Response:

@@ -3,7 +3,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tunewright.api.acting import acting
+from tunewright.api.acting import acting, usage
 from tunewright.api.bodies import read_json
 from tunewright.api.responses import json_response
 from tunewright.records.embeddings import EmbeddingRequest
@@ -16,6 +16,7 @@ async def create(request: Request) -> Response:
     as_text = asked.encoding_format == "base64"
     vectors = base64_vectors(embedded.vectors) if as_text else list(embedded.vectors)
     total = sum(embedded.tokens)
+    usage(request).spend(acting(request).caller.organisation, total)
     # The same object as `Embeddings.create` gives, written without a record for each vector.
     response = json_response(
         {

@@ -3,16 +3,23 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from tunewright.api.acting import acting, answer
+from tunewright.api.acting import acting, answer, usage
 from tunewright.api.bodies import check_encoding, read_query
 from tunewright.api.multipart import receive
 from tunewright.api.once import once
+from tunewright.records.record import Record
 
 
 async def create(request: Request) -> Response:
     check_encoding(request)
+    organisation = acting(request).caller.organisation
     async with receive(request, acting(request).files.draft) as form:
-        return await once(request, form.publish, before=form.seal)
+
+        def effect() -> Record:
+            usage(request).check_disk(organisation, form.size)
+            return form.publish()
+
+        return await once(request, effect, before=form.seal)
 
 
 async def list_(request: Request) -> Response:

@@ -5,17 +5,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tunewright.api.acting import acting, answer
+from tunewright.api.acting import acting, answer, usage
 from tunewright.api.bodies import read_json, read_query
 from tunewright.api.once import once
 from tunewright.errors import BadRequest
+from tunewright.records.jobs import Job
 
 _METADATA = re.compile(r"metadata\[(.*)\]", re.DOTALL)
 
 
 async def create(request: Request) -> Response:
     body = await read_json(request)
-    return await once(request, lambda: acting(request).jobs.create(**body))
+
+    def effect() -> Job:
+        usage(request).check_jobs(acting(request).caller.organisation)
+        return acting(request).jobs.create(**body)
+
+    return await once(request, effect)
 
 
 async def list_(request: Request) -> Response:

@@ -3,6 +3,7 @@
 import logging
 import secrets
 import time
+from collections.abc import Callable
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
@@ -47,6 +48,9 @@ class Gate:
                 caller = await run_in_threadpool(self._caller, headers)
                 state["acting"] = self._tw.acting(caller)
                 answer.organisation = caller.name
+                answer.rates = lambda: self._tw.usage.headers(caller.organisation)
+                if scope["method"] == "POST":  # who polls a job uses up nothing
+                    self._tw.usage.admit(caller.organisation)
         except TunewrightError as error:
             await error_response(error)(scope, receive, answer.send)
             return
@@ -86,6 +90,7 @@ class _Answer:
         self._request_id = request_id
         self._began = time.perf_counter()
         self.organisation: str | None = None
+        self.rates: Callable[[], dict[str, str]] = dict
         self.closes = False
 
     async def send(self, message: Message) -> None:
@@ -97,6 +102,7 @@ class _Answer:
             headers["openai-version"] = API_VERSION
             if self.organisation:
                 headers["openai-organization"] = self.organisation
+            headers.update(self.rates())
             if self.closes:
                 headers["connection"] = "close"
         await self._send(message)

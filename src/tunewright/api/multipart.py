@@ -102,6 +102,7 @@ class Form:
         self._draft: Draft | None = None
         self._record: Record | None = None
         self._published = False
+        self.size = 0  # bytes of the part that is stored
         self._complete = False
         self._filename = ""
         self._fields: dict[str, bytearray] = {}
@@ -193,6 +194,7 @@ class Form:
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._name == self._shape.data and self._draft:
             self._draft.write(data[start:end])
+            self.size += end - start
             return
         field = self._fields[self._name]
         field += data[start:end]

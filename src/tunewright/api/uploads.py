@@ -3,15 +3,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tunewright.api.acting import acting
+from tunewright.api.acting import acting, usage
 from tunewright.api.bodies import check_encoding, read_json
 from tunewright.api.multipart import PART, receive
 from tunewright.api.once import once
+from tunewright.records.uploads import Upload
 
 
 async def create(request: Request) -> Response:
     body = await read_json(request)
-    return await once(request, lambda: acting(request).uploads.create(**body))
+
+    def effect() -> Upload:
+        upload = acting(request).uploads.create(**body)
+        usage(request).check_disk(acting(request).caller.organisation, upload.bytes)
+        return upload
+
+    return await once(request, effect)
 
 
 async def add_part(request: Request) -> Response:

@@ -257,6 +257,10 @@ class EngineClient:
         """Raises Unavailable unless the engine's main loop answers within `timeout` seconds."""
         self._ask({"op": "ping"}, timeout)
 
+    def counted(self, spend: Callable[[int], None]) -> "EngineClient":
+        """The same engine and connection; `spend` hears of all tokens that it reads and writes."""
+        return _Counted(self, spend)
+
     def close(self) -> None:
         """Let go of the connection; open calls fail. The next call connects again."""
         with self._lock:
@@ -295,6 +299,28 @@ class EngineClient:
             if self._link is None or not self._link.alive:
                 self._link = _Link(self._path)
             return self._link
+
+
+class _Counted(EngineClient):
+    def __init__(self, engine: EngineClient, spend: Callable[[int], None]) -> None:
+        super().__init__(engine._path, seconds=engine._seconds)
+        self._engine = engine
+        self._spend = spend
+
+    def _open(
+        self,
+        take: Callable[[Message], None],
+        fail: Callable[[TunewrightError], None],
+        message: Message,
+        seconds: float,
+    ) -> Handle:
+        def counted(answer: Message) -> None:
+            self._spend(len(answer.get("ids", ())))
+            take(answer)
+
+        if message["op"] == "submit":
+            self._spend(len(message["request"]["prompt"]))
+        return self._engine._open(counted, fail, message, seconds)
 
 
 def _event(message: Message) -> EngineEvent:
