@@ -8,7 +8,7 @@ Files are the truth: a run that starts looks at what verifies, never at what any
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,26 @@ from tunewright import durable
 from tunewright.errors import Corrupt
 from tunewright.faults import fault
 from tunewright.training.artefacts import write_model
-from tunewright.training.report import Checkpoint, Message, Report
+from tunewright.training.report import Checkpoint, Message, Report, Step
 from tunewright.training.run import Run
 
 KEPT = 2
+RECENT = 512  # more than a pipe holds unread: 64 KiB are 385 lines at most
 
 
 @dataclass
 class Position:
-    """How far a run has come: steps done, tokens seen, and the figures of the last step."""
+    """How far a run has come: steps done, tokens seen, the figures of the last step, and what was
+    said of the last RECENT steps, for a listener that died before it had heard all of it."""
 
     step: int = 0
     trained_tokens: int = 0
     metrics: dict[str, Any] = field(default_factory=dict)
+    recent: list[dict[str, Any]] = field(default_factory=list)
+
+    def remember(self, said: Step) -> Step:
+        self.recent = [*self.recent, asdict(said)][-RECENT:]
+        return said
 
 
 class Clock:

@@ -102,10 +102,10 @@ class Report(Protocol):
     returns, what was said has left the process. What a Checkpoint or Finished names was durable
     before it was said.
 
-    A run that resumes says Started again, then every checkpoint that exists, then the steps after
-    its resume point: some of them for the second time and with the same figures. So whoever
-    listens tells things apart by kind and step. A call may raise to end the run: BrokenPipeError
-    where nobody listens any more.
+    A run that resumes says Started again, then its latest steps and every checkpoint that exists,
+    then the steps after its resume point: many for the second time and with the same figures. So
+    whoever listens tells things apart by kind and step. A call may raise to end the run:
+    BrokenPipeError where nobody listens any more.
     """
 
     def __call__(self, said: Said, /) -> None: ...

@@ -45,6 +45,8 @@ def train(
     run = prepare(recipe, folder, report)
     position = checkpoints.resume(run, report)
     report(run.started(position.step or None))
+    for said in position.recent:
+        report(Step(**said))
     for checkpoint in checkpoints.existing_checkpoints(run):
         report(checkpoint)
     clock = Clock(resume_seconds)
@@ -57,15 +59,14 @@ def train(
         position.trained_tokens += run.training.tokens(examples)
         metrics = Metrics(learnt.loss, learnt.accuracy, **_validate(run, step, should_stop))
         position.metrics = asdict(metrics)
-        report(
-            Step(
-                **position.metrics,
-                step=position.step,
-                total_steps=run.order.total,
-                trained_tokens=position.trained_tokens,
-                tokens_per_second=learnt.tokens_per_second,
-            )
+        said = Step(
+            **position.metrics,
+            step=position.step,
+            total_steps=run.order.total,
+            trained_tokens=position.trained_tokens,
+            tokens_per_second=learnt.tokens_per_second,
         )
+        report(position.remember(said))
         fault("training.step")
         if run.order.ends_epoch(step):
             epoch = run.order.epoch_of(step) + 1

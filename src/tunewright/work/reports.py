@@ -28,6 +28,7 @@ class Reports:
         self.job = job
         self._assignment = assignment
         self._estimated = 0.0
+        self._resumed_from = 0
         self._first_step: tuple[int, float] | None = None
 
     def take(self, report: dict[str, Any]) -> None:
@@ -39,6 +40,7 @@ class Reports:
 
     def _started(self, report: dict[str, Any]) -> None:
         used = report["hyperparameters"]
+        self._resumed_from = report.get("resumed_from") or 0
         if report.get("resumed_from"):
             self._say(
                 f"resumed-{self._assignment.task.attempt}-{report['resumed_from']}",
@@ -70,7 +72,8 @@ class Reports:
         self._assignment.progress.say(
             self.job.id, f"step-{step}", f"Step {step}/{total}: {losses}", metrics=data
         )
-        self._estimate(step, total)
+        if step > self._resumed_from:  # earlier ones are only said again
+            self._estimate(step, total)
 
     def _checkpoint(self, report: dict[str, Any]) -> None:
         self._assignment.tw.tasks.advance(self._assignment.task, report["step"])

@@ -1,0 +1,67 @@
+"""Memory that runs out: fewer rows at once, then the length that would fit."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny import Heard, chat, colours
+
+from tunewright.errors import JobFailed
+from tunewright.training.examples import Sample
+from tunewright.training.loss import Objective, Sums
+from tunewright.training.recipe import Recipe
+from tunewright.training.report import Message
+from tunewright.training.supervised import train
+from tunewright.work import memory
+
+Make = Callable[..., Recipe]
+
+
+def allow(patcher: pytest.MonkeyPatch, tokens: int) -> None:
+    """More padded tokens than that do not fit, as torch says it on a CPU."""
+    real = Objective.sums
+
+    def sums(self: Objective, samples: Sequence[Sample]) -> Sums:
+        if len(samples) * max(len(sample.ids) for sample in samples) > tokens:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to ...")
+        return real(self, samples)
+
+    patcher.setattr(Objective, "sums", sums)
+
+
+def test_fewer_rows_at_once_give_the_same_weights(
+    recipe: Make, said: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = recipe(colours(24), batch_size=8)
+    train(given, tmp_path / "whole", Heard())
+    allow(monkeypatch, 60)
+    train(given, tmp_path / "task", said)
+    assert any("Memory ran out" in message.message for message in said.of(Message))
+    whole, task = (
+        load_file(tmp_path / folder / "model" / "adapter_model.safetensors")
+        for folder in ("whole", "task")
+    )
+    for name, weights in whole.items():
+        torch.testing.assert_close(task[name], weights, rtol=1e-3, atol=1e-4)
+
+
+def test_a_row_that_does_not_fit_alone_is_named_with_the_length_that_would(
+    recipe: Make, said: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allow(monkeypatch, 100)
+    rows = [*colours(11), chat("a", "b" * 300)]
+    with pytest.raises(JobFailed, match=r"line 12\).*An example of \d+ tokens fits") as failed:
+        train(recipe(rows), tmp_path / "task", said)
+    assert failed.value.code == "out_of_memory"
+    fits = int(failed.value.message.partition("An example of ")[2].split()[0])
+    assert 50 < fits <= 100
+
+
+def test_the_kernels_kills_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counters = tmp_path / "vmstat"
+    monkeypatch.setattr(memory, "_COUNTERS", counters)
+    assert memory.kills() == 0
+    counters.write_text("nr_free_pages 7\noom_kill 3\n")
+    assert memory.kills() == 3
