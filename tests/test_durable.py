@@ -51,3 +51,19 @@ def test_sweep_removes_what_a_killed_process_left(tmp_path: Path) -> None:
     durable.write_bytes(tmp_path / "kept", b"whole")
     assert durable.sweep(tmp_path) == 2
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["blobs", "kept"]
+
+
+def test_a_flipped_bit_anywhere_in_a_manifest_is_noticed_or_changes_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    with durable.directory(target, about={"run": "ab", "metrics": {"loss": 1.5}}) as filling:
+        (filling / "weights").write_bytes(b"1")
+    path, whole = target / durable.MANIFEST, durable.verify(target)
+    data, noticed = path.read_bytes(), 0
+    for at in range(len(data)):
+        path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        try:
+            assert durable.verify(target) == whole
+        except Corrupt as error:
+            assert str(path) in error.message  # noqa: PT017
+            noticed += 1
+    assert noticed > 0.7 * len(data)

@@ -146,7 +146,12 @@ def write_manifest(directory: Path, about: dict[str, Any] | None = None) -> None
         str(path.relative_to(directory)): {"bytes": path.stat().st_size, "sha256": sha256(path)}
         for path in _files(directory)
     }
-    write_json(directory / MANIFEST, {"about": about or {}, "files": files})
+    said = {"about": about or {}, "files": files}
+    write_json(directory / MANIFEST, {**said, "sha256": _sha256_of(said)})
+
+
+def _sha256_of(value: Any) -> str:
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 @contextmanager
@@ -179,11 +184,18 @@ def directory(target: Path, about: dict[str, Any] | None = None) -> Iterator[Pat
 
 
 def manifest(directory: Path) -> dict[str, Any]:
-    """The manifest of `directory`, unverified. Raises Corrupt where there is none."""
+    """The manifest of `directory`: about and files. The files themselves are not looked at.
+    Raises Corrupt where there is none, or one that has changed."""
     path = directory / MANIFEST
     if not path.is_file():
         raise Corrupt(f"{directory} has no {MANIFEST}: it was never written to its end.")
-    return read_json(path)
+    found = read_json(path)
+    if not isinstance(found, dict) or not {"about", "files"} <= found.keys():
+        raise Corrupt(f"{path} is not a manifest.")
+    said = {"about": found["about"], "files": found["files"]}
+    if found.get("sha256", _sha256_of(said)) != _sha256_of(said):
+        raise Corrupt(f"{path} has changed since it was written (sha256 differs).")
+    return said
 
 
 def verify(directory: Path) -> dict[str, Any]:
