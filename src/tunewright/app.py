@@ -28,6 +28,7 @@ from tunewright.resources.jobs import Jobs
 from tunewright.resources.keys import Keys
 from tunewright.resources.models import Models
 from tunewright.resources.permissions import Permissions
+from tunewright.resources.removals import Removals
 from tunewright.resources.uploads import Uploads
 from tunewright.serving.client import EngineClient
 from tunewright.settings import Settings
@@ -171,10 +172,11 @@ class Acting:
     def __init__(self, tw: Tunewright, caller: Caller) -> None:
         self.caller = caller
         self.shelf = tw.catalog.shelf(caller.organisation)
-        self.files = Files(self.shelf, tw.blobs, tw.settings.upload_limit)
+        self.removals = Removals(self.shelf, tw.tasks, tw.home, tw.blobs)
+        self.files = Files(self.shelf, tw.blobs, tw.settings.upload_limit, self.removals)
+        self.models = Models(caller, self.shelf, tw.settings.aliases, tw.home, self.removals)
+        self.jobs = Jobs(caller, self.shelf, self.models, tw.tasks, tw.home, self.removals)
         self.uploads = Uploads(self.shelf, tw.blobs, tw.settings.upload_limit)
-        self.models = Models(caller, self.shelf, tw.settings.aliases, tw.home)
-        self.jobs = Jobs(caller, self.shelf, self.models, tw.tasks, tw.home)
         self.permissions = Permissions(caller, self.shelf, self.models)
         self.keys = Keys(caller, tw.catalog, tw.access)
         self.embeddings = Embeddings(

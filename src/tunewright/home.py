@@ -54,3 +54,8 @@ class Home:
         """The engine's Unix socket. Not below the root: such a path holds 107 bytes at most."""
         name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"tunewright-{os.getuid()}" / f"{name}.sock"
+
+    @property
+    def engine_running(self) -> Path:
+        """There while the engine runs: to connect to its socket would start it."""
+        return self.socket.with_suffix(".running")

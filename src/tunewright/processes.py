@@ -98,7 +98,9 @@ class Processes:
             selector.register(listener, selectors.EVENT_READ)
             while not self._stopping.is_set():
                 if selector.select(timeout=0.2):
+                    self._home.engine_running.touch()
                     self._run("engine", _engine_command(listener), pass_fds=(listener.fileno(),))
+                    self._home.engine_running.unlink(missing_ok=True)
         self._home.socket.unlink(missing_ok=True)
 
     def _keep_worker(self) -> None:

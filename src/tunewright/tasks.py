@@ -12,14 +12,14 @@ import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ScalarSelect, and_, func, insert, or_, select, update
+from sqlalchemy import ScalarSelect, and_, delete, func, insert, or_, select, update
 
 from tunewright.catalog.catalog import Catalog
 from tunewright.catalog.tables import tasks
 from tunewright.records.record import new_id
 
-Kind = Literal["check", "fine-tune"]
-Lane = Literal["cpu", "train"]
+Kind = Literal["check", "fine-tune", "remove"]
+Lane = Literal["cpu", "train", "tidy"]
 MAX_ATTEMPTS = 3
 """So often may a task be begun in a row without getting any further."""
 
@@ -139,7 +139,9 @@ class Tasks:
         with self._catalog.transaction() as connection:
             row = connection.execute(
                 select(tasks.c.attempt, tasks.c.state).where(tasks.c.id == task.id)
-            ).one()
+            ).one_or_none()
+        if row is None:
+            raise LostLease(f"task {task.id} was done by somebody else")
         if row.attempt != task.attempt or row.state != "leased":
             raise LostLease(f"task {task.id} went on to attempt {row.attempt} ({row.state})")
 
@@ -193,6 +195,20 @@ class Tasks:
         query = select(tasks.c.id).where(_open_tasks(subject), tasks.c.held.is_(True)).limit(1)
         with self._catalog.reading() as connection:
             return connection.execute(query).one_or_none() is not None
+
+    def subjects(self, kind: Kind, organisation: str) -> list[str]:
+        query = select(tasks.c.subject).where(
+            tasks.c.kind == kind, tasks.c.organisation == organisation
+        )
+        with self._catalog.reading() as connection:
+            return list(connection.execute(query).scalars())
+
+    def forget(self, kind: Kind, subject: str) -> None:
+        """Remove tasks, done or not, for good."""
+        with self._catalog.transaction() as connection:
+            connection.execute(
+                delete(tasks).where(tasks.c.kind == kind, tasks.c.subject == subject)
+            )
 
 
 def _open_tasks(subject: str) -> Any:

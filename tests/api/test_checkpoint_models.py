@@ -128,8 +128,8 @@ def test_a_parent_may_be_deleted_and_its_checkpoints_go_with_it(
         assert ask(server, gone).status_code == 404
         assert server.http.get(f"/models/{gone}").status_code == 404
     folder = server.home / "jobs" / parent["id"]
-    assert not list(folder.rglob("*.safetensors"))
     child = server.wait(child["id"])
+    assert not list(folder.rglob("*.safetensors")), "the worker has removed them meanwhile"
     assert child["status"] == "succeeded", child
     assert ask(server, child["fine_tuned_model"]).status_code == 200
 

@@ -45,6 +45,10 @@ async def resume(request: Request) -> Response:
     return await once(request, lambda: acting(request).jobs.resume(request.path_params["id"]))
 
 
+async def delete(request: Request) -> Response:
+    return await answer(lambda: acting(request).jobs.delete(request.path_params["id"]))
+
+
 async def events(request: Request) -> Response:
     query = read_query(request)
     return await answer(lambda: acting(request).jobs.events(request.path_params["id"], **query))
@@ -75,6 +79,7 @@ routes = [
     Route("/v1/fine_tuning/jobs", create, methods=["POST"]),
     Route("/v1/fine_tuning/jobs", list_, methods=["GET"]),
     Route("/v1/fine_tuning/jobs/{id}", retrieve, methods=["GET"]),
+    Route("/v1/fine_tuning/jobs/{id}", delete, methods=["DELETE"]),
     Route("/v1/fine_tuning/jobs/{id}/cancel", cancel, methods=["POST"]),
     Route("/v1/fine_tuning/jobs/{id}/pause", pause, methods=["POST"]),
     Route("/v1/fine_tuning/jobs/{id}/resume", resume, methods=["POST"]),

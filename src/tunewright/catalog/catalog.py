@@ -8,7 +8,7 @@ inside `with catalog.transaction():` are one transaction; outside, each is its o
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -113,6 +113,25 @@ class Catalog:
     def shelf(self, organisation: str) -> "Shelf":
         return Shelf(self, organisation)
 
+    def mentions(self, kind: type[Record], column: str, value: str, *, but: str) -> bool:
+        """Whether a record of any organisation, `but` that one, has `value` in a searched column:
+        for bytes that several may share. Tells nothing else about it."""
+        table = tables.NOUNS[kind].table
+        query = select(table.c.sequence).where(table.c[column] == value, table.c.id != but)
+        with self.reading() as connection:
+            return connection.execute(query.limit(1)).one_or_none() is not None
+
+    def scrub(self) -> None:
+        """Wipe deleted records from the write-ahead log too. Call it outside of transactions.
+
+        secure_delete has overwritten them in the database; the log still holds the pages as they
+        were. Where a reader stays in the way for longer than busy_timeout the log stays until the
+        next scrub.
+        """
+        if getattr(self._local, "connection", None) is None:
+            with closing(self._engine.raw_connection()) as connection:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def close(self) -> None:
         self._engine.dispose()
 
@@ -213,17 +232,21 @@ class Shelf:
         return after
 
     def delete(self, kind: type[Record], id: str) -> bool:
-        """Forget a record and the replies that tell of it, keeping its place in the order. False if
-        it was not there."""
+        """Forget a record and the replies that tell of it. False if it was not there.
+
+        Its id keeps its place in the order, unless the id is a name that a client chose.
+        """
         noun = tables.NOUNS[kind]
         with self.catalog.transaction() as connection:
             if self._row(connection, kind, id) is None:
                 return False
-            connection.execute(
-                update(noun.table)
-                .where(noun.table.c.id == id)
-                .values(deleted=True, body="", **dict.fromkeys(noun.searched))
+            emptied = dict.fromkeys(noun.searched)
+            forget = (
+                delete(noun.table)
+                if noun.named
+                else update(noun.table).values(deleted=True, body="", **emptied)
             )
+            connection.execute(forget.where(noun.table.c.id == id))
             connection.execute(
                 delete(tables.replies).where(
                     tables.replies.c.organisation == self.organisation,
@@ -231,6 +254,16 @@ class Shelf:
                 )
             )
         return True
+
+    def clear(self, kind: type[Record], subject: str) -> None:
+        """Forget every record under `subject`, such as the events of a job that goes itself."""
+        table = tables.NOUNS[kind].table
+        with self.catalog.transaction() as connection:
+            connection.execute(
+                delete(table).where(
+                    table.c.organisation == self.organisation, table.c.subject == subject
+                )
+            )
 
     def _row(self, connection: Connection, kind: type[Record], id: str) -> Any:
         table = tables.NOUNS[kind].table

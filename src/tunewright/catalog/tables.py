@@ -31,14 +31,18 @@ metadata = MetaData()
 
 @dataclass(frozen=True)
 class Noun:
-    """How a record class is stored. `searched`: record fields copied into columns of that name."""
+    """How a record class is stored. `searched`: record fields copied into columns of that name.
+
+    `named`: its ids are names that clients chose, so that a deleted one goes wholly.
+    """
 
     record: type[Record]
     table: Table
     searched: tuple[str, ...]
+    named: bool = False
 
 
-def _noun(record: type[Record], name: str, *searched: str) -> Noun:
+def _noun(record: type[Record], name: str, *searched: str, named: bool = False) -> Noun:
     table = Table(
         name,
         metadata,
@@ -53,7 +57,7 @@ def _noun(record: type[Record], name: str, *searched: str) -> Noun:
         Index(f"{name}_by_organisation", "organisation", "subject", "sequence"),
         sqlite_autoincrement=True,
     )
-    return Noun(record, table, searched)
+    return Noun(record, table, searched, named)
 
 
 NOUNS: dict[type[Record], Noun] = {
@@ -64,10 +68,10 @@ NOUNS: dict[type[Record], Noun] = {
         _noun(Event, "events"),
         _noun(Checkpoint, "checkpoints"),
         _noun(CheckpointPermission, "checkpoint_permissions", "project_id"),
-        _noun(Model, "models"),
         _noun(Upload, "uploads", "status"),
         _noun(UploadPart, "upload_parts", "upload_id"),
-        _noun(Weights, "weights", "base_directory", "job"),
+        _noun(Model, "models", named=True),
+        _noun(Weights, "weights", "directory", "base_directory", "job", named=True),
     )
 }
 

@@ -79,5 +79,7 @@ def _delete(tw: "Tunewright", name: str) -> None:
 
     try:
         tw.models.delete(name)
+        if not tw.processes.others_running():  # else the server's worker waits for running answers
+            tw.acting(tw.owner).removals.carry_out_all()
     except Forbidden:
         tw.bases.delete(name)

@@ -30,7 +30,8 @@ class Weights(Record):
 
     A tuned model names its real base by fingerprint, so that remapping an alias or adding
     another base under the same name never changes an existing model. `job` made it; `step` is set
-    for a checkpoint, which can be used but is not listed.
+    for a checkpoint, which can be used but is not listed. `deleted_name`: what it was called, while
+    its bytes wait to be removed.
     """
 
     id: str
@@ -42,4 +43,5 @@ class Weights(Record):
     adaptation: Literal["none", "lora", "full"] = "none"
     job: str | None = None
     step: int | None = None
+    deleted_name: str | None = None
     created: int = Field(default_factory=now)

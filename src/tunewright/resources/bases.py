@@ -10,6 +10,7 @@ from tunewright.catalog.catalog import SHARED, Catalog
 from tunewright.errors import BadRequest, NotFound
 from tunewright.home import Home
 from tunewright.records.models import Model, ModelKind, Weights
+from tunewright.resources.removals import remove_weights
 
 _KEPT = re.compile(
     r".*\.safetensors|.*\.safetensors\.index\.json|config\.json|generation_config\.json"
@@ -56,13 +57,16 @@ class Bases:
         return self._register(name, kind, source)
 
     def delete(self, name: str) -> None:
-        """Forget a base. Its files stay: models tuned from it still answer."""
+        """Forget a base. Its files stay while models or jobs need them: those still answer."""
         if any(base.name == name for base in builtin.BASES):
             raise BadRequest(f"{name} is built in and stays.", param="model")
         with self._shelf.catalog.transaction():
             if not self._shelf.delete(Model, name):
                 raise NotFound(f"There is no base '{name}'.", param="model", code="model_not_found")
+            weights = self._shelf.get(Weights, name)
             self._shelf.delete(Weights, name)
+        if weights is not None:
+            remove_weights(self._shelf.catalog, self._home, weights)
 
     def _register(self, name: str, kind: ModelKind, source: Path) -> Model:
         kept = self._keep(name, source)

@@ -14,15 +14,17 @@ from tunewright.records.files import UPLOAD_PURPOSES, File, FileOptions, Purpose
 from tunewright.records.jobs import ENDED, Job
 from tunewright.records.pages import Deleted, FilePageRequest, Page
 from tunewright.records.record import new_id, now
+from tunewright.resources.removals import Removals
 
 CHUNK = 1024 * 1024
 
 
 class Files:
-    def __init__(self, shelf: Shelf, blobs: Blobs, limit: int) -> None:
+    def __init__(self, shelf: Shelf, blobs: Blobs, limit: int, removals: Removals) -> None:
         self._shelf = shelf
         self._blobs = blobs
         self._limit = limit
+        self._removals = removals
 
     def create(
         self,
@@ -86,7 +88,8 @@ class Files:
             raise _no_such_file(id) from None
 
     def delete(self, id: str) -> Deleted:
-        """Forget a file and its bytes. Refused while a job that has not ended needs it."""
+        """Forget a file, its bytes and the copies that jobs made of them. Refused while a job that
+        has not ended needs it."""
         with self._shelf.catalog.transaction():
             self.retrieve(id)
             for job in self._needing(id):
@@ -97,7 +100,8 @@ class Files:
                     code="file_in_use",
                 )
             self._shelf.delete(File, id)
-        self._blobs.delete(id)
+            self._removals.order(id)
+        self._removals.carry_out(id)
         return Deleted(id=id, object="file")
 
     def sweep(self) -> None:

@@ -14,23 +14,37 @@ from tunewright.home import Home
 from tunewright.records.files import File
 from tunewright.records.jobs import ENDED, OPEN, Checkpoint, Event, Hyperparameters, Job, JobRequest
 from tunewright.records.models import Weights
-from tunewright.records.pages import CheckpointPageRequest, JobPageRequest, Page, PageRequest
+from tunewright.records.pages import (
+    CheckpointPageRequest,
+    Deleted,
+    JobPageRequest,
+    Page,
+    PageRequest,
+)
 from tunewright.records.record import new_id, now
 from tunewright.resources import starting
 from tunewright.resources.models import Models
 from tunewright.resources.progress import Moved, Progress
+from tunewright.resources.removals import Removals
 from tunewright.tasks import Tasks
 
 
 class Jobs:
     def __init__(
-        self, caller: Caller, shelf: Shelf, models: Models, tasks: Tasks, home: Home
+        self,
+        caller: Caller,
+        shelf: Shelf,
+        models: Models,
+        tasks: Tasks,
+        home: Home,
+        removals: Removals,
     ) -> None:
         self._caller = caller
         self._shelf = shelf
         self._models = models
         self._tasks = tasks
         self._home = home
+        self._removals = removals
         self._progress = Progress(shelf)
 
     def create(self, /, **given: Any) -> Job:
@@ -121,6 +135,27 @@ class Jobs:
             self._tasks.hold(id, held)
             self._progress.say(id, new_id(f"{done}-"), f"Fine-tuning job {done}")
         return job
+
+    def delete(self, id: str) -> Deleted:
+        """Forget a job that has ended, with its events, checkpoints and folder: for owners. Its
+        model and its files stay; they are deleted by their own names."""
+        with self._shelf.catalog.transaction():
+            job = self.retrieve(id)
+            self._caller.require_owner()
+            if job.status not in ENDED:
+                raise BadRequest(
+                    f"{id} has not ended ({job.status}). Cancel it first.",
+                    param="fine_tune_id",
+                    code="invalid_job_status",
+                )
+            for kind in (Event, Checkpoint):
+                self._shelf.clear(kind, id)
+            self._models.withdraw_checkpoints(id)
+            self._shelf.delete(Weights, id)
+            self._shelf.delete(Job, id)
+            self._removals.order(id)
+        self._removals.carry_out(id)
+        return Deleted(id=id, object="fine_tuning.job")
 
     def events(self, id: str, /, **given: Any) -> Page[Event]:
         """Newest first, as OpenAI's. `given`: the fields of `PageRequest`."""

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from tunewright import durable
 from tunewright.access import Caller
 from tunewright.catalog.catalog import SHARED, Shelf
 from tunewright.errors import BadRequest, Forbidden, NotFound
@@ -12,15 +11,24 @@ from tunewright.records.models import Model, ModelKind, Weights
 from tunewright.records.pages import Deleted, Page
 from tunewright.records.permissions import CheckpointPermission
 from tunewright.resources.aliases import Aliases
+from tunewright.resources.removals import Removals
 
 
 class Models:
-    def __init__(self, caller: Caller, shelf: Shelf, aliases: dict[str, str], home: Home) -> None:
+    def __init__(
+        self,
+        caller: Caller,
+        shelf: Shelf,
+        aliases: dict[str, str],
+        home: Home,
+        removals: Removals,
+    ) -> None:
         self._caller = caller
         self._shelf = shelf
         self._shared = shelf.catalog.shelf(SHARED)
         self._aliases = Aliases(aliases)
         self._home = home
+        self._removals = removals
 
     def list(self) -> Page[Model]:
         """Bases, oldest first, then aliases, then the organisation's own models, oldest first."""
@@ -77,9 +85,10 @@ class Models:
         return self._home.root / weights.directory
 
     def delete(self, id: str) -> Deleted:
-        """Delete a tuned model of the caller's organisation with its weights: for its owners.
+        """Delete a tuned model of the caller's organisation: for its owners.
 
-        The checkpoints of its job go with it; a checkpoint's name deletes that one alone.
+        The checkpoints of its job go with it; a checkpoint's name deletes that one alone. No new
+        call finds them. What runs with them ends undisturbed; then the worker removes the weights.
         """
         with self._shelf.catalog.transaction():
             if not self._own(id):
@@ -91,15 +100,21 @@ class Models:
                     )
                 raise _no_such_model(id)
             self._caller.require_owner()
-            gone = self._with_checkpoints(id)
-            for weights in gone:
-                self._shelf.delete(Model, weights.id)
-                self._shelf.delete(Weights, weights.id)
-                for permission in self._shelf.all(CheckpointPermission, subject=weights.id):
-                    self._shelf.delete(CheckpointPermission, permission.id)
-        for weights in gone:
-            self._remove_files(weights)
+            self._shelf.delete(Model, id)
+            self._withdraw(self._with_checkpoints(id))
         return Deleted(id=id, object="model")
+
+    def withdraw_checkpoints(self, job: str) -> None:
+        """Delete the checkpoints of a job that is being deleted; its model stays."""
+        made = self._shelf.all(Weights, where={"job": job})
+        self._withdraw([weights for weights in made if weights.step is not None])
+
+    def _withdraw(self, gone: Sequence[Weights]) -> None:
+        for weights in gone:
+            self._shelf.delete(Model, weights.id)
+            self._shelf.delete(Weights, weights.id)
+            self._shelf.clear(CheckpointPermission, weights.id)
+            self._removals.order_weights(weights)
 
     def retrieve_own(self, id: str) -> Model:
         """A tuned model or checkpoint of the caller's organisation. Raises NotFound for others."""
@@ -109,12 +124,12 @@ class Models:
         return found
 
     def _own(self, id: str) -> Model | None:
-        """A tuned model or a checkpoint. Other weights on the shelf, those that jobs start from,
-        are nobody's model."""
+        """A tuned model or a checkpoint. Other weights on the shelf, those that jobs start from
+        and those that wait for their removal, are nobody's model."""
         if model := self._shelf.get(Model, id):
             return model
         weights = self._shelf.get(Weights, id)
-        if weights is None or weights.step is None:
+        if weights is None or weights.step is None or weights.deleted_name:
             return None
         return Model(id=id, created=weights.created, owned_by=self._caller.name)
 
@@ -122,14 +137,8 @@ class Models:
         weights = self._shelf.get(Weights, id)
         if weights is None or weights.step is not None or weights.job is None:
             return [weights] if weights else []
-        return self._shelf.all(Weights, where={"job": weights.job})
-
-    def _remove_files(self, weights: Weights) -> None:
-        if weights.directory:
-            durable.remove(self._home.root / weights.directory)
-        if weights.job and weights.step is None:  # what its job keeps besides its log
-            for part in ("start", "resume"):
-                durable.remove(self._home.job(weights.job) / part)
+        made = self._shelf.all(Weights, where={"job": weights.job})
+        return [weights for weights in made if not weights.deleted_name]
 
 
 def _alias(name: str, base: Model) -> Model:

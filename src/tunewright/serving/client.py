@@ -249,9 +249,12 @@ class EngineClient:
         """Make `model` resident. Raises Corrupt, NotFound, Busy or Unavailable."""
         self._ask({"op": "load", "model": asdict(model)}, timeout)
 
-    def unload(self, key: str, timeout: float = 30.0) -> None:
-        """Forget the model `key`: its running generations fail with NotFound."""
-        self._ask({"op": "unload", "key": key}, timeout)
+    def unload(self, key: str, timeout: float = 30.0, *, if_idle: bool = False) -> None:
+        """Forget the model `key`: its running generations fail with NotFound.
+
+        if_idle: raises Busy instead while there are any.
+        """
+        self._ask({"op": "unload", "key": key, "if_idle": if_idle}, timeout)
 
     def ping(self, timeout: float = 5.0) -> None:
         """Raises Unavailable unless the engine's main loop answers within `timeout` seconds."""

@@ -95,6 +95,7 @@ class Call:
     connection: Connection
     id: int
     deadline: float
+    model: str | None = None  # its key
     rows: list[int] = field(default_factory=list)
     scores: dict[int, Scores] = field(default_factory=dict)
 
@@ -185,7 +186,9 @@ class Server:
         if self._rows and len(self._rows) + len(requests) > OPEN_ROWS:
             raise Busy("The engine has as much to do as it can take. Try again in a moment.")
         deadline = time.monotonic() + message["seconds"]
-        call = Call(connection, message["id"], deadline, [request.id for request in requests])
+        rows = [request.id for request in requests]
+        model = requests[0].model.key if requests else None
+        call = Call(connection, message["id"], deadline, model, rows)
         connection.calls[call.id] = call
         for request in requests:
             self._rows[request.id] = call
@@ -201,6 +204,8 @@ class Server:
         connection.say("ok", message["id"])
 
     def _unload(self, connection: Connection, message: Message) -> None:
+        if message.get("if_idle") and message["key"] in {c.model for c in self._rows.values()}:
+            raise Busy("The model is being used.")
         self._generator.unload(message["key"])
         connection.say("ok", message["id"])
 

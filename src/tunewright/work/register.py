@@ -64,6 +64,7 @@ def _tidy(assignment: Assignment, weights: Weights) -> None:
     if assignment.base.adaptation == "lora":  # known to the engine under the job's id
         with contextlib.suppress(TunewrightError):
             assignment.tw.engine.unload(assignment.job_id)
+    durable.remove(assignment.folder / "parity.json")  # rows of the data, as token ids
 
 
 def _keep_weights(assignment: Assignment, job: Job) -> Weights:

@@ -8,15 +8,19 @@ from tunewright.app import Tunewright
 from tunewright.errors import JobFailed, StorageFull, TunewrightError
 from tunewright.resources.progress import Moved
 from tunewright.tasks import MAX_ATTEMPTS, Held, Kind, Lane, LostLease, Task
-from tunewright.work import check, expiry, fine_tune
+from tunewright.work import check, expiry, fine_tune, remove
 from tunewright.work.assignment import Assignment
 
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.25
 RETRY_SECONDS = 2.0
-LANES: tuple[Lane, ...] = ("cpu", "train")
-KINDS: dict[Kind, Callable[[Assignment], None]] = {"check": check.run, "fine-tune": fine_tune.run}
+LANES: tuple[Lane, ...] = ("cpu", "train", "tidy")
+KINDS: dict[Kind, Callable[[Assignment], None]] = {
+    "check": check.run,
+    "fine-tune": fine_tune.run,
+    "remove": remove.run,
+}
 
 
 class Worker:
@@ -50,7 +54,7 @@ class Worker:
         """Do a task once. What it cannot finish goes back to the queue, MAX_ATTEMPTS times."""
         assignment = Assignment(self._tw, task, self.stopping)
         try:
-            if task.fruitless > MAX_ATTEMPTS:
+            if task.fruitless > MAX_ATTEMPTS and task.kind != "remove":
                 raise JobFailed(
                     f"The job ended its worker {MAX_ATTEMPTS} times in a row without getting any "
                     f"further. The reason is in jobs/{task.subject}/log.txt on the server.",

@@ -1,0 +1,112 @@
+"""What is deleted leaves the disk: bytes, every copy of them, and the catalog's own traces.
+
+A deletion orders the removal in the transaction that forgets the record, so a crash in between
+leaves nothing behind: the worker does what is still ordered when it starts again.
+"""
+
+import fcntl
+from collections.abc import Iterator
+
+from tunewright import durable
+from tunewright.blobs.blobs import Blobs
+from tunewright.catalog.catalog import Catalog, Shelf
+from tunewright.home import Home
+from tunewright.records.jobs import Job
+from tunewright.records.models import Weights
+from tunewright.records.record import new_id
+from tunewright.records.uploads import Upload
+from tunewright.tasks import Tasks
+
+COPIES = ("parity.json", "log.txt")
+"""Files of a job's folder that hold rows of its data: as token ids, or quoted in a traceback."""
+
+
+class Removals:
+    def __init__(self, shelf: Shelf, tasks: Tasks, home: Home, blobs: Blobs) -> None:
+        self._shelf = shelf
+        self._tasks = tasks
+        self._home = home
+        self._blobs = blobs
+
+    def order(self, id: str) -> None:
+        """Have the bytes of `id` (a file or a job) removed. Part of the transaction that
+        deletes its record."""
+        self._tasks.enqueue("remove", "tidy", id, self._shelf.organisation)
+
+    def order_weights(self, weights: Weights) -> None:
+        """The same for weights whose own record is deleted: they wait under another id."""
+        waiting = weights.model_copy(update={"id": new_id("gone-"), "deleted_name": weights.id})
+        self._shelf.put(waiting)
+        self.order(waiting.id)
+
+    def carry_out(self, id: str) -> bool:
+        """Remove what was ordered; False while somebody still writes there. Can be repeated."""
+        if id.startswith("file-"):
+            self._file(id)
+        elif id.startswith("gone-"):
+            self._weights(id)
+        elif not self._job(id):
+            return False
+        self._tasks.forget("remove", id)
+        self._shelf.catalog.scrub()
+        return True
+
+    def carry_out_all(self) -> None:
+        """Where no server runs, and so nobody is being answered."""
+        for id in self._tasks.subjects("remove", self._shelf.organisation):
+            self.carry_out(id)
+
+    def _file(self, id: str) -> None:
+        self._blobs.delete(id)
+        for upload in self._shelf.all(Upload, where={"status": "completed"}):
+            if upload.file and upload.file.id == id:  # it holds a copy of the file's record
+                self._shelf.delete(Upload, upload.id)
+        for job in self._trained_on(id):
+            for name in COPIES:
+                durable.remove(self._home.job(job.id) / name)
+
+    def _trained_on(self, id: str) -> Iterator[Job]:
+        for column in ("training_file", "validation_file"):
+            yield from self._shelf.all(Job, where={column: id})
+
+    def _weights(self, id: str) -> None:
+        weights = self._shelf.get(Weights, id)
+        if weights is None:
+            return
+        remove_weights(self._shelf.catalog, self._home, weights)
+        if weights.job and weights.step is None:  # what its job keeps besides its log
+            for part in ("start", "resume"):
+                durable.remove(self._home.job(weights.job) / part)
+            if self._shelf.get(Job, weights.job) is None:
+                durable.remove(self._home.job(weights.job))
+        self._shelf.delete(Weights, id)
+
+    def _job(self, id: str) -> bool:
+        """The folder of a job, but for what its model still stands on. False while a trainer that
+        is about to end has it."""
+        folder = self._home.job(id)
+        if not folder.exists():
+            return True
+        base = str((folder / "start" / "base").relative_to(self._home.root))
+        needed = self._shelf.catalog.mentions(Weights, "base_directory", base, but=id)
+        with (folder / "lock").open("ab") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            for entry in list(folder.iterdir()) if needed else [folder]:
+                if entry.name != "start":
+                    durable.remove(entry)
+        return True
+
+
+def remove_weights(catalog: Catalog, home: Home, weights: Weights) -> None:
+    """Remove the directories that no other model and no job needs: its own, and its base's where
+    the base has been deleted before."""
+    for directory in filter(None, (weights.directory, weights.base_directory)):
+        needed = any(
+            catalog.mentions(Weights, column, directory, but=weights.id)
+            for column in ("directory", "base_directory")
+        )
+        if not needed:
+            durable.remove(home.root / directory)
