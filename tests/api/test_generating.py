@@ -121,6 +121,104 @@ def test_completions(server: Server) -> None:
     assert two.json()["choices"][0]["text"] == whole["choices"][0]["text"]
 
 
+def test_chat_logprobs_spell_the_answer_streamed_and_whole(server: Server) -> None:
+    whole = ask(server, logprobs=True, top_logprobs=2)
+    content_ = whole["choices"][0]["logprobs"]["content"]
+    assert b"".join(bytes(item["bytes"]) for item in content_).decode() == content(whole)
+    assert len(content_) == whole["usage"]["completion_tokens"]
+    for item in content_:  # greedy: the token is the most likely one
+        assert item["top_logprobs"][0] == {k: item[k] for k in ("token", "logprob", "bytes")}
+        first, second = (top["logprob"] for top in item["top_logprobs"])
+        assert second <= first <= 0
+    body = {**ASK, "logprobs": True, "top_logprobs": 2}
+    chunks = stream(server, "/chat/completions", body)
+    streamed = [c["choices"][0]["logprobs"] for c in chunks]
+    found = [item for told in streamed if told for item in told["content"]]
+    assert [item["bytes"] for item in found] == [item["bytes"] for item in content_]
+    for chunk in chunks:  # each tells of its own text
+        (choice,) = chunk["choices"]
+        told = choice["logprobs"]["content"] if choice["logprobs"] else []
+        assert "".join(item["token"] for item in told) == choice["delta"].get("content", "")
+    assert ask(server, logprobs=True)["choices"][0]["logprobs"]["content"][0]["top_logprobs"] == []
+    assert ask(server)["choices"][0]["logprobs"] is None
+
+
+def test_temperature_leaves_logprobs_alone(server: Server) -> None:
+    body = {"logprobs": True, "max_tokens": 1, "logit_bias": None, "top_logprobs": 20}
+    calm = ask(server, **body)["choices"][0]["logprobs"]["content"][0]
+    wild = ask(server, **body, temperature=2)["choices"][0]["logprobs"]["content"][0]
+    assert calm["top_logprobs"] == wild["top_logprobs"]
+    assert len(calm["top_logprobs"]) == 20
+
+
+def test_a_stop_string_cuts_logprobs_with_the_text(server: Server) -> None:
+    whole = ask(server, logprobs=True)
+    tokens = [item["token"] for item in whole["choices"][0]["logprobs"]["content"]]
+    stop = tokens[5][-1] + tokens[6]  # begins inside token 5
+    cut = ask(server, logprobs=True, stop=stop)
+    text, kept = content(cut), cut["choices"][0]["logprobs"]["content"]
+    before = content(whole).index(stop)
+    assert text == content(whole)[:before]
+    begun = [at for at in range(len(tokens)) if len("".join(tokens[:at])) < before]
+    assert [item["token"] for item in kept] == [tokens[at] for at in begun]
+
+
+def test_completion_logprobs(server: Server) -> None:
+    body = {"model": "davinci-002", "prompt": "The sun", "max_tokens": 8, "temperature": 0}
+    whole = server.http.post("/completions", json={**body, "logprobs": 2}).json()["choices"][0]
+    told = whole["logprobs"]
+    assert "".join(told["tokens"]) == whole["text"]
+    starts = [len("The sun" + "".join(told["tokens"][:at])) for at in range(len(told["tokens"]))]
+    assert told["text_offset"] == starts
+    for token, value, top in zip(
+        told["tokens"], told["token_logprobs"], told["top_logprobs"], strict=True
+    ):
+        assert top[token] == value == max(top.values())
+        assert len(top) == 2
+    chunks = stream(server, "/completions", {**body, "logprobs": 2})
+    streamed = [c["choices"][0]["logprobs"] for c in chunks if c["choices"][0]["logprobs"]]
+    for name in ("tokens", "text_offset"):
+        assert [item for part in streamed for item in part[name]] == told[name]
+
+
+def test_penalties_and_bias_reach_the_model(server: Server) -> None:
+    free = ask(server, logprobs=True, max_tokens=60)
+    penal = ask(server, logprobs=True, max_tokens=60, frequency_penalty=2, presence_penalty=2)
+    kinds = [
+        len({item["token"] for item in answer["choices"][0]["logprobs"]["content"]})
+        for answer in (free, penal)
+    ]
+    assert kinds[1] > kinds[0]
+    body = {"model": "builtin-completion", "prompt": "The sun", "max_tokens": 6}
+    answer = server.http.post("/completions", json={**body, "logit_bias": {"37": 100}}).json()
+    assert answer["choices"][0]["text"] == "A" * 6  # 37: the token of "A"
+
+
+@pytest.mark.parametrize(
+    ("more", "param", "says"),
+    [
+        ({"logit_bias": {"36": 1}}, "logit_bias", "a vocabulary of its own"),
+        ({"model": "builtin-chat", "logit_bias": {"4096": 1}}, "logit_bias", "no token 4096"),
+        ({"model": "builtin-chat", "logit_bias": {"-1": 1}}, "logit_bias", "'-1' is not a token"),
+        ({"logit_bias": {"1": 101}}, "logit_bias", "100"),
+        ({"logit_bias": {str(n): 1 for n in range(301)}}, "logit_bias", "300"),
+        ({"presence_penalty": 2.1}, "presence_penalty", "<= 2"),
+        ({"top_logprobs": 3}, "top_logprobs", "logprobs"),
+        ({"logprobs": True, "top_logprobs": 21}, "top_logprobs", "<= 20"),
+    ],
+)
+def test_what_cannot_be_sampled_is_refused(
+    server: Server, more: dict, param: str, says: str
+) -> None:
+    for streamed in (False, True):
+        body = {**ASK, **more, "stream": streamed}
+        answer = server.http.post("/chat/completions", json=body)
+        assert answer.status_code == 400
+        error = answer.json()["error"]
+        assert error["param"].startswith(param)
+        assert says in error["message"]
+
+
 def test_embeddings_float_and_base64_agree(server: Server) -> None:
     body = {"model": "text-embedding-ada-002", "input": ["A cat.", "A dog.", "A cat."]}
     floats = server.http.post("/embeddings", json=body).json()

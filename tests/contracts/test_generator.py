@@ -9,7 +9,14 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from tunewright.generation import GENERATORS, open_generator
-from tunewright.generation.generator import Generator, ModelSpec, Piece, Request, Scores
+from tunewright.generation.generator import (
+    Generator,
+    Logprob,
+    ModelSpec,
+    Piece,
+    Request,
+    Scores,
+)
 from tunewright.weights import lora
 from tunewright.weights.base import load_base
 
@@ -209,6 +216,90 @@ def test_the_greedy_answer_scores_as_the_greedy_choice(generator: Generator, mak
 def test_a_scored_row_may_fill_the_context(generator: Generator, make: Make) -> None:
     answer = [1] * (CONTEXT - len(PROMPT))
     assert len(scored(generator, make(1, forced=answer)).logprobs) == len(answer)
+
+
+def forward(base: ModelSpec, tokens: list[int]) -> torch.Tensor:
+    """Logits [tokens, vocabulary] of one plain forward pass in float32."""
+    model = load_base(Path(base.base), dtype=torch.float32)
+    with torch.inference_mode():
+        return model(torch.tensor([tokens], device=model.device)).logits[0].float().cpu()
+
+
+def told(pieces: list[Piece]) -> list[Logprob]:
+    assert all(len(piece.logprobs or []) == len(piece.ids) for piece in pieces)
+    return [logprob for piece in pieces for logprob in piece.logprobs or []]
+
+
+def test_logprobs_are_the_models_own_whatever_shapes_the_draw(
+    generator: Generator, make: Make, base: ModelSpec
+) -> None:
+    shaped = {"temperature": 1.7, "top_p": 0.9, "seed": 3, "frequency_penalty": 2.0}
+    rows = finish(
+        generator,
+        make(1, logprobs=3),
+        make(2, logprobs=0, logit_bias={7: 100.0}, **shaped),
+        make(3),
+    )
+    assert [piece.logprobs for piece in rows[3]] == [None] * 10
+    for id, top in ((1, 3), (2, 0)):
+        answer = ids(rows[id])
+        expected = forward(base, PROMPT + answer)[len(PROMPT) - 1 : -1].log_softmax(-1)
+        wanted = [float(expected[at, token]) for at, token in enumerate(answer)]
+        assert [item.token for item in told(rows[id])] == answer
+        assert [item.logprob for item in told(rows[id])] == pytest.approx(wanted, abs=1e-3)
+        best = expected.topk(top)
+        for at, item in enumerate(told(rows[id])):
+            assert [token for token, _ in item.top] == best.indices[at].tolist()
+            values = [value for _, value in item.top]
+            assert values == pytest.approx(best.values[at].tolist(), abs=1e-3)
+
+
+def test_the_logprobs_of_a_prompt(generator: Generator, make: Make, base: ModelSpec) -> None:
+    rows = finish(
+        generator,
+        make(1, logprobs=2, prompt_logprobs=True, max_tokens=3),
+        make(2, prompt_logprobs=True, max_tokens=0),
+        make(3, prompt_logprobs=True, prompt=[7]),
+    )
+    expected = forward(base, PROMPT).log_softmax(-1)
+    wanted = [float(expected[at, token]) for at, token in enumerate(PROMPT[1:])]
+    for id, top in ((1, 2), (2, 0)):
+        first, *later = rows[id]
+        assert first.prompt is not None
+        assert [item.token for item in first.prompt] == PROMPT[1:]
+        assert [item.logprob for item in first.prompt] == pytest.approx(wanted, abs=1e-3)
+        assert [len(item.top) for item in first.prompt] == [top] * len(wanted)
+        assert all(piece.prompt is None for piece in later)
+    assert (ids(rows[2]), rows[2][-1].finished) == ([], "length")
+    assert rows[3][0].prompt == []
+
+
+def test_penalties_and_biases_as_computed_by_hand(
+    generator: Generator, make: Make, base: ModelSpec
+) -> None:
+    presence, frequency, bias = 0.7, 0.4, {2: 1.5, 9: -100.0, 30: 0.25}
+    row = {"presence_penalty": presence, "frequency_penalty": frequency, "logit_bias": bias}
+    rows = finish(generator, make(1, max_tokens=25, **row), make(2, max_tokens=25))
+    made = ids(rows[1])
+    logits = forward(base, PROMPT + made)[len(PROMPT) - 1 : -1].clone()
+    for at, token in enumerate(made):
+        for id in range(50):
+            count = made[:at].count(id)
+            logits[at, id] += bias.get(id, 0.0) - frequency * count - presence * (count > 0)
+        best = logits[at].topk(2)
+        assert token == best.indices[0] or best.values[0] - best.values[1] < 1e-3
+    assert ids(rows[2]) == ids(finish(generator, make(3, max_tokens=25))[3]) != made
+
+
+def test_a_bias_for_a_token_that_the_model_lacks_is_refused(
+    generator: Generator, make: Make
+) -> None:
+    generator.submit(make(1, logit_bias={50: 1.0}))
+    (piece,) = generator.step()
+    assert piece.error is not None
+    assert piece.error.status == 400
+    assert "no token 50" in piece.error.message
+    assert "has 50 tokens" in piece.error.message
 
 
 def test_unload_and_load_again(generator: Generator, make: Make, tuned: ModelSpec) -> None:

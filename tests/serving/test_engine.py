@@ -298,7 +298,7 @@ def test_without_torch_callers_are_told_what_to_install(tmp_path: Path, model: M
     (tmp_path / "torch.py").write_text("raise ImportError('absent', name='torch')")
     path = tmp_path / "engine.sock"
     command = [sys.executable, "-m", "tunewright.serving", "--socket", str(path)]
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None

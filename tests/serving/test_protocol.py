@@ -44,6 +44,7 @@ def test_a_request_survives_the_way() -> None:
     for request in (
         Request(7, spec, [1, 2], 5, 0.5, 0.9, -3, frozenset({2, 9})),
         Request(7, spec, [1], forced=[3]),
+        Request(7, spec, [1], logprobs=2, logit_bias={5: -1.5}, grammar="{}"),
     ):
         assert protocol.request_from(7, protocol.request_fields(request)) == request
 

@@ -8,8 +8,8 @@ from tunewright.api.bodies import read_json
 from tunewright.api.responses import record_response
 from tunewright.api.streaming import collect, stream
 from tunewright.records.completions import ChatRequest
+from tunewright.resources.answers import Collected
 from tunewright.resources.chat import Chunks, completion
-from tunewright.resources.prepared import Collected
 
 
 async def create(request: Request) -> Response:
@@ -17,10 +17,10 @@ async def create(request: Request) -> Response:
     prepared = await run_in_threadpool(acting(request).chat.prepare, asked)
     if asked.stream:
         return await stream(prepared.generation, Chunks(asked, prepared))
-    collected = Collected(asked.n or 1, prepared.prompt_tokens)
+    collected = Collected(prepared)
     if not await collect(request, prepared.generation, collected):
         return Response(status_code=499)
-    return record_response(completion(prepared, collected))
+    return record_response(completion(asked, prepared, collected))
 
 
 routes = [Route("/v1/chat/completions", create, methods=["POST"])]

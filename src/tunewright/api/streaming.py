@@ -15,8 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from tunewright.errors import TunewrightError
-from tunewright.resources.generating import Event, Generation
-from tunewright.resources.prepared import Collected
+from tunewright.resources.answers import Collected
+from tunewright.resources.choices import Event
+from tunewright.resources.generating import Generation
 
 
 class Chunks(Protocol):

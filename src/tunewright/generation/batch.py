@@ -3,7 +3,7 @@
 import math
 import random
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -12,9 +12,11 @@ from torch import Tensor
 from tunewright.errors import BadRequest, Corrupt, TunewrightError
 from tunewright.generation import sampling
 from tunewright.generation.cache import Caches, OwnCaches, SlotCache
-from tunewright.generation.generator import Piece, Request, Scores
+from tunewright.generation.generator import Logprob, Piece, Request, Scores
+from tunewright.generation.logprobs import logprobs
 from tunewright.generation.probe import rows_may_share
 from tunewright.generation.resident import Resident
+from tunewright.generation.shaping import Shape, check_bias
 
 # Prompt tokens read in one step: bounds how long a newcomer delays the streams that run. Fixed, so
 # that a prompt is always cut at the same places and its rounding is its own.
@@ -34,6 +36,8 @@ class Row:
     read: int = 0
     next: int = 0
     made: int = 0
+    shape: Shape | None = None
+    prompt: list[Logprob] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     top: list[tuple[int, float, float]] = field(default_factory=list)
     numbers: random.Random = field(init=False)
@@ -72,8 +76,9 @@ class Batch:
     def add(self, request: Request) -> None:
         """Raises BadRequest for what this model cannot run, and what loading an adapter raises."""
         _check(request, self.resident)
+        shape = _shape(request, self.resident)
         in_use = [row.slot for row in self.rows]
-        self._waiting.append(Row(request, self.resident.slot(request.model, in_use)))
+        self._waiting.append(Row(request, self.resident.slot(request.model, in_use), shape=shape))
 
     @torch.inference_mode()
     def drop(self, row: Row) -> None:
@@ -116,14 +121,22 @@ class Batch:
                 end = len(row.request.prompt)  # such a cache may not take a prompt in parts
             budget -= end - row.read
             part = row.request.prompt[row.read : end]
-            logits, row.cache = self.resident.prefill(part, row.slot, row.cache, row.read)
+            logits, row.cache = self.resident.prefill(
+                part, row.slot, row.cache, row.read, every=row.request.prompt_logprobs
+            )
+            _note_prompt(row, logits, end)
             row.read = end
             if end == len(row.request.prompt):
-                pieces += self._begin(self._waiting.popleft(), logits)
+                pieces += self._begin(self._waiting.popleft(), logits[-1:])
         return pieces
 
     def _begin(self, row: Row, logits: Tensor) -> list[Piece]:
-        pieces = self._pieces([row], logits)
+        if row.request.max_tokens or row.request.forced:
+            pieces = self._pieces([row], logits)
+        else:
+            pieces = [Piece(row.request.id, [], "length")]
+        if row.request.prompt_logprobs:
+            pieces = [replace(pieces[0], prompt=row.prompt)]
         if not pieces[0].last:
             self._caches.join(row.cache, row.read)
             self._running.append(row)
@@ -140,21 +153,70 @@ class Batch:
     def _pieces(self, rows: list[Row], logits: Tensor) -> list[Piece]:
         """Choose each row's next token from its logits [rows, vocabulary]."""
         logits = logits.float()
-        best, tokens = logits.max(-1)
-        chosen: list[int] = tokens.tolist()
-        sampled = [at for at, row in enumerate(rows) if row.samples]
-        if sampled:
-            some = logits if len(sampled) == len(rows) else logits[sampled]
-            drawn = sampling.draw(some, [rows[at].choice() for at in sampled])
-            for at, token in zip(sampled, drawn, strict=True):
-                chosen[at] = token
+        peaks: list[float] = logits.amax(-1).tolist()
+        chosen = _choose(rows, _shaped(rows, logits))
         for at, row in enumerate(rows):
             if row.request.forced is not None:
                 chosen[at] = _score(row, logits[at])
+        told = _told(rows, logits, chosen)
         return [
-            _settle(row, token, self.resident.context) if math.isfinite(peak) else _not_finite(row)
-            for row, token, peak in zip(rows, chosen, best.tolist(), strict=True)
+            _settle(row, token, self.resident.context, told.get(at))
+            if math.isfinite(peaks[at])
+            else _not_finite(row)
+            for at, (row, token) in enumerate(zip(rows, chosen, strict=True))
         ]
+
+
+def _shape(request: Request, resident: Resident) -> Shape | None:
+    """None where the model's logits are taken as they are, as with most requests."""
+    check_bias(request, resident.vocabulary)
+    penalties = request.presence_penalty or request.frequency_penalty
+    if request.forced is not None or not (penalties or request.logit_bias or request.grammar):
+        return None
+    if request.grammar is None:
+        return Shape(request)
+    return Shape(request, resident.grammars.compile(request.grammar, request.stop_ids))
+
+
+def _shaped(rows: list[Row], logits: Tensor) -> Tensor:
+    shapes = [(at, row.shape) for at, row in enumerate(rows) if row.shape is not None]
+    if shapes:
+        logits = logits.clone()  # the model's own are still reported and scored
+    for at, shape in shapes:
+        shape.apply(logits[at])
+    return logits
+
+
+def _choose(rows: list[Row], logits: Tensor) -> list[int]:
+    chosen: list[int] = logits.argmax(-1).tolist()
+    sampled = [at for at, row in enumerate(rows) if row.samples]
+    if sampled:
+        some = logits if len(sampled) == len(rows) else logits[sampled]
+        drawn = sampling.draw(some, [rows[at].choice() for at in sampled])
+        for at, token in zip(sampled, drawn, strict=True):
+            chosen[at] = token
+    return chosen
+
+
+def _told(rows: list[Row], logits: Tensor, chosen: list[int]) -> dict[int, Logprob]:
+    """By the number of the row, for those that ask for it."""
+    tops = {
+        at: row.request.logprobs
+        for at, row in enumerate(rows)
+        if row.request.logprobs is not None and row.request.forced is None
+    }
+    if not tops:
+        return {}
+    some = [chosen[at] for at in tops]
+    return dict(zip(tops, logprobs(logits[list(tops)], some, list(tops.values())), strict=True))
+
+
+def _note_prompt(row: Row, logits: Tensor, end: int) -> None:
+    """`logits` [prompt tokens read now, vocabulary]: each foretells the token after its own."""
+    if row.request.prompt_logprobs:
+        following = row.request.prompt[row.read + 1 : end + 1]
+        tops = [row.request.logprobs or 0] * len(following)
+        row.prompt += logprobs(logits[: len(following)], following, tops)
 
 
 def _score(row: Row, logits: Tensor) -> int:
@@ -167,7 +229,7 @@ def _score(row: Row, logits: Tensor) -> int:
     return row.request.forced[row.made]
 
 
-def _settle(row: Row, token: int, context: int) -> Piece:
+def _settle(row: Row, token: int, context: int, told: Logprob | None) -> Piece:
     request = row.request
     if request.forced is not None:
         return _settle_forced(row, token, request.forced)
@@ -176,7 +238,12 @@ def _settle(row: Row, token: int, context: int) -> Piece:
     row.next = token
     row.made += 1
     full = row.made >= request.max_tokens or len(request.prompt) + row.made >= context
-    return Piece(request.id, [token], "length" if full else None)
+    try:
+        if row.shape is not None:
+            row.shape.take(token)
+    except BadRequest as error:
+        return failed(request, error)
+    return Piece(request.id, [token], "length" if full else None, logprobs=told and [told])
 
 
 def _settle_forced(row: Row, token: int, forced: list[int]) -> Piece:
@@ -199,9 +266,10 @@ def failed(request: Request, error: TunewrightError) -> Piece:
 def _check(request: Request, resident: Resident) -> None:
     forced = request.forced or []
     tokens = [*request.prompt, *forced]
-    room = 0 if request.forced else 1  # a row that samples must be able to make one token
-    if not request.prompt or request.forced == [] or request.max_tokens < 1:
-        raise BadRequest("The engine needs at least one prompt token and one token to make.")
+    # A row that samples must be able to make one token.
+    room = 0 if request.forced or request.max_tokens == 0 else 1
+    if not request.prompt or request.forced == [] or request.max_tokens < 0:
+        raise BadRequest("The engine needs at least one prompt token, and one to score.")
     if len(tokens) + room > resident.context:
         raise BadRequest(
             f"This model's maximum context length is {resident.context} tokens. However, your "

@@ -24,10 +24,14 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class Request:
-    """One row to generate. `max_tokens` >= 1; `temperature` 0 is greedy; 0 < `top_p` <= 1.
+    """One row to generate. `max_tokens` >= 0; `temperature` 0 is greedy; 0 < `top_p` <= 1.
+
+    `logprobs`: report each token with so many of the most likely ones; `prompt_logprobs`: the
+    prompt's tokens too. The penalties count the tokens that this row has made; `logit_bias` adds
+    to the logits of token ids. `grammar` is a JSON schema, as text, that the answer obeys.
 
     With `forced`, nothing is sampled: those tokens are fed one by one through the same path and
-    scored, and `max_tokens`, `temperature`, `top_p`, `seed` and `stop_ids` are ignored.
+    scored, and all that concerns sampling is ignored.
     """
 
     id: int
@@ -39,6 +43,28 @@ class Request:
     seed: int | None = None
     stop_ids: frozenset[int] = field(default_factory=frozenset)
     forced: list[int] | None = None
+    logprobs: int | None = None
+    prompt_logprobs: bool = False
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: dict[int, float] = field(default_factory=dict)
+    grammar: str | None = None
+
+
+@dataclass(frozen=True)
+class Logprob:
+    """A token and its natural-log probability in the model's own distribution.
+
+    That is: at temperature 1, before penalties, biases, a grammar and the nucleus. At least
+    LEAST_LOGPROB, so that it is a number in JSON too. `top`: the most likely tokens there, falling.
+    """
+
+    token: int
+    logprob: float
+    top: list[tuple[int, float]] = field(default_factory=list)
+
+
+LEAST_LOGPROB = -9999.0
 
 
 @dataclass(frozen=True)
@@ -57,7 +83,9 @@ class Scores:
 class Piece:
     """What one step gave one row. The last piece of a row has `finished` or `error`, never both.
 
-    Stop tokens are not in `ids`. `scores` comes with the last piece of a forced row.
+    Stop tokens are not in `ids`. `scores` comes with the last piece of a forced row. `logprobs`
+    has an item for each of `ids` where the request asks for them; `prompt` comes with the first
+    piece of a row with `prompt_logprobs`: an item for each prompt token but the first.
     """
 
     id: int
@@ -65,6 +93,8 @@ class Piece:
     finished: Reason | None = None
     scores: Scores | None = None
     error: TunewrightError | None = None
+    logprobs: list[Logprob] | None = None
+    prompt: list[Logprob] | None = None
 
     @property
     def last(self) -> bool:
@@ -80,9 +110,10 @@ class Generator(Protocol):
     give the same tokens. Every submitted row gets exactly one last piece, unless it is cancelled.
 
     Errors of one row arrive as its last piece and leave the others running: BadRequest (a prompt
-    that is empty, longer than the context, or has ids outside the vocabulary), Corrupt (a file
-    that its manifest disowns, or weights that give no finite numbers), NotFound (no such
-    directory), Unavailable (the computation failed).
+    that is empty, longer than the context, or has ids outside the vocabulary; such ids in
+    `logit_bias`; a `grammar` that cannot be compiled), Corrupt (a file that its manifest disowns,
+    or weights that give no finite numbers), NotFound (no such directory), MissingExtra (a grammar
+    without the package for it), Unavailable (the computation failed).
     """
 
     @property

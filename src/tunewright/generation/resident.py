@@ -13,6 +13,7 @@ from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 from tunewright import durable
 from tunewright.errors import BadRequest, NotFound
 from tunewright.generation.generator import ModelSpec
+from tunewright.generation.grammar import Grammars
 from tunewright.weights import lora
 from tunewright.weights.base import load_base, threads
 
@@ -32,6 +33,7 @@ class Resident:
         self.context: int = getattr(config, "max_position_embeddings", None) or _NO_LIMIT
         self._threads = threads(self.model)
         self.vocabulary = self.model.get_input_embeddings().get_parameter("weight").shape[0]
+        self.grammars = Grammars(directory, self.vocabulary)
         self._takes = inspect.signature(self.model.forward).parameters
         self.merges = "position_ids" in self._takes and _positional(self.model, self.context)
         self._slots: dict[ModelSpec, int] = {}
@@ -88,20 +90,22 @@ class Resident:
     def forward(self, ids: Tensor, **given: Any) -> Any:
         """The model's answer to `ids` [rows, time]; arguments that it does not know are left out.
 
-        Only the logits of the last position are computed, where the model can.
+        Only the logits of the last position are computed, where the model can, unless
+        `logits_to_keep` says otherwise (0: of every position).
         """
         if torch.get_num_threads() != self._threads:
             torch.set_num_threads(self._threads)
-        given["logits_to_keep"] = 1
+        given.setdefault("logits_to_keep", 1)
         known = {name: value for name, value in given.items() if name in self._takes}
         return self.model(ids, use_cache=True, **known)
 
     def prefill(
-        self, tokens: Sequence[int], slot: int, cache: Any, length: int
+        self, tokens: Sequence[int], slot: int, cache: Any, length: int, *, every: bool = False
     ) -> tuple[Tensor, Any]:
         """Feed one row `tokens` after the `length` that `cache` (None: nothing yet) holds.
 
-        Returns the logits [1, vocabulary] of the last one, and the cache.
+        Returns the logits [1, vocabulary] of the last one, or [tokens, vocabulary] of `every`
+        one, and the cache.
         """
         if cache is None and self.merges:
             cache = DynamicCache()  # without the config: plain layers, even where a window is named
@@ -111,11 +115,12 @@ class Resident:
             torch.tensor([tokens], device=device),
             position_ids=torch.arange(length, length + len(tokens), device=device).unsqueeze(0),
             past_key_values=cache,
+            logits_to_keep=0 if every else 1,
         )
         cache = getattr(answer, "past_key_values", None)
         if cache is None:
             raise BadRequest("This model keeps no cache that generation could go on from.")
-        return answer.logits[:, -1], cache
+        return answer.logits[0] if every else answer.logits[:, -1], cache
 
 
 def _existing(directory: Path) -> Path:

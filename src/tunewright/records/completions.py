@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
+from tunewright.records.logprobs import ChatLogprobs, CompletionLogprobs
 from tunewright.records.record import Record, Request, new_id, now
 
 FinishReason = Literal["stop", "length"]
@@ -15,6 +16,19 @@ Temperature = Annotated[float, Field(ge=0, le=2)]
 TopP = Annotated[float, Field(ge=0, le=1)]
 Choices = Annotated[int, Field(ge=1, le=128)]
 Tokens = Annotated[int, Field(ge=1)]
+Penalty = Annotated[float, Field(ge=-2, le=2)]
+
+
+def _token_id(name: str) -> str:
+    if not (name.isascii() and name.isdigit() and len(name) < 10):
+        raise ValueError(f"{name!r} is not a token id")
+    return name
+
+
+Biases = Annotated[
+    dict[Annotated[str, AfterValidator(_token_id)], Annotated[float, Field(ge=-100, le=100)]],
+    Field(max_length=300),
+]
 
 
 class StreamOptions(Request):
@@ -43,6 +57,13 @@ class Sampling(Request):
     stream_options: StreamOptions | None = None
     max_tokens: Tokens | None = None
     user: str | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    logit_bias: Biases | None = None
+
+    def biases(self) -> dict[int, float]:
+        """`logit_bias` by token id."""
+        return {int(id): bias for id, bias in (self.logit_bias or {}).items()}
 
     def stops(self) -> list[str]:
         return [self.stop] if isinstance(self.stop, str) else list(self.stop or [])
@@ -71,17 +92,13 @@ class Message(Request):
 class ChatRequest(Sampling):
     unsupported: ClassVar[dict[str, tuple[Any, ...]]] = {
         "audio": (),
-        "frequency_penalty": (0,),
         "function_call": ("none",),
         "functions": ([],),
-        "logit_bias": ({},),
-        "logprobs": (False,),
         "metadata": ({},),
         "modalities": (["text"],),
         "moderation": (),
         "parallel_tool_calls": (),
         "prediction": (),
-        "presence_penalty": (0,),
         "prompt_cache_options": (),
         "reasoning_effort": (),
         "response_format": ({"type": "text"},),
@@ -89,7 +106,6 @@ class ChatRequest(Sampling):
         "store": (False,),
         "tool_choice": ("none", "auto"),
         "tools": ([],),
-        "top_logprobs": (0,),
         "verbosity": (),
         "web_search_options": (),
     }
@@ -105,6 +121,13 @@ class ChatRequest(Sampling):
     prompt_cache_key: str | None = None
     prompt_cache_retention: Literal["in_memory", "in-memory", "24h"] | None = None
     safety_identifier: str | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+
+    @property
+    def told(self) -> int | None:
+        """How many alternatives are told of each token; None: nothing is told."""
+        return (self.top_logprobs or 0) if self.logprobs else None
 
     @property
     def token_limit(self) -> int | None:
@@ -115,14 +138,11 @@ class CompletionRequest(Sampling):
     unsupported: ClassVar[dict[str, tuple[Any, ...]]] = {
         "best_of": (1,),
         "echo": (False,),
-        "frequency_penalty": (0,),
-        "logit_bias": ({},),
-        "logprobs": (),
-        "presence_penalty": (0,),
         "suffix": ("",),
     }
 
     prompt: str | Annotated[list[str], Field(min_length=1, max_length=128)]
+    logprobs: Annotated[int, Field(ge=0, le=5)] | None = None
 
     @property
     def prompts(self) -> list[str]:
@@ -148,7 +168,7 @@ class AssistantMessage(Record):
 class ChatChoice(Record):
     index: int
     message: AssistantMessage
-    logprobs: None = None
+    logprobs: ChatLogprobs | None = None
     finish_reason: FinishReason
 
 
@@ -165,7 +185,7 @@ class ChatCompletion(Record):
 class CompletionChoice(Record):
     text: str
     index: int
-    logprobs: None = None
+    logprobs: CompletionLogprobs | None = None
     finish_reason: FinishReason
 
 

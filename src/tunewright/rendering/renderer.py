@@ -13,6 +13,7 @@ from tunewright.rendering import tool_use
 from tunewright.rendering.configuration import Configuration, read_tokenizer
 from tunewright.rendering.controls import Controls, Marks, fenced, texts
 from tunewright.rendering.detokenizer import Detokenizer
+from tunewright.rendering.pieces import Pieces
 from tunewright.rendering.templates import ChatTemplate
 from tunewright.rendering.tool_use import ToolUse
 from tunewright.rendering.turns import (
@@ -68,13 +69,15 @@ class Renderer:
     """The tokenizer and chat template of one base model.
 
     `context`: the longest sequence in tokens. `stop_ids`: generation ends at any of them.
-    `end_id`: the one that ends a supervised answer. Safe to share among threads.
+    `end_id`: the one that ends a supervised answer. `pieces`: the bytes of single tokens. Safe to
+    share among threads.
     """
 
     def __init__(
         self, tokenizer: Tokenizer, config: Configuration, source: str | None, *, thinking: bool
     ) -> None:
         self._tokenizer = tokenizer
+        self.pieces = Pieces(tokenizer)
         self._names = config.special_tokens()
         self._adds_bos = bool(config.tokenizer.get("add_bos_token"))
         self._bos = tokenizer.token_to_id(self._names.get("bos_token", ""))

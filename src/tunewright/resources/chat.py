@@ -3,19 +3,22 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tunewright.errors import TunewrightError
+from tunewright.errors import BadRequest
 from tunewright.records.completions import (
     AssistantMessage,
     ChatChoice,
     ChatCompletion,
     ChatRequest,
 )
+from tunewright.records.logprobs import ChatLogprobs
 from tunewright.records.models import Weights
-from tunewright.records.record import new_id, now
 from tunewright.rendering import Renderer
-from tunewright.resources.generating import End, Event, Text
+from tunewright.resources import answers
+from tunewright.resources.answers import Collected
+from tunewright.resources.choices import End, Text, Token
+from tunewright.resources.logprobs import of_chat
 from tunewright.resources.models import Models
-from tunewright.resources.prepared import Collected, Prepared, prepare
+from tunewright.resources.prepared import Asked, Prepared, Prompt, prepare
 from tunewright.serving.client import EngineClient
 
 
@@ -29,27 +32,21 @@ class Chat:
 
     def prepare(self, request: ChatRequest) -> Prepared:
         """Everything that can be refused is refused here, before the first byte of an answer."""
+        _check(request)
         weights = self._models.weights(request.model, ("chat",))
         renderer = self._renderer(weights)
-        prompt = renderer.prompt([message.plain() for message in request.messages])
-        return prepare(
-            request,
-            weights,
-            self._models,
-            self._engine,
-            renderer,
-            [prompt],
-            request.token_limit,
-        )
+        prompt = Prompt(renderer.prompt([message.plain() for message in request.messages]))
+        asked = Asked(request.token_limit, request.n or 1, more={"logprobs": request.told})
+        return prepare(request, weights, self._models, self._engine, renderer, [prompt], asked)
 
     def create(self, /, **given: Any) -> ChatCompletion:
         """`given`: the fields of `ChatRequest`."""
         request: ChatRequest = ChatRequest.parse(given)
         prepared = self.prepare(request)
-        collected = Collected(request.n or 1, prepared.prompt_tokens)
+        collected = Collected(prepared)
         for event in prepared.generation:
             collected.take(event)
-        return completion(prepared, collected)
+        return completion(request, prepared, collected)
 
     def stream(self, /, **given: Any) -> Iterator[dict[str, Any]]:
         """The chunks of a streamed answer, as wire objects. `given` as for `create`."""
@@ -62,13 +59,14 @@ class Chat:
         yield from chunks.closing()
 
 
-def completion(prepared: Prepared, collected: Collected) -> ChatCompletion:
+def completion(request: ChatRequest, prepared: Prepared, collected: Collected) -> ChatCompletion:
     return ChatCompletion(
         model=prepared.model,
         choices=[
             ChatChoice(
                 index=index,
                 message=AssistantMessage(content="".join(pieces)),
+                logprobs=_logprobs(request, prepared, collected.tokens[index]),
                 finish_reason=collected.reasons[index],
             )
             for index, pieces in enumerate(collected.texts)
@@ -78,45 +76,34 @@ def completion(prepared: Prepared, collected: Collected) -> ChatCompletion:
     )
 
 
-class Chunks:
-    """Events as `chat.completion.chunk` objects. Never a key `error`: SDK 0.28.1 trips on it."""
+def _check(request: ChatRequest) -> None:
+    if request.top_logprobs and not request.logprobs:
+        raise BadRequest(
+            "The 'top_logprobs' parameter is only allowed when 'logprobs' is true.",
+            param="top_logprobs",
+        )
+
+
+def _logprobs(request: ChatRequest, prepared: Prepared, tokens: list[Token]) -> ChatLogprobs | None:
+    return of_chat(tokens, prepared.pieces) if request.logprobs else None
+
+
+class Chunks(answers.Chunks):
+    object = "chat.completion.chunk"
+    prefix = "chatcmpl-"
 
     def __init__(self, request: ChatRequest, prepared: Prepared) -> None:
-        self._n = request.n or 1
-        options = request.stream_options
-        self._with_usage = bool(options and options.include_usage)
-        self._collected = Collected(self._n, prepared.prompt_tokens)
-        self._head: dict[str, Any] = {
-            "id": new_id("chatcmpl-"),
-            "object": "chat.completion.chunk",
-            "created": now(),
-            "model": prepared.model,
-            "system_fingerprint": prepared.fingerprint,
-        }
+        super().__init__(request, prepared)
+        self._request = request
+        self._prepared = prepared
 
     def opening(self) -> Iterator[dict[str, Any]]:
-        for index in range(self._n):
-            yield self._choice(index, {"role": "assistant", "content": "", "refusal": None})
+        delta = {"role": "assistant", "content": "", "refusal": None}
+        for index in range(self._prepared.choices):
+            yield self._chunk({"delta": delta, "logprobs": None}, Text(index, ""))
 
-    def chunk(self, event: Event) -> dict[str, Any]:
-        """Raises the event where it is an error."""
-        if isinstance(event, TunewrightError):
-            raise event
-        self._collected.take(event)
-        if isinstance(event, Text):
-            return self._choice(event.index, {"content": event.text})
-        return self._choice(event.index, {}, event)
-
-    def closing(self) -> Iterator[dict[str, Any]]:
-        if self._with_usage:
-            yield {**self._head, "choices": [], "usage": self._collected.usage.wire()}
-
-    def _choice(self, index: int, delta: dict[str, Any], end: End | None = None) -> dict[str, Any]:
-        choice = {
-            "index": index,
-            "delta": delta,
-            "logprobs": None,
-            "finish_reason": end.reason if end else None,
-        }
-        usage = {"usage": None} if self._with_usage else {}
-        return {**self._head, "choices": [choice], **usage}
+    def _choice(self, event: Text | End) -> dict[str, Any]:
+        if isinstance(event, End):
+            return {"delta": {}, "logprobs": None}
+        told = _logprobs(self._request, self._prepared, event.tokens)
+        return {"delta": {"content": event.text}, "logprobs": told and told.wire()}

@@ -74,6 +74,18 @@ class Models:
             raise BadRequest(_other_kind(id, found.kind), param="model", code="model_kind")
         return found
 
+    def check_vocabulary(self, id: str, param: str) -> None:
+        """Raises BadRequest for an alias: the ids of its own vocabulary mean other tokens here."""
+        base = self.real_name(id)
+        if base != id and not self._shelf.get(Model, id):
+            raise BadRequest(
+                f"'{param}' holds token ids, and those of {id} mean other tokens here: it stands "
+                f"for `{base}`, which has a vocabulary of its own. Use ids of that model's "
+                f"tokenizer and name it: model='{base}'.",
+                param=param,
+                code="foreign_token_ids",
+            )
+
     def directory(self, weights: Weights) -> Path:
         """The directory with the tokenizer and, but for an adapter, the weights."""
         full = weights.directory if weights.adaptation == "full" else None

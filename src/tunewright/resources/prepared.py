@@ -3,14 +3,16 @@
 import functools
 import importlib.util
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tunewright.errors import BadRequest, MissingExtra
-from tunewright.generation.generator import ModelSpec
-from tunewright.records.completions import FinishReason, Sampling, Usage
+from tunewright.generation.generator import ModelSpec, Request
+from tunewright.records.completions import Sampling
 from tunewright.records.models import Weights
 from tunewright.rendering import Renderer
-from tunewright.resources.generating import End, Event, Generation, Text, Wish
+from tunewright.rendering.pieces import Pieces
+from tunewright.resources.choices import Wish
+from tunewright.resources.generating import Generation
 from tunewright.resources.models import Models
 from tunewright.serving.client import EngineClient
 
@@ -22,7 +24,28 @@ class Prepared:
     model: str
     fingerprint: str
     prompt_tokens: int
+    choices: int
     generation: Generation
+    pieces: Pieces
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Token ids, the text that they stand for, and how many at their head stand for none of it."""
+
+    ids: list[int]
+    text: str = ""
+    hidden: int = 0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What each prompt is to be followed by. `more`: further fields of the engine's `Request`."""
+
+    token_limit: int | None
+    tries: int
+    echo: bool = False
+    more: dict[str, object] = field(default_factory=dict)
 
 
 def model_spec(models: Models, weights: Weights) -> ModelSpec:
@@ -46,30 +69,54 @@ def prepare(
     models: Models,
     engine: EngineClient,
     renderer: Renderer,
-    prompts: Sequence[list[int]],
-    token_limit: int | None,
+    prompts: Sequence[Prompt],
+    asked: Asked,
 ) -> Prepared:
-    """Lay out `n` choices for every prompt. Raises BadRequest where a prompt leaves no room."""
+    """Lay out the choices for every prompt. Raises BadRequest where a prompt leaves no room."""
     _need_torch()
-    subject = "messages" if renderer.is_chat else "prompt"
+    if request.logit_bias:
+        models.check_vocabulary(request.model, "logit_bias")
+    spec = model_spec(models, weights)
     wishes = [
         Wish(
-            prompt=prompt,
-            max_tokens=_room(renderer, prompt, token_limit, subject),
-            temperature=1.0 if request.temperature is None else request.temperature,
-            top_p=1.0 if request.top_p is None else request.top_p,
-            seed=None if request.seed is None else request.seed + choice,
+            _request(request, spec, renderer, prompt, asked, choice),
+            prompt.text,
+            prompt.hidden,
+            asked.echo,
         )
         for prompt in prompts
-        for choice in range(request.n or 1)
+        for choice in range(asked.tries)
     ]
-    generation = Generation(engine, model_spec(models, weights), renderer, wishes, request.stops())
     return Prepared(
         model=request.model,
         fingerprint=system_fingerprint(weights),
-        prompt_tokens=sum(map(len, prompts)),
-        generation=generation,
+        prompt_tokens=sum(len(prompt.ids) for prompt in prompts),
+        choices=len(wishes),
+        generation=Generation(engine, renderer, wishes, request.stops()),
+        pieces=renderer.pieces,
     )
+
+
+def _request(
+    request: Sampling,
+    spec: ModelSpec,
+    renderer: Renderer,
+    prompt: Prompt,
+    asked: Asked,
+    choice: int,
+) -> Request:
+    fields = {
+        "max_tokens": _room(renderer, prompt.ids, asked.token_limit),
+        "temperature": 1.0 if request.temperature is None else request.temperature,
+        "top_p": 1.0 if request.top_p is None else request.top_p,
+        "seed": None if request.seed is None else request.seed + choice,
+        "stop_ids": renderer.stop_ids,
+        "presence_penalty": request.presence_penalty or 0.0,
+        "frequency_penalty": request.frequency_penalty or 0.0,
+        "logit_bias": request.biases(),
+        **asked.more,
+    }
+    return Request(choice, spec, prompt.ids, **fields)  # pyright: ignore[reportArgumentType]
 
 
 @functools.cache
@@ -82,41 +129,14 @@ def _need_torch() -> None:
         raise MissingExtra("Generating text", "train")
 
 
-def _room(renderer: Renderer, prompt: list[int], token_limit: int | None, subject: str) -> int:
+def _room(renderer: Renderer, prompt: list[int], token_limit: int | None) -> int:
+    subject = "messages" if renderer.is_chat else "prompt"
     room = renderer.context - len(prompt)
-    if room < 1:
+    if room < (token_limit != 0):
         raise BadRequest(
             f"This model's maximum context length is {renderer.context} tokens. However, your "
             f"{subject} resulted in {len(prompt)} tokens. Please reduce their length.",
             param=subject,
             code="context_length_exceeded",
         )
-    return min(room, token_limit) if token_limit else room
-
-
-class Collected:
-    """What the events of one request add up to."""
-
-    def __init__(self, choices: int, prompt_tokens: int) -> None:
-        self.texts: list[list[str]] = [[] for _ in range(choices)]
-        self.reasons: list[FinishReason] = ["stop"] * choices
-        self._prompt_tokens = prompt_tokens
-        self._tokens = 0
-
-    def take(self, event: Event) -> None:
-        """Add one event; raises it where it is an error."""
-        if isinstance(event, Text):
-            self.texts[event.index].append(event.text)
-        elif isinstance(event, End):
-            self.reasons[event.index] = event.reason
-            self._tokens += event.tokens
-        else:
-            raise event
-
-    @property
-    def usage(self) -> Usage:
-        return Usage(
-            prompt_tokens=self._prompt_tokens,
-            completion_tokens=self._tokens,
-            total_tokens=self._prompt_tokens + self._tokens,
-        )
+    return room if token_limit is None else min(room, token_limit)

@@ -9,17 +9,18 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tunewright.errors import TunewrightError, Unavailable
-from tunewright.generation.generator import ModelSpec, Reason, Request, Scores
+from tunewright.generation.generator import Logprob, ModelSpec, Reason, Request, Scores
 from tunewright.serving.protocol import (
     Message,
     ProtocolError,
     address,
     error_from,
+    logprobs_from,
     pack,
     receive,
     request_fields,
@@ -37,7 +38,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Delta:
+    """New tokens. `logprobs`, `prompt`: as in `Piece`; empty where they were not asked for."""
+
     ids: list[int]
+    logprobs: list[Logprob] = field(default_factory=list)
+    prompt: list[Logprob] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -328,7 +333,8 @@ class _Counted(EngineClient):
 
 def _event(message: Message) -> EngineEvent:
     if message["op"] == "delta":
-        return Delta(message["ids"])
+        told = (logprobs_from(message.get(name, [])) for name in ("logprobs", "prompt"))
+        return Delta(message["ids"], *told)
     if message["op"] == "done":
         return Done(message["reason"])
     return Failed(error_from(message))

@@ -7,11 +7,12 @@ Client to engine, `id` chosen by the client and unique on its connection:
 
 Engine to client:
 
-    delta {id, ids}    done {id, reason}    scores {id, rows}    ok {id}
+    delta {id, ids, logprobs?, prompt?}    done {id, reason}    scores {id, rows}    ok {id}
     error {id, name, status, code, param, message}
 
 Every frame but `cancel` and `delta` opens or ends one call: exactly one of done, scores, ok or
-error ends it; after a cancel there is none. `seconds` is the call's deadline.
+error ends it; after a cancel there is none. `seconds` is the call's deadline. A log-probability
+is [token, logprob, [[token, logprob], ...]].
 
 JSON and never pickle: a frame cannot become code.
 """
@@ -29,7 +30,7 @@ import orjson
 
 from tunewright import errors
 from tunewright.errors import BadRequest, TunewrightError, Unavailable
-from tunewright.generation.generator import ModelSpec, Request, Scores
+from tunewright.generation.generator import Logprob, ModelSpec, Request, Scores
 
 FRAME_LIMIT = 16 * 1024 * 1024
 # sockaddr_un holds 108 bytes on Linux and 104 on macOS, the closing zero included.
@@ -89,7 +90,12 @@ def _parsed(body: bytes) -> Message:
 
 def request_fields(request: Request) -> Message:
     """A request without its id, which the connection's own replaces."""
-    fields = {**vars(request), "model": asdict(request.model), "stop_ids": [*request.stop_ids]}
+    made: Message = {
+        "model": asdict(request.model),
+        "stop_ids": [*request.stop_ids],
+        "logit_bias": [*request.logit_bias.items()],
+    }
+    fields = {**vars(request), **made}
     del fields["id"]
     return fields
 
@@ -101,10 +107,19 @@ def request_from(id: int, fields: Message) -> Request:
             "id": id,
             "model": ModelSpec(**fields["model"]),
             "stop_ids": frozenset(fields["stop_ids"]),
+            "logit_bias": dict(fields["logit_bias"]),
         }
         return Request(**{**fields, **made})
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ProtocolError(f"a request that cannot be read: {error}") from error
+
+
+def logprob_fields(logprobs: list[Logprob] | None) -> list[list[Any]]:
+    return [[item.token, item.logprob, item.top] for item in logprobs or []]
+
+
+def logprobs_from(fields: list[list[Any]]) -> list[Logprob]:
+    return [Logprob(token, value, [(id, v) for id, v in top]) for token, value, top in fields]
 
 
 def scores_from(fields: Message) -> Scores:

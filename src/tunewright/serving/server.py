@@ -22,6 +22,7 @@ from tunewright.serving.protocol import (
     Message,
     ProtocolError,
     error_fields,
+    logprob_fields,
     pack,
     receive,
     request_from,
@@ -213,8 +214,8 @@ class Server:
         call = self._rows.get(piece.id)
         if call is None:
             return
-        if piece.ids:
-            call.connection.say("delta", call.id, ids=piece.ids)
+        if piece.ids or piece.prompt:
+            call.connection.say("delta", call.id, ids=piece.ids, **_more(piece))
         if piece.error is not None:
             call.connection.fail(call.id, piece.error)
             self._end(call)
@@ -254,3 +255,8 @@ class Server:
             if call.deadline < now:
                 call.connection.fail(call.id, Unavailable("The time for this request is over."))
                 self._end(call)
+
+
+def _more(piece: Piece) -> Message:
+    told = {"logprobs": piece.logprobs, "prompt": piece.prompt}
+    return {name: logprob_fields(value) for name, value in told.items() if value}
