@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from servers import Server
+from tunewright.builtin import CHAT
 
 ASK = {
     "model": "gpt-3.5-turbo",
@@ -217,6 +218,71 @@ def test_what_cannot_be_sampled_is_refused(
         error = answer.json()["error"]
         assert error["param"].startswith(param)
         assert says in error["message"]
+
+
+COMPLETE = {"model": "davinci-002", "prompt": "The sun is", "max_tokens": 5, "temperature": 0}
+
+
+def complete(server: Server, **more: object) -> dict:
+    answer = server.http.post("/completions", json={**COMPLETE, **more})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_echo_scores_the_prompt_as_if_it_had_been_made(server: Server) -> None:
+    plain = complete(server, logprobs=1)["choices"][0]
+    echoed = complete(server, echo=True, logprobs=1)["choices"][0]
+    assert echoed["text"] == "The sun is" + plain["text"]
+    told = echoed["logprobs"]
+    assert "".join(told["tokens"]) == echoed["text"]
+    assert (told["token_logprobs"][0], told["top_logprobs"][0]) == (None, None)
+    assert told["text_offset"][0] == 0
+    # What was made is scored the same when it is given as a prompt.
+    scored = complete(server, prompt=echoed["text"], echo=True, logprobs=0, max_tokens=0)
+    (choice,) = scored["choices"]
+    assert choice["text"] == echoed["text"]
+    assert choice["finish_reason"] == "length"
+    assert choice["logprobs"]["tokens"] == told["tokens"]
+    assert choice["logprobs"]["token_logprobs"][1:] == pytest.approx(
+        told["token_logprobs"][1:], abs=0.05
+    )
+    assert choice["logprobs"]["text_offset"] == told["text_offset"]
+    assert choice["logprobs"]["top_logprobs"] is None
+    assert scored["usage"]["completion_tokens"] == 0
+    chunks = stream(server, "/completions", {**COMPLETE, "echo": True})
+    assert "".join(c["choices"][0]["text"] for c in chunks) == echoed["text"]
+    assert complete(server, echo=True, stop="sun")["choices"][0]["text"].startswith("The sun is")
+
+
+def test_best_of_gives_the_likeliest(server: Server) -> None:
+    wish = {"temperature": 1, "seed": 3, "logprobs": 0, "prompt": ["The sun is", "A cat"]}
+    every = complete(server, **wish, n=4)
+
+    def mean(choice: dict) -> float:
+        return sum(choice["logprobs"]["token_logprobs"]) / len(choice["logprobs"]["tokens"])
+
+    best = complete(server, **wish, best_of=4, n=2)
+    assert [choice["index"] for choice in best["choices"]] == [0, 1, 2, 3]
+    texts = [
+        choice["text"]
+        for four in (every["choices"][:4], every["choices"][4:])
+        for choice in sorted(four, key=mean, reverse=True)[:2]
+    ]
+    assert [choice["text"] for choice in best["choices"]] == texts
+    assert best["usage"]["completion_tokens"] == every["usage"]["completion_tokens"]
+    silent = complete(server, **{**wish, "logprobs": None}, best_of=4)
+    assert [c["text"] for c in silent["choices"]] == texts[::2]
+    assert silent["choices"][0]["logprobs"] is None
+
+
+def test_a_prompt_of_token_ids(server: Server) -> None:
+    tokens = complete(server, echo=True, logprobs=0, max_tokens=0)["choices"][0]["logprobs"]
+    assert "".join(tokens["tokens"]) == "The sun is"
+    vocabulary = json.loads((CHAT / "tokenizer.json").read_text())["model"]["vocab"]
+    ids = [vocabulary[token.replace(" ", "\u0120")] for token in tokens["tokens"]]
+    text = complete(server, echo=True)["choices"][0]["text"]
+    answer = complete(server, model="builtin-completion", prompt=[ids, ids], echo=True)
+    assert [choice["text"] for choice in answer["choices"]] == [text, text]
 
 
 def test_embeddings_float_and_base64_agree(server: Server) -> None:

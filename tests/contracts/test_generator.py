@@ -1,13 +1,16 @@
 """The contract of `Generator`, the same for every implementation."""
 
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from tokenizers import Tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from tunewright.builtin import CHAT
 from tunewright.generation import GENERATORS, open_generator
 from tunewright.generation.generator import (
     Generator,
@@ -300,6 +303,34 @@ def test_a_bias_for_a_token_that_the_model_lacks_is_refused(
     assert piece.error.status == 400
     assert "no token 50" in piece.error.message
     assert "has 50 tokens" in piece.error.message
+
+
+SCHEMA = """{"type": "object", "properties": {"pet": {"enum": ["cat", "dog"]}, "tame":
+{"type": "boolean"}}, "required": ["pet", "tame"], "additionalProperties": false}"""
+
+
+def test_a_grammar_holds_and_leaves_the_other_rows_alone(generator: Generator, make: Make) -> None:
+    chat = ModelSpec("chat", str(CHAT))
+    tokenizer = Tokenizer.from_file(str(CHAT / "tokenizer.json"))
+    wish = {"model": chat, "prompt": [2, 100, 4, 3], "stop_ids": frozenset({0, 4})}
+    free = ids(finish(generator, make(1, **wish, max_tokens=15))[1])
+    held = {"grammar": SCHEMA, "max_tokens": 40, "temperature": 1.5}
+    generator.submit(make(8, **wish, grammar='{"type": "nothing"}'))
+    (refused,) = generator.step()
+    assert (refused.error and refused.error.param) == "response_format"
+    rows = finish(
+        generator,
+        make(1, **wish, max_tokens=15),
+        *(make(seed, **wish, **held, seed=seed) for seed in range(2, 6)),
+        make(9, **wish, **{**held, "max_tokens": 3}),
+    )
+    assert ids(rows[1]) == free
+    for row in range(2, 6):
+        found = json.loads(tokenizer.decode(ids(rows[row])))
+        assert found["pet"] in ("cat", "dog")
+        assert isinstance(found["tame"], bool)
+        assert rows[row][-1].finished == "stop"
+    assert rows[9][-1].finished == "length"
 
 
 def test_unload_and_load_again(generator: Generator, make: Make, tuned: ModelSpec) -> None:

@@ -277,4 +277,6 @@ def _check(request: Request, resident: Resident) -> None:
             code="context_length_exceeded",
         )
     if min(tokens) < 0 or max(tokens) >= resident.vocabulary:
-        raise BadRequest(f"Token ids must lie between 0 and {resident.vocabulary - 1}.")
+        raise BadRequest(
+            f"Token ids must lie between 0 and {resident.vocabulary - 1}.", param="prompt"
+        )

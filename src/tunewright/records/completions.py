@@ -1,11 +1,12 @@
 """Chat and text completions: requests and answers."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from tunewright.records.logprobs import ChatLogprobs, CompletionLogprobs
 from tunewright.records.record import Record, Request, new_id, now
+from tunewright.records.response_format import ResponseFormat
 
 FinishReason = Literal["stop", "length"]
 Stop = (
@@ -101,7 +102,6 @@ class ChatRequest(Sampling):
         "prediction": (),
         "prompt_cache_options": (),
         "reasoning_effort": (),
-        "response_format": ({"type": "text"},),
         "service_tier": ("auto", "default"),
         "store": (False,),
         "tool_choice": ("none", "auto"),
@@ -121,6 +121,7 @@ class ChatRequest(Sampling):
     prompt_cache_key: str | None = None
     prompt_cache_retention: Literal["in_memory", "in-memory", "24h"] | None = None
     safety_identifier: str | None = None
+    response_format: ResponseFormat | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
 
@@ -134,23 +135,36 @@ class ChatRequest(Sampling):
         return self.max_completion_tokens or self.max_tokens
 
 
+TokenIds = Annotated[list[Annotated[int, Field(ge=0, lt=1 << 31)]], Field(min_length=1)]
+_Kind = TypeVar("_Kind")
+Prompts = Annotated[list[_Kind], Field(min_length=1, max_length=128)]
+
+
 class CompletionRequest(Sampling):
     unsupported: ClassVar[dict[str, tuple[Any, ...]]] = {
-        "best_of": (1,),
-        "echo": (False,),
         "suffix": ("",),
     }
 
-    prompt: str | Annotated[list[str], Field(min_length=1, max_length=128)]
+    prompt: str | Prompts[str] | TokenIds | Prompts[TokenIds]
+    max_tokens: Annotated[int, Field(ge=0)] | None = None
+    best_of: Annotated[int, Field(ge=1, le=20)] | None = None
+    echo: bool | None = None
     logprobs: Annotated[int, Field(ge=0, le=5)] | None = None
 
     @property
-    def prompts(self) -> list[str]:
-        return [self.prompt] if isinstance(self.prompt, str) else self.prompt
+    def prompts(self) -> list[str] | list[TokenIds]:
+        """Each a text or token ids."""
+        given: Any = self.prompt
+        return [given] if isinstance(given, str) or isinstance(given[0], int) else given
 
     @property
     def token_limit(self) -> int:
-        return self.max_tokens or 16
+        return 16 if self.max_tokens is None else self.max_tokens
+
+    @property
+    def tries(self) -> int:
+        """How many answers are made for each prompt; the best `n` of them are given."""
+        return self.best_of or self.n or 1
 
 
 class Usage(Record):

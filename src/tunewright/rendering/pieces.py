@@ -32,6 +32,19 @@ class Pieces:
             piece = piece.replace(old, new)
         return piece.encode()
 
+    def text(self, ids: Iterable[int]) -> str:
+        """What `ids` write together, special tokens by name."""
+        return b"".join(map(self.bytes, ids)).decode(errors="replace")
+
+    def is_special(self, id: int) -> bool:
+        """Whether `id` marks something and stands for no text."""
+        return id in self._special
+
+    @cached_property
+    def _special(self) -> set[int]:
+        added = self._tokenizer.get_added_tokens_decoder().items()
+        return {id for id, token in added if token.special}
+
     @cached_property
     def _added(self) -> dict[int, str]:
         return {id: t.content for id, t in self._tokenizer.get_added_tokens_decoder().items()}

@@ -36,7 +36,8 @@ class Chat:
         weights = self._models.weights(request.model, ("chat",))
         renderer = self._renderer(weights)
         prompt = Prompt(renderer.prompt([message.plain() for message in request.messages]))
-        asked = Asked(request.token_limit, request.n or 1, more={"logprobs": request.told})
+        more = {"logprobs": request.told, "grammar": _grammar(request)}
+        asked = Asked(request.token_limit, request.n or 1, more=more)
         return prepare(request, weights, self._models, self._engine, renderer, [prompt], asked)
 
     def create(self, /, **given: Any) -> ChatCompletion:
@@ -74,6 +75,10 @@ def completion(request: ChatRequest, prepared: Prepared, collected: Collected) -
         usage=collected.usage,
         system_fingerprint=prepared.fingerprint,
     )
+
+
+def _grammar(request: ChatRequest) -> str | None:
+    return request.response_format.schema_text() if request.response_format else None
 
 
 def _check(request: ChatRequest) -> None:

@@ -1,8 +1,10 @@
 """Text completions with any completion base or model tuned from one."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tunewright.errors import BadRequest
 from tunewright.records.completions import Completion, CompletionChoice, CompletionRequest
 from tunewright.records.logprobs import CompletionLogprobs
 from tunewright.records.models import Weights
@@ -26,11 +28,21 @@ class Completions:
 
     def prepare(self, request: CompletionRequest) -> Prepared:
         """Everything that can be refused is refused here, before the first byte of an answer."""
+        _check(request)
         weights = self._models.weights(request.model, ("completion",))
         renderer = self._renderer(weights)
-        prompts = [Prompt(renderer.completion_prompt(text), text) for text in request.prompts]
-        asked = Asked(request.token_limit, request.n or 1, more={"logprobs": request.logprobs})
+        prompts = [self._prompt(renderer, request.model, given) for given in request.prompts]
+        asked = Asked(request.token_limit, request.tries, bool(request.echo), _told(request))
         return prepare(request, weights, self._models, self._engine, renderer, prompts, asked)
+
+    def _prompt(self, renderer: Renderer, model: str, given: str | list[int]) -> Prompt:
+        if not isinstance(given, str):
+            self._models.check_vocabulary(model, "prompt")
+            return Prompt(given, renderer.pieces.text(given))
+        ids = renderer.completion_prompt(given)
+        # Text never makes a special token: those at the head are the tokenizer's addition.
+        hidden = itertools.takewhile(renderer.pieces.is_special, ids)
+        return Prompt(ids, given, hidden=len(list(hidden)))
 
     def create(self, /, **given: Any) -> Completion:
         """`given`: the fields of `CompletionRequest`."""
@@ -56,16 +68,50 @@ def completion(request: CompletionRequest, prepared: Prepared, collected: Collec
         model=prepared.model,
         choices=[
             CompletionChoice(
-                text="".join(pieces),
+                text="".join(collected.texts[at]),
                 index=index,
-                logprobs=_logprobs(request, prepared, collected.tokens[index]),
-                finish_reason=collected.reasons[index],
+                logprobs=_logprobs(request, prepared, collected.tokens[at]),
+                finish_reason=collected.reasons[at],
             )
-            for index, pieces in enumerate(collected.texts)
+            for index, at in enumerate(_best(request, collected.means))
         ],
         usage=collected.usage,
         system_fingerprint=prepared.fingerprint,
     )
+
+
+def _check(request: CompletionRequest) -> None:
+    if request.tries < (request.n or 1):
+        raise BadRequest(
+            f"You requested that the server return more choices than it will generate (HINT: you "
+            f"must set 'n' (currently {request.n}) to be at most 'best_of' (currently "
+            f"{request.best_of})).",
+            param="best_of",
+        )
+    if request.stream and request.tries > (request.n or 1):
+        raise BadRequest(
+            "The best of several answers is known when all are whole: 'best_of' above 'n' cannot "
+            "be streamed.",
+            param="best_of",
+        )
+
+
+def _told(request: CompletionRequest) -> dict[str, object]:
+    choosing = request.tries > (request.n or 1)
+    told = 0 if choosing and request.logprobs is None else request.logprobs
+    return {
+        "logprobs": told,
+        "prompt_logprobs": bool(request.echo) and request.logprobs is not None,
+    }
+
+
+def _best(request: CompletionRequest, means: list[float]) -> list[int]:
+    """The choices to give: for each prompt the `n` whose tokens are likeliest on average."""
+    kept: list[int] = []
+    for start in range(0, len(means), request.tries):
+        tries = range(start, start + request.tries)
+        kept += sorted(tries, key=lambda at: -means[at])[: request.n or 1]
+    return kept if request.best_of else list(range(len(means)))
 
 
 def _logprobs(

@@ -2,7 +2,7 @@
 
 import functools
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tunewright.errors import BadRequest, MissingExtra
@@ -45,7 +45,7 @@ class Asked:
     token_limit: int | None
     tries: int
     echo: bool = False
-    more: dict[str, object] = field(default_factory=dict)
+    more: Mapping[str, object] = field(default_factory=dict)
 
 
 def model_spec(models: Models, weights: Weights) -> ModelSpec:

@@ -1,0 +1,134 @@
+"""Answers that are JSON by construction."""
+
+import concurrent.futures
+import json
+import subprocess
+
+import pytest
+
+from servers import REPOSITORY, Server
+
+PERSON = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "maxLength": 12},
+        "age": {"type": "integer", "minimum": 0, "maximum": 150},
+        "mood": {"enum": ["glad", "sad"]},
+        "friends": {"type": "array", "items": {"type": "boolean"}, "maxItems": 3},
+    },
+    "required": ["name", "age", "mood", "friends"],
+    "additionalProperties": False,
+}
+ASK = {"model": "gpt-3.5-turbo", "messages": [{"role": "user", "content": "Who is Anna?"}]}
+
+
+def of(schema: dict, **more: object) -> dict:
+    return {"type": "json_schema", "json_schema": {"name": "person", "schema": schema, **more}}
+
+
+def ask(server: Server, **more: object) -> dict:
+    answer = server.http.post("/chat/completions", json={**ASK, **more})
+    assert answer.status_code == 200, answer.text
+    return answer.json()["choices"][0]
+
+
+def test_a_schema_holds_at_any_temperature(server: Server) -> None:
+    for temperature, strict in ((0, True), (1, None), (2, False)):
+        for seed in range(3):
+            choice = ask(
+                server,
+                response_format=of(PERSON, strict=strict),
+                temperature=temperature,
+                seed=seed,
+                max_tokens=200,
+            )
+            assert choice["finish_reason"] == "stop"
+            person = json.loads(choice["message"]["content"])
+            assert set(person) == {"name", "age", "mood", "friends"}
+            assert len(person["name"]) <= 12
+            assert 0 <= person["age"] <= 150
+            assert person["mood"] in ("glad", "sad")
+            assert all(isinstance(friend, bool) for friend in person["friends"])
+
+
+def test_a_json_object_begins_as_one_and_says_when_it_was_cut(server: Server) -> None:
+    for seed in range(4):
+        form = {"response_format": {"type": "json_object"}, "seed": seed}
+        choice = ask(server, **form, temperature=1, max_tokens=30)
+        assert choice["message"]["content"].startswith("{")
+        if choice["finish_reason"] == "stop":
+            assert isinstance(json.loads(choice["message"]["content"]), dict)
+    cut = ask(server, response_format=of(PERSON), temperature=0, max_tokens=3)
+    assert cut["finish_reason"] == "length"
+    assert ask(server, response_format={"type": "text"}, max_tokens=1)
+
+
+def test_rows_with_and_without_a_grammar_share_a_batch(server: Server) -> None:
+    wishes = [
+        {"temperature": 1, "seed": seed, "max_tokens": 60, **form}
+        for seed in range(4)
+        for form in ({}, {"response_format": of(PERSON)})
+    ]
+
+    def text(wish: dict) -> str:
+        return ask(server, **wish)["message"]["content"]
+
+    alone = [text(wish) for wish in wishes]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(text, wishes)) == alone
+
+
+@pytest.mark.parametrize(
+    ("schema", "says"),
+    [
+        ({"type": "nothing"}, "nothing"),
+        ({"not": {"type": "string"}}, "not"),
+        ({"$ref": "#/$defs/absent"}, "absent"),
+        ({"type": "string", "pattern": "(?=x)"}, "look-ahead"),
+        ({"properties": {f"p{n}": {"type": "string"} for n in range(9000)}}, "properties"),
+    ],
+)
+def test_a_schema_that_cannot_be_held_to_is_refused(
+    server: Server, schema: dict, says: str
+) -> None:
+    for streamed in (False, True):
+        body = {**ASK, "response_format": of(schema), "stream": streamed}
+        answer = server.http.post("/chat/completions", json=body)
+        assert answer.status_code == 400
+        error = answer.json()["error"]
+        assert (error["param"], error["code"]) == ("response_format", "invalid_schema")
+        assert says in error["message"]
+
+
+def test_the_sdk_parses_into_a_class(server: Server) -> None:
+    script = """
+import sys
+from typing import Literal
+from openai import OpenAI
+from pydantic import BaseModel
+
+class Pet(BaseModel):
+    kind: Literal["cat", "dog"]
+    tame: bool
+
+class Answer(BaseModel):
+    pet: Pet
+    mood: Literal["glad", "sad"]
+
+client = OpenAI(base_url=sys.argv[1], api_key=sys.argv[2])
+asked = {"model": "gpt-3.5-turbo", "messages": [{"role": "user", "content": "Pets?"}]}
+for seed in range(3):
+    done = client.chat.completions.parse(**asked, response_format=Answer, seed=seed)
+    assert isinstance(done.choices[0].message.parsed, Answer), done
+with client.chat.completions.stream(**asked, response_format=Answer, seed=1) as stream:
+    for event in stream:
+        pass
+    assert isinstance(stream.get_final_completion().choices[0].message.parsed, Answer)
+print("parsed")
+"""
+    done = subprocess.run(
+        [REPOSITORY / ".sdk/3.54.0/bin/python", "-c", script, server.url, server.key],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "parsed\n", done.stderr
