@@ -64,7 +64,8 @@ def tables() -> list[tuple[Call, list[Row]]]:
 
 def rows(kind: type[Request], theirs: dict[str, Any], prefix: str = "") -> Iterator[Row]:
     for name in [*theirs, *(name for name in kind.model_fields if name not in theirs)]:
-        path = f"{prefix}{name}"
+        field = kind.model_fields.get(name)
+        path = f"{prefix}{(field and field.alias) or name}"
         yield Row(path, *_state(kind, name, name in theirs))
         inner = name in kind.model_fields and _inner(kind.model_fields[name].annotation)
         if inner:
@@ -93,7 +94,7 @@ def _inner(annotation: Any) -> type[Request] | None:
 
 def _values(kind: type[Request], name: str) -> str:
     _, found = models_json_schema([(kind, "validation")])
-    schema = found["$defs"][kind.__name__]["properties"][name]
+    schema = found["$defs"][kind.__name__]["properties"][kind.model_fields[name].alias or name]
     return " or ".join(_plain(arm) for arm in schema.get("anyOf", [schema]) if _plain(arm))
 
 
