@@ -106,11 +106,20 @@ class Place:
         checkpoints = [c.step_number for c in shelf.all(Checkpoint, subject=job)]
         if sorted(checkpoints) != [3, 6]:
             faults.append(f"checkpoints {checkpoints}")
-        if litter := list(self.tw.home.root.rglob("*.tmp-*")):
+        if litter := self.litter():
             faults.append(f"litter {litter}")
         if self.digest() != calm:
             faults.append("other weights")
         return faults
+
+    def litter(self) -> list[Path]:
+        """What is left half made. A worker tidies up after it has said that the job succeeded."""
+        for _ in range(100):
+            litter = list(self.tw.home.root.rglob("*.tmp-*"))
+            if not litter:
+                return []
+            time.sleep(0.05)
+        return litter
 
     def digest(self) -> str:
         """sha256 of the one tuned model's weights."""
