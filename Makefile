@@ -8,7 +8,7 @@ TESTS ?= tests
 SDKS = $(patsubst %,.sdk/%/.installed,0.28.1 1.109.1 2.54.0 3.54.0)
 
 help:  ## list the targets
-	@awk -F ':.*## +' '/^[a-z-]+:.*## /{printf "  make %-10s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## +' '/^[a-z-]+:.*## /{printf "  make %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/.installed  ## two minutes: fine-tune a model, ask it, embed, search
 	.venv/bin/tunewright demo
@@ -29,6 +29,10 @@ sdk: $(SDKS)  ## the four generations of the official SDK that the story runs in
 
 docs: .venv/.installed sdk  ## make docs/parameters.md anew from the code
 	.venv/bin/python docs/parameters.py
+
+conformance: .venv/.installed sdk  ## tell the stories and make docs/conformance.md anew
+	WRITE_CONFORMANCE=1 .venv/bin/pytest -m "not slow" tests/test_story.py
+	.venv/bin/python docs/conformance.py
 
 clean:  ## remove what the other targets made
 	rm -rf .venv .sdk
@@ -52,4 +56,4 @@ $(PYTHON) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/nul
 	"Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 endef
 
-.PHONY: help demo test test-all lint sdk docs clean
+.PHONY: help demo test test-all lint sdk docs conformance clean

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic.fields import FieldInfo
 from pydantic.json_schema import models_json_schema
 
 from tunewright.api.calls import CALLS, Call
@@ -63,19 +64,24 @@ def tables() -> list[tuple[Call, list[Row]]]:
 
 
 def rows(kind: type[Request], theirs: dict[str, Any], prefix: str = "") -> Iterator[Row]:
-    for name in [*theirs, *(name for name in kind.model_fields if name not in theirs)]:
-        field = kind.model_fields.get(name)
-        path = f"{prefix}{(field and field.alias) or name}"
+    fields = _fields(kind)
+    for name in [*theirs, *(name for name in fields if name not in theirs)]:
+        path = f"{prefix}{name}"
         yield Row(path, *_state(kind, name, name in theirs))
-        inner = name in kind.model_fields and _inner(kind.model_fields[name].annotation)
-        if inner:
+        inner = name in fields and _inner(fields[name].annotation)
+        if inner and (theirs.get(name) or name not in theirs):
             yield from rows(inner, theirs.get(name) or {}, f"{path}.")
+
+
+def _fields(kind: type[Request]) -> dict[str, FieldInfo]:
+    """By the names that stand on the wire."""
+    return {field.alias or name: field for name, field in kind.model_fields.items()}
 
 
 def _state(kind: type[Request], name: str, known: bool) -> tuple[str, str]:
     if name in kind.without_effect:
         return WITHOUT_EFFECT, kind.without_effect[name]
-    if name in kind.model_fields:
+    if name in _fields(kind):
         return DONE if known else OURS, _values(kind, name)
     if name in kind.unsupported:
         nothing = ", ".join(f"`{json.dumps(value)}`" for value in kind.unsupported[name])
@@ -94,7 +100,7 @@ def _inner(annotation: Any) -> type[Request] | None:
 
 def _values(kind: type[Request], name: str) -> str:
     _, found = models_json_schema([(kind, "validation")])
-    schema = found["$defs"][kind.__name__]["properties"][kind.model_fields[name].alias or name]
+    schema = found["$defs"][kind.__name__]["properties"][name]
     return " or ".join(_plain(arm) for arm in schema.get("anyOf", [schema]) if _plain(arm))
 
 

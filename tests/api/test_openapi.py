@@ -116,5 +116,6 @@ def test_the_server_does_what_the_document_says(described: Any, call: Call) -> N
 
     conforms()
     by_known_id = operation.definition.raw["tags"][0] in KNOWN
-    reachable = call.method == "GET" and (by_known_id or "{" not in call.path)
+    named = re.findall(r"{(\w+)}", call.path)
+    reachable = call.method == "GET" and (not named or (by_known_id and named == ["id"]))
     assert 200 in statuses or not (reachable or call.name in ANSWERED), statuses

@@ -1,8 +1,12 @@
 """OpenAI's guide with SDK 0.28.1, unchanged but for api_base. Run by tests/test_story.py.
 
-Usage: python story_0_28_1.py BASE_URL KEY DIRECTORY-WITH-mydata.jsonl
+Usage: python story_0_28_1.py BASE_URL KEY DIRECTORY MODEL
+with mydata.jsonl in DIRECTORY, and a tuned model that may be deleted.
+The last line printed is what became of every call that the SDK offers.
 """
 
+import asyncio
+import json
 import os
 import sys
 import time
@@ -12,75 +16,145 @@ import openai
 openai.api_base, openai.api_key = sys.argv[1:3]
 os.chdir(sys.argv[3])
 
-file = openai.File.create(file=open("mydata.jsonl", "rb"), purpose="fine-tune")
-assert file["object"] == "file" and file["status"] == "processed", file
-assert openai.File.retrieve(file.id).bytes == os.path.getsize("mydata.jsonl")
-assert openai.File.download(file.id) == open("mydata.jsonl", "rb").read()
-assert file.id in [f.id for f in openai.File.list()["data"]]
+# The SDK's calls of our resources. File.adownload is left out: the SDK itself fails in it.
+OFFERED = {
+    "File": "create list retrieve delete download find_matching_files wait_for_processing",
+    "FineTuningJob": "create list auto_paging_iter retrieve cancel list_events",
+    "Model": "list retrieve delete",
+    "ChatCompletion": "create",
+    "Completion": "create",
+    "Embedding": "create",
+    "Engine": "list retrieve",
+}
+made: dict[str, dict[str, str]] = {"sync": {}, "async": {}}
 
-job = openai.FineTuningJob.create(training_file=file.id, model="gpt-3.5-turbo")
+
+def ask(call: str, *given, **named):
+    """``ask("File.create", …)`` is ``openai.File.create(…)``, written down."""
+    kind, verb = call.split(".")
+    value = getattr(getattr(openai, kind), verb)(*given, **named)
+    made["sync"][call] = "yes"
+    return value
+
+
+async def aask(call: str, *given, **named):
+    kind, verb = call.split(".")
+    value = await getattr(getattr(openai, kind), f"a{verb}")(*given, **named)
+    made["async"][call] = "yes"
+    return value
+
+
+file = ask("File.create", file=open("mydata.jsonl", "rb"), purpose="fine-tune")
+assert file["object"] == "file" and file["status"] == "processed", file
+assert ask("File.retrieve", file.id).bytes == os.path.getsize("mydata.jsonl")
+assert ask("File.download", file.id) == open("mydata.jsonl", "rb").read()
+assert file.id in [f.id for f in ask("File.list")["data"]]
+assert ask("File.wait_for_processing", file.id) == "processed"
+same = ask("File.find_matching_files", name="file", bytes=file.bytes, purpose="fine-tune")
+assert file.id in [f["id"] for f in same]
+
+job = ask("FineTuningJob.create", training_file=file.id, model="gpt-3.5-turbo")
 assert job.object == "fine_tuning.job" and job.status == "validating_files", job
 assert job.fine_tuned_model is None
-assert openai.FineTuningJob.list(limit=10)["data"][0].id == job.id
-assert [j.id for j in openai.FineTuningJob.auto_paging_iter(limit=1)].count(job.id) == 1
+assert ask("FineTuningJob.list", limit=10)["data"][0].id == job.id
+assert [j.id for j in ask("FineTuningJob.auto_paging_iter", limit=1)].count(job.id) == 1
 
-while (job := openai.FineTuningJob.retrieve(job.id)).status not in ("succeeded", "failed"):
+while (job := ask("FineTuningJob.retrieve", job.id)).status not in ("succeeded", "failed"):
     time.sleep(0.5)
 assert job.status == "succeeded", job
 assert job.fine_tuned_model.startswith("ft:builtin-chat:"), job
 
-events = openai.FineTuningJob.list_events(id=job.id, limit=10)
+events = ask("FineTuningJob.list_events", id=job.id, limit=10)
 assert len(events["data"]) == 10 and events["has_more"] is True
 assert events["data"][0].message == "The job has successfully completed"
 
-answer = openai.ChatCompletion.create(
-    model=job.fine_tuned_model,
-    messages=[{"role": "user", "content": "What is the capital of France?"}],
-    max_tokens=12,
-    temperature=0,
-)
+asked = {
+    "model": job.fine_tuned_model,
+    "messages": [{"role": "user", "content": "What is the capital of France?"}],
+    "max_tokens": 12,
+    "temperature": 0,
+}
+answer = ask("ChatCompletion.create", **asked)
 assert answer.choices[0].message.content
 text = ""
-for chunk in openai.ChatCompletion.create(
-    model=job.fine_tuned_model,
-    messages=[{"role": "user", "content": "What is the capital of France?"}],
-    max_tokens=12,
-    temperature=0,
-    stream=True,
-):
+for chunk in ask("ChatCompletion.create", **asked, stream=True):
     assert "error" not in chunk
     text += chunk.choices[0].delta.get("content", "")
 assert text == answer.choices[0].message.content, (text, answer)
 
-assert openai.Completion.create(model="babbage-002", prompt="Once upon a time", max_tokens=5)[
-    "choices"
-][0]["text"]
+prompt = {"model": "babbage-002", "prompt": "Once upon a time", "max_tokens": 5, "temperature": 0}
+whole = ask("Completion.create", **prompt)["choices"][0]["text"]
+assert whole
+assert "".join(c.choices[0].text for c in ask("Completion.create", **prompt, stream=True)) == whole
 
-vector = openai.Embedding.create(input=["a b c"], model="text-embedding-ada-002")["data"][0][
-    "embedding"
-]
+words = {"input": ["a b c"], "model": "text-embedding-ada-002"}
+vector = ask("Embedding.create", **words)["data"][0]["embedding"]
 assert abs(sum(x * x for x in vector) - 1) < 1e-3, len(vector)
+assert "gpt-3.5-turbo" in [engine.id for engine in ask("Engine.list")["data"]]
+assert ask("Engine.retrieve", "text-search-ada-doc-001").ready
 
-second = openai.FineTuningJob.create(training_file=file.id, model="gpt-3.5-turbo-0613")
-assert openai.FineTuningJob.cancel(second.id).status == "cancelled"
+second = ask("FineTuningJob.create", training_file=file.id, model="gpt-3.5-turbo-0613")
+assert ask("FineTuningJob.cancel", second.id).status == "cancelled"
+assert ask("Model.retrieve", job.fine_tuned_model).id == job.fine_tuned_model
 
-assert openai.Model.retrieve(job.fine_tuned_model).id == job.fine_tuned_model
-assert openai.Model.delete(job.fine_tuned_model)["deleted"] is True
+
+async def asynchronous() -> None:
+    """The same calls once more, where the SDK has them."""
+    other = await aask("File.create", file=open("mydata.jsonl", "rb"), purpose="fine-tune")
+    assert (await aask("File.retrieve", other.id)).id == other.id
+    assert other.id in [f.id for f in (await aask("File.list"))["data"]]
+    assert await aask("File.find_matching_files", "file", other.bytes, "fine-tune")
+    third = await aask("FineTuningJob.create", training_file=other.id, model="gpt-3.5-turbo")
+    assert (await aask("FineTuningJob.list", limit=1))["data"][0].id == third.id
+    assert (await aask("FineTuningJob.retrieve", third.id)).id == third.id
+    assert (await aask("FineTuningJob.cancel", third.id)).status == "cancelled"
+    assert (await aask("ChatCompletion.create", **asked)).choices == answer.choices
+    streamed = await aask("ChatCompletion.create", **asked, stream=True)
+    pieces = [chunk.choices[0].delta.get("content", "") async for chunk in streamed]
+    assert "".join(pieces) == text
+    assert (await aask("Completion.create", **prompt)).choices[0].text == whole
+    assert (await aask("Embedding.create", **words)).data[0].embedding == vector
+    assert (await aask("Engine.list"))["data"] and (await aask("Engine.retrieve", "gpt-3.5-turbo"))
+    assert (await aask("Model.list"))["data"]
+    assert (await aask("Model.retrieve", job.fine_tuned_model)).id == job.fine_tuned_model
+    # The SDK gives its own response object here, and no attribute-dict.
+    assert (await aask("File.delete", other.id)).data["deleted"] is True
+    assert (await aask("Model.delete", sys.argv[4])).data["deleted"] is True
+
+
+asyncio.run(asynchronous())
+assert job.fine_tuned_model in [model.id for model in ask("Model.list")["data"]]
+assert ask("Model.delete", job.fine_tuned_model)["deleted"] is True
 try:
     openai.Model.retrieve(job.fine_tuned_model)
     raise AssertionError("the deleted model is still there")
 except openai.error.InvalidRequestError as error:
     assert error.code == "model_not_found"
-assert openai.File.delete(file.id)["deleted"] is True
+assert ask("File.delete", file.id)["deleted"] is True
 try:
     openai.File.retrieve("file-unknown")
     raise AssertionError("an unknown file was found")
 except openai.error.InvalidRequestError as error:
     assert error.param == "id", error
+try:
+    openai.ChatCompletion.create(**{**asked, "model": "gpt-3.5-turbo", "n": 129})
+    raise AssertionError("n=129 was accepted")
+except openai.error.InvalidRequestError as error:
+    assert (error.param, error.code) == ("n", "integer_above_max_value"), error
+try:
+    openai.Model.delete("builtin-chat")
+    raise AssertionError("a base was deleted")
+except openai.error.PermissionError as error:
+    assert error.http_status == 403
 openai.api_key = "sk-wrong-key-that-nobody-has"
 try:
     openai.Model.list()
     raise AssertionError("a wrong key was let in")
 except openai.error.AuthenticationError as error:
     assert error.json_body["error"]["code"] == "invalid_api_key"
-print("the story is told")
+offered = [f"{kind}.{verb}" for kind, verbs in OFFERED.items() for verb in verbs.split()]
+for call in offered:
+    kind, verb = call.split(".")
+    if call == "File.download" or not hasattr(getattr(openai, kind), f"a{verb}"):
+        made["async"][call] = "-"
+print(json.dumps({"version": openai.__version__, "offered": offered, **made}))

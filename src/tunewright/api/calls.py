@@ -105,6 +105,7 @@ CALLS = (
     Call("POST", _JOBS, "fine_tuning.jobs.create", "Fine-tune a base.", Job, takes=JobRequest),
     Call("GET", _JOBS, "fine_tuning.jobs.list", "List jobs.", Page[Job], query=JobPageRequest),
     Call("GET", f"{_JOBS}/{{id}}", "fine_tuning.jobs.retrieve", "A job's record.", Job),
+    Call("DELETE", f"{_JOBS}/{{id}}", "fine_tuning.jobs.delete", "Forget a job.", Deleted),
     Call("POST", f"{_JOBS}/{{id}}/cancel", "fine_tuning.jobs.cancel", "End a job.", Job),
     Call("POST", f"{_JOBS}/{{id}}/pause", "fine_tuning.jobs.pause", "Let a job wait.", Job),
     Call("POST", f"{_JOBS}/{{id}}/resume", "fine_tuning.jobs.resume", "Go on with a job.", Job),
