@@ -1,6 +1,7 @@
 """Tools and calls through each kind of template, there and back."""
 
 import json
+from copy import copy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,9 @@ def renderer(tmp_path_factory: pytest.TempPathFactory):
 
 def answered(renderer: Renderer, ids: list[int], *names: str, step: int = 3) -> tuple[str, list]:
     """What a client gets when the model generates `ids`."""
-    text = renderer.detokenizer(calls=True).push(id for id in ids if id not in renderer.stop_ids)
+    renderer = copy(renderer)
+    renderer.shows_calls = True
+    text = renderer.detokenizer().push(id for id in ids if id not in renderer.stop_ids)
     assert isinstance(renderer.tool_use, ToolUse)
     reader = renderer.tool_use.reader(names)
     said = "".join(reader.push(text[at : at + step]) for at in range(0, len(text), step))
@@ -227,5 +230,7 @@ def test_prompts_with_tools_equal_those_of_transformers(renderer, tmp_path: Path
 def test_the_detokenizer_shows_markers_only_where_calls_are_read(renderer):
     model = renderer(TOOL_TEMPLATES["mistral"])
     marker = Tokenizer.token_to_id(model._tokenizer, "[TOOL_CALLS]")
-    assert model.detokenizer(calls=True).push([marker]) == "[TOOL_CALLS]"
     assert model.detokenizer().push([marker]) == ""
+    showing = copy(model)
+    showing.shows_calls = True
+    assert showing.detokenizer().push([marker]) == "[TOOL_CALLS]"

@@ -2,13 +2,15 @@
 
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo
 
+from tunewright.errors import Unsupported
 from tunewright.records.logprobs import ChatLogprobs, CompletionLogprobs
+from tunewright.records.messages import AssistantMessage, Function, Message, Tool
 from tunewright.records.record import Record, Request, new_id, now
 from tunewright.records.response_format import ResponseFormat
 
-FinishReason = Literal["stop", "length"]
+FinishReason = Literal["stop", "length", "tool_calls", "function_call"]
 Stop = (
     Annotated[str, StringConstraints(min_length=1)]
     | Annotated[list[Annotated[str, StringConstraints(min_length=1)]], Field(max_length=4)]
@@ -70,42 +72,31 @@ class Sampling(Request):
         return [self.stop] if isinstance(self.stop, str) else list(self.stop or [])
 
 
-class ContentPart(Request):
-    type: Literal["text"]
-    text: str
+def _unforced(choice: Any, info: ValidationInfo) -> Any:
+    named = isinstance(choice, dict) and bool({"type", "name"} & choice.keys())
+    if choice == "required" or named:
+        raise Unsupported(
+            f"Unsupported parameter: of '{info.field_name}' only 'none' and 'auto' are supported "
+            + "by this server: a call cannot be forced.",
+            param=info.field_name,
+        )
+    return choice
 
 
-class Message(Request):
-    """One message of a chat. Tools and functions are not offered yet."""
-
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[ContentPart]
-    name: str | None = None
-
-    def plain(self) -> dict[str, str]:
-        """What the renderer takes: text content only, `developer` as `system`."""
-        parts = self.content
-        text = parts if isinstance(parts, str) else "".join(part.text for part in parts)
-        role = "system" if self.role == "developer" else self.role
-        return {"role": role, "content": text, **({"name": self.name} if self.name else {})}
+CallChoice = Annotated[Literal["none", "auto"] | None, BeforeValidator(_unforced)]
 
 
 class ChatRequest(Sampling):
     unsupported: ClassVar[dict[str, tuple[Any, ...]]] = {
         "audio": (),
-        "function_call": ("none",),
-        "functions": ([],),
         "metadata": ({},),
         "modalities": (["text"],),
         "moderation": (),
-        "parallel_tool_calls": (),
         "prediction": (),
         "prompt_cache_options": (),
         "reasoning_effort": (),
         "service_tier": ("auto", "default"),
         "store": (False,),
-        "tool_choice": ("none", "auto"),
-        "tools": ([],),
         "verbosity": (),
         "web_search_options": (),
     }
@@ -122,6 +113,11 @@ class ChatRequest(Sampling):
     prompt_cache_retention: Literal["in_memory", "in-memory", "24h"] | None = None
     safety_identifier: str | None = None
     response_format: ResponseFormat | None = None
+    tools: Annotated[list[Tool], Field(max_length=128)] | None = None
+    tool_choice: CallChoice = None
+    parallel_tool_calls: bool | None = None
+    functions: Annotated[list[Function], Field(max_length=128)] | None = None
+    function_call: CallChoice = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
 
@@ -171,12 +167,6 @@ class Usage(Record):
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
-
-
-class AssistantMessage(Record):
-    role: Literal["assistant"] = "assistant"
-    content: str | None
-    refusal: str | None = None
 
 
 class ChatChoice(Record):

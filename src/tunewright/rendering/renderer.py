@@ -69,7 +69,8 @@ class Renderer:
     """The tokenizer and chat template of one base model.
 
     `context`: the longest sequence in tokens. `stop_ids`: generation ends at any of them.
-    `end_id`: the one that ends a supervised answer. `pieces`: the bytes of single tokens. Safe to
+    `end_id`: the one that ends a supervised answer. `pieces`: the bytes of single tokens.
+    `shows_calls`: the special tokens with which the base writes calls appear in its text. Safe to
     share among threads.
     """
 
@@ -77,6 +78,7 @@ class Renderer:
         self, tokenizer: Tokenizer, config: Configuration, source: str | None, *, thinking: bool
     ) -> None:
         self._tokenizer = tokenizer
+        self.shows_calls = False
         self.pieces = Pieces(tokenizer)
         self._names = config.special_tokens()
         self._adds_bos = bool(config.tokenizer.get("add_bos_token"))
@@ -151,9 +153,8 @@ class Renderer:
         """The text of `ids`, special tokens left out."""
         return self._tokenizer.decode(list(ids), skip_special_tokens=True)
 
-    def detokenizer(self, *, calls: bool = False) -> Detokenizer:
-        """With `calls`, the special tokens with which the base writes calls are shown."""
-        use = self.tool_use if calls else None
+    def detokenizer(self) -> Detokenizer:
+        use = self.tool_use if self.shows_calls else None
         return Detokenizer(self._tokenizer, use.special if isinstance(use, ToolUse) else ())
 
     def _pairs(self, example: Any) -> Iterable[tuple[list[int], list[int]]]:
@@ -216,6 +217,13 @@ class Renderer:
 
     def _guarded(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> _Chat:
         """The messages as turns; fenced, with the marks used, where their text could forge."""
+        try:
+            return self._guard(messages, tools)
+        except RecursionError:
+            what = "The parameters of a tool or the arguments of a call are nested too deeply."
+            raise BadRequest(what, param="tools" if tools else "messages") from None
+
+    def _guard(self, messages: Sequence[Message], tools: Sequence[Tool]) -> _Chat:
         if not messages:
             raise BadRequest("messages must hold at least one message.", param="messages")
         made = [self._turn(turn) for turn in turns(messages, self._dialect(messages, tools))]

@@ -5,8 +5,9 @@ from typing import Any, ClassVar
 
 from tunewright.errors import TunewrightError
 from tunewright.records.completions import FinishReason, Sampling, Usage
+from tunewright.records.messages import MadeCall
 from tunewright.records.record import new_id, now
-from tunewright.resources.choices import End, Event, Text, Token
+from tunewright.resources.choices import Called, End, Event, Text, Token
 from tunewright.resources.prepared import Prepared
 
 
@@ -17,6 +18,7 @@ class Collected:
         count = prepared.choices
         self.texts: list[list[str]] = [[] for _ in range(count)]
         self.tokens: list[list[Token]] = [[] for _ in range(count)]
+        self.calls: list[list[MadeCall]] = [[] for _ in range(count)]
         self.reasons: list[FinishReason] = ["stop"] * count
         self.means = [0.0] * count
         self._prompt_tokens = prepared.prompt_tokens
@@ -27,6 +29,8 @@ class Collected:
         if isinstance(event, Text):
             self.texts[event.index].append(event.text)
             self.tokens[event.index] += event.tokens
+        elif isinstance(event, Called):
+            self.calls[event.index].append(event.call)
         elif isinstance(event, End):
             self.reasons[event.index] = event.reason
             self.means[event.index] = event.mean
@@ -76,11 +80,11 @@ class Chunks:
         if self._with_usage:
             yield {**self._head, "choices": [], "usage": self._collected.usage.wire()}
 
-    def _choice(self, event: Text | End) -> dict[str, Any]:
+    def _choice(self, event: Text | Called | End) -> dict[str, Any]:
         """What the event adds to its choice: a text or delta, and `logprobs`."""
         raise NotImplementedError
 
-    def _chunk(self, choice: dict[str, Any], event: Text | End) -> dict[str, Any]:
+    def _chunk(self, choice: dict[str, Any], event: Text | Called | End) -> dict[str, Any]:
         ended = event.reason if isinstance(event, End) else None
         choices = [{"index": event.index, **choice, "finish_reason": ended}]
         usage = {"usage": None} if self._with_usage else {}

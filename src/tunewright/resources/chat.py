@@ -1,11 +1,11 @@
 """Chat completions with any chat base or tuned model."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from tunewright.errors import BadRequest
 from tunewright.records.completions import (
-    AssistantMessage,
     ChatChoice,
     ChatCompletion,
     ChatRequest,
@@ -13,9 +13,9 @@ from tunewright.records.completions import (
 from tunewright.records.logprobs import ChatLogprobs
 from tunewright.records.models import Weights
 from tunewright.rendering import Renderer
-from tunewright.resources import answers
+from tunewright.resources import answers, calling
 from tunewright.resources.answers import Collected
-from tunewright.resources.choices import End, Text, Token
+from tunewright.resources.choices import Called, End, Text, Token
 from tunewright.resources.logprobs import of_chat
 from tunewright.resources.models import Models
 from tunewright.resources.prepared import Asked, Prepared, Prompt, prepare
@@ -34,11 +34,15 @@ class Chat:
         """Everything that can be refused is refused here, before the first byte of an answer."""
         _check(request)
         weights = self._models.weights(request.model, ("chat",))
-        renderer = self._renderer(weights)
-        prompt = Prompt(renderer.prompt([message.plain() for message in request.messages]))
+        tools = calling.shown(request)
+        renderer = calling.speaking(self._renderer(weights), tools)
+        prompt = Prompt(renderer.prompt([message.plain() for message in request.messages], tools))
         more = {"logprobs": request.told, "grammar": _grammar(request)}
         asked = Asked(request.token_limit, request.n or 1, more=more)
-        return prepare(request, weights, self._models, self._engine, renderer, [prompt], asked)
+        made = prepare(request, weights, self._models, self._engine, renderer, [prompt], asked)
+        return replace(
+            made, generation=calling.listening(made.generation, renderer, tools, request)
+        )
 
     def create(self, /, **given: Any) -> ChatCompletion:
         """`given`: the fields of `ChatRequest`."""
@@ -66,7 +70,7 @@ def completion(request: ChatRequest, prepared: Prepared, collected: Collected) -
         choices=[
             ChatChoice(
                 index=index,
-                message=AssistantMessage(content="".join(pieces)),
+                message=calling.message(pieces, collected.calls[index], request),
                 logprobs=_logprobs(request, prepared, collected.tokens[index]),
                 finish_reason=collected.reasons[index],
             )
@@ -87,6 +91,7 @@ def _check(request: ChatRequest) -> None:
             "The 'top_logprobs' parameter is only allowed when 'logprobs' is true.",
             param="top_logprobs",
         )
+    calling.check(request)
 
 
 def _logprobs(request: ChatRequest, prepared: Prepared, tokens: list[Token]) -> ChatLogprobs | None:
@@ -107,8 +112,10 @@ class Chunks(answers.Chunks):
         for index in range(self._prepared.choices):
             yield self._chunk({"delta": delta, "logprobs": None}, Text(index, ""))
 
-    def _choice(self, event: Text | End) -> dict[str, Any]:
+    def _choice(self, event: Text | Called | End) -> dict[str, Any]:
         if isinstance(event, End):
             return {"delta": {}, "logprobs": None}
+        if isinstance(event, Called):
+            return {"delta": calling.delta(event, self._request), "logprobs": None}
         told = _logprobs(self._request, self._prepared, event.tokens)
         return {"delta": {"content": event.text}, "logprobs": told and told.wire()}

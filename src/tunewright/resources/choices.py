@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from tunewright.errors import TunewrightError
 from tunewright.generation.generator import Logprob, Request
 from tunewright.records.completions import FinishReason
+from tunewright.records.messages import MadeCall
 from tunewright.rendering import Renderer
 from tunewright.serving.client import Delta, Done, EngineEvent, Handle
 
@@ -47,7 +48,16 @@ class End:
     mean: float = 0.0
 
 
-Event = Text | End | TunewrightError
+@dataclass(frozen=True)
+class Called:
+    """A choice calls a function. `at`: which of its calls, from 0."""
+
+    index: int
+    at: int
+    call: MadeCall
+
+
+Event = Text | Called | End | TunewrightError
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from tunewright.records.models import Weights
 from tunewright.rendering import Renderer
 from tunewright.resources import answers
 from tunewright.resources.answers import Collected
-from tunewright.resources.choices import End, Text, Token
+from tunewright.resources.choices import Called, End, Text, Token
 from tunewright.resources.logprobs import of_completion
 from tunewright.resources.models import Models
 from tunewright.resources.prepared import Asked, Prepared, Prompt, prepare
@@ -131,8 +131,8 @@ class Chunks(answers.Chunks):
         self._request = request
         self._prepared = prepared
 
-    def _choice(self, event: Text | End) -> dict[str, Any]:
-        if isinstance(event, End):
+    def _choice(self, event: Text | Called | End) -> dict[str, Any]:
+        if not isinstance(event, Text):
             return {"text": "", "logprobs": None}
         told = _logprobs(self._request, self._prepared, event.tokens)
         return {"text": event.text, "logprobs": told and told.wire()}

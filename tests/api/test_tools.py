@@ -1,0 +1,162 @@
+"""Chats that call functions: refused where the base knows none, else trained and served."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from api.tool_base import ARGUMENTS, TOOLS, WEATHER, call, rows, write_tool_base
+from servers import REPOSITORY, Server, start_server
+from tunewright import Tunewright
+
+USER = {"role": "user", "content": "w?"}
+CALLED = {"role": "assistant", "content": None, "tool_calls": [call()]}
+RESULT = {"role": "tool", "tool_call_id": "call_1", "content": "7"}
+STRICT = {"type": "function", "function": {**WEATHER, "strict": True}}
+
+
+@pytest.mark.parametrize(
+    ("more", "param", "code"),
+    [
+        ({"tools": TOOLS}, "tools", "tools_not_supported"),
+        ({"functions": [WEATHER]}, "tools", "tools_not_supported"),
+        ({"messages": [USER, CALLED, RESULT]}, "messages", "tools_not_supported"),
+        ({"tools": [{"type": "function"}]}, "tools[0].function", "missing_required_parameter"),
+        ({"tools": [{**TOOLS[0], "type": "retrieval"}]}, "tools[0].type", "invalid_value"),
+        ({"tools": TOOLS * 129}, "tools", "array_above_max_length"),
+        ({"tools": [STRICT]}, "tools[0].function.strict", "unsupported_parameter"),
+        ({"tools": TOOLS, "functions": [WEATHER]}, "functions", "invalid_value"),
+        ({"tools": TOOLS, "tool_choice": "required"}, "tool_choice", "unsupported_parameter"),
+        (
+            {"tools": TOOLS, "tool_choice": {"type": "function", "function": {"name": "weather"}}},
+            "tool_choice",
+            "unsupported_parameter",
+        ),
+        (
+            {"functions": [WEATHER], "function_call": {"name": "weather"}},
+            "function_call",
+            "unsupported_parameter",
+        ),
+        ({"messages": [USER, RESULT]}, "messages[1].tool_call_id", "invalid_value"),
+        ({"messages": [USER, CALLED, USER]}, "messages[1].tool_calls[0]", "invalid_value"),
+        (
+            {"messages": [USER, {"role": "tool", "content": "7"}]},
+            "messages[1].tool_call_id",
+            "missing_required_parameter",
+        ),
+        (
+            {"messages": [{**USER, "tool_calls": [call()]}]},
+            "messages[0].tool_calls",
+            "invalid_value",
+        ),
+        (
+            {"messages": [{"role": "assistant", "content": None}]},
+            "messages[0].content",
+            "missing_required_parameter",
+        ),
+    ],
+)
+def test_what_cannot_be_called_is_refused_by_name(
+    server: Server, more: dict[str, Any], param: str, code: str
+) -> None:
+    body = {"model": "gpt-3.5-turbo", "messages": [USER], **more}
+    answer = server.http.post("/chat/completions", json=body)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["param"], error["code"]) == (400, param, code), error
+
+
+def test_what_asks_for_no_call_is_accepted_and_an_answer_comes_back(server: Server) -> None:
+    nothing = {"tools": [], "tool_choice": "none", "parallel_tool_calls": True, "functions": None}
+    body = {"model": "gpt-3.5-turbo", "messages": [USER], "max_tokens": 2, **nothing}
+    message = server.http.post("/chat/completions", json=body).json()["choices"][0]["message"]
+    assert set(message) == {"role", "content", "refusal"}
+    body["messages"] = [USER, message, USER]
+    assert server.http.post("/chat/completions", json=body).status_code == 200
+
+
+@pytest.fixture(scope="module")
+def caller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str]]:
+    """A server, and a model that was tuned through it to call `weather`."""
+    root = tmp_path_factory.mktemp("tools")
+    Tunewright(root / "home").add_base("caller", str(write_tool_base(root / "base")))
+    server = start_server(root / "home")
+    hyper = {"n_epochs": 12, "batch_size": 4, "adaptation": "full"}
+    job = server.wait(
+        server.job(
+            model="caller",
+            training_file=server.upload(rows(12)),
+            method={"type": "supervised", "supervised": {"hyperparameters": hyper}},
+        )["id"]
+    )
+    assert job["status"] == "succeeded", job
+    yield server, job["fine_tuned_model"]
+    server.stop()
+
+
+def ask(caller: tuple[Server, str], **more: Any) -> dict[str, Any]:
+    server, model = caller
+    body = {"model": model, "messages": [USER], "temperature": 0, "max_tokens": 40, **more}
+    answer = server.http.post("/chat/completions", json=body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["choices"][0]
+
+
+def test_a_model_tuned_on_calls_calls(caller: tuple[Server, str]) -> None:
+    choice = ask(caller, tools=TOOLS)
+    assert choice["finish_reason"] == "tool_calls"
+    assert choice["message"]["content"] is None
+    [made] = choice["message"]["tool_calls"]
+    assert made["id"].startswith("call_")
+    assert made["function"] == {"name": "weather", "arguments": ARGUMENTS}
+    back = {"role": "tool", "tool_call_id": made["id"], "content": "7"}
+    assert ask(caller, tools=TOOLS, messages=[USER, choice["message"], back])["finish_reason"]
+
+
+def test_without_tools_and_with_others_the_same_text_is_content(caller: tuple[Server, str]) -> None:
+    other = [{"type": "function", "function": {**WEATHER, "name": "time"}}]
+    for more in ({}, {"tools": TOOLS, "tool_choice": "none"}, {"tools": other}):
+        choice = ask(caller, **more)
+        assert "tool_calls" not in choice["message"]
+        assert choice["message"]["content"]
+        assert choice["finish_reason"] in ("stop", "length")
+
+
+def test_the_older_functions_answer_in_the_older_form(caller: tuple[Server, str]) -> None:
+    choice = ask(caller, functions=[WEATHER])
+    assert choice["finish_reason"] == "function_call"
+    assert choice["message"]["function_call"] == {"name": "weather", "arguments": ARGUMENTS}
+    assert "tool_calls" not in choice["message"]
+
+
+_SDK = """
+import json, sys, openai
+model, tools = sys.argv[1], json.loads(sys.argv[2])
+asked = dict(model=model, messages=[{"role": "user", "content": "w?"}], tools=tools,
+             temperature=0, max_tokens=40)
+with openai.OpenAI().chat.completions.stream(**asked) as stream:
+    choice = stream.get_final_completion().choices[0]
+print(json.dumps(choice.model_dump(mode="json")))
+"""
+
+
+def test_streamed_calls_add_up_in_the_sdk(caller: tuple[Server, str]) -> None:
+    server, model = caller
+    python = REPOSITORY / ".sdk" / "3.54.0" / "bin" / "python"
+    if not python.exists():
+        pytest.fail("no environment for openai 3.54.0: run `make sdk`")
+    done = subprocess.run(
+        [python, "-c", _SDK, model, json.dumps(TOOLS)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": server.key},
+    )
+    assert done.returncode == 0, done.stderr
+    choice = json.loads(done.stdout)
+    assert choice["finish_reason"] == "tool_calls"
+    assert choice["message"]["content"] in (None, "")
+    [made] = choice["message"]["tool_calls"]
+    assert (made["function"]["name"], made["function"]["arguments"]) == ("weather", ARGUMENTS)
