@@ -1,13 +1,17 @@
-"""Judge an exported model: bits per byte of held-out text, and what it answers.
+"""Judge an exported model: bits per byte of held-out text, what it answers, how it can be tuned.
 
-`--write` puts both into the model card, between its two marks.
+`--reviews FILE` adds the area under the ROC curve on food reviews (`starter.reviews`), `--clive`
+the twenty questions before and after tuning on the sample (`starter.clive`); both need the extra
+`bench`. `--write` puts everything into the model card, between its two marks.
 """
 
 import argparse
 import math
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
+from statistics import mean, stdev
+from tempfile import TemporaryDirectory
 
 import torch
 from starter.corpus import CHATS, DEFAULT, TEXTS, check, documents
@@ -87,6 +91,42 @@ def figures(judge: Judge, directory: Path, corpus: Path, most: int) -> Iterator[
         yield "\n".join(f"  > {line}" for line in judge.answer(system, asked).splitlines() or [""])
 
 
+def of_reviews(base: Path, path: Path, seeds: int) -> Iterator[str]:
+    """Mean and standard deviation over the splits of all seeds; the same splits for all judges."""
+    from starter.reviews import HYPERPARAMETERS, ROWS, WORDS, Reviews, areas
+
+    found: dict[str, list[float]] = {}
+    for seed in range(seeds):
+        for judge, area in areas(base, Reviews.read(path), seed):
+            found.setdefault(judge, []).append(float(area))
+    yield f"\nFood reviews, {ROWS} to learn from, {WORDS} words each, {seeds} splits,"
+    yield f"{HYPERPARAMETERS}:\n"
+    yield "| judge | area under the ROC curve | deviation |\n|---|---:|---:|"
+    for judge, values in found.items():
+        spread = f"{stdev(values):.3f}" if seeds > 1 else ""
+        yield f"| {judge} | {mean(values):.3f} | {spread} |"
+
+
+def of_clive(base: Path) -> Iterator[str]:
+    from starter.clive import HYPERPARAMETERS, perplexity, references, tuned_on_sample
+
+    with TemporaryDirectory() as folder:
+        tuned = tuned_on_sample(base, Path(folder))
+        before, after = perplexity(base), perplexity(tuned)
+        judges = Judge(base), Judge(tuned)
+    change = f"from {before:.1f} to {after:.1f} ({after / before - 1:+.0%})"
+    yield f"\nClive, tuned on the sample of 60 chats, {HYPERPARAMETERS}: the perplexity of"
+    yield f"20 reference answers goes {change}.\n"
+    yield "| question | before | after |\n|---|---|---|"
+    for system, asked, _ in references():
+        cells = (judge.answer(system["content"], asked["content"]) for judge in judges)
+        yield f"| {asked['content']} | {' | '.join(map(_cell, cells))} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", "<br>")
+
+
 def write(lines: list[str]) -> None:
     head, rest = CARD.read_text().split(MARKS[0])
     tail = rest.split(MARKS[1])[1]
@@ -99,11 +139,19 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, default=DEFAULT)
     parser.add_argument("--model", type=Path, default=OUT)
     parser.add_argument("--documents", type=int, default=60, help="of each family, at most")
+    parser.add_argument("--reviews", type=Path, help="fine_food_reviews_1k.csv")
+    parser.add_argument("--seeds", type=int, default=5, help="splits of the reviews")
+    parser.add_argument("--clive", action="store_true", help="tune on the sample, and ask")
     parser.add_argument("--write", action="store_true", help="into the model card")
     args = parser.parse_args()
     check(args.corpus)
+    parts = [figures(Judge(args.model), args.model, args.corpus, args.documents)]
+    if args.reviews:
+        parts.append(of_reviews(args.model, args.reviews, args.seeds))
+    if args.clive:
+        parts.append(of_clive(args.model))
     lines = []
-    for line in figures(Judge(args.model), args.model, args.corpus, args.documents):
+    for line in chain.from_iterable(parts):
         print(line, flush=True)
         lines.append(line)
     if args.write:
