@@ -73,7 +73,7 @@ def described(server: Server, tuned: dict) -> Any:
     def map_path_parameters(context: Any, parameters: dict | None) -> dict | None:
         tag = context.operation.definition.raw["tags"][0]
         known_tag = parameters and context.operation.method == "get" and tag in known
-        if known_tag and len(str(parameters["id"])) % 2:
+        if known_tag and "id" in parameters and len(str(parameters["id"])) % 2:
             parameters["id"] = known[tag]
         name = context.operation.definition.raw["operationId"]
         if parameters and "engine" in parameters:
@@ -88,7 +88,11 @@ def described(server: Server, tuned: dict) -> Any:
             if "completions" in name:
                 body |= {"max_tokens": 2, "n": 1}
             if "chat" in name:
+                # Nearly every combination of tools, formats and messages is refused: half of the
+                # bodies keep to what is answered.
+                short = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 2}
                 body.pop("max_completion_tokens", None)
+                body = {**short, "model": MODELS[name]} if len(str(body)) % 2 else body
         return body
 
     return schema

@@ -45,7 +45,7 @@ def test_rows_and_prompts_are_those_of_transformers():
     transformers = pytest.importorskip("transformers")
     theirs = transformers.AutoTokenizer.from_pretrained(CHAT)
     ours = Renderer.load(CHAT, chat=True)
-    example = SimpleNamespace(messages=TURNS)
+    example = SimpleNamespace(messages=TURNS, tools=[])
 
     for row, size in zip(ours.rows(example, line=1), (3, 5), strict=True):
         whole = theirs.apply_chat_template(TURNS[:size], return_dict=True)["input_ids"]

@@ -19,6 +19,9 @@ ALLOWED = {
     # Locks: what counts is the flock, not the file.
     ("processes.py", "open(ab)"),
     ("work/fine_tune.py", "open(ab)"),  # the folder's lock, and the trainer's log
+    ("resources/removals.py", "open(ab)"),  # the same lock
+    # A mark that the engine runs: it says nothing after a restart.
+    ("processes.py", "touch"),
     # Sockets, in the directory for temporary files.
     ("processes.py", "mkdir"),
     ("processes.py", "unlink"),

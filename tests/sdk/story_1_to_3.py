@@ -27,6 +27,8 @@ plain, asynchronous = OpenAI(), AsyncOpenAI()
 
 def typed(value: BaseModel) -> BaseModel:
     """The same object, built by validation from the bytes that the server sent."""
+    if type(value).__name__.startswith("Parsed"):  # has the SDK's own `parsed` beside those bytes
+        return value
     type(value).model_validate_json(value.to_json())
     return value
 

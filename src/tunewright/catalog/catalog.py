@@ -333,8 +333,9 @@ def _on_begin(connection: Connection) -> None:
 
 
 def _damaged(path: Path, found: str) -> Corrupt:
+    reason = " ".join(found.split())  # SQLite tells it in lines
     return Corrupt(
-        f"{path} is damaged ({found}). Nothing was changed. Put a backup of it in its place, or "
+        f"{path} is damaged ({reason}). Nothing was changed. Put a backup of it in its place, or "
         f"save what can be read with: sqlite3 {path} .recover | sqlite3 recovered.db",
         code="catalog_corrupt",
     )

@@ -1,6 +1,5 @@
 """What a job starts from: a base, or a tuned model or checkpoint that it trains further."""
 
-import shutil
 from pathlib import Path
 
 from tunewright import durable
@@ -55,7 +54,7 @@ def keep(home: Home, parent: Weights, job: str) -> Weights:
 
 def drop(home: Home, job: str) -> None:
     """Undo `keep` for a job that did not come to be."""
-    shutil.rmtree(home.job(job), ignore_errors=True)
+    durable.remove(home.job(job))
 
 
 def _of_a_job(home: Home, directory: str) -> bool:
