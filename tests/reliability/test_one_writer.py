@@ -10,8 +10,6 @@ SOURCE = REPOSITORY / "src" / "tunewright"
 
 ALLOWED = {
     # Inside `with durable.directory(...)`, which syncs and lists whatever was put there.
-    ("resources/bases.py", "os.link"),
-    ("resources/bases.py", "shutil.copyfile"),
     ("training/artefacts.py", "save_pretrained"),
     ("training/artefacts.py", "shutil.copyfile"),
     ("training/checkpoints.py", "save_file"),
