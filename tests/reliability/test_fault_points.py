@@ -73,12 +73,13 @@ def test_killed_at(new_place: New, tmp_path: Path, calm: str, who: str, fault: s
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_killed_at_random(new_place: New, tmp_path: Path, calm: str, seed: int) -> None:
-    """Worker or trainer, two or three times, at any moment."""
+    """Worker or trainer, at any moment: once or twice, for the third death in a row without a new
+    checkpoint ends a job, as it should."""
     chance = random.Random(seed)
     with new_place(tmp_path / "home") as place:
         place.worker("worker")
         job = place.job()
-        for _ in range(chance.randrange(2, 4)):
+        for _ in range(chance.randrange(1, 3)):
             time.sleep(chance.random() * 0.8)
             trainer = place.trainer(job)
             if chance.random() < 0.5 and trainer is not None:
