@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Generic, TypeVar
@@ -30,7 +30,7 @@ from tunewright.resources.models import Models
 from tunewright.resources.permissions import Permissions
 from tunewright.resources.removals import Removals
 from tunewright.resources.uploads import Uploads
-from tunewright.serving.client import EngineClient
+from tunewright.serving.client import EngineClient, metered
 from tunewright.settings import Settings
 from tunewright.tasks import Tasks
 from tunewright.usage import Usage
@@ -182,7 +182,7 @@ class Acting:
         self.embeddings = Embeddings(
             self.models, lambda w: tw.embedder(w, self.models), tw.vocabulary
         )
-        engine = tw.engine.counted(lambda tokens: tw.usage.spend(caller.organisation, tokens))
+        engine = metered(tw.engine.submit, partial(tw.usage.spend, caller.organisation))
         self.chat = Chat(self.models, engine, lambda w: tw.renderer(w, self.models))
         self.completions = Completions(self.models, engine, lambda w: tw.renderer(w, self.models))
 

@@ -74,7 +74,8 @@ class Upload:
     """Bytes that arrive in pieces, written beside their target, hashed and counted as they flow.
 
     Nothing is visible at `target` before `commit`; `discard` (or a crash and a `sweep`) leaves
-    nothing behind. Memory use does not depend on the size.
+    nothing behind, and so does a `with` block that ends before `commit`. Memory use does not depend
+    on the size.
     """
 
     def __init__(self, target: Path) -> None:
@@ -108,16 +109,18 @@ class Upload:
             self._file.close()
         self._temporary.unlink(missing_ok=True)
 
+    def __enter__(self) -> "Upload":
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self.discard()  # after `commit` there is nothing left to remove
+
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Replace `path` atomically; its directory is made if need be."""
-    upload = Upload(path)
-    try:
+    with Upload(path) as upload:
         upload.write(data)
         upload.commit()
-    except BaseException:
-        upload.discard()
-        raise
 
 
 def write_json(path: Path, value: Any) -> None:

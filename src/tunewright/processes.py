@@ -89,10 +89,6 @@ class Processes:
                 child.kill()
         self._unlock()
 
-    def pids(self) -> dict[str, int]:
-        """The running children, by name."""
-        return {name: child.pid for name, child in self._children.items()}
-
     def _keep_engine(self, listener: socket.socket) -> None:
         with listener, selectors.DefaultSelector() as selector:
             selector.register(listener, selectors.EVENT_READ)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from tunewright.catalog.catalog import Catalog
 from tunewright.errors import Busy, QuotaExceeded, TokensExceeded
 from tunewright.records.files import File
-from tunewright.records.jobs import ENDED, Job
+from tunewright.records.jobs import OPEN, Job
 from tunewright.settings import Settings
 
 
@@ -90,9 +90,10 @@ class Usage:
         most, queue = self._settings.concurrent_jobs, self._settings.queued_jobs
         if most is None and queue is None:
             return
-        jobs = self._catalog.shelf(organisation).all(Job)
-        running = sum(job.status == "running" for job in jobs)
-        pending = sum(job.status not in (*ENDED, "running") for job in jobs)
+        shelf = self._catalog.shelf(organisation)
+        open_ = {status: len(shelf.all(Job, where={"status": status})) for status in OPEN}
+        running = open_.pop("running")
+        pending = sum(open_.values())
         if most is not None and running + pending >= most:
             raise Busy(
                 "This fine-tune request has been rate-limited. Your organization has reached the "

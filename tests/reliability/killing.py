@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import signal
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -27,15 +28,14 @@ PATIENCE = 120.0
 
 @dataclass
 class Place:
-    """A home with its workers. The engine is one for all homes: only its address is the home's."""
+    """A home with its workers. The engine is one for all homes: only its address is the home's.
+
+    log: what the workers say. Not in the home, whose disk may be full."""
 
     zygote: Zygote
     tw: Tunewright
+    log: Path
     workers: dict[str, Forked] = field(default_factory=dict)
-
-    @property
-    def log(self) -> Path:
-        return self.tw.home.root / "log.txt"
 
     def worker(self, name: str, **environment: str) -> Forked:
         home = str(self.tw.home.root)
@@ -87,8 +87,10 @@ class Place:
                     return process
         return None
 
-    def wrong(self, job: str, calm: str) -> list[str]:
-        """Everything that is not as it must be when a job has succeeded, however it came there."""
+    def wrong(self, job: str, calm: str, *, kills: int = 1) -> list[str]:
+        """Everything that is not as it must be when a job has succeeded, however it came there.
+
+        kills: how often the trainer was killed at most; each time is told of."""
         found = self.tw.jobs.retrieve(job)
         if found.status != "succeeded":
             return [f"{found.status}: {self.told(job)}"]
@@ -97,9 +99,9 @@ class Place:
         steps = [event.data["step"] for event in events if event.type == "metrics"]
         if steps != list(range(1, STEPS + 1)):
             faults.append(f"steps {steps}")
-        # A trainer that was killed twice is told of twice.
-        texts = Counter(e.message for e in events if "ended unexpectedly" not in e.message)
-        if again := [text for text, count in texts.items() if count > 1]:
+        texts = Counter(event.message for event in events)
+        most = {text: kills if "ended unexpectedly" in text else 1 for text in texts}
+        if again := [text for text, count in texts.items() if count > most[text]]:
             faults.append(f"said twice: {again}")
         made = [m for m in shelf.all(Model) if m.id.startswith("ft:") and ":ckpt-" not in m.id]
         if [m.id for m in made] != [found.fine_tuned_model]:
@@ -139,7 +141,9 @@ class Place:
 @contextlib.contextmanager
 def place(zygote: Zygote, engine: Path, root: Path, **settings: float) -> Iterator[Place]:
     """A new home whose engine is the one that listens at `engine`."""
-    made = Place(zygote, Tunewright(settings=Settings.read(root, **settings)))
+    handle, log = tempfile.mkstemp(dir=engine.parent, suffix=".txt")
+    os.close(handle)
+    made = Place(zygote, Tunewright(settings=Settings.read(root, **settings)), Path(log))
     socket = Home(made.tw.settings.home).socket
     socket.parent.mkdir(mode=0o700, exist_ok=True)
     socket.unlink(missing_ok=True)

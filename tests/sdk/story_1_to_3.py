@@ -18,6 +18,7 @@ from types import SimpleNamespace
 import openai
 from counting import Counted, offered
 from openai import AsyncOpenAI, OpenAI
+from openai.types.chat import ChatCompletion
 from pydantic import BaseModel
 
 os.chdir(sys.argv[1])
@@ -27,7 +28,10 @@ plain, asynchronous = OpenAI(), AsyncOpenAI()
 
 def typed(value: BaseModel) -> BaseModel:
     """The same object, built by validation from the bytes that the server sent."""
-    if type(value).__name__.startswith("Parsed"):  # has the SDK's own `parsed` beside those bytes
+    if isinstance(value, ChatCompletion):  # `parse` adds its own `parsed` to what was sent
+        added = {"choices": {"__all__": {"message": {"parsed"}}}}
+        sent = value.model_dump_json(exclude_unset=True, by_alias=True, exclude=added)
+        ChatCompletion.model_validate_json(sent)
         return value
     type(value).model_validate_json(value.to_json())
     return value

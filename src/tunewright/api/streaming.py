@@ -6,8 +6,8 @@ watcher a non-streamed one would run to its end for nobody.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from typing import Any, Protocol
+from collections.abc import AsyncIterator
+from typing import Any
 
 import orjson
 from starlette.concurrency import run_in_threadpool
@@ -15,19 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from tunewright.errors import TunewrightError
-from tunewright.resources.answers import Collected
+from tunewright.resources.answers import Chunks, Collected
 from tunewright.resources.choices import Event
 from tunewright.resources.generating import Generation
-
-
-class Chunks(Protocol):
-    """Turns events into the wire objects of a stream; `chunk` raises an event that is an error."""
-
-    def opening(self) -> Iterator[dict[str, Any]]: ...
-
-    def chunk(self, event: Event) -> dict[str, Any]: ...
-
-    def closing(self) -> Iterator[dict[str, Any]]: ...
 
 
 async def collect(request: Request, generation: Generation, collected: Collected) -> bool:

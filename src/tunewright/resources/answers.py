@@ -1,5 +1,6 @@
 """Events to answers, whole or in chunks: what chat and text completions share."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -47,7 +48,7 @@ class Collected:
         )
 
 
-class Chunks:
+class Chunks(ABC):
     """Events as the objects of a stream. Never a key `error`: SDK 0.28.1 trips on it."""
 
     object: ClassVar[str]
@@ -80,9 +81,9 @@ class Chunks:
         if self._with_usage:
             yield {**self._head, "choices": [], "usage": self._collected.usage.wire()}
 
+    @abstractmethod
     def _choice(self, event: Text | Called | End) -> dict[str, Any]:
         """What the event adds to its choice: a text or delta, and `logprobs`."""
-        raise NotImplementedError
 
     def _chunk(self, choice: dict[str, Any], event: Text | Called | End) -> dict[str, Any]:
         ended = event.reason if isinstance(event, End) else None

@@ -19,12 +19,12 @@ from tunewright.resources.choices import Called, End, Text, Token
 from tunewright.resources.logprobs import of_chat
 from tunewright.resources.models import Models
 from tunewright.resources.prepared import Asked, Prepared, Prompt, prepare
-from tunewright.serving.client import EngineClient
+from tunewright.serving.client import Submit
 
 
 class Chat:
     def __init__(
-        self, models: Models, engine: EngineClient, renderer: Callable[[Weights], Renderer]
+        self, models: Models, engine: Submit, renderer: Callable[[Weights], Renderer]
     ) -> None:
         self._models = models
         self._engine = engine

@@ -178,13 +178,9 @@ class Draft:
 
 def put_result(shelf: Shelf, blobs: Blobs, id: str, filename: str, data: bytes) -> File:
     """Store a file that Tunewright itself made. Repeating it with the same id changes nothing."""
-    upload = blobs.upload(id)
-    try:
+    with blobs.upload(id) as upload:
         upload.write(data)
         upload.commit()
-    except BaseException:
-        upload.discard()
-        raise
     file = File(id=id, bytes=len(data), filename=filename, purpose="fine-tune-results")
     shelf.put(file)
     return file

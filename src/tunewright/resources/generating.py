@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from tunewright.errors import TunewrightError
 from tunewright.rendering import Renderer
 from tunewright.resources.choices import Choice, Event, Wish
-from tunewright.serving.client import EngineClient, EngineEvent, Failed
+from tunewright.serving.client import EngineEvent, Failed, Submit
 
 
 class Generation:
@@ -21,12 +21,12 @@ class Generation:
 
     def __init__(
         self,
-        engine: EngineClient,
+        submit: Submit,
         renderer: Renderer,
         wishes: Sequence[Wish],
         stops: list[str],
     ) -> None:
-        self._engine = engine
+        self._to_engine = submit
         self._choices = [Choice(index, wish, renderer, stops) for index, wish in enumerate(wishes)]
         self._left = len(self._choices)
         self._lock = threading.Lock()
@@ -60,9 +60,7 @@ class Generation:
             self.cancel()
 
     def _submit(self, choice: Choice) -> None:
-        choice.handle = self._engine.submit(
-            choice.wish.request, lambda event: self._on(choice, event)
-        )
+        choice.handle = self._to_engine(choice.wish.request, lambda event: self._on(choice, event))
 
     def _on(self, choice: Choice, event: EngineEvent) -> None:
         if choice.ended:

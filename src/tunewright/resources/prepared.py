@@ -14,7 +14,7 @@ from tunewright.rendering.pieces import Pieces
 from tunewright.resources.choices import Wish
 from tunewright.resources.generating import Generation
 from tunewright.resources.models import Models
-from tunewright.serving.client import EngineClient
+from tunewright.serving.client import Submit
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def prepare(
     request: Sampling,
     weights: Weights,
     models: Models,
-    engine: EngineClient,
+    engine: Submit,
     renderer: Renderer,
     prompts: Sequence[Prompt],
     asked: Asked,

@@ -265,10 +265,6 @@ class EngineClient:
         """Raises Unavailable unless the engine's main loop answers within `timeout` seconds."""
         self._ask({"op": "ping"}, timeout)
 
-    def counted(self, spend: Callable[[int], None]) -> "EngineClient":
-        """The same engine and connection; `spend` hears of all tokens that it reads and writes."""
-        return _Counted(self, spend)
-
     def close(self) -> None:
         """Let go of the connection; open calls fail. The next call connects again."""
         with self._lock:
@@ -309,26 +305,23 @@ class EngineClient:
             return self._link
 
 
-class _Counted(EngineClient):
-    def __init__(self, engine: EngineClient, spend: Callable[[int], None]) -> None:
-        super().__init__(engine._path, seconds=engine._seconds)
-        self._engine = engine
-        self._spend = spend
+Submit = Callable[[Request, Callable[[EngineEvent], None]], Handle]
+"""`EngineClient.submit`, or what does more and then calls it."""
 
-    def _open(
-        self,
-        take: Callable[[Message], None],
-        fail: Callable[[TunewrightError], None],
-        message: Message,
-        seconds: float,
-    ) -> Handle:
-        def counted(answer: Message) -> None:
-            self._spend(len(answer.get("ids", ())))
-            take(answer)
 
-        if message["op"] == "submit":
-            self._spend(len(message["request"]["prompt"]))
-        return self._engine._open(counted, fail, message, seconds)
+def metered(submit: Submit, spend: Callable[[int], None]) -> Submit:
+    """The same; `spend` hears of all tokens that the engine reads and writes for it."""
+
+    def counted(request: Request, on_event: Callable[[EngineEvent], None]) -> Handle:
+        def hear(event: EngineEvent) -> None:
+            if isinstance(event, Delta):
+                spend(len(event.ids))
+            on_event(event)
+
+        spend(len(request.prompt))
+        return submit(request, hear)
+
+    return counted
 
 
 def _event(message: Message) -> EngineEvent:

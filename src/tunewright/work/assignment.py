@@ -1,6 +1,7 @@
 """One leased task with what is needed to do it, and the ways it can end."""
 
 import contextlib
+import logging
 import threading
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,8 @@ from tunewright.records.jobs import OPEN, Job
 from tunewright.records.models import Weights
 from tunewright.resources.progress import Moved, Progress
 from tunewright.tasks import LostLease, Task
+
+log = logging.getLogger(__name__)
 
 SPACE_SECONDS = 10.0
 """How long a job waits before it looks again whether the disk has space."""
@@ -88,9 +91,19 @@ class Assignment:
             self.tw.tasks.retry(self.task)
 
     def wait_for_space(self, full: StorageFull) -> None:
-        self.say(f"full-{self.task.attempt}", f"Waiting: {full.message}", level="warn")
-        self.stopping.wait(SPACE_SECONDS)
-        self.give_back()
+        """Say so and give the task back after a while, so that the attempt does not count. Where
+        the catalog itself has no space, both wait until it has."""
+        log.warning("%s waits: %s", self.task.subject, full.message)
+        while True:
+            try:
+                self.say(f"full-{self.task.attempt}", f"Waiting: {full.message}", level="warn")
+                self.stopping.wait(SPACE_SECONDS)
+                return self.give_back()
+            except StorageFull:
+                if self.stopping.wait(SPACE_SECONDS):
+                    return None
+            except LostLease:
+                return None
 
 
 def _waiting(job: Job) -> Job:

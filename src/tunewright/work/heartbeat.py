@@ -1,10 +1,14 @@
 """Keeps a lease alive while work goes on."""
 
+import logging
 import threading
 from collections.abc import Callable
 from types import TracebackType
 
+from tunewright.errors import TunewrightError
 from tunewright.tasks import Held, LostLease, Task, Tasks
+
+log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 0.5
 
@@ -49,6 +53,8 @@ class Heartbeat:
                 self.lost = True
             except Held:
                 self.held = True
+            except TunewrightError as error:  # the catalog: busy, or its disk is full
+                log.warning("heartbeat of %s: %s", self._task.subject, error.message)
             if (self.lost or self.held or self._stopping.is_set()) and not stopped:
                 stopped = True
                 self._on_stop()

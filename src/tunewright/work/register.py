@@ -33,7 +33,10 @@ def register(assignment: Assignment, reports: Reports) -> None:
     fault("registration.moved")
     verdict = _gate(assignment, weights)
     if verdict.failure:
-        _withdraw_checkpoints(assignment)
+        with assignment.tw.catalog.transaction():
+            assignment.tw.tasks.guard(assignment.task)
+            # They would be served as the model would be, so they do not answer either.
+            assignment.acting.models.withdraw_checkpoints(job.id)
         raise JobFailed(
             f"The served model does not agree with the trained one: {verdict.failure}. The "
             f"weights are kept in {weights.directory}.",
@@ -44,15 +47,6 @@ def register(assignment: Assignment, reports: Reports) -> None:
     _succeed(assignment, weights, result, reports.finished or {}, verdict)
     fault("registration.done")
     _tidy(assignment, weights)
-
-
-def _withdraw_checkpoints(assignment: Assignment) -> None:
-    """They are served as the model would have been, so they do not answer either."""
-    shelf = assignment.acting.shelf
-    with assignment.tw.catalog.transaction():
-        assignment.tw.tasks.guard(assignment.task)
-        for checkpoint in shelf.all(Weights, where={"job": assignment.job_id}):
-            shelf.delete(Weights, checkpoint.id)
 
 
 def _tidy(assignment: Assignment, weights: Weights) -> None:
