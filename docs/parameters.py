@@ -100,11 +100,12 @@ def _inner(annotation: Any) -> type[Request] | None:
 
 def _values(kind: type[Request], name: str) -> str:
     _, found = models_json_schema([(kind, "validation")])
-    schema = found["$defs"][kind.__name__]["properties"][name]
-    return " or ".join(_plain(arm) for arm in schema.get("anyOf", [schema]) if _plain(arm))
+    return _plain(found["$defs"][kind.__name__]["properties"][name])
 
 
 def _plain(schema: dict[str, Any]) -> str:
+    if arms := schema.get("anyOf") or schema.get("oneOf"):
+        return " or ".join(dict.fromkeys(words for arm in arms if (words := _plain(arm))))
     if "const" in schema or "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
     if schema.get("type") == "array":

@@ -15,7 +15,16 @@ from tunewright import Tunewright
 USER = {"role": "user", "content": "w?"}
 CALLED = {"role": "assistant", "content": None, "tool_calls": [call()]}
 RESULT = {"role": "tool", "tool_call_id": "call_1", "content": "7"}
-STRICT = {"type": "function", "function": {**WEATHER, "strict": True}}
+MISSING = "missing_required_parameter"
+
+
+def named(name: str) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name}}
+
+
+def only(*names: str, mode: str = "auto") -> dict[str, Any]:
+    tools = [named(name) for name in names]
+    return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}}
 
 
 @pytest.mark.parametrize(
@@ -27,19 +36,18 @@ STRICT = {"type": "function", "function": {**WEATHER, "strict": True}}
         ({"tools": [{"type": "function"}]}, "tools[0].function", "missing_required_parameter"),
         ({"tools": [{**TOOLS[0], "type": "retrieval"}]}, "tools[0].type", "invalid_value"),
         ({"tools": TOOLS * 129}, "tools", "array_above_max_length"),
-        ({"tools": [STRICT]}, "tools[0].function.strict", "unsupported_parameter"),
         ({"tools": TOOLS, "functions": [WEATHER]}, "functions", "invalid_value"),
-        ({"tools": TOOLS, "tool_choice": "required"}, "tool_choice", "unsupported_parameter"),
+        ({"tools": TOOLS, "tool_choice": "must"}, "tool_choice", "invalid_value"),
+        ({"tools": TOOLS, "tool_choice": named("time")}, "tool_choice", "invalid_value"),
+        ({"tools": TOOLS, "tool_choice": {"type": "function"}}, "tool_choice.function", MISSING),
+        ({"tools": TOOLS, "tool_choice": only("time")}, "tool_choice", "invalid_value"),
+        ({"tool_choice": "required"}, "tool_choice", "invalid_value"),
         (
-            {"tools": TOOLS, "tool_choice": {"type": "function", "function": {"name": "weather"}}},
-            "tool_choice",
-            "unsupported_parameter",
-        ),
-        (
-            {"functions": [WEATHER], "function_call": {"name": "weather"}},
+            {"functions": [WEATHER], "function_call": {"name": "f"}},
             "function_call",
-            "unsupported_parameter",
+            "invalid_value",
         ),
+        ({"functions": [WEATHER], "function_call": "required"}, "function_call", "invalid_value"),
         ({"messages": [USER, RESULT]}, "messages[1].tool_call_id", "invalid_value"),
         ({"messages": [USER, CALLED, USER]}, "messages[1].tool_calls[0]", "invalid_value"),
         (
@@ -98,7 +106,7 @@ def caller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, s
 
 def ask(caller: tuple[Server, str], **more: Any) -> dict[str, Any]:
     server, model = caller
-    body = {"model": model, "messages": [USER], "temperature": 0, "max_tokens": 40, **more}
+    body = {"model": model, "messages": [USER], "temperature": 0, "max_tokens": 300, **more}
     answer = server.http.post("/chat/completions", json=body)
     assert answer.status_code == 200, answer.text
     return answer.json()["choices"][0]
@@ -124,6 +132,66 @@ def test_without_tools_and_with_others_the_same_text_is_content(caller: tuple[Se
         assert choice["finish_reason"] in ("stop", "length")
 
 
+CLOCK = {
+    "name": "clock",
+    "strict": True,
+    "parameters": {
+        "type": "object",
+        "properties": {"zone": {"enum": ["UTC", "CET"]}},
+        "required": ["zone"],
+        "additionalProperties": False,
+    },
+}
+BOTH = [*TOOLS, {"type": "function", "function": CLOCK}]
+MOOD = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "mood",
+        "schema": {"type": "object", "properties": {"mood": {"enum": ["glad"]}},
+                   "required": ["mood"], "additionalProperties": False},
+    },
+}  # fmt: skip
+
+
+def test_a_function_that_is_asked_for_is_called(caller: tuple[Server, str]) -> None:
+    # Left alone the model always calls `weather`; OpenAI ends a call by name with "stop".
+    choice = ask(caller, tools=BOTH, tool_choice=named("clock"), temperature=1)
+    [made] = choice["message"]["tool_calls"]
+    assert made["function"]["name"] == "clock"
+    assert json.loads(made["function"]["arguments"])["zone"] in ("UTC", "CET")
+    assert choice["finish_reason"] == "stop"
+    must = {"tool_choice": only("clock", mode="required"), "parallel_tool_calls": False}
+    choice = ask(caller, tools=BOTH, **must)
+    [made] = choice["message"]["tool_calls"]
+    assert made["function"]["name"] == "clock"
+    assert choice["finish_reason"] == "tool_calls"
+    choice = ask(caller, functions=[WEATHER, CLOCK], function_call={"name": "clock"})
+    assert choice["message"]["function_call"]["name"] == "clock"
+    assert choice["finish_reason"] == "stop"
+
+
+def test_a_call_can_be_required_of_whom_never_learned_to_call(caller: tuple[Server, str]) -> None:
+    for seed in range(3):
+        more = {"tools": BOTH[1:], "tool_choice": "required", "parallel_tool_calls": False}
+        choice = ask(caller, model="caller", temperature=1.5, seed=seed, **more)
+        [made] = choice["message"]["tool_calls"]
+        assert json.loads(made["function"]["arguments"])["zone"] in ("UTC", "CET")
+        assert choice["message"]["content"] is None
+        assert choice["finish_reason"] == "tool_calls"
+
+
+def test_strict_arguments_hold_and_json_goes_with_tools(caller: tuple[Server, str]) -> None:
+    for seed in range(4):
+        choice = ask(caller, model="caller", tools=BOTH, response_format=MOOD, seed=seed,
+                     temperature=1)  # fmt: skip
+        for made in choice["message"].get("tool_calls", []):
+            json.loads(made["function"]["arguments"])
+        if choice["finish_reason"] == "stop":
+            assert json.loads(choice["message"]["content"]) == {"mood": "glad"}
+    [made] = ask(caller, tools=BOTH, response_format=MOOD)["message"]["tool_calls"]
+    assert made["function"] == {"name": "weather", "arguments": ARGUMENTS}
+
+
 def test_the_older_functions_answer_in_the_older_form(caller: tuple[Server, str]) -> None:
     choice = ask(caller, functions=[WEATHER])
     assert choice["finish_reason"] == "function_call"
@@ -139,6 +207,17 @@ asked = dict(model=model, messages=[{"role": "user", "content": "w?"}], tools=to
 with openai.OpenAI().chat.completions.stream(**asked) as stream:
     choice = stream.get_final_completion().choices[0]
 print(json.dumps(choice.model_dump(mode="json")))
+
+from typing import Literal
+from pydantic import BaseModel
+
+class Clock(BaseModel):
+    zone: Literal["UTC", "CET"]
+
+asked |= dict(tools=[openai.pydantic_function_tool(Clock)], tool_choice="required",
+              parallel_tool_calls=False, max_tokens=300)
+[called, *_] = openai.OpenAI().chat.completions.parse(**asked).choices[0].message.tool_calls
+assert isinstance(called.function.parsed_arguments, Clock), called
 """
 
 

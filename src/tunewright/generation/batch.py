@@ -173,9 +173,7 @@ def _shape(request: Request, resident: Resident) -> Shape | None:
     penalties = request.presence_penalty or request.frequency_penalty
     if request.forced is not None or not (penalties or request.logit_bias or request.grammar):
         return None
-    if request.grammar is None:
-        return Shape(request)
-    return Shape(request, resident.grammars.compile(request.grammar, request.stop_ids))
+    return Shape(request, resident.grammars.compile(request))
 
 
 def _shaped(rows: list[Row], logits: Tensor) -> Tensor:

@@ -28,7 +28,8 @@ class Request:
 
     `logprobs`: report each token with so many of the most likely ones; `prompt_logprobs`: the
     prompt's tokens too. The penalties count the tokens that this row has made; `logit_bias` adds
-    to the logits of token ids. `grammar` is a JSON schema, as text, that the answer obeys.
+    to the logits of token ids. `grammar`, in llguidance's Lark, is what the answer may be; one that
+    cannot be compiled is the fault of the client's parameter `grammar_param`.
 
     With `forced`, nothing is sampled: those tokens are fed one by one through the same path and
     scored, and all that concerns sampling is ignored.
@@ -49,6 +50,7 @@ class Request:
     frequency_penalty: float = 0.0
     logit_bias: dict[int, float] = field(default_factory=dict)
     grammar: str | None = None
+    grammar_param: str = "response_format"
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo
+from pydantic import AfterValidator, Field, StringConstraints
 
-from tunewright.errors import Unsupported
 from tunewright.records.logprobs import ChatLogprobs, CompletionLogprobs
 from tunewright.records.messages import AssistantMessage, Function, Message, Tool
 from tunewright.records.record import Record, Request, new_id, now
 from tunewright.records.response_format import ResponseFormat
+from tunewright.records.tool_choice import FunctionChoice, ToolChoice
 
 FinishReason = Literal["stop", "length", "tool_calls", "function_call"]
 Stop = (
@@ -72,20 +72,6 @@ class Sampling(Request):
         return [self.stop] if isinstance(self.stop, str) else list(self.stop or [])
 
 
-def _unforced(choice: Any, info: ValidationInfo) -> Any:
-    named = isinstance(choice, dict) and bool({"type", "name"} & choice.keys())
-    if choice == "required" or named:
-        raise Unsupported(
-            f"Unsupported parameter: of '{info.field_name}' only 'none' and 'auto' are supported "
-            + "by this server: a call cannot be forced.",
-            param=info.field_name,
-        )
-    return choice
-
-
-CallChoice = Annotated[Literal["none", "auto"] | None, BeforeValidator(_unforced)]
-
-
 class ChatRequest(Sampling):
     unsupported: ClassVar[dict[str, tuple[Any, ...]]] = {
         "audio": (),
@@ -114,10 +100,10 @@ class ChatRequest(Sampling):
     safety_identifier: str | None = None
     response_format: ResponseFormat | None = None
     tools: Annotated[list[Tool], Field(max_length=128)] | None = None
-    tool_choice: CallChoice = None
+    tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     functions: Annotated[list[Function], Field(max_length=128)] | None = None
-    function_call: CallChoice = None
+    function_call: FunctionChoice | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
 

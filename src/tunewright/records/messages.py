@@ -17,7 +17,7 @@ class ContentPart(Request):
 
 
 class Function(Request):
-    """`strict` is refused where it is true: what is generated is not held to a schema."""
+    """`strict`: the arguments of its calls hold to `parameters`."""
 
     name: FunctionName
     description: str | None = None

@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any, Literal
 
-import orjson
 from pydantic import ConfigDict, Field, StringConstraints
 
 from tunewright.errors import BadRequest
@@ -24,7 +23,7 @@ class ResponseFormat(Request):
     type: Literal["text", "json_object", "json_schema"]
     json_schema: NamedSchema | None = None
 
-    def schema_text(self) -> str | None:
+    def held_to(self) -> dict[str, Any] | None:
         """The JSON schema that the answer must follow; None: any text.
 
         Raises BadRequest where `type` and `json_schema` do not go together.
@@ -38,4 +37,4 @@ class ResponseFormat(Request):
         if self.type == "text":
             return None
         schema = self.json_schema.schema_ if self.json_schema else None
-        return orjson.dumps({"type": "object"} if schema is None else schema).decode()
+        return {"type": "object"} if schema is None else schema

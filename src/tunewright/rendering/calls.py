@@ -28,12 +28,20 @@ class Call(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Keys:
-    """Where name, arguments and id stand in the JSON object of a call."""
+class CallKeys:
+    """Where name, arguments and id stand in the JSON object of a call, of which `sample` is one.
+
+    `quoted`: the arguments stand there as text that is JSON once more.
+    """
 
     name: Path
     arguments: Path
     id: Path | None
+    sample: str
+
+    @property
+    def quoted(self) -> bool:
+        return isinstance(_at(json.loads(self.sample), self.arguments), str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ class CallForm:
     before: str
     between: str
     after: str
-    keys: _Keys | None = None
+    keys: CallKeys | None = None
     listed: bool = False
     middle: str = ""
 
@@ -186,7 +194,7 @@ def _json_form(text: str) -> CallForm | None:
         name, arguments = _path(call, NAMES[0]), _arguments_path(call)
         if isinstance(call, dict) and name and arguments:
             id = next((p for ids in IDS.values() if (p := _path(call, ids[0]))), None)
-            keys = _Keys(name, arguments, id)
+            keys = CallKeys(name, arguments, id, _text(call))
             return CallForm(text[:start].strip(), "", text[end:].strip(), keys, listed)
     return None
 
@@ -236,7 +244,7 @@ def _arguments_path(call: Any) -> Path | None:
     return _path(call, ARGUMENTS[0]) or _path(call, _text(ARGUMENTS[0]))
 
 
-def _call(keys: _Keys, value: Any) -> Call | None:
+def _call(keys: CallKeys, value: Any) -> Call | None:
     id = _at(value, keys.id) if keys.id else None
     return _called(_at(value, keys.name), _at(value, keys.arguments), id)
 

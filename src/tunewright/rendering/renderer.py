@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer
 
 from tunewright.errors import BadRequest
 from tunewright.rendering import tool_use
@@ -155,7 +155,9 @@ class Renderer:
 
     def detokenizer(self) -> Detokenizer:
         use = self.tool_use if self.shows_calls else None
-        return Detokenizer(self._tokenizer, use.special if isinstance(use, ToolUse) else ())
+        return Detokenizer(
+            self._tokenizer, use.special.values() if isinstance(use, ToolUse) else ()
+        )
 
     def _pairs(self, example: Any) -> Iterable[tuple[list[int], list[int]]]:
         if self.is_chat:
@@ -197,13 +199,13 @@ class Renderer:
             )
         return whole.removeprefix(opening)
 
-    def _shown(self, text: str) -> tuple[str, frozenset[int]]:
-        """What a client sees of an answer with calls, and the special tokens in it."""
+    def _shown(self, text: str) -> tuple[str, dict[str, int]]:
+        """What a client sees of an answer with calls, and the ids of the marks in it."""
         ids = self._encode(text, None)
         end = next((at for at, id in enumerate(ids) if id in self.stop_ids), len(ids))
         added = self._tokenizer.get_added_tokens_decoder()
-        special = frozenset(id for id in ids[:end] if id in added and added[id].special)
-        reading = Detokenizer(self._tokenizer, special)
+        special = {added[id].content: id for id in ids[:end] if id in added and _marks(added[id])}
+        reading = Detokenizer(self._tokenizer, special.values())
         return reading.push(ids[:end]) + reading.finish(), special
 
     def _render(self, turns: Sequence[Turn], tools: Sequence[Tool], *, answer: bool) -> str:
@@ -299,3 +301,8 @@ class Renderer:
         # Spelled out in the tail: an unknown character is a special token too.
         ends = {id for id, t in added if t.content in tail and (t.special or id in self.stop_ids)}
         return next((id for id in ids if id in ends), self._eos)
+
+
+def _marks(token: AddedToken) -> bool:
+    """Whether no text spells a token: the rule by which llguidance reads tokenizers too."""
+    return token.special or (token.content.startswith("<") and token.content.endswith(">"))

@@ -1,7 +1,7 @@
 """Does a template know tools, and how? Found once for a base, by rendering some and looking."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -11,7 +11,7 @@ from tunewright.rendering.templates import ChatTemplate
 from tunewright.rendering.turns import Dialect, Tool, Turn, turns
 
 Said: TypeAlias = Callable[[Sequence[Turn], Sequence[Tool]], str]
-Shown: TypeAlias = Callable[[str], tuple[str, frozenset[int]]]
+Shown: TypeAlias = Callable[[str], tuple[str, dict[str, int]]]
 
 _USER = {"role": "user", "content": "aprobequestion"}
 _RESULT = "aproberesult"
@@ -38,11 +38,11 @@ NO_FORM = (
 
 @dataclass(frozen=True, slots=True)
 class ToolUse:
-    """`special`: the special tokens that belong to a call's text, to be shown by detokenisers."""
+    """`special`: ids of the tokens in a call's text that no text spells; detokenisers show them."""
 
     dialect: Dialect
     form: CallForm
-    special: frozenset[int]
+    special: Mapping[str, int]
 
     def reader(self, names: Sequence[str]) -> CallReader:
         return CallReader(self.form, frozenset(names))

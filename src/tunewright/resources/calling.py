@@ -3,13 +3,15 @@
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from tunewright.errors import BadRequest, Unsupported
-from tunewright.records.completions import ChatRequest
+from tunewright.records.completions import ChatRequest, FinishReason
 from tunewright.records.messages import AssistantMessage, MadeCall, MadeFunction
+from tunewright.records.tool_choice import NamedFunction, NamedTool, OnlyAllowed
 from tunewright.rendering import Renderer
 from tunewright.rendering.calls import CallReader
+from tunewright.rendering.grammars import calling_answer, json_answer
 from tunewright.rendering.tool_use import ToolUse
 from tunewright.rendering.turns import Tool, as_tools, slips
 from tunewright.resources.choices import Called, End, Event, Text
@@ -24,40 +26,91 @@ def check(request: ChatRequest) -> None:
             param="functions",
             code="invalid_value",
         )
-    if (request.tools or request.functions) and _held(request):
-        raise Unsupported(
-            "Unsupported parameter: where there are tools, 'response_format' can only be text.",
-            param="response_format",
-        )
-    declared = [(f"tools[{at}].function", tool.function) for at, tool in _each(request.tools)]
-    declared += [(f"functions[{at}]", function) for at, function in _each(request.functions)]
-    for path, function in declared:
-        if function.strict:
-            raise Unsupported(
-                "Unsupported parameter: arguments are not held to a schema, so 'strict' cannot be "
-                "true.",
-                param=f"{path}.strict",
-            )
+    _check_choice(request)
     for slip in slips([message.plain() for message in request.messages]):
         path = f"messages{slip.path}"
         what = f"Invalid '{path}': {slip.message} {slip.remedy}"
         raise BadRequest(what, param=path, code="invalid_value")
 
 
-def _held(request: ChatRequest) -> bool:
-    return request.response_format is not None and request.response_format.type != "text"
+def _check_choice(request: ChatRequest) -> None:
+    """Refuse the name of a function that is not there, and a call where there are none."""
+    param = "tool_choice" if request.tool_choice else "function_call"
+    choice = _choice(request)
+    declared = {tool["function"]["name"] for tool in _declared(request)}
+    for name in choice.names or ():
+        if name not in declared:
+            among = "tools" if param == "tool_choice" else "functions"
+            what = f"Invalid value for '{param}': there is no function {name!r} among '{among}'."
+            raise BadRequest(what, param=param, code="invalid_value")
+    if choice.must and not declared:
+        what = f"Invalid value for '{param}': there is no function that could be called."
+        raise BadRequest(what, param=param, code="invalid_value")
 
 
-def _each(given: Sequence[Any] | None) -> list[tuple[int, Any]]:
-    return list(enumerate(given or ()))
+class _Choice(NamedTuple):
+    """`names`: the functions that may be called; None: all. `must`: one is. `named`: it is this."""
+
+    names: tuple[str, ...] | None = None
+    must: bool = False
+    named: bool = False
+
+
+def _choice(request: ChatRequest) -> _Choice:
+    choice = request.tool_choice or request.function_call
+    match choice:
+        case "none":
+            return _Choice(())
+        case "required":
+            return _Choice(must=True)
+        case NamedTool():
+            return _Choice((choice.function.name,), must=True, named=True)
+        case NamedFunction():
+            return _Choice((choice.name,), must=True, named=True)
+        case OnlyAllowed(allowed_tools=allowed):
+            names = tuple(tool.function.name for tool in allowed.tools)
+            return _Choice(names, must=allowed.mode == "required")
+        case _:
+            return _Choice()
+
+
+def _declared(request: ChatRequest) -> list[Tool]:
+    tools = [tool.model_dump() for tool in request.tools or ()]
+    return tools or as_tools([function.model_dump() for function in request.functions or ()])
 
 
 def shown(request: ChatRequest) -> list[Tool]:
-    """The tools that the model is shown: none where it may not call any."""
-    if "none" in (request.tool_choice, request.function_call):
-        return []
-    tools = [tool.model_dump() for tool in request.tools or ()]
-    return tools or as_tools([function.model_dump() for function in request.functions or ()])
+    """The tools that the model is shown: those that it may call."""
+    names = _choice(request).names
+    tools = _declared(request)
+    return [tool for tool in tools if names is None or tool["function"]["name"] in names]
+
+
+def _one(request: ChatRequest) -> bool:
+    """Whether an answer makes one call at most."""
+    only = request.parallel_tool_calls is False or _choice(request).named
+    return only or bool(request.functions)
+
+
+def grammar(request: ChatRequest, renderer: Renderer, tools: Sequence[Tool]) -> dict[str, Any]:
+    """The engine's fields that hold the answer to its form; none where it may be any text.
+
+    Raises Unsupported where this base's calls cannot be held to one.
+    """
+    content = request.response_format.held_to() if request.response_format else None
+    use, choice = renderer.tool_use if tools else None, _choice(request)
+    held = choice.must or content is not None or any(t["function"].get("strict") for t in tools)
+    if not isinstance(use, ToolUse) or not held:
+        return {} if content is None else {"grammar": json_answer(content)}
+    if use.form.keys is not None and use.form.keys.quoted:
+        raise Unsupported(
+            "This base writes a call's arguments as text inside its JSON, which cannot be held to "
+            "a form: leave out 'response_format', 'strict' and a forced 'tool_choice'.",
+            param="tools",
+        )
+    one = _one(request)
+    text = calling_answer(use, tools, must_call=choice.must, one=one, content=content)
+    return {"grammar": text, "grammar_param": "functions" if request.functions else "tools"}
 
 
 def speaking(renderer: Renderer, tools: Sequence[Tool]) -> Renderer:
@@ -78,17 +131,19 @@ def listening(
         return generation
     names = [tool["function"]["name"] for tool in tools]
     readers = [use.reader(names) for _ in range(request.n or 1)]
-    old = bool(request.functions)
-    return _Listening(generation, readers, old=old, one=old or request.parallel_tool_calls is False)
+    reason = "function_call" if request.functions else "tool_calls"
+    # OpenAI answers a call that was asked for by its name with "stop".
+    named = _choice(request).named
+    return _Listening(generation, readers, "stop" if named else reason, one=_one(request))
 
 
 class _Listening(Generation):
     def __init__(  # pyright: ignore[reportMissingSuperCall]
-        self, heard: Generation, readers: Sequence[CallReader], *, old: bool, one: bool
+        self, heard: Generation, readers: Sequence[CallReader], reason: FinishReason, *, one: bool
     ) -> None:
         self._heard = heard
         self._readers = readers
-        self._reason = "function_call" if old else "tool_calls"
+        self._reason = reason
         self._most = 1 if one else None
 
     def start(self, emit: Callable[[Event | None], None]) -> None:

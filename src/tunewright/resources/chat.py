@@ -37,7 +37,7 @@ class Chat:
         tools = calling.shown(request)
         renderer = calling.speaking(self._renderer(weights), tools)
         prompt = Prompt(renderer.prompt([message.plain() for message in request.messages], tools))
-        more = {"logprobs": request.told, "grammar": _grammar(request)}
+        more = {"logprobs": request.told, **calling.grammar(request, renderer, tools)}
         asked = Asked(request.token_limit, request.n or 1, more=more)
         made = prepare(request, weights, self._models, self._engine, renderer, [prompt], asked)
         return replace(
@@ -79,10 +79,6 @@ def completion(request: ChatRequest, prepared: Prepared, collected: Collected) -
         usage=collected.usage,
         system_fingerprint=prepared.fingerprint,
     )
-
-
-def _grammar(request: ChatRequest) -> str | None:
-    return request.response_format.schema_text() if request.response_format else None
 
 
 def _check(request: ChatRequest) -> None:
