@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import (
@@ -57,6 +57,10 @@ class Settings(BaseSettings):
     )
     upload_limit: int = Field(default=512 * MIB, ge=1, description="largest file, bytes")
     body_limit: int = Field(default=32 * MIB, ge=1024, description="largest JSON body, bytes")
+    long_examples: Literal["refuse", "cut"] = Field(
+        default="refuse",
+        description="examples longer than the base reads: the job is refused, or they are cut",
+    )
     requests_per_minute: int | None = Field(
         default=None, ge=1, description="POST requests of an organisation a minute"
     )

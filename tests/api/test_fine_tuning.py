@@ -85,6 +85,24 @@ def test_too_few_rows_fail_the_job(server: Server) -> None:
     assert job["fine_tuned_model"] is None
 
 
+def test_a_failed_job_shows_what_was_found_as_events(server: Server) -> None:
+    rows = chats(12).splitlines(keepends=True)
+    rows[4] = b'{"messages": [{"role": "robot", "content": "secret word"}]}\n'
+    job = server.wait(
+        server.job(model="gpt-3.5-turbo", training_file=server.upload(b"".join(rows)))["id"]
+    )
+    events = [event for event in server.events(job["id"]) if "finding" in event["data"]]
+    found = [(event["level"], event["data"]["finding"]) for event in events]
+    codes = ["unrecognized_role", "example_missing_assistant_message", "few_examples"]
+    assert [finding["code"] for _, finding in found] == codes
+    assert [level for level, _ in found] == ["error", "error", "info"]
+    first = found[0][1]
+    assert (first["line"], first["path"]) == (5, "$.messages[0].role")
+    assert first["offset"] == sum(map(len, rows[:4]))
+    assert events[0]["message"].startswith("Training file: line 5, $.messages[0].role: 'robot'")
+    assert "secret" not in str(events), "events outlive the file"
+
+
 def test_bad_rows_fail_the_job_with_their_lines(server: Server) -> None:
     rows = chats(12).splitlines(keepends=True)
     rows[4] = b'{"messages": [}\n'

@@ -24,8 +24,8 @@ def test_check_names_the_line_of_a_problem(run, tmp_path):
 
 def test_check_cuts_a_long_list_of_problems(run):
     path = str(samples.COMPLETIONS)  # 24 rows of the wrong form for a chat base
-    assert "4 more problems: --all" in run("check", path, code=1).stdout
-    assert run("check", path, "--all", code=1).stdout.count("problem: line") == 24
+    assert "4 more errors: --all" in run("check", path, code=1).stdout
+    assert run("check", path, "--all", code=1).stdout.count("error: line") == 24
 
 
 def test_embed_writes_a_matrix_and_finds_the_nearest(run, tmp_path):

@@ -22,7 +22,7 @@ def chat(*turns: str) -> dict:
 
 @pytest.fixture
 def checked(tmp_path, renderers):
-    def run(*rows: object, wants="chat", **more: str):
+    def run(*rows: object, wants="chat", **more):
         path = tmp_path / "rows.jsonl"
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         return check(path, renderers[wants], wants=wants, **more)
@@ -49,29 +49,109 @@ def test_tokens_are_those_of_the_rows_that_training_makes(checked, renderers):
 def test_completions_are_counted_with_their_end(checked, renderers):
     found = checked(*[{"prompt": "a ->", "completion": " b"}] * 10, wants="completion")
     assert found.supervised_tokens == 10 * (renderers["completion"].count(" b") + 1)
-    assert found.warnings == []
+    assert [f.code for f in found.findings] == ["few_examples"]
+
+
+def said(found):
+    return [f"{f.severity}: {f}" for f in found.findings if f.code != "few_examples"]
+
+
+LONG = [
+    chat("s: x", "u: a", "a:  " + "z " * 900),
+    chat("u: " + "z " * 900, "a: late"),
+]
 
 
 def test_what_is_noticed_is_said_with_its_lines(checked):
     plain = chat("s: be brief", "u: a", "a: b")
-    long_answer, long_prompt = chat("s: x", "u: a", "a:  " + "z " * 900), chat("u: " + "z " * 900)
-    long_prompt["messages"].append({"role": "assistant", "content": "late"})
-    found = checked(*[plain] * 10, long_answer, long_prompt, chat("s: x", "a: b", "s: y"))
-    assert found.warnings == [
-        "1 example(s) exceed the model's 512 tokens; their end is cut off (line 11).",
-        "1 example(s) have no system message, others have (line 12).",
-        "1 example(s) have answers beyond the model's 512 tokens; those are not trained on "
-        + "(line 12).",
-        "1 example(s) have no user message (line 13).",
-        "1 example(s) go on after the last answer; that is not trained on (line 13).",
+    marked = chat("s: x", "u: what ends with <|im_end|>?", "a: \n ")
+    found = checked(*[plain] * 10, *LONG, chat("s: x", "a: b", "s: y"), marked, cut=True)
+    assert said(found) == [
+        "warning: 1 example(s) exceed the model's 512 tokens; their end is cut off. (line 11)",
+        "warning: 1 example(s) have answers beyond the model's 512 tokens; those are not trained "
+        + "on. (line 12)",
+        "warning: 1 example(s) have no user message. (line 13)",
+        "warning: 1 example(s) go on after the last answer; that is not trained on. Add the "
+        + "answer, or remove what follows the last one. (line 13)",
+        "warning: 1 example(s) have an answer of white space only. Fill it, or remove the "
+        + "example. (line 14)",
+        "warning: 1 example(s) spell special tokens of the base; they are trained on as plain "
+        + "text. Remove them where they are left over from a rendered template. (line 14)",
+        "advice: 1 example(s) have no system message, others have. In use, send the system "
+        + "message that training saw. (line 12)",
     ]
     assert found.tokens.max == 512
+    assert found.error() is None
+
+
+def test_long_examples_are_refused_with_what_a_cut_would_lose(checked, renderers):
+    renderer = renderers["chat"]
+    found = checked(*[chat("u: a", "a: b")] * 10, *LONG)
+    lost = []
+    for row, kept in zip(LONG, (1, 0), strict=True):
+        [whole] = renderer.whole_rows(ChatExample(row["messages"]), 1)
+        room = (renderer.context - len(whole.prompt)) * kept
+        lost.append((len(whole.prompt) + len(whole.answer), len(whole.answer) - room))
+        assert 0 < lost[-1][1] <= len(whole.answer)
+    assert [p.code for p in found.problems] == ["too_long", "too_long"]
+    assert [p.line for p in found.problems] == [11, 12]
+    for problem, (tokens, tokens_lost) in zip(found.problems, lost, strict=True):
+        assert f"has {tokens:,} tokens, the model reads 512" in problem.message
+        assert f"would lose {tokens_lost:,} of its" in problem.message
+    assert (found.examples, found.bad, found.lost_tokens) == (10, 2, sum(n for _, n in lost))
+    error = found.error()
+    assert error.code == "invalid_file_format"
+    assert f"Cuts would lose {found.lost_tokens:,} tokens to learn in all." in error.message
+
+
+def test_findings_name_byte_and_excerpt(tmp_path, renderers):
+    path = tmp_path / "rows.jsonl"
+    good = json.dumps(chat("u: ä", "a: b"), ensure_ascii=False).encode() + b"\r\n"
+    bad = b'{"messages": [{"role": "bot", "content": "b"}]}\n'
+    path.write_bytes(b"\xef\xbb\xbf" + good + bad + b'{"messages": "\xff"}\n{"a": nan}')
+    role, _, text, value = check(path, renderers["chat"], wants="chat").problems
+    second = 3 + len(good)
+    assert (role.line, role.offset, role.path) == (2, second, "$.messages[0].role")
+    assert role.excerpt == "'bot'"
+    assert (text.line, text.offset) == (3, second + len(bad) + 14)
+    assert path.read_bytes()[value.offset :].startswith(b"nan")
+    assert "nan" in value.excerpt
+
+
+def test_preference_rows_and_mixtures_are_named(checked):
+    preferred = {"input": {"messages": []}, "preferred_output": [], "non_preferred_output": []}
+    trl = {"prompt": "a", "chosen": "b", "rejected": "c"}
+    pair = {"prompt": "a", "completion": "b"}
+    found = checked(*[chat("u: a", "a: b")] * 10, preferred, trl, pair)
+    assert [(p.line, p.code) for p in found.problems] == [
+        (11, "preference_row"),
+        (12, "preference_row"),
+        (13, "wrong_form"),
+    ]
+    mixed = found.findings[0]
+    assert (mixed.code, mixed.line, mixed.count) == ("mixed_formats", None, 3)
+    assert "10 chat, 2 preference (DPO) and 1 prompt/completion rows" in mixed.message
+
+
+@pytest.mark.parametrize(
+    ("rows", "param", "expected"),
+    [
+        (9, "training_file", [("invalid_n_examples", "error")]),
+        (10, "training_file", [("few_examples", "advice")]),
+        (50, "training_file", []),
+        (1, "validation_file", []),
+        (0, "validation_file", [("invalid_n_examples", "error")]),
+    ],
+)
+def test_few_rows_are_an_error_and_then_advice(checked, rows, param, expected):
+    found = checked(*[chat("u: a", "a: b")] * rows, param=param)
+    assert [(f.code, f.severity) for f in found.findings] == expected
 
 
 def test_a_system_message_that_nobody_has_is_not_missed(checked):
     found = checked(*[chat("u: a", "a: b")] * 12)
-    assert found.notices["missing_system"] == 12
-    assert found.warnings == []
+    assert found.notices["missing_system"].count == 12
+    assert [f.code for f in found.findings] == ["few_examples"]
 
 
 def test_too_few_examples_is_said_in_openais_words(checked):
@@ -132,13 +212,13 @@ def test_what_the_template_refuses_is_a_problem_of_its_row(tmp_path, model_direc
     assert "no system" in found.problems[0].message
 
 
-def test_a_summary_tells_everything_once(renderers):
+def test_findings_tell_everything_once(renderers):
     found = check(HOSTILE / "several-faults.jsonl", renderers["chat"], wants="chat")
-    said = found.summary()
-    assert said[0] == "13 rows: 10 fine, 2 bad, 1 blank"
-    assert sum(line.startswith("problem: line 3:") for line in said) == 1
-    assert any(line.startswith("problem: line 5, $.messages[0].content:") for line in said)
-    assert said[-1] == "note: 1 blank line(s) were skipped (line 2)."
+    assert (found.rows, found.examples, found.bad, found.blank) == (13, 10, 2, 1)
+    told = said(found)
+    assert sum(line.startswith("error: line 3: Not valid JSON") for line in told) == 1
+    assert any(line.startswith("error: line 5, $.messages[0].content:") for line in told)
+    assert told[-1] == "advice: 1 blank line(s) are skipped. (line 2)"
 
 
 def test_examples_come_with_their_lines(tmp_path):
@@ -149,7 +229,8 @@ def test_examples_come_with_their_lines(tmp_path):
 
 def test_log_forging_keys_and_values_stay_on_one_line(checked):
     row = {"messages": [], 'a\n{"level": "error"}': 1, "x" * 5_000: 2}
-    for line in checked(row, {"messages": [{"role": "us\ner", "content": "a\u202eb"}]}).summary():
+    for line in checked(row, {"messages": [{"role": "us\ner", "content": "a\u202eb"}]}).problems:
+        line = f"{line} {line.excerpt}"
         assert "\n" not in line
         assert "\u202e" not in line
         assert len(line) < 400

@@ -5,39 +5,33 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from tunewright.dataset.examples import ChatExample, Example, Form, example, faults
+from tunewright.dataset import notices, verdict
+from tunewright.dataset.examples import Example, Form, example, faults, form_of
 from tunewright.dataset.formats import wrong_format
-from tunewright.dataset.problems import Fault, Problem
+from tunewright.dataset.notices import Noticed
+from tunewright.dataset.problems import Fault
 from tunewright.dataset.reading import Line, lines
 from tunewright.dataset.tokens import Distribution, epochs
 from tunewright.errors import BadRequest, JobFailed
+from tunewright.records.findings import Finding
 from tunewright.rendering import Renderer, Row
 
 MOST_PROBLEMS = 1_000  # kept; the others are counted
-FEWEST = {"training_file": 10, "validation_file": 1}
-_NAMED_LINES = 10
-_NAMED_KINDS = 5
 
-_NOTICES = {  # what is worth knowing and keeps nobody from training
-    "blank": "{n} blank line(s) were skipped",
-    "missing_system": "{n} example(s) have no system message, others have",
-    "missing_user": "{n} example(s) have no user message",
-    "ends_without_answer": "{n} example(s) go on after the last answer; that is not trained on",
-    "too_long": "{n} example(s) exceed the model's {context} tokens; their end is cut off",
-    "answer_too_late": "{n} example(s) have answers beyond the model's {context} tokens; those "
-    + "are not trained on",
-    "nothing_to_learn": "{n} example(s) have no answer to train on",
-}
+
+def _counts() -> "array[int]":
+    return array("I")
 
 
 @dataclass
 class Check:
     """What was found in a file.
 
-    `rows` = `examples` (fine) + `bad` + `blank`. `problems` holds the first 1,000, `counts` the
-    number of all by code; `notices` the same for what is no error, `noticed` its first lines.
+    `rows` = `examples` (fine) + `bad` + `blank`. `problems` holds the first 1,000 errors of rows,
+    `counts` the number of all by code; `notices` what is no error. The arrays have one number for
+    each example that could be rendered, too long ones among them: its messages, its tokens up to
+    the last trained answer, and those of them that are learned.
     """
 
     param: str
@@ -46,17 +40,30 @@ class Check:
     examples: int = 0
     bad: int = 0
     blank: int = 0
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
-    notices: Counter[str] = field(default_factory=Counter)
-    noticed: dict[str, list[int]] = field(default_factory=dict)
-    example_tokens: "array[int]" = field(default_factory=lambda: array("I"))
-    supervised_tokens: int = 0
+    notices: dict[str, Noticed] = field(default_factory=dict)
+    forms: Counter[str] = field(default_factory=Counter)
+    example_messages: "array[int]" = field(default_factory=_counts)
+    example_tokens: "array[int]" = field(default_factory=_counts)
+    example_supervised: "array[int]" = field(default_factory=_counts)
+    lost_tokens: int = 0  # supervised ones that a cut loses, or would lose
+
+    @property
+    def messages(self) -> Distribution:
+        return Distribution.of(self.example_messages)
 
     @property
     def tokens(self) -> Distribution:
-        """Tokens per example: the conversation up to its last trained answer, cut to `context`."""
         return Distribution.of(self.example_tokens)
+
+    @property
+    def supervised(self) -> Distribution:
+        return Distribution.of(self.example_supervised)
+
+    @property
+    def supervised_tokens(self) -> int:
+        return sum(self.example_supervised)
 
     def trained_tokens(self, n_epochs: int | None = None) -> int:
         """Tokens of all examples times the epochs (OpenAI's measure for a job's price)."""
@@ -67,95 +74,65 @@ class Check:
         return epochs(self.examples)
 
     @property
-    def warnings(self) -> list[str]:
-        """One sentence for each kind of notice, with the first lines that it concerns."""
-        return [
-            f"{_NOTICES[code].format(n=n, context=self.context)} ({self._lines(code)})."
-            for code, n in self.notices.items()
-            if code != "missing_system" or n < self.examples
+    def findings(self) -> list[Finding]:
+        """Everything: what concerns the whole file, errors of rows, then warnings and advice."""
+        noticed = [
+            notice.finding(code, self.context)
+            for code, notice in self.notices.items()
+            if code != "missing_system" or notice.count < self.examples
         ]
+        noticed += verdict.advice(self)
+        noticed.sort(key=lambda finding: finding.severity == "advice")
+        return [*verdict.errors(self), *self.problems, *noticed]
+
+    def first(self, most: int) -> tuple[list[Finding], int]:
+        """The first `most` errors with all warnings and advice, and how many errors are left."""
+        found = self.findings
+        errors = [finding for finding in found if finding.severity == "error"]
+        return errors[:most] + found[len(errors) :], len(errors[most:]) + self.left_out
+
+    @property
+    def left_out(self) -> int:
+        """How many errors of rows are counted and not kept."""
+        return self.counts.total() - len(self.problems)
 
     def error(self) -> JobFailed | None:
         """Why a job with this file must fail, in OpenAI's codes; None where it can go on."""
-        message, code = self._verdict()
-        return JobFailed(message, code=code, param=self.param) if code else None
+        return verdict.failure(self)
 
-    def summary(self) -> list[str]:
-        """What a person wants to read, line by line."""
-        said = [
-            f"{self.rows:,} rows: {self.examples:,} fine, {self.bad:,} bad, {self.blank:,} blank",
-            f"{sum(self.example_tokens):,} tokens, of which {self.supervised_tokens:,} to learn",
-            f"tokens per example: {self.tokens}",
-        ]
-        if self.param == "training_file":
-            trained = f"{self.trained_tokens():,} tokens trained"
-            said.append(f"{self.epochs} epochs by default: {trained}")
-        problems = [f"problem: {problem}" for problem in self.problems]
-        unnamed = sum(self.counts.values()) - len(problems)
-        more = [f"and {unnamed:,} more problems"] if unnamed else []
-        return [*said, *problems, *more, *(f"note: {warning}" for warning in self.warnings)]
-
-    def add(self, line: int, found: Iterable[Fault]) -> bool:
+    def add(self, line: Line, found: Iterable[Fault]) -> bool:
         """Keep the faults of a row; whether there were any."""
         before = self.counts.total()
         for fault in found:
             self.counts[fault.code] += 1
             if len(self.problems) < MOST_PROBLEMS:
-                self.problems.append(fault.at(line))
+                self.problems.append(fault.finding(line.number, line.offset, line.value))
         return self.counts.total() > before
 
     def notice(self, code: str, line: int) -> None:
-        self.notices[code] += 1
-        first = self.noticed.setdefault(code, [])
-        if len(first) < _NAMED_LINES:
-            first.append(line)
-
-    def _lines(self, code: str) -> str:
-        numbers = ", ".join(map(str, self.noticed[code]))
-        more = ", ..." if self.notices[code] > _NAMED_LINES else ""
-        return f"line {numbers}{more}"
-
-    def _verdict(self) -> tuple[str, str | None]:
-        subject = self.param.replace("_", " ").capitalize()
-        count, fewest = self.examples + self.bad, FEWEST[self.param]
-        if "wrong_format" in self.counts:
-            return f"{subject}: {self._reasons()}", "invalid_file_format"
-        if count < fewest:
-            what = f"{subject} has {count} example(s), but must have at least {fewest} examples"
-            return what, "invalid_n_examples"
-        if self.bad:
-            what = f"{subject} has {self.bad:,} bad row(s) of {count:,}. {self._reasons()}"
-            return what, "invalid_file_format"
-        if not self.supervised_tokens:
-            return f"{subject} has no answer to train on.", "invalid_file_format"
-        return "", None
-
-    def _reasons(self) -> str:
-        """The first problem of each kind, and how many more there are of it."""
-        first: dict[str, Problem] = {}
-        for problem in self.problems:
-            first.setdefault(problem.code, problem)
-        return " ".join(self._reason(problem) for problem in list(first.values())[:_NAMED_KINDS])
-
-    def _reason(self, problem: Problem) -> str:
-        said = str(problem)
-        more = self.counts[problem.code] - 1
-        others = f" ({more:,} more of this kind.)" if more else ""
-        return f"{said[0].upper()}{said[1:]}{others}"
+        self.notices.setdefault(code, Noticed()).add(line)
 
 
-def check(path: Path, renderer: Renderer, *, wants: Form, param: str = "training_file") -> Check:
+def check(
+    path: Path,
+    renderer: Renderer,
+    *,
+    wants: Form,
+    param: str = "training_file",
+    cut: bool = False,
+) -> Check:
     """Look at every row of a file, with the renderer that training will use.
 
-    Memory grows by four bytes an example. `param` is the job's field that names the file:
-    ``training_file`` (at least 10 examples) or ``validation_file`` (at least 1).
+    Memory grows by twelve bytes an example. `param` is the job's field that names the file:
+    ``training_file`` (at least 10 examples) or ``validation_file`` (at least 1). `cut`: examples
+    longer than the context lose their end, instead of being errors.
     """
     found = Check(param, renderer.context)
     if fault := wrong_format(path):
-        found.add(1, [fault])
+        found.add(Line(1), [fault])
         return found
     for line in lines(path):
-        _look(found, line, renderer, wants)
+        _look(found, line, renderer, wants, cut=cut)
     return found
 
 
@@ -169,7 +146,7 @@ def examples_of(path: Path, wants: Form) -> Iterator[tuple[int, Example]]:
             continue
         for fault in _faults(line, wants):
             raise JobFailed(
-                f"The file has changed since it was checked: {fault.at(line.number)}",
+                f"The file has changed since it was checked: {fault.finding(line.number, 0)}",
                 code="invalid_file_format",
                 param="training_file",
             )
@@ -180,29 +157,59 @@ def _faults(line: Line, wants: Form) -> Iterable[Fault]:
     return [line.fault] if line.fault else faults(line.value, wants)
 
 
-def _look(found: Check, line: Line, renderer: Renderer, wants: Form) -> None:
+def _look(found: Check, line: Line, renderer: Renderer, wants: Form, *, cut: bool) -> None:
     found.rows += 1
     if line.blank:
         found.blank += 1
         found.notice("blank", line.number)
-    elif found.add(line.number, _faults(line, wants)):
+        return
+    if form := form_of(line.value):
+        found.forms[form] += 1
+    if found.add(line, _faults(line, wants)) or not _render(found, line, renderer, wants, cut=cut):
         found.bad += 1
     else:
-        _count(found, line.number, example(line.value, wants), renderer)
+        found.examples += 1
 
 
-def _count(found: Check, line: int, one: Example, renderer: Renderer) -> None:
+def _render(found: Check, line: Line, renderer: Renderer, wants: Form, *, cut: bool) -> bool:
+    """Count and judge what training will make of a row; whether it can be trained on."""
+    one = example(line.value, wants)
     try:
-        rows = renderer.rows(one, line)
+        whole = renderer.whole_rows(one, line.number)
     except BadRequest as error:
         found.add(line, [_refused(error)])
-        found.bad += 1
-        return
-    found.examples += 1
+        return False
+    fitting = [row for row in map(renderer.fit, whole) if row]
+    lost = _supervised(whole) - _supervised(fitting)
+    found.lost_tokens += lost
+    _count(found, one, fitting if cut else whole)
+    codes = [*notices.of_example(one), *notices.of_text(one, renderer)]
+    codes += notices.of_rows(whole, fitting if cut else whole)
+    for code in codes:
+        found.notice(code, line.number)
+    return cut or not found.add(line, _too_long(whole, lost, renderer.context))
+
+
+def _count(found: Check, one: Example, rows: list[Row]) -> None:
+    found.example_messages.append(len(getattr(one, "messages", ())))
     found.example_tokens.append(max((len(r.prompt) + len(r.answer) for r in rows), default=0))
-    found.supervised_tokens += sum(len(row.answer) for row in rows)
-    for code in _notices(one, rows):
-        found.notice(code, line)
+    found.example_supervised.append(_supervised(rows))
+
+
+def _supervised(rows: list[Row]) -> int:
+    return sum(len(row.answer) for row in rows)
+
+
+def _too_long(whole: list[Row], lost: int, context: int) -> Iterator[Fault]:
+    if not lost:
+        return
+    tokens = max(len(row.prompt) + len(row.answer) for row in whole)
+    what = (
+        f"The example has {tokens:,} tokens, the model reads {context:,}: a cut would lose {lost:,}"
+        + f" of its {_supervised(whole):,} tokens to learn."
+    )
+    remedy = 'Shorten or split it, or permit the cut: the setting long_examples = "cut".'
+    yield Fault("$", "too_long", what, remedy)
 
 
 def _refused(error: BadRequest) -> Fault:
@@ -211,26 +218,3 @@ def _refused(error: BadRequest) -> Fault:
         return Fault(f"$.{error.param}", error.code, error.message, remedy)
     remedy = "Order the messages as the model expects them."
     return Fault("$.messages", "template_refused", error.message, remedy)
-
-
-def _notices(one: Example, rows: list[Row]) -> Iterator[str]:
-    answers = 1
-    if isinstance(one, ChatExample):
-        yield from _chat_notices(one.messages)
-        answers = sum(m["role"] == "assistant" and m.get("weight") != 0 for m in one.messages)
-    if any(row.cut for row in rows):
-        yield "too_long"
-    if len(rows) < answers:
-        yield "answer_too_late"
-    if not answers:
-        yield "nothing_to_learn"
-
-
-def _chat_notices(messages: list[dict[str, Any]]) -> Iterator[str]:
-    roles = [message["role"] for message in messages]
-    if not {"system", "developer"}.intersection(roles):
-        yield "missing_system"
-    if "user" not in roles:
-        yield "missing_user"
-    if roles[-1] != "assistant":
-        yield "ends_without_answer"

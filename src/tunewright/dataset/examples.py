@@ -25,6 +25,9 @@ _MESSAGE_KEYS = {
 }  # fmt: skip
 _LINE_KEYS = {"messages", "tools", "parallel_tool_calls", "functions"}
 _RESULTS = ("tool", "function")
+_PREFERENCE_KEYS = {"preferred_output", "non_preferred_output", "chosen", "rejected"}
+_COMPLETION_KEYS = {"prompt", "completion"}
+FORMS = {"chat": "chat", "completion": "prompt/completion", "preference": "preference (DPO)"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +55,25 @@ def example(value: dict[str, Any], wants: Form) -> Example:
     return CompletionExample(value["prompt"], value["completion"])
 
 
+def form_of(value: Any) -> str | None:
+    """Which of `FORMS` a row was meant to have, by its keys; None where they tell nothing."""
+    if not isinstance(value, dict):
+        return None
+    if not _PREFERENCE_KEYS.isdisjoint(value):
+        return "preference"
+    if "messages" in value:
+        return "chat"
+    return None if _COMPLETION_KEYS.isdisjoint(value) else "completion"
+
+
 def faults(value: Any, wants: Form) -> Iterator[Fault]:
     """Everything that is wrong with a row, in the order in which it stands there."""
     if not isinstance(value, dict):
         form = CHAT_FORM if wants == "chat" else COMPLETION_FORM
         what = f"The row is {kind(value)}, not an object."
         yield Fault("$", "data_type", what, f"Write it as {form}")
+    elif form_of(value) == "preference":
+        yield _preference(wants)
     elif wants == "chat":
         yield from _chat(value)
     else:
@@ -69,8 +85,15 @@ def _wrong_form(found: str, takes: str, form: str) -> Fault:
     return Fault("$", "wrong_form", what, f"Write it as {form} or choose a {found} model.")
 
 
+def _preference(wants: Form) -> Fault:
+    what = "This is a preference (DPO) row; only supervised tuning is offered."
+    form = CHAT_FORM if wants == "chat" else COMPLETION_FORM
+    remedy = f"Keep what was asked with the preferred answer: {form}"
+    return Fault("$", "preference_row", what, remedy)
+
+
 def _completion(row: dict[str, Any]) -> Iterator[Fault]:
-    if "messages" in row and not {"prompt", "completion"} & set(row):
+    if form_of(row) == "chat" and _COMPLETION_KEYS.isdisjoint(row):
         yield _wrong_form("chat", "prompt/completion", COMPLETION_FORM)
         return
     for key in ("prompt", "completion"):
@@ -83,12 +106,12 @@ def _completion(row: dict[str, Any]) -> Iterator[Fault]:
     if row.get("completion") == "":
         what = "The completion is empty: there is nothing to learn."
         yield Fault("$.completion", "missing_content", what, "Fill it or remove the row.")
-    yield from unknown_keys(row, {"prompt", "completion"}, "$", "example_unrecognized_key")
+    yield from unknown_keys(row, _COMPLETION_KEYS, "$", "example_unrecognized_key")
 
 
 def _chat(row: dict[str, Any]) -> Iterator[Fault]:
     messages = row.get("messages")
-    if "messages" not in row and {"prompt", "completion"} & set(row):
+    if form_of(row) == "completion":
         yield _wrong_form("prompt/completion", "chat", CHAT_FORM)
         return
     yield from unknown_keys(row, _LINE_KEYS, "$", "example_unrecognized_key")

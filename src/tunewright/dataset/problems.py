@@ -1,8 +1,18 @@
 """What can be wrong with a row, in words that say what to do."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
+
+from tunewright.records.findings import Finding, Severity
+
+__all__ = ["Fault", "Faulty", "Finding", "Severity", "kind", "shown", "step", "unknown_keys"]
+
+_EXCERPT = 80
+_STEPS = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,31 +21,28 @@ class Fault:
 
     Codes are those of OpenAI's cookbook where it has one: data_type, missing_messages_list,
     message_missing_key, message_unrecognized_key, unrecognized_role, missing_content,
-    example_missing_assistant_message.
+    example_missing_assistant_message. `byte`: where in the line, if not at its beginning.
     """
 
     path: str
     code: str
     message: str
     remedy: str
+    byte: int = 0
+    excerpt: str = ""
 
-    def at(self, line: int) -> "Problem":
-        return Problem(line, self.path, self.code, self.message, self.remedy)
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A Fault with its line, counted from 1."""
-
-    line: int
-    path: str
-    code: str
-    message: str
-    remedy: str
-
-    def __str__(self) -> str:
-        where = f"line {self.line}" + ("" if self.path == "$" else f", {self.path}")
-        return f"{where}: {self.message} {self.remedy}"
+    def finding(self, line: int, offset: int, row: Any = None) -> Finding:
+        """With its line, counted from 1, which begins at byte `offset` of the file."""
+        return Finding(
+            code=self.code,
+            severity="error",
+            message=self.message,
+            remedy=self.remedy,
+            line=line,
+            path=self.path,
+            offset=offset + self.byte,
+            excerpt=self.excerpt or excerpt(row, self.path),
+        )
 
 
 class Faulty(Exception):
@@ -49,6 +56,26 @@ class Faulty(Exception):
 def shown(text: str, longest: int = 40) -> str:
     """A piece of somebody's data for a message: short, quoted, on one line."""
     return repr(text if len(text) <= longest else text[: longest - 1] + "…")
+
+
+def excerpt(row: Any, path: str) -> str:
+    """What stands at `path` of a row, or at the nearest place above it, short and on one line."""
+    value = row
+    for key, index in _STEPS.findall(path):
+        inner = _at(value, key, index)
+        if inner is None:
+            break
+        value = inner
+    if value is None:
+        return ""
+    return shown(value if isinstance(value, str) else orjson.dumps(value).decode(), _EXCERPT)
+
+
+def _at(value: Any, key: str, index: str) -> Any:
+    if key:
+        return value.get(key) if isinstance(value, dict) else None
+    at = int(index)
+    return value[at] if isinstance(value, list) and at < len(value) else None
 
 
 def step(path: str, key: str | int) -> str:

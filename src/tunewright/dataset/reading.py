@@ -18,7 +18,7 @@ from tunewright.dataset.problems import Fault, Faulty, shown, step
 LONGEST_LINE = 16 * 2**20  # bytes
 DEEPEST = 64
 MOST_KEYS = 256
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 _SKIP = 2**20
 _KEY = re.compile(rb'"\s*:')
 # Possessive, and content to find no closing quote: linear on any text.
@@ -28,9 +28,11 @@ _NOT_JSON = re.compile(r"\b(NaN|-?Infinity)\b")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the file: blank, or faulty, or a JSON `value`. `number` counts from 1."""
+    """A line of the file: blank, or faulty, or a JSON `value`. `number` counts from 1, `offset`
+    is the byte of the file at which it begins."""
 
     number: int
+    offset: int = 0
     value: Any = None
     fault: Fault | None = None
     blank: bool = False
@@ -43,31 +45,35 @@ def lines(path: Path) -> Iterator[Line]:
     A byte order mark at the start, CRLF and a last line without its end are accepted.
     """
     with path.open("rb") as file:
-        for number, raw in enumerate(_raw_lines(file), 1):
-            yield _line(number, raw)
+        for number, (offset, raw) in enumerate(_raw_lines(file), 1):
+            yield _line(number, offset, raw)
 
 
-def _raw_lines(file: BinaryIO) -> Iterator[bytes | None]:
-    """The bytes of each line without its end; None for one that is too long to hold."""
-    if file.read(len(_BOM)) != _BOM:
-        file.seek(0)
+def _raw_lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
+    """Where each line begins, and its bytes without its end; None for one too long to hold."""
+    offset = len(BOM)
+    if file.read(offset) != BOM:
+        offset = file.seek(0)
     while raw := file.readline(LONGEST_LINE + 2):
+        size = len(raw)
         body = raw.removesuffix(b"\n").removesuffix(b"\r")
         if len(body) <= LONGEST_LINE:
-            yield body
-            continue
-        while raw and not raw.endswith(b"\n"):
-            raw = file.readline(_SKIP)
-        yield None
+            yield offset, body
+        else:
+            while raw and not raw.endswith(b"\n"):
+                raw = file.readline(_SKIP)
+                size += len(raw)
+            yield offset, None
+        offset += size
 
 
-def _line(number: int, raw: bytes | None) -> Line:
+def _line(number: int, offset: int, raw: bytes | None) -> Line:
     if raw is not None and not raw.strip():
-        return Line(number, blank=True)
+        return Line(number, offset, blank=True)
     try:
-        return Line(number, _value(raw))
+        return Line(number, offset, _value(raw))
     except Faulty as error:
-        return Line(number, fault=error.fault)
+        return Line(number, offset, fault=error.fault)
 
 
 def _value(raw: bytes | None) -> Any:
@@ -90,6 +96,7 @@ def _text(raw: bytes) -> str:
             "invalid_utf8",
             f"Byte {error.start + 1} of the line is not valid UTF-8.",
             "Save the file as UTF-8; it may be in Latin-1 or Windows-1252 now.",
+            byte=error.start,
         ) from error
 
 
@@ -101,7 +108,8 @@ def _parsed(raw: bytes, text: str) -> Any:
             raise _too_deep("$") from error
         near = shown(text[max(0, error.pos - 12) : error.pos + 12])
         what = f"Not valid JSON at character {error.pos + 1}, near {near}: {error.msg}."
-        raise _faulty("invalid_json", what, _json_remedy(text)) from error
+        byte = len(text[: error.pos].encode())
+        raise _faulty("invalid_json", what, _json_remedy(text), byte=byte, near=near) from error
 
 
 def _deeper_than_allowed(text: str) -> bool:
@@ -171,5 +179,7 @@ def _too_deep(path: str) -> Faulty:
     return _faulty("too_deep", what, "Keep to the format: messages need three.", path[:120])
 
 
-def _faulty(code: str, message: str, remedy: str, path: str = "$") -> Faulty:
-    return Faulty(Fault(path, code, message, remedy))
+def _faulty(
+    code: str, message: str, remedy: str, path: str = "$", *, byte: int = 0, near: str = ""
+) -> Faulty:
+    return Faulty(Fault(path, code, message, remedy, byte, near))

@@ -44,7 +44,10 @@ class Controls:
 
     def near(self, text: str) -> bool:
         """Whether `text` spells a control token, or could be a part of one at either end."""
-        return bool(self._pattern.search(text)) or self._open_ended(text)
+        return self.spelled(text) or self._open_ended(text)
+
+    def spelled(self, text: str) -> bool:
+        return bool(self._pattern.search(text))
 
     def fence(self, text: str, marks: Marks) -> str:
         fenced = self._pattern.sub(lambda found: marks.open + found[0] + marks.close, text)

@@ -142,8 +142,25 @@ class Renderer:
         A turn with ``weight`` 0 is context only. A stretch whose prompt alone fills the context
         gives no row. Raises BadRequest where the template refuses the conversation.
         """
-        rows = (self._fit(prompt, answer, line) for prompt, answer in self._pairs(example))
+        rows = (self.fit(row) for row in self.whole_rows(example, line))
         return [row for row in rows if row]
+
+    def whole_rows(self, example: ChatLike | CompletionLike, line: int) -> list[Row]:
+        """The same, however long they are: `fit` cuts them to the context."""
+        return [Row(prompt, answer, line) for prompt, answer in self._pairs(example)]
+
+    def fit(self, row: Row) -> Row | None:
+        """The row within the context; None where its prompt alone fills that."""
+        room = self.context - len(row.prompt)
+        if room <= 0:
+            return None
+        if len(row.answer) <= room:
+            return row
+        return Row(row.prompt, row.answer[:room], row.line, cut=True)
+
+    def spells_control(self, text: str) -> bool:
+        """Whether `text` spells a special token of the base: it is rendered as plain text."""
+        return self._controls.spelled(text)
 
     def count(self, text: str) -> int:
         """Tokens of `text` alone, without special tokens."""
@@ -210,12 +227,6 @@ class Renderer:
 
     def _render(self, turns: Sequence[Turn], tools: Sequence[Tool], *, answer: bool) -> str:
         return self._template.render(turns, answer=answer, tools=tools)
-
-    def _fit(self, prompt: list[int], answer: list[int], line: int) -> Row | None:
-        room = self.context - len(prompt)
-        if room <= 0:
-            return None
-        return Row(prompt, answer[:room], line, cut=len(answer) > room)
 
     def _guarded(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> _Chat:
         """The messages as turns; fenced, with the marks used, where their text could forge."""

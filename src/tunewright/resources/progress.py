@@ -26,6 +26,7 @@ class Progress:
         *,
         level: Literal["info", "warn", "error"] = "info",
         metrics: dict[str, Any] | None = None,
+        data: dict[str, Any] | None = None,
     ) -> None:
         """Add an event, once: `key` names it within the job, and saying it again does nothing.
 
@@ -37,7 +38,7 @@ class Progress:
             level=level,
             message=message,
             type="metrics" if metrics else "message",
-            data=metrics or {},
+            data=metrics or data or {},
         )
         self._shelf.put(event, subject=job)
 

@@ -1,12 +1,22 @@
 """The first task of a job: are its files fit to train on? Then it is queued, else it fails."""
 
+from typing import Literal
+
 from tunewright.dataset.checks import Check, check
 from tunewright.errors import JobFailed
 from tunewright.faults import fault
+from tunewright.records.findings import Finding, Severity
 from tunewright.records.jobs import Job
 from tunewright.rendering import Renderer
 from tunewright.work.assignment import Assignment
 from tunewright.work.heartbeat import Heartbeat
+
+MOST_EVENTS = 50  # errors of a file that become events
+_LEVELS: dict[Severity, Literal["info", "warn", "error"]] = {
+    "error": "error",
+    "warning": "warn",
+    "advice": "info",
+}
 
 
 def run(assignment: Assignment) -> None:
@@ -26,13 +36,38 @@ def _check(assignment: Assignment, renderer: Renderer, file: str, param: str) ->
     if path is None or not path.is_file():
         raise JobFailed(f"{file} has been deleted.", code="file_not_found", param=param)
     wants = "chat" if renderer.is_chat else "completion"
-    found = check(path, renderer, wants=wants, param=param)
+    cut = assignment.tw.settings.long_examples == "cut"
+    found = check(path, renderer, wants=wants, param=param, cut=cut)
+    _tell(assignment, found, param)
     error = found.error()
     if error is not None:
         raise error
-    for number, warning in enumerate(found.warnings):
-        assignment.say(f"{param}-warning-{number}", warning, level="warn")
     return found
+
+
+def _tell(assignment: Assignment, found: Check, param: str) -> None:
+    """What was found, as events, all of it at once or nothing."""
+    with assignment.tw.catalog.transaction():
+        assignment.tw.tasks.guard(assignment.task)
+        findings, more = found.first(MOST_EVENTS)
+        for number, finding in enumerate(findings):
+            assignment.progress.say(
+                assignment.job_id,
+                f"{param}-finding-{number}",
+                _said(finding, param),
+                level=_LEVELS[finding.severity],
+                data={"finding": finding.wire() | {"param": param, "excerpt": ""}},
+            )
+        if more:
+            what = f"{more:,} more errors: tunewright check FILE shows them, as does "
+            assignment.progress.say(
+                assignment.job_id, f"{param}-more", f"{what}POST /v1/files/ID/check", level="warn"
+            )
+
+
+def _said(finding: Finding, param: str) -> str:
+    """Without the excerpt: events last longer than the file does."""
+    return f"{param.replace('_', ' ').capitalize()}: {finding}"
 
 
 def _queue(assignment: Assignment) -> None:

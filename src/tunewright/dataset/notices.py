@@ -1,0 +1,122 @@
+"""What is worth knowing about an example and is no error: warnings and advice."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from tunewright.dataset.examples import ChatExample, Example
+from tunewright.records.findings import NAMED_LINES, Finding, Severity
+from tunewright.rendering import Renderer, Row
+from tunewright.rendering.controls import texts
+
+
+class Notice(NamedTuple):
+    severity: Severity
+    message: str
+    remedy: str = ""
+
+
+NOTICES = {
+    "blank": Notice("advice", "{n:,} blank line(s) are skipped."),
+    "missing_system": Notice(
+        "advice",
+        "{n:,} example(s) have no system message, others have.",
+        "In use, send the system message that training saw.",
+    ),
+    "missing_user": Notice("warning", "{n:,} example(s) have no user message."),
+    "ends_without_answer": Notice(
+        "warning",
+        "{n:,} example(s) go on after the last answer; that is not trained on.",
+        "Add the answer, or remove what follows the last one.",
+    ),
+    "too_long": Notice(
+        "warning", "{n:,} example(s) exceed the model's {context:,} tokens; their end is cut off."
+    ),
+    "answer_too_late": Notice(
+        "warning",
+        "{n:,} example(s) have answers beyond the model's {context:,} tokens; those are not "
+        + "trained on.",
+    ),
+    "nothing_to_learn": Notice(
+        "warning",
+        "{n:,} example(s) have no answer to train on.",
+        "Give an answer the weight 1, or remove the example.",
+    ),
+    "empty_answer": Notice(
+        "warning",
+        "{n:,} example(s) have an answer of white space only.",
+        "Fill it, or remove the example.",
+    ),
+    "special_tokens_as_text": Notice(
+        "warning",
+        "{n:,} example(s) spell special tokens of the base; they are trained on as plain text.",
+        "Remove them where they are left over from a rendered template.",
+    ),
+}
+
+
+@dataclass
+class Noticed:
+    """How many lines a notice concerns, and the first of them."""
+
+    count: int = 0
+    lines: list[int] = field(default_factory=list)
+
+    def add(self, line: int) -> None:
+        self.count += 1
+        if len(self.lines) < NAMED_LINES:
+            self.lines.append(line)
+
+    def finding(self, code: str, context: int) -> Finding:
+        notice = NOTICES[code]
+        return Finding(
+            code=code,
+            severity=notice.severity,
+            message=notice.message.format(n=self.count, context=context),
+            remedy=notice.remedy,
+            lines=tuple(self.lines),
+            count=self.count,
+        )
+
+
+def of_example(one: Example) -> Iterator[str]:
+    """The codes of what its messages show."""
+    if isinstance(one, ChatExample):
+        yield from _of_chat(one.messages)
+    elif one.completion.isspace():
+        yield "empty_answer"
+
+
+def of_rows(whole: list[Row], rows: list[Row]) -> Iterator[str]:
+    """The codes of what its supervised rows show: `whole`, and as training reads them."""
+    if any(row.cut for row in rows):
+        yield "too_long"
+    if len(rows) < len(whole):
+        yield "answer_too_late"
+    if not whole:
+        yield "nothing_to_learn"
+
+
+def of_text(one: Example, renderer: Renderer) -> Iterator[str]:
+    said: Any = one.messages if isinstance(one, ChatExample) else [one.prompt, one.completion]
+    if any(map(renderer.spells_control, texts(said))):
+        yield "special_tokens_as_text"
+
+
+def _of_chat(messages: list[dict[str, Any]]) -> Iterator[str]:
+    roles = [message["role"] for message in messages]
+    if not {"system", "developer"}.intersection(roles):
+        yield "missing_system"
+    if "user" not in roles:
+        yield "missing_user"
+    if roles[-1] != "assistant":
+        yield "ends_without_answer"
+    if any(_is_blank_answer(message) for message in messages):
+        yield "empty_answer"
+
+
+def _is_blank_answer(message: dict[str, Any]) -> bool:
+    if message["role"] != "assistant" or message.get("weight") == 0:
+        return False
+    content = message.get("content")
+    return isinstance(content, str) and content.isspace() and not message.get("tool_calls")

@@ -1,0 +1,106 @@
+"""What the rows of a file come to: what concerns all of it, and whether a job may go on."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from tunewright.dataset.examples import FORMS
+from tunewright.errors import JobFailed
+from tunewright.records.findings import Finding
+
+if TYPE_CHECKING:
+    from tunewright.dataset.checks import Check
+
+FEWEST = {"training_file": 10, "validation_file": 1}
+FEW = 50
+_NAMED_KINDS = 5
+
+
+def errors(check: "Check") -> Iterator[Finding]:
+    """The errors of the file as a whole; its rows' own are not among them."""
+    if "wrong_format" in check.counts:
+        return
+    count, fewest = check.examples + check.bad, FEWEST[check.param]
+    if count < fewest:
+        yield Finding(
+            code="invalid_n_examples",
+            severity="error",
+            message=f"{subject(check)} has {count} example(s), but must have at least {fewest} "
+            + "examples.",
+            remedy="Add examples: 50 to 100 good ones show whether tuning helps.",
+        )
+    if len(check.forms) > 1:
+        yield Finding(
+            code="mixed_formats",
+            severity="error",
+            message=f"The file mixes {_mixture(check)}.",
+            remedy="Write all rows in the form that the model takes.",
+            count=check.forms.total() - max(check.forms.values()),
+        )
+    if check.examples and not check.supervised_tokens:
+        yield Finding(
+            code="no_supervised_tokens",
+            severity="error",
+            message=f"{subject(check)} has no answer to train on.",
+            remedy="Give the answers that are to be learned the weight 1, or none.",
+        )
+
+
+def advice(check: "Check") -> Iterator[Finding]:
+    count = check.examples + check.bad
+    if check.param == "training_file" and FEWEST[check.param] <= count < FEW:
+        yield Finding(
+            code="few_examples",
+            severity="advice",
+            message=f"The file has {count} examples; improvements show from {FEW} to 100 on.",
+            remedy="Add good examples, or look at the answers before you trust them.",
+        )
+
+
+def failure(check: "Check") -> JobFailed | None:
+    """Why a job with this file must fail, in OpenAI's codes; None where it can go on."""
+    whole = {finding.code: finding for finding in errors(check)}
+    if "invalid_n_examples" in whole:
+        return _failed(check, whole["invalid_n_examples"].message[:-1], "invalid_n_examples")
+    if check.counts.total():
+        return _failed(check, _bad_rows(check), "invalid_file_format")
+    for finding in whole.values():
+        return _failed(check, str(finding), "invalid_file_format")
+    return None
+
+
+def subject(check: "Check") -> str:
+    return check.param.replace("_", " ").capitalize()
+
+
+def _failed(check: "Check", message: str, code: str) -> JobFailed:
+    return JobFailed(message, code=code, param=check.param)
+
+
+def _mixture(check: "Check") -> str:
+    counted = [f"{n:,} {FORMS[form]}" for form, n in check.forms.most_common()]
+    return f"{', '.join(counted[:-1])} and {counted[-1]} rows"
+
+
+def _bad_rows(check: "Check") -> str:
+    if "wrong_format" in check.counts:
+        return f"{subject(check)}: {_reasons(check)}"
+    count = check.examples + check.bad
+    said = f"{subject(check)} has {check.bad:,} bad row(s) of {count:,}. {_reasons(check)}"
+    if check.counts["too_long"] > 1:
+        said += f" Cuts would lose {check.lost_tokens:,} tokens to learn in all."
+    return said
+
+
+def _reasons(check: "Check") -> str:
+    """The first problem of each kind, and how many more there are of it."""
+    first: dict[str, Finding] = {}
+    for problem in check.problems:
+        first.setdefault(problem.code, problem)
+    return " ".join(_reason(check, problem) for problem in list(first.values())[:_NAMED_KINDS])
+
+
+def _reason(check: "Check", problem: Finding) -> str:
+    said = str(problem)
+    more = check.counts[problem.code] - 1
+    others = f" ({more:,} more of this kind.)" if more else ""
+    return f"{said[0].upper()}{said[1:]}{others}"
