@@ -10,8 +10,8 @@ import tiktoken_ext.openai_public
 
 from servers import needs_data
 from tunewright import vocabularies
-from tunewright.errors import BadRequest, Corrupt
-from tunewright.vocabularies import PUBLISHED, Vocabulary, find, open_vocabulary
+from tunewright.errors import BadRequest, Corrupt, MissingExtra
+from tunewright.vocabularies import PUBLISHED, Vocabulary, find, open_encoding, open_vocabulary
 
 CL100K = PUBLISHED["cl100k_base"].file
 GREAT = [83, 1609, 5963, 374, 2294, 0]
@@ -123,3 +123,27 @@ def test_the_hashes_are_those_of_tiktoken() -> None:
     source = Path(tiktoken_ext.openai_public.__file__).read_text()
     for published in PUBLISHED.values():
         assert published.sha256 in source
+
+
+def test_the_patterns_are_those_of_tiktoken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiktoken_ext.openai_public, "load_tiktoken_bpe", lambda *_, **__: {})
+    for name, published in PUBLISHED.items():
+        theirs = tiktoken_ext.openai_public.ENCODING_CONSTRUCTORS[name]()
+        assert published.pattern == theirs["pat_str"]
+        assert published.special == theirs["special_tokens"]
+
+
+def test_an_encoding_that_is_absent_says_so_at_once(tmp_path: Path) -> None:
+    with pytest.raises(BadRequest, match="o200k_base, whose file is") as refused:
+        open_encoding("o200k_base", tmp_path / "own")
+    assert "Nothing is fetched" in refused.value.message
+    with pytest.raises(BadRequest, match="known are: cl100k_base"):
+        open_encoding("cl200k", tmp_path / "own")
+
+
+def test_without_tiktoken_the_extra_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    monkeypatch.setitem(sys.modules, "tiktoken", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'tunewright\[tiktoken\]'"):
+        open_encoding("cl100k_base", put(tmp_path / "own", content))

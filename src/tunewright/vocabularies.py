@@ -1,4 +1,4 @@
-"""OpenAI's published vocabularies: token ids of clients back into text.
+"""OpenAI's published vocabularies: token ids of clients back into text, and texts counted.
 
 A vocabulary is a file that tiktoken fetches from the internet and keeps. Here it is only looked
 for on this machine, in the places where tiktoken and two widespread packages keep it, checked by
@@ -14,18 +14,41 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tunewright import durable
-from tunewright.errors import BadRequest, Corrupt
+from tunewright.errors import BadRequest, Corrupt, MissingExtra
+
+if TYPE_CHECKING:
+    pass
+
+_END = "<|endoftext|>"
+_GPT2 = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"
+_CL100K = (
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+"
+    r"|\s++$|\s*[\r\n]|\s+(?!\S)|\s"
+)
+_LETTERS = r"\p{Lm}\p{Lo}\p{M}"
+_SUFFIX = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+_O200K = (
+    rf"[^\r\n\p{{L}}\p{{N}}]?[\p{{Lu}}\p{{Lt}}{_LETTERS}]*[\p{{Ll}}{_LETTERS}]+{_SUFFIX}"
+    rf"|[^\r\n\p{{L}}\p{{N}}]?[\p{{Lu}}\p{{Lt}}{_LETTERS}]+[\p{{Ll}}{_LETTERS}]*{_SUFFIX}"
+    r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 
 
 @dataclass(frozen=True)
 class Published:
-    """`file`: its name in tiktoken's cache, the SHA-1 of its address."""
+    """`file`: its name in tiktoken's cache, the SHA-1 of its address. `pattern`: how text is cut
+    before it is merged."""
 
     file: str
     sha256: str
     special: dict[str, int]
+    pattern: str
 
 
 PUBLISHED = {
@@ -33,17 +56,31 @@ PUBLISHED = {
         "9b5ad71b2ce5302211f9c61530b329a4922fc6a4",
         "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
         {
-            "<|endoftext|>": 100257,
+            _END: 100257,
             "<|fim_prefix|>": 100258,
             "<|fim_middle|>": 100259,
             "<|fim_suffix|>": 100260,
             "<|endofprompt|>": 100276,
         },
+        _CL100K,
     ),
     "r50k_base": Published(
         "0ea1e91bbb3a60f729a8dc8f777fd2fc07cd8df4",
         "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930",
-        {"<|endoftext|>": 50256},
+        {_END: 50256},
+        _GPT2,
+    ),
+    "p50k_base": Published(
+        "ec7223a39ce59f226a68acc30dc1af2788490e15",
+        "94b5ca7dff4d00767bc256fdd1b27e5b17361d7b8a5f968547f9f23eb70d2069",
+        {_END: 50256},
+        _GPT2,
+    ),
+    "o200k_base": Published(
+        "fb374d419588a4632f3f557e76b4b70aebbca790",
+        "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
+        {_END: 199999, "<|endofprompt|>": 200018},
+        _O200K,
     ),
 }
 
@@ -70,15 +107,79 @@ def open_vocabulary(name: str, own: Path) -> Vocabulary:
     path = find(name, own)
     if path is None:
         raise BadRequest(
-            f"These token ids are of OpenAI's vocabulary {name}, whose file "
-            f"{PUBLISHED[name].file} is not on this server. The operator can put it into the "
-            "folder `vocabularies` of the server's home, or have it where $TIKTOKEN_CACHE_DIR "
-            "points, in tiktoken's own cache, or in an installed litellm or llama-index-core. Or "
-            "send the text instead of its token ids.",
+            f"These token ids are of OpenAI's. {_absent(name)} Or send the text instead of its "
+            "token ids.",
             param="input",
             code="vocabulary_unavailable",
         )
     return Vocabulary(name, path)
+
+
+class Encoding:
+    """Counts tokens as OpenAI does, with tiktoken on a vocabulary that lies on this machine.
+
+    Texts are plain text, whatever special tokens they spell. Safe to share among threads, which
+    count at the same time.
+    """
+
+    def __init__(self, name: str, path: Path) -> None:
+        """Raises MissingExtra without tiktoken, Corrupt where `path` is no vocabulary."""
+        try:
+            import tiktoken
+        except ImportError:
+            raise MissingExtra(f"Counting tokens of {name}", "tiktoken") from None
+        published, self.name = PUBLISHED[name], name
+        try:
+            ranks = {token: rank for rank, token in _tokens(path)}
+        except (OSError, ValueError) as error:
+            raise Corrupt(f"{path} cannot be read: {error}") from error
+        self._special = published.special[_END]
+        self._tiktoken: tiktoken.Encoding = tiktoken.Encoding(
+            name,
+            pat_str=published.pattern,
+            mergeable_ranks=ranks,
+            special_tokens=published.special,
+        )
+
+    def encode(self, text: str) -> list[int]:
+        return self._tiktoken.encode_ordinary(text)
+
+    def counts(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """The tokens of each text, [texts].
+
+        In one call, with a special token after each: what stands between two of them is encoded
+        apart. A call for each text costs about as much as encoding a short one.
+        """
+        joined = _END.join([*texts, ""])
+        if joined.count(_END) != len(texts):  # some text spells it
+            return np.array([len(self.encode(text)) for text in texts], dtype=np.int64)
+        ids = self._tiktoken.encode_to_numpy(joined, allowed_special={_END}, disallowed_special=())
+        return np.diff(np.flatnonzero(ids == self._special), prepend=-1) - 1
+
+
+def open_encoding(name: str, own: Path) -> Encoding:
+    """Raises BadRequest for an unknown name, or saying where the file is looked for, if this
+    machine has none; MissingExtra without tiktoken. Never looks beyond this machine."""
+    if name not in PUBLISHED:
+        known = ", ".join(PUBLISHED)
+        raise BadRequest(f"There is no encoding '{name}'; known are: {known}.", param="encoding")
+    path = find(name, own)
+    if path is None:
+        raise BadRequest(
+            f"{_absent(name)} Nothing is fetched here; where there is a network, `python -c "
+            f"\"import tiktoken; tiktoken.get_encoding('{name}')\"` brings it.",
+            param="encoding",
+            code="vocabulary_unavailable",
+        )
+    return Encoding(name, path)
+
+
+def _absent(name: str) -> str:
+    return (
+        f"The vocabulary {name}, whose file is {PUBLISHED[name].file}, is not on this machine. It "
+        "can be put into the folder `vocabularies` of the home, or be where $TIKTOKEN_CACHE_DIR "
+        "points, in tiktoken's own cache, or in an installed litellm or llama-index-core."
+    )
 
 
 def find(name: str, own: Path) -> Path | None:

@@ -1,16 +1,17 @@
 """Epochs, distributions, and the cookbook's count against its printed figures."""
 
-import shutil
+import json
 from array import array
-from pathlib import Path
 
 import pytest
+import tiktoken
 
-from tunewright.dataset.checks import examples_of
-from tunewright.dataset.examples import ChatExample
-from tunewright.dataset.tokens import Distribution, cookbook_tokens, epochs
-
-SHARED = Path(__file__).parents[3] / "shared" / "data"
+from servers import needs_data
+from tunewright import vocabularies
+from tunewright.dataset.checks import check
+from tunewright.dataset.tokens import distribution, epochs
+from tunewright.records.checks import Distribution
+from tunewright.vocabularies import Encoding, open_encoding
 
 
 @pytest.mark.parametrize(
@@ -23,22 +24,108 @@ def test_epochs_follow_openais_rule(examples, expected):
 
 
 def test_a_distribution_has_true_quantiles():
-    spread = Distribution.of(array("I", range(101)))
+    spread = distribution(array("I", range(101)))
     assert (spread.p5, spread.median, spread.p95) == (5, 50, 95)
     assert (spread.min, spread.max, spread.mean, spread.total) == (0, 100, 50, 5_050)
-    assert Distribution.of(array("I")) == Distribution()
+    assert spread.histogram.edges == list(range(0, 111, 10))
+    assert spread.histogram.counts == [10] * 10 + [1]
+    assert distribution(array("I")) == Distribution()
 
 
-def test_the_cookbooks_figures(tmp_path, monkeypatch):
-    tiktoken = pytest.importorskip("tiktoken")
-    path, vocabularies = SHARED / "toy_chat_fine_tuning.jsonl", SHARED / "tiktoken"
-    if not path.is_file():
-        pytest.skip("the shared data folder is absent")
-    shutil.copytree(vocabularies, tmp_path / "cache")  # tiktoken deletes what it finds corrupt
-    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path / "cache"))
-    encode = tiktoken.get_encoding("cl100k_base").encode
-    examples = [example for _, example in examples_of(path, "chat")]
-    counts = [cookbook_tokens(e.messages, encode) for e in examples if isinstance(e, ChatExample)]
-    assert counts == [(45, 10), (111, 28), (26, 9), (28, 4), (8_032, 8_000)]
-    billable = sum(min(4_096, total) for total, _ in counts)
-    assert (billable, epochs(len(counts)), billable * epochs(len(counts))) == (4_306, 20, 86_120)
+def test_one_long_example_does_not_hide_the_others():
+    spread = distribution(array("I", [*range(10, 110), 9_000]))
+    edges, counts = spread.histogram.edges, spread.histogram.counts
+    assert sum(counts) == 101
+    assert counts[-1] == 1
+    assert edges[-1] == 9_001
+    assert edges[-2] <= 160
+    assert len(counts) >= 8
+
+
+@pytest.mark.parametrize("values", [[7], [0, 0, 0], [5, 6], [2**31] * 3])
+def test_every_value_is_in_a_bin(values):
+    histogram = distribution(array("I", values)).histogram
+    assert sum(histogram.counts) == len(values)
+    assert len(histogram.edges) == len(histogram.counts) + 1
+
+
+@pytest.fixture(scope="module")
+def encoding(tmp_path_factory) -> Encoding:
+    file = vocabularies.PUBLISHED["cl100k_base"].file
+    own = tmp_path_factory.mktemp("vocabularies")
+    (own / file).write_bytes(needs_data(f"tiktoken/{file}").read_bytes())
+    return open_encoding("cl100k_base", own)
+
+
+def test_the_cookbooks_figures(encoding, renderers):
+    path = needs_data("toy_chat_fine_tuning.jsonl")
+    found = check(path, renderers["chat"], wants="chat", openai=encoding)
+    counted = found.openai
+    assert counted is not None
+    assert (counted.encoding, counted.examples) == ("cl100k_base", 5)
+    tokens = counted.tokens
+    assert (tokens.min, tokens.median, tokens.max, tokens.total) == (26, 45, 8_032, 8_242)
+    assert (tokens.p5, tokens.p95) == pytest.approx((26.4, 6_447.8))
+    answers = counted.assistant_tokens
+    assert (answers.min, answers.median, answers.max, answers.total) == (4, 10, 8_000, 8_051)
+    assert (counted.billable_tokens, counted.n_epochs) == (4_306, 20)
+    assert counted.trained_tokens == 86_120
+    missing = {code: notice.count for code, notice in found.notices.items()}
+    assert (missing["missing_system"], missing["missing_user"]) == (1, 1)
+
+
+def test_each_example_counts_as_the_cookbook_counts_it(encoding, tmp_path):
+    """With the cookbook's own loop as the oracle; also texts that spell special tokens."""
+    texts = [
+        "Hi",
+        "",
+        "a  b\n\n c",
+        "naïve 東京 🚀",
+        "it's <|endoftext|> and <|fim_prefix|>",
+        " " * 9,
+    ]
+    rows = [
+        {"messages": [
+            {"role": "user", "name": "ann", "content": f"{number} {text or 'x'}"},
+            {"role": "assistant", "content": f"{text}{number}", "weight": 1},
+        ]}
+        for number, text in enumerate(texts * 3)
+    ]  # fmt: skip
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    reference = tiktoken.Encoding(
+        "reference",
+        pat_str=vocabularies.PUBLISHED["cl100k_base"].pattern,
+        mergeable_ranks=encoding._tiktoken._mergeable_ranks,
+        special_tokens={},
+    )
+
+    def count(row: dict) -> tuple[int, int]:
+        tokens, answers = 3, 0
+        for message in row["messages"]:
+            tokens += 3 + ("name" in message)
+            for key, value in message.items():
+                if key != "weight":
+                    tokens += len(reference.encode(value))
+            if message["role"] == "assistant":
+                answers += len(reference.encode(message["content"]))
+        return tokens, answers
+
+    expected = list(zip(*map(count, rows), strict=True))
+    counted = check(path, None, wants="chat", openai=encoding).openai
+    assert counted.tokens == distribution(array("I", expected[0]))
+    assert counted.assistant_tokens == distribution(array("I", expected[1]))
+
+
+def test_batches_keep_the_order_and_lose_nothing(encoding, tmp_path, monkeypatch):
+    monkeypatch.setattr("tunewright.dataset.cookbook._CHARACTERS", 40)
+    rows = [{"prompt": "a " * size, "completion": " b" * size} for size in range(1, 60)]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    counted = check(path, None, wants="completion", openai=encoding).openai
+    assert (counted.examples, counted.assistant_tokens.total) == (59, sum(range(1, 60)))
+
+
+def test_great_is_six_tokens(encoding):
+    assert encoding.counts(["tiktoken is great!"]).tolist() == [6]
+    assert encoding.encode("tiktoken is great!") == [83, 1609, 5963, 374, 2294, 0]

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tunewright.dataset import notices, verdict
+from tunewright.dataset.cookbook import Cookbook, CountsTokens
 from tunewright.dataset.examples import Example, Form, example, faults, form_of
 from tunewright.dataset.formats import wrong_format
 from tunewright.dataset.notices import Noticed
 from tunewright.dataset.problems import Fault
 from tunewright.dataset.reading import Line, lines
-from tunewright.dataset.tokens import Distribution, epochs
+from tunewright.dataset.tokens import distribution, epochs
 from tunewright.errors import BadRequest, JobFailed
+from tunewright.records.checks import Distribution, OpenAICounts
 from tunewright.records.findings import Finding
 from tunewright.rendering import Renderer, Row
 
@@ -47,19 +49,20 @@ class Check:
     example_messages: "array[int]" = field(default_factory=_counts)
     example_tokens: "array[int]" = field(default_factory=_counts)
     example_supervised: "array[int]" = field(default_factory=_counts)
+    openai: OpenAICounts | None = None
     lost_tokens: int = 0  # supervised ones that a cut loses, or would lose
 
     @property
     def messages(self) -> Distribution:
-        return Distribution.of(self.example_messages)
+        return distribution(self.example_messages)
 
     @property
     def tokens(self) -> Distribution:
-        return Distribution.of(self.example_tokens)
+        return distribution(self.example_tokens)
 
     @property
     def supervised(self) -> Distribution:
-        return Distribution.of(self.example_supervised)
+        return distribution(self.example_supervised)
 
     @property
     def supervised_tokens(self) -> int:
@@ -115,25 +118,83 @@ class Check:
 
 def check(
     path: Path,
-    renderer: Renderer,
+    renderer: Renderer | None,
     *,
     wants: Form,
     param: str = "training_file",
     cut: bool = False,
+    openai: CountsTokens | None = None,
 ) -> Check:
     """Look at every row of a file, with the renderer that training will use.
 
     Memory grows by twelve bytes an example. `param` is the job's field that names the file:
     ``training_file`` (at least 10 examples) or ``validation_file`` (at least 1). `cut`: examples
-    longer than the context lose their end, instead of being errors.
+    longer than the context lose their end, instead of being errors. Without `renderer` only the
+    form is looked at. `openai`: also count as OpenAI does, with that encoding.
     """
-    found = Check(param, renderer.context)
+    found = Check(param, renderer.context if renderer else 0)
     if fault := wrong_format(path):
         found.add(Line(1), [fault])
         return found
+    look = _Look(found, renderer, wants, cut, Cookbook(openai) if openai else None)
     for line in lines(path):
-        _look(found, line, renderer, wants, cut=cut)
+        look.at(line)
+    found.openai = look.cookbook and look.cookbook.finish()
     return found
+
+
+@dataclass
+class _Look:
+    """Takes the lines of a file, one after the other, into `found`."""
+
+    found: Check
+    renderer: Renderer | None
+    wants: Form
+    cut: bool
+    cookbook: Cookbook | None
+
+    def at(self, line: Line) -> None:
+        self.found.rows += 1
+        if line.blank:
+            self.found.blank += 1
+            self.found.notice("blank", line.number)
+            return
+        if form := form_of(line.value):
+            self.found.forms[form] += 1
+        if self.found.add(line, _faults(line, self.wants)) or not self._is_fit(line):
+            self.found.bad += 1
+        else:
+            self.found.examples += 1
+
+    def _is_fit(self, line: Line) -> bool:
+        """Count a row whose form is right; whether it can be trained on."""
+        one = example(line.value, self.wants)
+        if self.cookbook:
+            self.cookbook.add(one)
+        for code in notices.of_example(one):
+            self.found.notice(code, line.number)
+        return self.renderer is None or self._render(line, one, self.renderer)
+
+    def _render(self, line: Line, one: Example, renderer: Renderer) -> bool:
+        try:
+            whole = renderer.whole_rows(one, line.number)
+        except BadRequest as error:
+            self.found.add(line, [_refused(error)])
+            return False
+        fitting = [row for row in map(renderer.fit, whole) if row]
+        used = fitting if self.cut else whole
+        self._count(one, used)
+        for code in (*notices.of_text(one, renderer), *notices.of_rows(whole, used)):
+            self.found.notice(code, line.number)
+        lost = _supervised(whole) - _supervised(fitting)
+        self.found.lost_tokens += lost
+        return self.cut or not self.found.add(line, _too_long(whole, lost, renderer.context))
+
+    def _count(self, one: Example, rows: list[Row]) -> None:
+        longest = max((len(row.prompt) + len(row.answer) for row in rows), default=0)
+        self.found.example_messages.append(len(getattr(one, "messages", ())))
+        self.found.example_tokens.append(longest)
+        self.found.example_supervised.append(_supervised(rows))
 
 
 def examples_of(path: Path, wants: Form) -> Iterator[tuple[int, Example]]:
@@ -155,45 +216,6 @@ def examples_of(path: Path, wants: Form) -> Iterator[tuple[int, Example]]:
 
 def _faults(line: Line, wants: Form) -> Iterable[Fault]:
     return [line.fault] if line.fault else faults(line.value, wants)
-
-
-def _look(found: Check, line: Line, renderer: Renderer, wants: Form, *, cut: bool) -> None:
-    found.rows += 1
-    if line.blank:
-        found.blank += 1
-        found.notice("blank", line.number)
-        return
-    if form := form_of(line.value):
-        found.forms[form] += 1
-    if found.add(line, _faults(line, wants)) or not _render(found, line, renderer, wants, cut=cut):
-        found.bad += 1
-    else:
-        found.examples += 1
-
-
-def _render(found: Check, line: Line, renderer: Renderer, wants: Form, *, cut: bool) -> bool:
-    """Count and judge what training will make of a row; whether it can be trained on."""
-    one = example(line.value, wants)
-    try:
-        whole = renderer.whole_rows(one, line.number)
-    except BadRequest as error:
-        found.add(line, [_refused(error)])
-        return False
-    fitting = [row for row in map(renderer.fit, whole) if row]
-    lost = _supervised(whole) - _supervised(fitting)
-    found.lost_tokens += lost
-    _count(found, one, fitting if cut else whole)
-    codes = [*notices.of_example(one), *notices.of_text(one, renderer)]
-    codes += notices.of_rows(whole, fitting if cut else whole)
-    for code in codes:
-        found.notice(code, line.number)
-    return cut or not found.add(line, _too_long(whole, lost, renderer.context))
-
-
-def _count(found: Check, one: Example, rows: list[Row]) -> None:
-    found.example_messages.append(len(getattr(one, "messages", ())))
-    found.example_tokens.append(max((len(r.prompt) + len(r.answer) for r in rows), default=0))
-    found.example_supervised.append(_supervised(rows))
 
 
 def _supervised(rows: list[Row]) -> int:

@@ -1,12 +1,13 @@
 """Counting: tokens, epochs, and how they are spread."""
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from tunewright.records.checks import Distribution, Histogram
+
+BINS = 12
 TARGET_EPOCHS = 3
 FEWEST_EXAMPLES, MOST_EXAMPLES = 100, 25_000
 FEWEST_EPOCHS, MOST_EPOCHS = 1, 25
@@ -22,43 +23,40 @@ def epochs(examples: int) -> int:
     return TARGET_EPOCHS
 
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
-    """How counts are spread; quantiles are true ones, all zero where nothing was counted."""
-
-    total: int = 0
-    min: int = 0
-    p5: float = 0
-    median: float = 0
-    mean: float = 0
-    p95: float = 0
-    max: int = 0
-
-    @classmethod
-    def of(cls, counts: "array[int]") -> "Distribution":
-        if not counts:
-            return cls()
-        values = np.array(counts)
-        p5, median, p95 = (float(value) for value in np.quantile(values, (0.05, 0.5, 0.95)))
-        mean = float(values.mean())
-        return cls(sum(counts), int(values.min()), p5, median, mean, p95, int(values.max()))
-
-    def __str__(self) -> str:
-        return (
-            f"min {self.min:,}, p5 {self.p5:,.0f}, median {self.median:,.0f}, "
-            + f"mean {self.mean:,.1f}, p95 {self.p95:,.0f}, max {self.max:,}"
-        )
+def distribution(counts: "array[int]") -> Distribution:
+    if not counts:
+        return Distribution()
+    values = np.array(counts)
+    p5, median, p95 = (float(value) for value in np.quantile(values, (0.05, 0.5, 0.95)))
+    return Distribution(
+        total=int(values.sum(dtype=np.int64)),
+        min=int(values.min()),
+        p5=p5,
+        median=median,
+        mean=float(values.mean()),
+        p95=p95,
+        max=int(values.max()),
+        histogram=histogram(values, p95),
+    )
 
 
-def cookbook_tokens(
-    messages: Sequence[Mapping[str, Any]], encode: Callable[[str], Sequence[int]]
-) -> tuple[int, int]:
-    """The tokens of a conversation and of its answers as OpenAI's cookbook counts them.
+def histogram(values: NDArray[np.integer], p95: float) -> Histogram:
+    """Some 12 bins of round widths. Where few values lie far beyond the 95th percentile, the last
+    bin holds all of those: otherwise one long example would hide how the others are spread."""
+    low, high = int(values.min()), int(values.max())
+    top = high if high <= 3 * p95 else round(1.5 * p95)
+    width = _round_width((top - low) / BINS)
+    edges = list(range(low // width * width, top + width + 1, width))
+    if edges[-1] <= high:
+        edges.append(high + 1)
+    counts, _ = np.histogram(values, edges)
+    return Histogram(edges=edges, counts=counts.tolist())
 
-    An estimate for OpenAI's own models, with tiktoken's encode; ours are counted by the renderer.
-    """
-    texts = [value for m in messages for value in m.values() if isinstance(value, str)]
-    named = sum("name" in message for message in messages)
-    answers = [str(m["content"]) for m in messages if m["role"] == "assistant"]
-    total = 3 + 3 * len(messages) + named + sum(len(encode(text)) for text in texts)
-    return total, sum(len(encode(text)) for text in answers)
+
+def _round_width(least: float) -> int:
+    power = 1
+    while True:
+        for digit in (1, 2, 5):
+            if digit * power >= least:
+                return digit * power
+        power *= 10

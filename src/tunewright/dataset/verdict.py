@@ -36,7 +36,7 @@ def errors(check: "Check") -> Iterator[Finding]:
             remedy="Write all rows in the form that the model takes.",
             count=check.forms.total() - max(check.forms.values()),
         )
-    if check.examples and not check.supervised_tokens:
+    if check.example_tokens and not check.supervised_tokens:
         yield Finding(
             code="no_supervised_tokens",
             severity="error",
