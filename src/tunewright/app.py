@@ -21,7 +21,9 @@ from tunewright.records.models import Model, ModelKind, Weights
 from tunewright.rendering import Renderer
 from tunewright.resources.bases import Bases
 from tunewright.resources.chat import Chat
+from tunewright.resources.checking import Checking
 from tunewright.resources.completions import Completions
+from tunewright.resources.counting import Counting
 from tunewright.resources.embeddings import Embeddings
 from tunewright.resources.files import Files
 from tunewright.resources.jobs import Jobs
@@ -34,7 +36,7 @@ from tunewright.serving.client import EngineClient, metered
 from tunewright.settings import Settings
 from tunewright.tasks import Tasks
 from tunewright.usage import Usage
-from tunewright.vocabularies import Vocabulary, open_vocabulary
+from tunewright.vocabularies import Encoding, Vocabulary, open_encoding, open_vocabulary
 
 T = TypeVar("T")
 
@@ -71,6 +73,7 @@ class Tunewright:
         self._renderers = _Kept[Renderer]()
         self._embedders = _Kept[Embedder]()
         self._vocabularies = _Kept[Vocabulary]()
+        self._encodings = _Kept[Encoding]()
 
     def acting(self, caller: Caller) -> "Acting":
         """The use cases, bound to the caller's organisation."""
@@ -112,6 +115,14 @@ class Tunewright:
     def embeddings(self) -> Embeddings:
         return self._own.embeddings
 
+    @property
+    def checking(self) -> Checking:
+        return self._own.checking
+
+    @property
+    def counting(self) -> Counting:
+        return self._own.counting
+
     def add_base(self, name: str, source: str, kind: ModelKind | None = None) -> Model:
         """The operator's way to add a base: `source` is a directory, or an id on the hub.
 
@@ -137,6 +148,16 @@ class Tunewright:
         """One of OpenAI's. Raises BadRequest where this machine has no file of it."""
         own = self.home.vocabularies
         return self._vocabularies.get(name, lambda: open_vocabulary(name, own))
+
+    def encoding(self, name: str) -> Encoding:
+        """One of OpenAI's, to count with. Raises BadRequest where this machine has no file of it,
+        MissingExtra without tiktoken."""
+        own = self.home.vocabularies
+        return self._encodings.get(name, lambda: open_encoding(name, own))
+
+    def num_tokens_from_string(self, string: str, encoding_name: str) -> int:
+        """Tokens of `string`; the encoding is one of OpenAI's or a model's of this home."""
+        return self._own.counting.count([string], encoding_name)[0]
 
     def start(self) -> None:
         """Run the worker and the engine. Raises BadRequest if another server has this home."""
@@ -173,18 +194,27 @@ class Acting:
         self.caller = caller
         self.shelf = tw.catalog.shelf(caller.organisation)
         self.removals = Removals(self.shelf, tw.tasks, tw.home, tw.blobs)
-        self.files = Files(self.shelf, tw.blobs, tw.settings.upload_limit, self.removals)
         self.models = Models(caller, self.shelf, tw.settings.aliases, tw.home, self.removals)
+
+        def renderer(weights: Weights) -> Renderer:
+            return tw.renderer(weights, self.models)
+
+        def embedder(weights: Weights) -> Embedder:
+            return tw.embedder(weights, self.models)
+
+        cut = tw.settings.long_examples == "cut"
+        self.checking = Checking(self.models, renderer, tw.encoding, cut=cut)
+        self.counting = Counting(self.models, renderer, embedder, tw.encoding)
+        limit = tw.settings.upload_limit
+        self.files = Files(self.shelf, tw.blobs, limit, self.removals, self.checking)
         self.jobs = Jobs(caller, self.shelf, self.models, tw.tasks, tw.home, self.removals)
         self.uploads = Uploads(self.shelf, tw.blobs, tw.settings.upload_limit)
         self.permissions = Permissions(caller, self.shelf, self.models)
         self.keys = Keys(caller, tw.catalog, tw.access)
-        self.embeddings = Embeddings(
-            self.models, lambda w: tw.embedder(w, self.models), tw.vocabulary
-        )
+        self.embeddings = Embeddings(self.models, embedder, tw.vocabulary)
         engine = metered(tw.engine.submit, partial(tw.usage.spend, caller.organisation))
-        self.chat = Chat(self.models, engine, lambda w: tw.renderer(w, self.models))
-        self.completions = Completions(self.models, engine, lambda w: tw.renderer(w, self.models))
+        self.chat = Chat(self.models, engine, renderer)
+        self.completions = Completions(self.models, engine, renderer)
 
 
 class _Kept(Generic[T]):

@@ -7,6 +7,7 @@ tiktoken itself deletes what it finds corrupt.
 """
 
 import base64
+import functools
 import hashlib
 import importlib.util
 import os
@@ -172,6 +173,16 @@ def open_encoding(name: str, own: Path) -> Encoding:
             code="vocabulary_unavailable",
         )
     return Encoding(name, path)
+
+
+@functools.cache
+def _opened(name: str, own: Path) -> Encoding:
+    return open_encoding(name, own)
+
+
+def count(string: str, encoding_name: str, own: Path) -> int:
+    """Tokens of one text; the encoding is kept open. Raises what `open_encoding` raises."""
+    return len(_opened(encoding_name, own).encode(string))
 
 
 def _absent(name: str) -> str:

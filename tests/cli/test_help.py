@@ -34,6 +34,8 @@ def test_every_command_of_the_story_is_there():
         "serve",
         "demo",
         "check",
+        "data",
+        "tokens",
         "files",
         "jobs",
         "models",

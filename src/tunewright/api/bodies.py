@@ -15,8 +15,8 @@ from tunewright.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
 MAX_DEPTH = 64
 
 
-async def read_json(request: Request) -> dict[str, Any]:
-    """The body of a request as a JSON object.
+async def read_json(request: Request, *, empty: bool = False) -> dict[str, Any]:
+    """The body of a request as a JSON object; `empty`: it may be left out.
 
     Raises BadRequest for anything else, PayloadTooLarge above `body_limit`, and
     UnsupportedMediaType for a compressed body (nothing is inflated).
@@ -24,6 +24,8 @@ async def read_json(request: Request) -> dict[str, Any]:
     check_encoding(request)
     body = await _read(request, request.app.state.tunewright.settings.body_limit)
     request.state.body_sha256 = hashlib.sha256(body).hexdigest()
+    if empty and not body.strip():
+        return {}
     return with_engine(parse(body), request.path_params.get("engine"))
 
 

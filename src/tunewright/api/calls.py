@@ -7,6 +7,7 @@ fails the tests. `name` is what the official SDK calls it.
 from dataclasses import dataclass
 from typing import Any
 
+from tunewright.records.checks import FileCheck, FileCheckRequest
 from tunewright.records.completions import (
     ChatCompletion,
     ChatRequest,
@@ -49,7 +50,7 @@ class Call:
 
     takes: the JSON body.  form: the parts of a multipart body.  query: the query's fields.
     optional: required fields that may be left out, as the path gives them.
-    streams: server-sent events as well.  open: needs no key.
+    empty: the body may be left out.  streams: server-sent events as well.  open: needs no key.
     """
 
     method: str
@@ -61,6 +62,7 @@ class Call:
     form: type[Request] | None = None
     query: type[Request] | None = None
     optional: tuple[str, ...] = ()
+    empty: bool = False
     streams: bool = False
     open: bool = False
 
@@ -77,6 +79,15 @@ CALLS = (
     Call("GET", f"{_FILES}/{{id}}", "files.retrieve", "A file's record.", File),
     Call("DELETE", f"{_FILES}/{{id}}", "files.delete", "Delete a file.", Deleted),
     Call("GET", f"{_FILES}/{{id}}/content", "files.content", "A file's bytes.", None),
+    Call(
+        "POST",
+        f"{_FILES}/{{id}}/check",
+        "files.check",
+        "Check a file as a job would.",
+        FileCheck,
+        takes=FileCheckRequest,
+        empty=True,
+    ),
     Call(
         "POST",
         _UPLOADS,

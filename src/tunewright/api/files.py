@@ -1,13 +1,19 @@
+import threading
+
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from tunewright.api.acting import acting, answer, usage
-from tunewright.api.bodies import check_encoding, read_query
+from tunewright.api.bodies import check_encoding, read_json, read_query
 from tunewright.api.multipart import receive
 from tunewright.api.once import once
+from tunewright.errors import Busy
 from tunewright.records.record import Record
+
+MOST_CHECKS = 2
+_CHECKS = threading.BoundedSemaphore(MOST_CHECKS)  # of the process: each takes a core for minutes
 
 
 async def create(request: Request) -> Response:
@@ -42,6 +48,17 @@ async def content(request: Request) -> Response:
     )
 
 
+async def check(request: Request) -> Response:
+    body = await read_json(request, empty=True)
+    files, id = acting(request).files, request.path_params["id"]
+    if not _CHECKS.acquire(blocking=False):
+        raise Busy(f"{MOST_CHECKS} files are being checked; try again.", retry_after=5)
+    try:
+        return await answer(lambda: files.check(id, **body))
+    finally:
+        _CHECKS.release()
+
+
 async def delete(request: Request) -> Response:
     return await answer(lambda: acting(request).files.delete(request.path_params["id"]))
 
@@ -51,5 +68,6 @@ routes = [
     Route("/v1/files", list_, methods=["GET"]),
     Route("/v1/files/{id}", retrieve, methods=["GET"]),
     Route("/v1/files/{id}", delete, methods=["DELETE"]),
+    Route("/v1/files/{id}/check", check, methods=["POST"]),
     Route("/v1/files/{id}/content", content, methods=["GET"]),
 ]

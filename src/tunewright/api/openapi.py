@@ -119,7 +119,7 @@ def _operation(call: Call, schemas: _Schemas) -> Schema:
     if parameters:
         operation["parameters"] = parameters
     if body := _body(call, schemas):
-        operation["requestBody"] = {"required": True, "content": body}
+        operation["requestBody"] = {"required": not call.empty, "content": body}
     if call.open:
         operation["security"] = []
     return operation

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 from tunewright.durable import Upload
@@ -15,5 +16,7 @@ class Blobs(Protocol):
     def upload(self, name: str) -> Upload: ...
 
     def read(self, name: str, chunk: int = 1024 * 1024) -> Iterator[bytes]: ...
+
+    def path(self, name: str) -> Path: ...
 
     def delete(self, name: str) -> None: ...

@@ -4,28 +4,42 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from tunewright.cli.terminal import HomeOption, say, screen
+from tunewright.cli.terminal import HomeOption, JsonOption, notes, print_json, say, screen
 
 if TYPE_CHECKING:
     from tunewright.app import Tunewright
-    from tunewright.dataset.checks import Check
+    from tunewright.records.checks import FileCheck
 
 _SHOWN = 20
 _STYLES = {"error": "red", "warning": "yellow", "advice": "cyan"}
+BaseOption = Annotated[
+    str, typer.Option("--base", metavar="MODEL", help="The base that it is for.")
+]
 
 
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Training data, JSONL.")],
-    base: Annotated[
-        str, typer.Option("--base", metavar="MODEL", help="The base that it is for.")
-    ] = "gpt-3.5-turbo",
-    validation_file: Annotated[
+    base: BaseOption = "gpt-3.5-turbo",
+    validation: Annotated[
         Path | None, typer.Option("--validation", metavar="FILE", help="Held-out rows.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="REPORT", help="Write a report with pictures.")
+    ] = None,
+    fix: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT",
+            help="Write a repaired copy and check that: no byte order mark, CRLF, blank lines, "
+            "exact duplicates or rows that are in the validation file too; all else as it is. "
+            "OUT.changes.jsonl lists each change.",
+        ),
     ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help=f"Show more than the first {_SHOWN} errors.")
     ] = False,
     home: HomeOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Check training data as a job would: every row, each problem with its line and a remedy.
 
@@ -33,60 +47,108 @@ def check(
     """
     from tunewright.cli.opening import records
 
+    _exists(file, validation)
+    if fix:
+        _fix(file, fix, validation)
+        file = fix
     with records(home) as tw:
-        found = report(tw, file, base, everything=everything)
-        errors = [found.error()]
-        if validation_file:
-            held_out = report(tw, validation_file, base, "validation_file", everything=everything)
-            errors.append(held_out.error())
-    for error in filter(None, errors):
-        raise error
-    create = f"tunewright jobs create --training-file {file} --follow"
-    say(f"Fit to train {base} on. Next: {create}")
+        found = [look(tw, file, base)]
+        if validation:
+            found.append(look(tw, validation, base, "validation_file"))
+    if json:
+        print_json({"object": "list", "data": [one.wire() for one in found]})
+    else:
+        for one in found:
+            show(one, everything=everything)
+    if html:
+        _write(html, found)
+    _conclude(file, base, found)
 
 
-def report(
-    tw: "Tunewright",
-    path: Path,
-    model: str,
-    param: str = "training_file",
-    *,
-    everything: bool = False,
-) -> "Check":
-    """Check a file for the base `model` and print what was found."""
-    from tunewright.dataset.checks import check as look
-    from tunewright.errors import BadRequest
+def look(tw: "Tunewright", path: Path, base: str, purpose: str = "training_file") -> "FileCheck":
+    from tunewright.records.checks import FileCheckRequest
 
-    if not path.is_file():
-        raise BadRequest(f"There is no file {path}.", param=param)
-    weights = tw.models.weights(model, ("chat", "completion"))
-    renderer = tw.renderer(weights, tw.models)
-    wants = "chat" if renderer.is_chat else "completion"
-    cut = tw.settings.long_examples == "cut"
-    found = look(path, renderer, wants=wants, param=param, cut=cut)
-    screen.print(Text(path.name, "bold"))
+    request = FileCheckRequest.parse({"model": base, "purpose": purpose})
+    return tw.checking.check(path, path.name, request)
+
+
+def show(found: "FileCheck", *, everything: bool = False) -> None:
+    """Print what was found."""
+    from tunewright.cli.spreads import print_spreads
+
+    screen.print(Text(found.file, "bold"))
     for line in _summary(found):
         say(f"  {line}")
-    _print(found, most=None if everything else _SHOWN)
-    return found
+    print_spreads(
+        {
+            "messages": found.messages,
+            "tokens": found.tokens,
+            "to learn": found.supervised_tokens,
+        }
+    )
+    _print_findings(found, most=None if everything else _SHOWN)
 
 
-def _summary(found: "Check") -> list[str]:
+def _summary(found: "FileCheck") -> list[str]:
     said = [
         f"{found.rows:,} rows: {found.examples:,} fine, {found.bad:,} bad, {found.blank:,} blank",
-        f"{sum(found.example_tokens):,} tokens, of which {found.supervised_tokens:,} to learn",
-        f"tokens per example: {found.tokens}",
+        f"{found.tokens.total:,} tokens, of which {found.supervised_tokens.total:,} to learn",
     ]
-    if found.param == "training_file":
-        trained = f"{found.trained_tokens():,} tokens trained"
-        said.append(f"{found.epochs} epochs by default: {trained}")
+    if found.purpose == "training_file":
+        trained = f"{found.trained_tokens:,} tokens trained"
+        said.append(f"{found.n_epochs} epochs by default: {trained}")
+    if counted := found.openai:
+        said.append(
+            f"at OpenAI's ({counted.encoding}): {counted.tokens.total:,} tokens, of which "
+            + f"{counted.assistant_tokens.total:,} of answers; {counted.n_epochs} epochs, "
+            + f"{counted.trained_tokens:,} tokens billed"
+        )
     return said
 
 
-def _print(found: "Check", most: int | None) -> None:
-    findings, hidden = found.first(most or len(found.findings))
-    for finding in findings:
+def _print_findings(found: "FileCheck", most: int | None) -> None:
+    errors = [finding for finding in found.findings if finding.severity == "error"]
+    shown = errors[:most] + found.findings[len(errors) :]
+    for finding in shown:
         said = Text(f"  {finding.severity}: {finding}", _STYLES[finding.severity])
         screen.print(said, soft_wrap=True)
-    if hidden:
-        say(f"  {hidden:,} more errors" + (": --all shows them" if most else ""))
+    if hidden := len(found.findings) - len(shown):
+        say(f"  {hidden:,} more errors: --all shows them")
+    if found.findings_left_out:
+        say(f"  and {found.findings_left_out:,} more errors")
+
+
+def _exists(*paths: Path | None) -> None:
+    from tunewright.errors import BadRequest
+
+    for path in filter(None, paths):
+        if not path.is_file():
+            raise BadRequest(f"There is no file {path}.")
+
+
+def _fix(file: Path, out: Path, validation: Path | None) -> None:
+    from tunewright.dataset.repair import CHANGES, repair
+
+    done = repair(file, out, validation)
+    notes.print(f"{out}: {done.kept:,} of {done.lines:,} lines", markup=False)
+    for change, words in CHANGES.items():
+        if done.changes[change]:
+            notes.print(f"  {words}: {done.changes[change]:,}", markup=False)
+    notes.print(f"  each change: {done.log}", markup=False)
+
+
+def _write(html: Path, found: list["FileCheck"]) -> None:
+    from tunewright.cli.report import page
+
+    html.write_text(page(found), "utf-8")
+    notes.print(f"Report: {html}", markup=False)
+
+
+def _conclude(file: Path, base: str, found: list["FileCheck"]) -> None:
+    from tunewright.errors import JobFailed
+
+    for one in found:
+        if one.error:
+            raise JobFailed(one.error.message, code=one.error.code, param=one.error.param)
+    create = f"tunewright jobs create --training-file {file} --follow"
+    notes.print(f"Fit to train {base} on. Next: {create}", markup=False, soft_wrap=True)

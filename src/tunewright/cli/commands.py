@@ -5,7 +5,20 @@ from typing import Annotated
 import typer
 
 from tunewright import __version__
-from tunewright.cli import chat, check, demo, embed, files, jobs, keys, models, organisations, serve
+from tunewright.cli import (
+    chat,
+    check,
+    data,
+    demo,
+    embed,
+    files,
+    jobs,
+    keys,
+    models,
+    organisations,
+    serve,
+    tokens,
+)
 
 app = typer.Typer(
     name="tunewright",
@@ -37,6 +50,8 @@ def tunewright(
 app.command()(demo.demo)
 app.command()(serve.serve)
 app.command()(check.check)
+app.add_typer(data.app, name="data")
+app.command()(tokens.tokens)
 app.add_typer(files.app, name="files")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")

@@ -214,6 +214,21 @@ def examples_of(path: Path, wants: Form) -> Iterator[tuple[int, Example]]:
         yield line.number, example(line.value, wants)
 
 
+def row_of(path: Path, number: int, wants: Form) -> Example:
+    """The example in line `number`. Raises BadRequest where there is none, or a bad one."""
+    if fault := wrong_format(path):
+        raise BadRequest(f"{fault.message} {fault.remedy}")
+    for line in lines(path):
+        if line.number < number:
+            continue
+        if line.blank:
+            raise BadRequest(f"Line {number} is blank.")
+        for fault in _faults(line, wants):
+            raise BadRequest(f"{fault.finding(number, line.offset)}".capitalize())
+        return example(line.value, wants)
+    raise BadRequest(f"{path} has no line {number}.")
+
+
 def _faults(line: Line, wants: Form) -> Iterable[Fault]:
     return [line.fault] if line.fault else faults(line.value, wants)
 

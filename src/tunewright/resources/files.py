@@ -10,21 +10,26 @@ from tunewright.blobs.blobs import Blobs
 from tunewright.catalog.catalog import Shelf
 from tunewright.errors import BadRequest, NotFound, PayloadTooLarge
 from tunewright.faults import fault
+from tunewright.records.checks import FileCheck, FileCheckRequest
 from tunewright.records.files import UPLOAD_PURPOSES, File, FileOptions, Purpose
 from tunewright.records.jobs import ENDED, Job
 from tunewright.records.pages import Deleted, FilePageRequest, Page
 from tunewright.records.record import new_id, now
+from tunewright.resources.checking import Checking
 from tunewright.resources.removals import Removals
 
 CHUNK = 1024 * 1024
 
 
 class Files:
-    def __init__(self, shelf: Shelf, blobs: Blobs, limit: int, removals: Removals) -> None:
+    def __init__(
+        self, shelf: Shelf, blobs: Blobs, limit: int, removals: Removals, checking: Checking
+    ) -> None:
         self._shelf = shelf
         self._blobs = blobs
         self._limit = limit
         self._removals = removals
+        self._checking = checking
 
     def create(
         self,
@@ -85,6 +90,16 @@ class Files:
         try:
             return self._blobs.read(id)
         except KeyError:
+            raise _no_such_file(id) from None
+
+    def check(self, id: str, /, **given: Any) -> FileCheck:
+        """The check that a job with this file begins with. `given`: the fields of
+        `FileCheckRequest`. Takes about a minute for 100 MB."""
+        request: FileCheckRequest = FileCheckRequest.parse(given)
+        file = self.retrieve(id)
+        try:
+            return self._checking.check(self._blobs.path(id), file.filename, request)
+        except FileNotFoundError:  # deleted meanwhile
             raise _no_such_file(id) from None
 
     def delete(self, id: str) -> Deleted:

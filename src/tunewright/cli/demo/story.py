@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tunewright import samples
-from tunewright.cli.check import report
+from tunewright.cli.check import look, show
 from tunewright.cli.demo.client import Client
 from tunewright.cli.demo.search import search
 from tunewright.cli.demo.server import DemoServer
@@ -70,8 +70,8 @@ def _check(server: DemoServer) -> None:
     _chapter(3, "Is the data fit to train on?")
     _sdk("tunewright check sarcastic.jsonl --validation sarcastic_valid.jsonl")
     with records(server.home) as tw:
-        report(tw, samples.CHATS, BASE)
-        report(tw, samples.VALIDATION, BASE, "validation_file")
+        show(look(tw, samples.CHATS, BASE))
+        show(look(tw, samples.VALIDATION, BASE, "validation_file"))
 
 
 def _questions() -> tuple[str, list[str]]:

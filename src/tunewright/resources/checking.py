@@ -1,0 +1,80 @@
+"""The check of a file for a base: the one that jobs run, as a record."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tunewright.dataset import checks
+from tunewright.dataset.examples import Form
+from tunewright.errors import BadRequest, JobFailed, MissingExtra
+from tunewright.records.checks import FileCheck, FileCheckRequest
+from tunewright.records.jobs import JobError
+from tunewright.records.models import Weights
+from tunewright.rendering import Renderer
+from tunewright.resources.models import Models
+from tunewright.vocabularies import Encoding
+
+ENCODING = "cl100k_base"
+
+
+class Checking:
+    """`cut`: whether examples that are too long lose their end, as the settings say."""
+
+    def __init__(
+        self,
+        models: Models,
+        renderer: Callable[[Weights], Renderer],
+        encoding: Callable[[str], Encoding],
+        *,
+        cut: bool,
+    ) -> None:
+        self._models = models
+        self._renderer = renderer
+        self._encoding = encoding
+        self._cut = cut
+
+    def renderer(self, model: str) -> tuple[Renderer, Form]:
+        """Of a base that can be tuned, with the form of the rows that it takes. Raises NotFound,
+        or BadRequest for a model of another kind."""
+        renderer = self._renderer(self._models.weights(model, ("chat", "completion")))
+        return renderer, "chat" if renderer.is_chat else "completion"
+
+    def check(self, path: Path, name: str, request: FileCheckRequest) -> FileCheck:
+        """`name`: what to call the file that lies at `path`."""
+        renderer, form = self.renderer(request.model)
+        encoding, absent = self._openai()
+        found = checks.check(
+            path, renderer, wants=form, param=request.purpose, cut=self._cut, openai=encoding
+        )
+        error = found.error()
+        return FileCheck(
+            file=name,
+            model=request.model,
+            purpose=request.purpose,
+            fit=error is None,
+            error=_as_record(error),
+            rows=found.rows,
+            examples=found.examples,
+            bad=found.bad,
+            blank=found.blank,
+            messages=found.messages,
+            tokens=found.tokens,
+            supervised_tokens=found.supervised,
+            n_epochs=found.epochs,
+            trained_tokens=found.trained_tokens(),
+            openai=found.openai,
+            openai_absent=absent,
+            findings=found.findings,
+            findings_left_out=found.left_out,
+        )
+
+    def _openai(self) -> tuple[Encoding | None, str | None]:
+        try:
+            return self._encoding(ENCODING), None
+        except (BadRequest, MissingExtra) as error:
+            return None, error.message
+
+
+def _as_record(error: JobFailed | None) -> JobError | None:
+    if error is None:
+        return None
+    return JobError(code=error.code or "error", message=error.message, param=error.param)
