@@ -4,7 +4,6 @@ from typing import Annotated
 import typer
 
 from tunewright.cli.terminal import HomeOption, print_json, say
-from tunewright.vocabularies import PUBLISHED
 
 MIB = 2**20
 _MOST = 64 * MIB  # bytes
@@ -36,6 +35,7 @@ def tokens(
 
 def _read(text: str, encoding: str) -> str:
     from tunewright.errors import BadRequest
+    from tunewright.vocabularies import PUBLISHED
 
     path = Path(text)
     try:
