@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from servers import needs_data
-from tunewright import num_tokens_from_string, samples, vocabularies
+from tunewright import Tunewright, num_tokens_from_string, samples, vocabularies
+from tunewright.errors import BadRequest
 
 CL100K = vocabularies.PUBLISHED["cl100k_base"].file
 
@@ -86,16 +87,12 @@ def test_a_repaired_copy_as_json_and_as_a_report(run, tmp_path: Path, with_vocab
     assert "exists already" in run("check", str(path), "--fix", str(out), code=1).stderr
 
 
-def test_tokens_of_a_text_a_file_and_a_model(run, tmp_path: Path, with_vocabulary) -> None:
+def test_tokens_of_a_text_and_a_file(run, tmp_path: Path, with_vocabulary) -> None:
     assert run("tokens", "tiktoken is great!").stdout == "6\n"
     path = tmp_path / "text.txt"
     path.write_text("tiktoken is great!" * 2, "utf-8")
-    asked = ("tokens", str(path), "--json", "--encoding")
-    assert json.loads(run(*asked, "cl100k_base").stdout)["tokens"] == 12
-    assert json.loads(run(*asked, "builtin-chat").stdout)["tokens"] > 6
-    refused = run("tokens", "a", "--encoding", "o200k_base", code=1).stderr
-    assert "o200k_base, whose file is" in refused
-    assert "neither a model here" in run("tokens", "a", "--encoding", "nothing", code=1).stderr
+    asked = run("tokens", str(path), "--json", "--encoding", "cl100k_base")
+    assert json.loads(asked.stdout) == {"encoding": "cl100k_base", "tokens": 12}
 
 
 def test_tokens_in_the_library(
@@ -104,6 +101,15 @@ def test_tokens_in_the_library(
     monkeypatch.setenv("TUNEWRIGHT_HOME", str(home))
     assert num_tokens_from_string("tiktoken is great!", "cl100k_base") == 6
     assert num_tokens_from_string("", "cl100k_base") == 0
+    tw = Tunewright(home)
+    assert tw.num_tokens_from_string("tiktoken is great!", "cl100k_base") == 6
+    assert tw.num_tokens_from_string("tiktoken is great!", "builtin-chat") > 6
+    assert tw.num_tokens_from_string("tiktoken is great!", "builtin-static") > 0
+    with pytest.raises(BadRequest, match="o200k_base, whose file is"):
+        tw.num_tokens_from_string("a", "o200k_base")
+    with pytest.raises(BadRequest, match="neither a model here"):
+        tw.num_tokens_from_string("a", "nothing")
+    tw.close()
 
 
 def test_a_row_is_shown_as_training_reads_it(run, tmp_path: Path) -> None:
@@ -129,5 +135,3 @@ def test_a_row_is_shown_as_training_reads_it(run, tmp_path: Path) -> None:
     context, _, learned = shown.partition("-- learned --\n")
     assert "No." in context
     assert learned.startswith("Höchst 東京.")
-    assert "is blank" in run(*asked, "1", code=1).stderr
-    assert "no line 3" in run(*asked, "3", code=1).stderr

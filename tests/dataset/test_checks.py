@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tunewright.dataset.checks import check, examples_of
+from tunewright.dataset import examples, reading
+from tunewright.dataset.checks import check, examples_of, row_of
 from tunewright.dataset.examples import ChatExample, CompletionExample
 from tunewright.dataset.reading import lines
+from tunewright.errors import BadRequest
 from tunewright.rendering import Renderer
 
 HOSTILE = Path(__file__).parents[1] / "hostile"
@@ -227,6 +229,15 @@ def test_examples_come_with_their_lines(tmp_path):
     assert list(examples_of(path, "completion")) == [(2, CompletionExample("a", "b"))]
 
 
+def test_one_row_or_the_reason_why_not(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'\n{"prompt": "a", "completion": "b"}\n{"prompt": "a"}')
+    assert row_of(path, 2, "completion") == CompletionExample("a", "b")
+    for number, reason in ((1, "is blank"), (3, "no 'completion'"), (4, "has no line 4")):
+        with pytest.raises(BadRequest, match=reason):
+            row_of(path, number, "completion")
+
+
 def test_log_forging_keys_and_values_stay_on_one_line(checked):
     row = {"messages": [], 'a\n{"level": "error"}': 1, "x" * 5_000: 2}
     for line in checked(row, {"messages": [{"role": "us\ner", "content": "a\u202eb"}]}).problems:
@@ -271,6 +282,45 @@ def test_no_value_makes_the_check_stumble(rows, renderers, tmp_path_factory):
     for wants, renderer in renderers.items():
         found = check(path, renderer, wants=wants)
         assert found.rows == found.examples + found.bad + found.blank
+
+
+_ROW = st.dictionaries(
+    st.sampled_from(["messages", "tools"]),
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(["role", "content", "name"]),
+            st.sampled_from(["user", "assistant", "tool", "", None, 1, [], ["x"]]),
+            min_size=2,
+            max_size=2,
+        ),
+        max_size=3,
+    ),
+    max_size=2,
+)
+
+
+@given(row=_ROW)
+@settings(max_examples=500, deadline=None)
+def test_the_fast_way_takes_no_row_that_the_slow_way_refuses(row):
+    if examples.is_plain(row):
+        assert list(examples._chat(row)) == []
+
+
+def test_the_fast_way_takes_plain_rows():
+    assert examples.is_plain(chat("s: a", "u: b", "a: c"))
+    assert not examples.is_plain(chat("u: b"))
+    assert not examples.is_plain(chat("u: b", "a: "))
+
+
+@given(value=_JSON)
+@settings(max_examples=300, deadline=None)
+def test_keys_are_counted_the_fast_way_as_the_slow_way(value):
+    text = json.dumps(value)
+    if "NaN" in text or "Infinity" in text:
+        return
+    value = json.loads(text)
+    fast = reading._keys(value, 1)
+    assert fast in (-1, text.count('": '))
 
 
 @given(values=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")), max_size=6))

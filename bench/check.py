@@ -1,0 +1,172 @@
+"""Form and cl100k_base counts of a training file, against the procedure of OpenAI's cookbook.
+
+The rival is the cookbook's notebook "Data preparation and analysis for chat model fine-tuning",
+written as it stands there: json.loads of all lines into a list, the form in Python, tiktoken one
+text at a time. Ours looks at more (duplicate keys, calls, weights, ...). Both get the same
+generated chats, no two alike, each in a process of its own; they take turns, medians are printed,
+with the peak memory that a process took beyond its start.
+
+    .venv/bin/python bench/check.py --vocabulary FOLDER [--rows 200000] [--rounds 5]
+
+FOLDER holds cl100k_base under the name that tiktoken's cache gives it.
+"""
+
+import argparse
+import json
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+
+from tunewright import samples
+from tunewright.dataset.checks import check
+from tunewright.vocabularies import Encoding, open_encoding
+
+
+def write_rows(path: Path, count: int) -> None:
+    """Chats of one to three turns, of words of the samples in random order; some 250 tokens."""
+    words = [word for file in (samples.CHATS, samples.REVIEWS) for word in _words(file)]
+    draw = random.Random(0)
+
+    def say(role: str, most: int) -> dict[str, str]:
+        chosen = draw.choices(words, k=draw.randint(5, most))
+        return {"role": role, "content": " ".join(chosen).capitalize() + "."}
+
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(count):
+            messages = [{"role": "system", "content": f"You are assistant {number}."}]
+            for _ in range(draw.randint(1, 3)):
+                messages += [say("user", 80), say("assistant", 120)]
+            file.write(json.dumps({"messages": messages}) + "\n")
+
+
+def _words(path: Path) -> list[str]:
+    return [word for word in path.read_text("utf-8").split() if word.isalpha()]
+
+
+def ours(path: Path, encoding: Encoding) -> int:
+    counted = check(path, None, wants="chat", openai=encoding).openai
+    assert counted is not None
+    return counted.billable_tokens
+
+
+def cookbook(path: Path, encoding: Encoding) -> int:
+    encode = encoding._tiktoken.encode  # pyright: ignore[reportPrivateUsage]
+    with path.open(encoding="utf-8") as file:
+        dataset = [json.loads(line) for line in file]
+    errors = _form(dataset)
+    assert not errors, errors
+    n_messages: list[int] = []
+    totals: list[int] = []
+    answers: list[int] = []
+    for example in dataset:
+        messages = example["messages"]
+        n_messages.append(len(messages))
+        totals.append(_tokens_of_messages(messages, encode))
+        answers.append(_tokens_of_answers(messages, encode))
+    return sum(min(4096, total) for total in totals)
+
+
+def _form(dataset: list) -> dict[str, int]:
+    errors: dict[str, int] = defaultdict(int)
+    for ex in dataset:
+        if not isinstance(ex, dict):
+            errors["data_type"] += 1
+            continue
+        messages = ex.get("messages", None)
+        if not messages:
+            errors["missing_messages_list"] += 1
+            continue
+        for message in messages:
+            if "role" not in message or "content" not in message:
+                errors["message_missing_key"] += 1
+            if any(k not in ("role", "content", "name", "function_call") for k in message):
+                errors["message_unrecognized_key"] += 1
+            if message.get("role", None) not in ("system", "user", "assistant", "function"):
+                errors["unrecognized_role"] += 1
+            content = message.get("content", None)
+            function_call = message.get("function_call", None)
+            if (not content and not function_call) or not isinstance(content, str):
+                errors["missing_content"] += 1
+        if not any(message.get("role", None) == "assistant" for message in messages):
+            errors["example_missing_assistant_message"] += 1
+    return errors
+
+
+def _tokens_of_messages(messages: list, encode) -> int:
+    total = 0
+    for message in messages:
+        total += 3
+        for key, value in message.items():
+            total += len(encode(value))
+            if key == "name":
+                total += 1
+    return total + 3
+
+
+def _tokens_of_answers(messages: list, encode) -> int:
+    return sum(len(encode(m["content"])) for m in messages if m["role"] == "assistant")
+
+
+CONTENDERS = {"ours": ours, "cookbook": cookbook}
+
+
+def run_one(name: str, path: Path, vocabulary: Path) -> None:
+    encoding = open_encoding("cl100k_base", vocabulary)
+    encoding.counts(["warm"])
+    before = _peak()
+    start = time.perf_counter()
+    tokens = CONTENDERS[name](path, encoding)
+    seconds = time.perf_counter() - start
+    print(json.dumps({"seconds": seconds, "mib": _peak() - before, "tokens": tokens}))
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--vocabulary", type=Path, required=True)
+    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--one", nargs=2, metavar=("NAME", "FILE"), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        return run_one(given.one[0], Path(given.one[1]), given.vocabulary)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.jsonl"
+        write_rows(path, given.rows)
+        print(f"{given.rows:,} rows, {path.stat().st_size / 1e6:,.0f} MB")
+        measured: dict[str, list[dict]] = {name: [] for name in CONTENDERS}
+        for _ in range(given.rounds):
+            for name, found in measured.items():
+                found.append(_measure(name, path, given.vocabulary))
+    return report(measured)
+
+
+def _measure(name: str, path: Path, vocabulary: Path) -> dict:
+    command = [sys.executable, __file__, "--vocabulary", str(vocabulary), "--one", name, str(path)]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def report(measured: dict[str, list[dict]]) -> None:
+    tokens = {found["tokens"] for runs in measured.values() for found in runs}
+    assert len(tokens) == 1, f"they do not count the same: {tokens}"
+    seconds = {
+        name: statistics.median(found["seconds"] for found in runs)
+        for name, runs in measured.items()
+    }
+    for name, runs in measured.items():
+        mib = statistics.median(found["mib"] for found in runs)
+        print(f"{name:10} {seconds[name]:8.2f} s  {mib:6,.0f} MiB")
+    print(f"{tokens.pop():,} tokens, the same; {seconds['cookbook'] / seconds['ours']:.2f} x")
+
+
+if __name__ == "__main__":
+    main()
