@@ -87,12 +87,12 @@ class Server:
         return self.process.wait(30)
 
 
-def start_server(home: Path, *, key: str = "", **environment: str) -> Server:
+def start_server(home: Path, *, key: str = "", port: str = "0", **environment: str) -> Server:
     """Start a server; `key` is needed for a home that has printed its key before."""
     home.mkdir(parents=True, exist_ok=True)
     log = home / "server.log"
     process = subprocess.Popen(
-        [sys.executable, "-m", "tunewright", "serve", "--home", str(home), "--port", "0"],
+        [sys.executable, "-m", "tunewright", "serve", "--home", str(home), "--port", port],
         stdout=subprocess.PIPE,
         stderr=log.open("a"),
         text=True,

@@ -19,6 +19,7 @@ from tunewright.probing import probe
 from tunewright.processes import Processes
 from tunewright.records.models import Model, ModelKind, Weights
 from tunewright.rendering import Renderer
+from tunewright.resources import orphans
 from tunewright.resources.bases import Bases
 from tunewright.resources.chat import Chat
 from tunewright.resources.checking import Checking
@@ -164,6 +165,7 @@ class Tunewright:
         self.processes.lock()
         self.catalog.check()
         durable.sweep(self.home.root)
+        orphans.sweep(self.catalog, self.home, self.blobs)
         self.tasks.release_of_dead()
         self.processes.start()
 

@@ -2,11 +2,13 @@
 
 The recipe is tmp + fsync + rename + fsync(directory): of every crash state of a replacement, none
 is torn and none that was acknowledged is lost (without the directory's fsync, 1 of 6 is). Temporary
-names end in ``.tmp-<pid>-<random>`` so that `sweep` can remove what a killed process left.
+names end in ``.tmp-<pid>-<random>`` so that `sweep` can remove what a killed process left. Who
+writes holds a lock on it (flock), which ends with the process: `in_use` tells the two apart.
 """
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import re
@@ -60,6 +62,38 @@ def _sync_directory(path: Path) -> None:
         os.close(handle)
 
 
+def in_use(path: Path) -> bool:
+    """Whether a living process still writes `path`, a file or a directory of this module."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system that knows no locks
+        return False
+    finally:
+        os.close(handle)
+    return False
+
+
+def _claim(handle: int) -> None:
+    with contextlib.suppress(OSError):  # a file system that knows no locks
+        fcntl.flock(handle, fcntl.LOCK_SH)
+
+
+@contextmanager
+def _claimed(directory: Path) -> Iterator[None]:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        _claim(handle)
+        yield
+    finally:
+        os.close(handle)
+
+
 def make_directory(path: Path) -> Path:
     """Create `path` (mode 0700) with its parents, each one's name synced; return it."""
     if not path.is_dir():
@@ -75,7 +109,7 @@ class Upload:
 
     Nothing is visible at `target` before `commit`; `discard` (or a crash and a `sweep`) leaves
     nothing behind, and so does a `with` block that ends before `commit`. Memory use does not depend
-    on the size.
+    on the size. It is `in_use` until `close`, which belongs after the record of a committed one.
     """
 
     def __init__(self, target: Path) -> None:
@@ -85,6 +119,7 @@ class Upload:
         self._temporary = temporary(make_directory(target.parent) / target.name)
         with _full_disk_named(target):
             self._file = self._temporary.open("xb")
+        _claim(self._file.fileno())
 
     @property
     def sha256(self) -> str:
@@ -100,13 +135,15 @@ class Upload:
         with _full_disk_named(self.target):
             self._file.flush()
             os.fsync(self._file.fileno())
-            self._file.close()
             self._temporary.rename(self.target)
             _sync_directory(self.target.parent)
 
-    def discard(self) -> None:
+    def close(self) -> None:
         with contextlib.suppress(OSError):  # on a full disk: it tries to write what is buffered
             self._file.close()
+
+    def discard(self) -> None:
+        self.close()
         self._temporary.unlink(missing_ok=True)
 
     def __enter__(self) -> "Upload":
@@ -157,6 +194,14 @@ def _sha256_of(value: Any) -> str:
     return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
+def _sync_tree(directory: Path) -> None:
+    for path in [*_files(directory), *filter(Path.is_dir, directory.rglob("*"))]:
+        handle = os.open(path, os.O_RDONLY)
+        os.fsync(handle)
+        os.close(handle)
+    _sync_directory(directory)
+
+
 @contextmanager
 def directory(target: Path, about: dict[str, Any] | None = None) -> Iterator[Path]:
     """Fill a directory that appears whole or not at all.
@@ -169,18 +214,15 @@ def directory(target: Path, about: dict[str, Any] | None = None) -> Iterator[Pat
     try:
         with _full_disk_named(target):
             staging.mkdir(mode=0o700)
-            yield staging
-            write_manifest(staging, about)
-            fault("directory.filled")
-            for path in [*_files(staging), *filter(Path.is_dir, staging.rglob("*"))]:
-                handle = os.open(path, os.O_RDONLY)
-                os.fsync(handle)
-                os.close(handle)
-            _sync_directory(staging)
-            fault("directory.synced")
-            staging.rename(target)
-            fault("directory.renamed")
-            _sync_directory(target.parent)
+            with _claimed(staging):
+                yield staging
+                write_manifest(staging, about)
+                fault("directory.filled")
+                _sync_tree(staging)
+                fault("directory.synced")
+                staging.rename(target)
+                fault("directory.renamed")
+                _sync_directory(target.parent)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
@@ -253,7 +295,7 @@ def link(source: Path, target: Path) -> None:
     staging = temporary(make_directory(target.parent) / target.name)
     staging.mkdir(mode=0o700)
     try:
-        with _full_disk_named(target):
+        with _full_disk_named(target), _claimed(staging):
             for file in source.iterdir():
                 link_or_copy(file, staging / file.name)
             _sync_directory(staging)
@@ -274,8 +316,10 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def sweep(root: Path) -> int:
-    """Remove what killed processes left half written below `root`; return how many entries."""
-    litter = [path for path in root.rglob(f"*{_TMP}*") if path.exists()]
+    """Remove what killed processes left half written below `root`; return how many entries.
+
+    What a living process writes, such as an upload by the command line, is left alone."""
+    litter = [path for path in root.rglob(f"*{_TMP}*") if path.exists() and not in_use(path)]
     for path in litter:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

@@ -67,6 +67,7 @@ class Processes:
         if importlib.util.find_spec("torch") is None:
             log.warning("torch is not installed: embeddings work, chat and fine-tuning do not")
         listener = _listen(self._home.socket)
+        self._home.engine_running.unlink(missing_ok=True)  # a killed server's
         for name, target in (
             ("engine-keeper", lambda: self._keep_engine(listener)),
             ("worker-keeper", self._keep_worker),

@@ -26,6 +26,7 @@ from tunewright.api.responses import error_response, record_response
 from tunewright.catalog.catalog import Catalog
 from tunewright.catalog.replies import Replies, Reply
 from tunewright.errors import BadRequest, TunewrightError
+from tunewright.faults import fault
 from tunewright.records.record import Record
 
 RETRY_SECONDS = 600.0
@@ -78,6 +79,7 @@ class Once:
                 record = effect()
                 if attempt:
                     self._keep(attempt, 200, record.model_dump_json(), getattr(record, "id", None))
+            fault("reply.kept")
             return record_response(record)
         except TunewrightError as error:
             if attempt and attempt.named and error.status < 500 and error.status != 429:

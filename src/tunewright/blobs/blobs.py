@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -20,3 +20,7 @@ class Blobs(Protocol):
     def path(self, name: str) -> Path: ...
 
     def delete(self, name: str) -> None: ...
+
+    def sweep(self, known: Container[str]) -> int:
+        """Delete all but the `known` and those whose `Upload` is still open; return how many."""
+        ...

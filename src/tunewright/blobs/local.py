@@ -1,7 +1,7 @@
 """Blobs as files of one directory."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from tunewright import durable
@@ -31,6 +31,13 @@ class LocalBlobs:
 
     def delete(self, name: str) -> None:
         durable.remove(self.path(name))
+
+    def sweep(self, known: Container[str]) -> int:
+        strangers = [path for path in self.root.iterdir() if path.name not in known]
+        orphans = [p for p in strangers if _NAME.fullmatch(p.name) and not durable.in_use(p)]
+        for path in orphans:
+            durable.remove(path)
+        return len(orphans)
 
 
 def _chunks(file: object, size: int) -> Iterator[bytes]:

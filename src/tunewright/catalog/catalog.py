@@ -110,6 +110,13 @@ class Catalog:
         with self.reading() as connection:
             return list(connection.execute(query).scalars())
 
+    def ids(self, kind: type[Record]) -> set[str]:
+        """Of all records of `kind`, whoever has them: to find bytes that belong to none."""
+        table = tables.NOUNS[kind].table
+        with self.reading() as connection:
+            query = select(table.c.id).where(table.c.deleted.is_(False))
+            return set(connection.execute(query).scalars())
+
     def shelf(self, organisation: str) -> "Shelf":
         return Shelf(self, organisation)
 

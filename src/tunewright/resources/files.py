@@ -159,7 +159,6 @@ class Draft:
     ) -> File:
         """Make the file visible. The bytes are synced first, the record after them."""
         file = self.seal(filename, purpose, expires_after)
-        fault("file.stored")
         self.publish(file)
         return file
 
@@ -180,10 +179,12 @@ class Draft:
         if self._upload.bytes == 0:
             raise BadRequest("File is empty.", param="file", code="empty_file")
         self._upload.commit()
+        fault("file.stored")
         return file
 
     def publish(self, file: File) -> None:
         self._shelf.put(file)
+        self._upload.close()
 
     def discard(self) -> None:
         """Remove the bytes, sealed or not."""
@@ -196,8 +197,8 @@ def put_result(shelf: Shelf, blobs: Blobs, id: str, filename: str, data: bytes) 
     with blobs.upload(id) as upload:
         upload.write(data)
         upload.commit()
-    file = File(id=id, bytes=len(data), filename=filename, purpose="fine-tune-results")
-    shelf.put(file)
+        file = File(id=id, bytes=len(data), filename=filename, purpose="fine-tune-results")
+        shelf.put(file)
     return file
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from tunewright.access import Caller
 from tunewright.catalog.catalog import Shelf
 from tunewright.errors import BadRequest, MissingExtra, NotFound
+from tunewright.faults import fault
 from tunewright.home import Home
 from tunewright.records.files import File
 from tunewright.records.jobs import ENDED, OPEN, Checkpoint, Event, Hyperparameters, Job, JobRequest
@@ -72,6 +73,7 @@ class Jobs:
                 self._shelf.put(starting.keep(self._home, parent, job.id))
                 self._progress.say(job.id, "created", f"Created fine-tuning job: {job.id}")
                 self._tasks.enqueue("check", "cpu", job.id, self._caller.organisation)
+                fault("job.creating")
         except BaseException:
             starting.drop(self._home, job.id)
             raise

@@ -45,7 +45,7 @@ class Removals:
             self._file(id)
         elif id.startswith("gone-"):
             self._weights(id)
-        elif not self._job(id):
+        elif not remove_job(self._shelf.catalog, self._home, id):
             return False
         self._tasks.forget("remove", id)
         self._shelf.catalog.scrub()
@@ -81,23 +81,24 @@ class Removals:
                 durable.remove(self._home.job(weights.job))
         self._shelf.delete(Weights, id)
 
-    def _job(self, id: str) -> bool:
-        """The folder of a job, but for what its model still stands on. False while a trainer that
-        is about to end has it."""
-        folder = self._home.job(id)
-        if not folder.exists():
-            return True
-        base = str((folder / "start" / "base").relative_to(self._home.root))
-        needed = self._shelf.catalog.mentions(Weights, "base_directory", base, but=id)
-        with (folder / "lock").open("ab") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-            for entry in list(folder.iterdir()) if needed else [folder]:
-                if entry.name != "start":
-                    durable.remove(entry)
+
+def remove_job(catalog: Catalog, home: Home, id: str) -> bool:
+    """Remove the folder of a job, but for what its model still stands on. False while a trainer
+    that is about to end has it."""
+    folder = home.job(id)
+    if not folder.exists():
         return True
+    base = str((folder / "start" / "base").relative_to(home.root))
+    needed = catalog.mentions(Weights, "base_directory", base, but=id)
+    with (folder / "lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        for entry in list(folder.iterdir()) if needed else [folder]:
+            if entry.name != "start":
+                durable.remove(entry)
+    return True
 
 
 def remove_weights(catalog: Catalog, home: Home, weights: Weights) -> None:

@@ -153,6 +153,7 @@ class PartDraft:
         with self._shelf.catalog.transaction():
             self._uploads.pending(part.upload_id)
             self._shelf.put(part)
+            self._bytes.close()
 
     def discard(self) -> None:
         self._bytes.discard()
