@@ -26,6 +26,7 @@ from tunewright.resources.checking import Checking
 from tunewright.resources.completions import Completions
 from tunewright.resources.counting import Counting
 from tunewright.resources.embeddings import Embeddings
+from tunewright.resources.estimating import Estimating
 from tunewright.resources.files import Files
 from tunewright.resources.jobs import Jobs
 from tunewright.resources.keys import Keys
@@ -121,6 +122,10 @@ class Tunewright:
         return self._own.checking
 
     @property
+    def estimating(self) -> Estimating:
+        return self._own.estimating
+
+    @property
     def counting(self) -> Counting:
         return self._own.counting
 
@@ -206,6 +211,7 @@ class Acting:
 
         cut = tw.settings.long_examples == "cut"
         self.checking = Checking(self.models, renderer, tw.encoding, cut=cut)
+        self.estimating = Estimating(self.models, tw.settings)
         self.counting = Counting(self.models, renderer, embedder, tw.encoding)
         limit = tw.settings.upload_limit
         self.files = Files(self.shelf, tw.blobs, limit, self.removals, self.checking)

@@ -61,6 +61,12 @@ class Settings(BaseSettings):
         default="refuse",
         description="examples longer than the base reads: the job is refused, or they are cut",
     )
+    price_per_hour: float | None = Field(
+        default=None, ge=0, description="of this machine while it trains, for estimates"
+    )
+    price_per_million_tokens: float | None = Field(
+        default=None, ge=0, description="of trained tokens, for estimates"
+    )
     requests_per_minute: int | None = Field(
         default=None, ge=1, description="POST requests of an organisation a minute"
     )
@@ -113,6 +119,13 @@ class Settings(BaseSettings):
             if "*" in name[:-1]:
                 raise ValueError(f"'{name}': a pattern has one * and ends in it")
         return aliases
+
+    def cost(self, seconds: float, trained_tokens: int) -> float | None:
+        """Of a training, by the prices that are set, both added; None where there is none."""
+        if self.price_per_hour is None and self.price_per_million_tokens is None:
+            return None
+        hours = seconds / 3600 * (self.price_per_hour or 0)
+        return hours + trained_tokens / 1e6 * (self.price_per_million_tokens or 0)
 
     @classmethod
     def read(cls, home: Path | str | None = None, **given: Any) -> "Settings":

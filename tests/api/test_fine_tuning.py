@@ -71,6 +71,21 @@ def test_checkpoints(server: Server, tuned: dict) -> None:
     assert one.json()["has_more"] is True
 
 
+def test_the_log_says_what_it_would_take_and_what_it_took(server: Server, tuned: dict) -> None:
+    events = server.events(tuned["id"])
+    first, last = [event for event in events if "estimate" in event["data"]]
+    estimate, fact = first["data"]["estimate"], last["data"]["fact"]
+    assert first["message"].startswith("Estimate: 6 steps in ")
+    assert last["message"].startswith(first["message"].replace("Estimate", "Estimated"))
+    assert fact["trained_tokens"] == estimate["trained_tokens"] == tuned["trained_tokens"]
+    assert estimate["seconds"] > 0 < fact["seconds"]
+    assert 2**26 < fact["peak_bytes"] < 2**34
+    assert 0.5 < estimate["peak_bytes"] / fact["peak_bytes"] < 2
+    assert estimate["cost"] is None
+    steps = [event["created_at"] for event in events if event["type"] == "metrics"]
+    assert first["created_at"] <= steps[0]
+
+
 def test_too_few_rows_fail_the_job(server: Server) -> None:
     job = server.wait(
         server.job(model="gpt-3.5-turbo", training_file=server.upload(chats(9)))["id"]

@@ -35,6 +35,9 @@ def check(
             "OUT.changes.jsonl lists each change.",
         ),
     ] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Try a few steps: time, memory and cost of a job.")
+    ] = False,
     everything: Annotated[
         bool, typer.Option("--all", help=f"Show more than the first {_SHOWN} errors.")
     ] = False,
@@ -55,11 +58,16 @@ def check(
         found = [look(tw, file, base)]
         if validation:
             found.append(look(tw, validation, base, "validation_file"))
+        fit = all(one.fit for one in found)
+        expected = tw.estimating.estimate(file, base, validation) if estimate and fit else None
     if json:
-        print_json({"object": "list", "data": [one.wire() for one in found]})
+        wire = expected.wire() if expected else None
+        print_json({"object": "list", "data": [one.wire() for one in found], "estimate": wire})
     else:
         for one in found:
             show(one, everything=everything)
+        if expected:
+            say(f"  a job would take {expected}")
     if html:
         _write(html, found)
     _conclude(file, base, found)
@@ -72,20 +80,17 @@ def look(tw: "Tunewright", path: Path, base: str, purpose: str = "training_file"
     return tw.checking.check(path, path.name, request)
 
 
-def show(found: "FileCheck", *, everything: bool = False) -> None:
-    """Print what was found."""
+def show(found: "FileCheck", *, everything: bool = False, spreads: bool = True) -> None:
+    """Print what was found; `spreads`: and how messages and tokens are spread."""
     from tunewright.cli.spreads import print_spreads
 
     screen.print(Text(found.file, "bold"))
     for line in _summary(found):
         say(f"  {line}")
-    print_spreads(
-        {
-            "messages": found.messages,
-            "tokens": found.tokens,
-            "to learn": found.supervised_tokens,
-        }
-    )
+    if spreads:
+        names = ("messages", "tokens", "to learn")
+        counted = (found.messages, found.tokens, found.supervised_tokens)
+        print_spreads(dict(zip(names, counted, strict=True)))
     _print_findings(found, most=None if everything else _SHOWN)
 
 

@@ -57,6 +57,31 @@ class OpenAICounts(Record):
     trained_tokens: int
 
 
+class Estimate(Record):
+    """What a job would take on this machine: seconds of training with their error to either side,
+    the most memory of its process. `cost` is null where the settings name no price."""
+
+    steps: int
+    seconds: float
+    seconds_error: float
+    peak_bytes: int
+    trained_tokens: int
+    cost: float | None
+
+    def __str__(self) -> str:
+        cost = "" if self.cost is None else f", cost {self.cost:,.2f}"
+        return (
+            f"{self.steps:,} steps in {_clock(self.seconds)} ± {_clock(self.seconds_error)}, "
+            + f"{self.trained_tokens:,} tokens, {self.peak_bytes / 2**30:.2f} GiB at most{cost}"
+        )
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 class FileCheck(Record):
     """`rows` = `examples` (fine) + `bad` + `blank`. `fit`: a job would take the file; `error` is
     what it would fail with. Distributions are per example: its messages, its tokens as the base

@@ -25,8 +25,9 @@ class Stopped(Exception):
     """The run was asked to stop, and has; it can be resumed."""
 
 
-def method(name: str) -> Callable[..., Any]:
-    """The training function called `name`: ``train(recipe, folder, report, should_stop)``.
+def method(name: str, *, expect: bool = False) -> Callable[..., Any]:
+    """The training function called `name`: ``train(recipe, folder, report, should_stop)``; or, to
+    `expect`, the one beside it that ends with a Forecast.
 
     It polls should_stop at every step and then raises Stopped. TunewrightErrors end the run.
     Raises BadRequest for a name that is not registered, MissingExtra where torch is absent.
@@ -35,6 +36,6 @@ def method(name: str) -> Callable[..., Any]:
         raise BadRequest(f"There is no training method '{name}'. Known: {', '.join(METHODS)}.")
     module, _, function = METHODS[name].partition(":")
     try:
-        return getattr(import_module(module), function)
+        return getattr(import_module(module), "expect" if expect else function)
     except ImportError as error:
         raise MissingExtra(f"Training ({error.name} is not installed)", "train") from error

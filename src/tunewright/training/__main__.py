@@ -1,7 +1,8 @@
-"""``python -m tunewright.training TASK_DIR [--watch-stdin]``: one run, in a process of its own.
+"""``python -m tunewright.training TASK_DIR [--expect] [--watch-stdin]``: one run, apart.
 
 Says what `report` describes, as JSON lines on standard output; everything else that anybody prints
 goes to standard error. Exit codes: 0 finished, 1 failed (and said so), 143 stopped by SIGTERM.
+With --expect it only says what the run would take.
 With --watch-stdin the process ends at once when standard input closes: its parent has died.
 """
 
@@ -85,7 +86,8 @@ def main() -> int:
         threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         recipe = Recipe.read(folder)
-        method(recipe.method)(recipe, folder, report, should_stop)
+        run = method(recipe.method, expect="--expect" in sys.argv[2:])
+        run(recipe, folder, report, should_stop)
     except Stopped:
         return STOPPED
     except BrokenPipeError:  # nobody listens: as if stopped

@@ -1,6 +1,6 @@
 """What a run says while it goes on: the `Report` protocol, and its form as JSON lines."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import BinaryIO, ClassVar, Literal, Protocol, TypeAlias
 
 import orjson
@@ -21,6 +21,19 @@ class Started:
     examples: int
     supervised_tokens: int
     resumed_from: int | None
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run will take, from a short probe: seconds from now to Finished, with their error to
+    either side, and the most memory of the process. trained_tokens: as in Step, of all steps."""
+
+    kind: ClassVar[str] = "forecast"
+    total_steps: int
+    seconds: float
+    seconds_error: float
+    peak_bytes: int
+    trained_tokens: int
 
 
 @dataclass(frozen=True)
@@ -77,11 +90,15 @@ class Message:
 
 @dataclass(frozen=True)
 class Finished:
-    """The result is whole on disk, at `path` below the run's folder, and so is parity.json."""
+    """The result is whole on disk, at `path` below the run's folder, and so is parity.json.
+
+    peak_bytes: the most memory that the process had; 0 where it did not look.
+    """
 
     kind: ClassVar[str] = "finished"
     path: str
     trained_tokens: int
+    peak_bytes: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -91,16 +108,16 @@ class Failed:
     message: str
 
 
-Said: TypeAlias = Started | Step | Checkpoint | Message | Finished | Failed
+Said: TypeAlias = Started | Forecast | Step | Checkpoint | Message | Finished | Failed
 
 
 class Report(Protocol):
     """Takes what a run says, one thing after the other.
 
-    A run says Started once, then Steps in ascending order, Checkpoints and Messages among them, and
-    ends with exactly one of Finished or Failed, unless it is stopped or killed. When a call
-    returns, what was said has left the process. What a Checkpoint or Finished names was durable
-    before it was said.
+    A run says Started once, then a Forecast where it is fresh, then Steps in ascending order,
+    Checkpoints and Messages among them, and ends with exactly one of Finished or Failed, unless it
+    is stopped or killed. When a call returns, what was said has left the process. What a Checkpoint
+    or Finished names was durable before it was said.
 
     A run that resumes says Started again, then its latest steps and every checkpoint that exists,
     then the steps after its resume point: many for the second time and with the same figures. So

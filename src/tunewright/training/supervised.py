@@ -19,6 +19,7 @@ from tunewright.training.batches import plan
 from tunewright.training.checkpoints import Clock, Position
 from tunewright.training.defaults import rate_at
 from tunewright.training.examples import Examples, Sample
+from tunewright.training.forecast import forecast, peak_bytes
 from tunewright.training.memory import out_of_memory, too_large
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Finished, Message, Metrics, Report, Step
@@ -42,13 +43,17 @@ def train(
     step in which `should_stop` became true, JobFailed where the loss is no longer finite.
     """
     durable.sweep(folder)
+    began = time.perf_counter()
     run = prepare(recipe, folder, report)
+    prepared = time.perf_counter() - began
     position = checkpoints.resume(run, report)
     report(run.started(position.step or None))
     for said in position.recent:
         report(Step(**said))
     for checkpoint in checkpoints.existing_checkpoints(run):
         report(checkpoint)
+    if not position.step and (expected := forecast(run, prepared, VALIDATIONS)):
+        report(expected)
     clock = Clock(resume_seconds)
     fault("training.prepared")
 
@@ -83,7 +88,18 @@ def train(
     trained_tokens, rows = position.trained_tokens, parity.choose(run)
     del run  # parity loads what was written, beside a base of its own
     parity.write(recipe, folder, rows)
-    report(Finished("model", trained_tokens))
+    report(Finished("model", trained_tokens, peak_bytes()))
+
+
+def expect(
+    recipe: Recipe, folder: Path, report: Report, should_stop: Callable[[], bool] = lambda: False
+) -> None:
+    """Only say what `train` would take: Started, and a Forecast unless memory runs out."""
+    began = time.perf_counter()
+    run = prepare(recipe, folder, report)
+    report(run.started(None))
+    if expected := forecast(run, time.perf_counter() - began, VALIDATIONS):
+        report(expected)
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,11 @@ import time
 from typing import Any
 
 from tunewright.faults import fault
+from tunewright.records.checks import Estimate
 from tunewright.records.jobs import Checkpoint, CheckpointMetrics, Hyperparameters, Job
 from tunewright.records.models import Weights
 from tunewright.records.record import now
+from tunewright.resources.estimating import estimate_of
 from tunewright.resources.jobs import name_part
 from tunewright.work.assignment import Assignment
 
@@ -28,6 +30,8 @@ class Reports:
         self.job = job
         self._assignment = assignment
         self._estimated = 0.0
+        self._expected: Estimate | None = None
+        self._began = 0.0
         self._resumed_from = 0
         self._first_step: tuple[int, float] | None = None
 
@@ -62,6 +66,16 @@ class Reports:
             )
 
         self._assignment.progress.move(self.job.id, ("running",), effective)
+
+    def _forecast(self, report: dict[str, Any]) -> None:
+        self._expected = estimate_of(report, self._assignment.tw.settings)
+        self._began = time.monotonic()
+        progress, finish = self._assignment.progress, now() + round(self._expected.seconds)
+        data = {"estimate": self._expected.wire()}
+        progress.say(self.job.id, "estimate", f"Estimate: {self._expected}", data=data)
+        progress.move(
+            self.job.id, ("running",), lambda j: j.model_copy(update={"estimated_finish": finish})
+        )
 
     def _step(self, report: dict[str, Any]) -> None:
         step, total = report["step"], report["total_steps"]
@@ -117,6 +131,24 @@ class Reports:
 
     def _finished(self, report: dict[str, Any]) -> None:
         self.finished = report
+        if self._expected is not None:
+            self._compare(self._expected, report)
+
+    def _compare(self, expected: Estimate, report: dict[str, Any]) -> None:
+        """Estimate against fact. Only where this process saw the run from its first step on."""
+        settings, seconds = self._assignment.tw.settings, time.monotonic() - self._began
+        fact = expected.model_copy(
+            update={
+                "seconds": seconds,
+                "seconds_error": 0.0,
+                "peak_bytes": report["peak_bytes"],
+                "trained_tokens": report["trained_tokens"],
+                "cost": settings.cost(seconds, report["trained_tokens"]),
+            }
+        )
+        said = f"Estimated: {expected}. In fact: {fact}".replace(" ± 0:00, ", ", ")
+        data = {"estimate": expected.wire(), "fact": fact.wire()}
+        self._assignment.progress.say(self.job.id, "estimate-and-fact", said, data=data)
 
     def _failed(self, report: dict[str, Any]) -> None:
         self.failed = report

@@ -70,8 +70,8 @@ def _check(server: DemoServer) -> None:
     _chapter(3, "Is the data fit to train on?")
     _sdk("tunewright check sarcastic.jsonl --validation sarcastic_valid.jsonl")
     with records(server.home) as tw:
-        show(look(tw, samples.CHATS, BASE))
-        show(look(tw, samples.VALIDATION, BASE, "validation_file"))
+        show(look(tw, samples.CHATS, BASE), spreads=False)
+        show(look(tw, samples.VALIDATION, BASE, "validation_file"), spreads=False)
 
 
 def _questions() -> tuple[str, list[str]]:
