@@ -1,0 +1,43 @@
+"""One pass over unit vectors for all pairs that lie close: exact, in blocks."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tunewright.quality.rows import Vectors
+
+_BLOCK = 16_000_000  # similarities held at once: 64 MB
+MOST_CLOSE = 20  # pairs of a row that are looked at: in a file of one theme all lie close
+
+
+def pairs(queries: Vectors, vectors: Vectors, least: float) -> Iterator[tuple[int, int]]:
+    """(row of `queries`, row of `vectors`) with a cosine of at least `least`, the closest first, at
+    most `MOST_CLOSE` of a query."""
+    for start, scores in _blocks(queries, vectors):
+        close = scores >= least
+        for at in np.flatnonzero(close.any(axis=1)):
+            others = np.flatnonzero(close[at])
+            best = np.argsort(-scores[at, others], kind="stable")[:MOST_CLOSE]
+            yield from ((start + int(at), int(other)) for other in others[best])
+
+
+def within(vectors: Vectors, least: float) -> Iterator[tuple[int, int]]:
+    """Pairs (earlier, later) of one file."""
+    seen: set[tuple[int, int]] = set()
+    for one, other in pairs(vectors, vectors, least):
+        pair = (min(one, other), max(one, other))
+        if one != other and pair not in seen:
+            seen.add(pair)
+            yield pair
+
+
+def crowd(vectors: Vectors, least: float) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    """How many rows, itself among them, lie within `least` of each row."""
+    counts = [np.count_nonzero(scores >= least, axis=1) for _, scores in _blocks(vectors, vectors)]
+    return np.maximum(np.concatenate(counts), 1) if counts else np.zeros(0, np.int64)
+
+
+def _blocks(queries: Vectors, vectors: Vectors) -> Iterator[tuple[int, Vectors]]:
+    step = max(1, _BLOCK // max(len(vectors), 1))
+    for start in range(0, len(queries), step):
+        yield start, queries[start : start + step] @ vectors.T

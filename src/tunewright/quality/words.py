@@ -1,0 +1,74 @@
+"""Texts as words: what is the same, what differs, what carries meaning. English and Chinese."""
+
+import re
+import unicodedata
+from collections import Counter
+from difflib import SequenceMatcher
+
+_WORD = re.compile(r"\d[\d.,:]*\d|\d|[^\W\d_一-鿿]+|[一-鿿]")
+NEGATIONS = {"not", "no", "never", "none", "nothing", "without", "cannot", "不", "没", "无", "非"}
+# Words whose coming and going leaves a text what it is.
+_SMALL = set(
+    """a an the and or of to in on at for by with from as is are was were be been being it its this
+    that these those i me my we us our you your he him his she her they them their do does did have
+    has had will would can could may might shall should please kindly hi hello hey dear thanks thank
+    so just very really also then there here if but about into indeed well ok okay what which who
+    how when where why am s t re ll ve d m 的 了 吗 呢 啊 吧 请 您 你 好 也 就 都 是 在 和""".split()
+)
+_TYPO = 0.8  # how alike two spellings of one word are, by difflib
+
+
+def plain(text: str) -> str:
+    """Without what never tells two examples apart: case, width, white space, last marks."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return re.sub(r"\s+", " ", folded).strip().rstrip(".!?。…")
+
+
+def words(text: str) -> list[str]:
+    """Lower case, a Chinese character being a word; ``n't`` is written out."""
+    folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
+    folded = folded.replace("can't", "cannot").replace("won't", "will not")
+    return _WORD.findall(folded.replace("n't", " not"))
+
+
+def content(text: str) -> list[str]:
+    return [word for word in words(text) if word not in _SMALL]
+
+
+def sentences(text: str) -> list[str]:
+    parts = re.split(r"(?<=[.!?])\s+|(?<=[。！？])|\n+", text.strip())
+    return [part.strip() for part in parts if part and part.strip()]
+
+
+def is_number(word: str) -> bool:
+    return word[0].isdigit()
+
+
+def changes(one: str, other: str) -> tuple[list[str], list[str]]:
+    """The words of meaning that only one and only the other has; spellings of one word are none."""
+    first, second = Counter(words(one)), Counter(words(other))
+    gone = [word for word in (first - second).elements() if word not in _SMALL]
+    come = [word for word in (second - first).elements() if word not in _SMALL]
+    for word in list(gone):
+        for twin in come:
+            if _is_typo(word, twin):
+                gone.remove(word)
+                come.remove(twin)
+                break
+    return gone, come
+
+
+def _is_typo(one: str, other: str) -> bool:
+    if min(len(one), len(other)) < 4 or not (one.isalpha() and other.isalpha()):
+        return False
+    return SequenceMatcher(None, one, other).ratio() >= _TYPO
+
+
+def same(one: str, other: str, *, every: int) -> bool:
+    """Whether texts say the same: no number or negation differs, and of other words of meaning at
+    most one in `every` words."""
+    gone, come = changes(one, other)
+    if any(is_number(word) or word in NEGATIONS for word in (*gone, *come)):
+        return False
+    room = min(len(words(one)), len(words(other))) // every
+    return max(len(gone), len(come)) <= room
