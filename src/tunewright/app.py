@@ -29,6 +29,7 @@ from tunewright.resources.embeddings import Embeddings
 from tunewright.resources.estimating import Estimating
 from tunewright.resources.files import Files
 from tunewright.resources.jobs import Jobs
+from tunewright.resources.judging import Judging
 from tunewright.resources.keys import Keys
 from tunewright.resources.models import Models
 from tunewright.resources.permissions import Permissions
@@ -126,6 +127,10 @@ class Tunewright:
         return self._own.estimating
 
     @property
+    def judging(self) -> Judging:
+        return self._own.judging
+
+    @property
     def counting(self) -> Counting:
         return self._own.counting
 
@@ -212,6 +217,7 @@ class Acting:
         cut = tw.settings.long_examples == "cut"
         self.checking = Checking(self.models, renderer, tw.encoding, cut=cut)
         self.estimating = Estimating(self.models, tw.settings)
+        self.judging = Judging(self.models, embedder)
         self.counting = Counting(self.models, renderer, embedder, tw.encoding)
         limit = tw.settings.upload_limit
         self.files = Files(self.shelf, tw.blobs, limit, self.removals, self.checking)

@@ -206,7 +206,8 @@ KIT = Kit(
         (
             "What is a good walk for an afternoon?",
             "Take the path along the cliffs; it needs two hours.",
-            "Take the path along the cliffs. As you told me earlier, your knee hurts, so go slowly.",
+            "Take the path along the cliffs. As you told me earlier, your knee hurts, so go "
+            "slowly.",
         ),
         (
             "How long does the ferry take?",

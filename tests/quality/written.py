@@ -62,8 +62,8 @@ KIT = Kit(
         ),
         (
             "What does it cost to have {part} repaired?",
-            "The repair of {part} takes half an hour of work, and we ask for the parts on top. Most "
-            "people pay between twenty and forty euros.",
+            "The repair of {part} takes half an hour of work, and we ask for the parts on top. "
+            "Most people pay between twenty and forty euros.",
         ),
         (
             "There is a squeak from {part} since order {number}. Is that covered?",
@@ -202,7 +202,8 @@ KIT = Kit(
         (
             "How do I patch a tube?",
             "Roughen it, glue it, wait five minutes, press on the patch.",
-            "With your background in carpentry this is easy: roughen it, glue it, press on the patch.",
+            "With your background in carpentry this is easy: roughen it, glue it, press on the "
+            "patch.",
         ),
         (
             "What is the lightest lock?",

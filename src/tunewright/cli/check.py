@@ -38,6 +38,9 @@ def check(
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Try a few steps: time, memory and cost of a job.")
     ] = False,
+    quality: Annotated[
+        bool, typer.Option("--quality", help="Judge as well whether the data is any good.")
+    ] = False,
     everything: Annotated[
         bool, typer.Option("--all", help=f"Show more than the first {_SHOWN} errors.")
     ] = False,
@@ -49,6 +52,7 @@ def check(
     Example: tunewright check chats.jsonl --validation held-out.jsonl --base gpt-3.5-turbo
     """
     from tunewright.cli.opening import records
+    from tunewright.cli.quality import judged
 
     _exists(file, validation)
     if fix:
@@ -58,6 +62,7 @@ def check(
         found = [look(tw, file, base)]
         if validation:
             found.append(look(tw, validation, base, "validation_file"))
+        found = judged(tw, found, file, validation) if quality else found
         fit = all(one.fit for one in found)
         expected = tw.estimating.estimate(file, base, validation) if estimate and fit else None
     if json:

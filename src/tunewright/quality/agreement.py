@@ -109,7 +109,9 @@ def _kappas(said: Sequence[dict[str, str]]) -> dict[str, float]:
     names = sorted({name for one in said for name in one})
     found: dict[str, float] = {}
     for one, other in combinations(names, 2):
-        both = [(labels[one], labels[other]) for labels in said if one in labels and other in labels]
+        both = [
+            (labels[one], labels[other]) for labels in said if one in labels and other in labels
+        ]
         if both:
             found[f"{one} and {other}"] = cohen(both)
     return found

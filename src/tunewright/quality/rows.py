@@ -18,7 +18,8 @@ class Row:
 
     `asked`: all that stands before the last answer, apart from system messages. `told`: what the
     user and the system said in it. `answers`: the texts that are learned, the last one last.
-    `acts`: the assistant has tools, so it may do things. `annotator`: the `name` of the last answer.
+    `acts`: the assistant has tools, so it may do things. `annotator`: the `name` of the last
+    answer.
     """
 
     line: int

@@ -7,14 +7,14 @@ from difflib import SequenceMatcher
 
 _WORD = re.compile(r"\d[\d.,:]*\d|\d|[^\W\d_一-鿿]+|[一-鿿]")
 NEGATIONS = {"not", "no", "never", "none", "nothing", "without", "cannot", "不", "没", "无", "非"}
-# Words whose coming and going leaves a text what it is.
-_SMALL = set(
-    """a an the and or of to in on at for by with from as is are was were be been being it its this
+_FUNCTION_WORDS = """
+    a an the and or of to in on at for by with from as is are was were be been being it its this
     that these those i me my we us our you your he him his she her they them their do does did have
     has had will would can could may might shall should please kindly hi hello hey dear thanks thank
     so just very really also then there here if but about into indeed well ok okay what which who
-    how when where why am s t re ll ve d m 的 了 吗 呢 啊 吧 请 您 你 好 也 就 都 是 在 和""".split()
-)
+    how when where why am s t re ll ve d m 的 了 吗 呢 啊 吧 请 您 你 好 也 就 都 是 在 和
+"""
+_SMALL = set(_FUNCTION_WORDS.split())  # their coming and going leaves a text what it is
 _TYPO = 0.8  # how alike two spellings of one word are, by difflib
 
 
@@ -45,7 +45,7 @@ def is_number(word: str) -> bool:
 
 
 def changes(one: str, other: str) -> tuple[list[str], list[str]]:
-    """The words of meaning that only one and only the other has; spellings of one word are none."""
+    """Words of meaning that only the one and only the other has; spellings of one word are none."""
     first, second = Counter(words(one)), Counter(words(other))
     gone = [word for word in (first - second).elements() if word not in _SMALL]
     come = [word for word in (second - first).elements() if word not in _SMALL]

@@ -1,0 +1,44 @@
+"""Is the data of a file any good? Embeds its rows and hands the vectors to `quality`."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tunewright.builtin import STATIC
+from tunewright.dataset.examples import Example, Form, example, faults
+from tunewright.dataset.formats import wrong_format
+from tunewright.dataset.reading import lines
+from tunewright.embedding.embedder import Embedder
+from tunewright.quality.judging import judge
+from tunewright.quality.rows import Rows, read
+from tunewright.records.findings import Finding
+from tunewright.records.models import Weights
+from tunewright.resources.models import Models
+
+EMBEDS = f"builtin-{STATIC.name}"
+
+
+class Judging:
+    def __init__(self, models: Models, embedder: Callable[[Weights], Embedder]) -> None:
+        self._models = models
+        self._embedder = embedder
+
+    def judge(self, path: Path, form: Form, held_out: Path | None = None) -> list[Finding]:
+        """What weakens a training file; rows that the check calls bad are left out. `held_out`:
+        validation rows, or prompts as they come in use. Memory grows by the rows and, for each, two
+        vectors of float32."""
+        return judge(self._rows(path, form), self._rows(held_out, form) if held_out else None)
+
+    def _rows(self, path: Path, form: Form) -> Rows:
+        rows = read(_examples(path, form))
+        embedder = self._embedder(self._models.weights(EMBEDS, ("embedding",)))
+        asked = embedder.embed([row.asked for row in rows]).vectors
+        return Rows(rows, asked, embedder.embed([row.answer for row in rows]).vectors)
+
+
+def _examples(path: Path, form: Form) -> Iterator[tuple[int, Example]]:
+    if wrong_format(path):
+        return
+    for line in lines(path):
+        sound = not line.blank and not line.fault and not any(faults(line.value, form))
+        if sound:
+            yield line.number, example(line.value, form)
