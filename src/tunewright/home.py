@@ -8,6 +8,7 @@ HOME/
   bases/            base models, each under its name and fingerprint, with a manifest
   models/           tuned weights, each with a manifest
   vocabularies/     OpenAI's vocabularies, copied from where they were found
+  imports/          what was fetched from other servers, a folder a source
   jobs/             one folder a job: recipe, checkpoints, log
 """
 
@@ -45,6 +46,10 @@ class Home:
     @property
     def vocabularies(self) -> Path:
         return self.root / "vocabularies"
+
+    @property
+    def imports(self) -> Path:
+        return self.root / "imports"
 
     def job(self, id: str) -> Path:
         return self.root / "jobs" / id

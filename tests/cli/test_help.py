@@ -41,6 +41,7 @@ def test_every_command_of_the_story_is_there():
         "models",
         "chat",
         "embed",
+        "import",
         "organisations",
         "keys",
     } == {path[0] for path in ALL if path}

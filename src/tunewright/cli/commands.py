@@ -12,6 +12,7 @@ from tunewright.cli import (
     demo,
     embed,
     files,
+    imports,
     jobs,
     keys,
     models,
@@ -57,5 +58,6 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.command()(chat.chat)
 app.command()(embed.embed)
+app.add_typer(imports.app, name="import")
 app.add_typer(organisations.app, name="organisations")
 app.add_typer(keys.app, name="keys")

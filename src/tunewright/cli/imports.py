@@ -1,0 +1,211 @@
+"""Bring home what an account has at OpenAI."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from tunewright.cli.terminal import (
+    HomeOption,
+    JsonOption,
+    notes,
+    print_json,
+    print_table,
+    say,
+    screen,
+)
+
+if TYPE_CHECKING:
+    from tunewright.imports import Archive, Line, Plan, Source, SourceError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Bring home what you have elsewhere.\n\nExample: tunewright import openai plan",
+)
+openai = typer.Typer(
+    invoke_without_command=True,
+    help="From OpenAI, or a server that speaks its API. Nothing there is changed.\n\n"
+    "The key is read from OPENAI_API_KEY and kept nowhere.\n\nExample: tunewright import openai",
+)
+app.add_typer(openai, name="openai")
+
+FromOption = Annotated[
+    str, typer.Option("--from-base-url", metavar="URL", help="Another source than OpenAI.")
+]
+_OPENAI = "https://api.openai.com/v1"
+_SOON = 2  # exit status: something ends within 14 days
+
+
+@openai.callback()
+def _default(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        plan()
+
+
+@openai.command()
+def plan(base_url: FromOption = _OPENAI, json: JsonOption = False) -> None:
+    """Show what there is and what of it ends first. The default; it only looks.
+
+    The exit status is 2 where something ends within 14 days.
+
+    Example: tunewright import openai plan
+    """
+    from tunewright.imports import plan as look
+
+    with _source(base_url) as source, notes.status("Looking at what there is"):
+        found = look(source)
+    print_json(_wire(found)) if json else _print(found)
+    raise typer.Exit(_SOON if found.soon else 0)
+
+
+@openai.command()
+def fetch(
+    base_url: FromOption = _OPENAI,
+    file: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID=PATH", help="The content of a file that the source refuses."),
+    ] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Fetch files, jobs, tuned models' records, evals and stored completions into the home.
+
+    Run it again and it goes on, fetching only what is missing. Each object that is refused is
+    named in the end; the exit status is 1 then.
+
+    Example: tunewright import openai fetch --file file-abc=train.jsonl
+    """
+    from tunewright.home import Home
+    from tunewright.imports import Archive
+    from tunewright.settings import Settings
+
+    archive = Archive.of(Home(Settings.read(home).home).imports, base_url)
+    given = dict(_given(each) for each in file or ())
+    with _source(base_url) as source:
+        lines = _fetched(source, archive, given)
+    failed = [line for line in lines if line.state == "failed"]
+    if json:
+        print_json({"folder": str(archive.root), "lines": [vars(line) for line in lines]})
+    else:
+        _report(archive, lines, failed)
+    raise typer.Exit(1 if failed else 0)
+
+
+@contextmanager
+def _source(base_url: str) -> "Iterator[Source]":
+    from tunewright.errors import BadRequest
+    from tunewright.imports import Source
+
+    key = os.environ.get("OPENAI_API_KEY")
+    if not key:
+        raise BadRequest("OPENAI_API_KEY is not set: it must hold a key of the account to read.")
+    # What the official SDK sends for a key of several organisations or projects.
+    asked = {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"}
+    headers = {
+        name: os.environ[variable] for name, variable in asked.items() if os.environ.get(variable)
+    }
+    with Source(key, base_url, headers=headers) as source:
+        yield source
+
+
+def _given(option: str) -> tuple[str, Path]:
+    from tunewright.errors import BadRequest
+
+    id, _, path = option.partition("=")
+    if not path or not Path(path).is_file():
+        raise BadRequest(
+            f"--file {option}: write ID=PATH, with a file that is there.", param="file"
+        )
+    return id, Path(path)
+
+
+def _fetched(source: "Source", archive: "Archive", given: dict[str, Path]) -> "list[Line]":
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from tunewright.imports import fetch as get
+
+    # How much there is shows only while it is listed: a count and a clock, not a share.
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    lines: list[Line] = []
+    with Progress(*columns, console=notes, transient=True) as progress:
+        task = progress.add_task("Fetching", total=None)
+        for line in get(source, archive, given=given):
+            lines.append(line)
+            size = sum(each.bytes for each in lines)
+            said = f"{len(lines):,} objects, {_size(size)}: {line.kind} {line.id}"
+            progress.update(task, description=said)
+    return lines
+
+
+def _report(archive: "Archive", lines: "list[Line]", failed: "list[Line]") -> None:
+    counts: dict[tuple[str, str], list[int]] = {}
+    for line in lines:
+        counts.setdefault((line.kind, line.state), []).append(line.bytes)
+    rows = [(f"{len(n):,}", kind, state, _size(sum(n))) for (kind, state), n in counts.items()]
+    print_table([">count", "what", "state", ">size"], rows)
+    say(f"In {archive.root}")
+    for line in failed:
+        said = f"failed: {line.kind} {line.id}: {line.message} {line.remedy}".rstrip()
+        screen.print(Text(said, "red"), soft_wrap=True)
+    if failed:
+        say(f"{len(failed):,} of {len(lines):,} objects are missing: see above, then run it again.")
+
+
+def _print(found: "Plan") -> None:
+    rows = [
+        (
+            item.end.date if item.end else "",
+            item.end.days_left(found.today) if item.end else "",
+            f"{item.count:,}{'+' if item.more else ''}",
+            item.what,
+            "" if item.bytes is None else _size(item.bytes),
+            item.note or (item.end.what if item.end else ""),
+        )
+        for item in found.items
+    ]
+    print_table(["ends", ">days left", ">count", "what", ">size", "note"], rows)
+    for error in found.refused:
+        screen.print(Text(f"refused: {_said(error)}", "red"), soft_wrap=True)
+    for source in dict.fromkeys(item.end.source for item in found.items if item.end):
+        say(f"Dates: {source}")
+    say("Next: tunewright import openai fetch")
+
+
+def _wire(found: "Plan") -> dict[str, Any]:
+    items = [
+        {
+            "what": item.what,
+            "count": item.count,
+            "at_least": item.more,
+            "bytes": item.bytes,
+            "ends": str(item.end.date) if item.end else None,
+            "days_left": item.end.days_left(found.today) if item.end else None,
+            "why": item.end.what if item.end else None,
+            "source": item.end.source if item.end else None,
+            "note": item.note,
+        }
+        for item in found.items
+    ]
+    refused = [_said(error) for error in found.refused]
+    return {
+        "base_url": found.base_url,
+        "today": str(found.today),
+        "items": items,
+        "refused": refused,
+    }
+
+
+def _said(error: "SourceError") -> str:
+    return f"{error.message} {error.remedy}".rstrip()
+
+
+def _size(size: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:,.0f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} GB"

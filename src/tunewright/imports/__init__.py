@@ -1,0 +1,8 @@
+"""Bringing home what an account has at OpenAI, or at another server that speaks its API."""
+
+from tunewright.imports.archive import Archive
+from tunewright.imports.fetch import Line, fetch
+from tunewright.imports.plan import Plan, plan
+from tunewright.imports.source import OPENAI, Source, SourceError
+
+__all__ = ["OPENAI", "Archive", "Line", "Plan", "Source", "SourceError", "fetch", "plan"]

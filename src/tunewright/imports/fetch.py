@@ -1,0 +1,214 @@
+"""Everything that can be fetched, into an archive. What is there already is not asked for again."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote
+
+from tunewright import durable
+from tunewright.imports.archive import Archive
+from tunewright.imports.source import Source, SourceError
+
+PURPOSES = ("fine-tune", "fine-tune-results")
+_ENDED = ("succeeded", "failed", "cancelled", "completed", "canceled")
+
+
+@dataclass(frozen=True)
+class Line:
+    """What became of one object of a `kind`: fetched, kept (it was there), given by hand, or
+    failed, with the reason and what may help."""
+
+    kind: str
+    id: str
+    state: Literal["fetched", "kept", "given", "failed"]
+    bytes: int = 0
+    message: str = ""
+    remedy: str = ""
+
+
+def fetch(
+    source: Source, archive: Archive, *, given: Mapping[str, Path] | None = None
+) -> Iterator[Line]:
+    """Fetch files with their content, jobs with events and checkpoints, models, evals with runs and
+    output items, and stored completions; a line for each object.
+
+    An object that is refused is a line and no end. `given`: contents of files, by id, that the
+    source refuses and that lie on this machine. Raises SourceError where the source refuses the key
+    or cannot be reached at all.
+    """
+    durable.sweep(archive.root)
+    try:
+        for kind in (_models, _files, _jobs, _evals, _completions):
+            yield from kind(_Fetching(source, archive, dict(given or {})))
+    finally:
+        archive.save()
+
+
+@dataclass(frozen=True)
+class _Fetching:
+    source: Source
+    archive: Archive
+    given: dict[str, Path]
+
+    def list(self, kind: str, path: str, **query: Any) -> Iterator[dict[str, Any]]:
+        """The objects of a list. A source that has no such list has no such objects."""
+        try:
+            yield from self.source.objects(path, **query)
+        except SourceError as error:
+            if error.fatal:
+                raise
+            if not error.absent:
+                raise _Refused(_failed(kind, path, error)) from error
+
+    def object(self, name: str, path: str) -> int:
+        """One object as it is now; the bytes that are new."""
+        data = self.source.get(path)
+        return len(data) if self.archive.put(name, data) else 0
+
+    def pages(self, name: str, path: str, **query: Any) -> int:
+        """A list of which nothing goes away, page by page; the bytes that are new."""
+        size = 0
+        for number, page in enumerate(self.source.pages(path, **query), 1):
+            size += len(page.raw) * self.archive.put(f"{name}-{number:04}.json", page.raw)
+        return size
+
+
+class _Refused(Exception):
+    def __init__(self, line: Line) -> None:
+        super().__init__(line.message)
+        self.line = line
+
+
+def _each(
+    fetching: _Fetching,
+    kind: str,
+    found: Iterator[dict[str, Any]],
+    one: Callable[[_Fetching, dict[str, Any]], Line],
+) -> Iterator[Line]:
+    try:
+        for each in found:
+            try:
+                yield one(fetching, each)
+            except SourceError as error:
+                if error.fatal:
+                    raise
+                yield _failed(kind, str(each.get("id")), error)
+    except _Refused as refused:
+        yield refused.line
+
+
+def _failed(kind: str, id: str, error: SourceError) -> Line:
+    return Line(kind, id, "failed", 0, error.message, error.remedy)
+
+
+def _models(fetching: _Fetching) -> Iterator[Line]:
+    tuned = (m for m in fetching.list("models", "/models") if str(m["id"]).startswith("ft:"))
+    return _each(fetching, "model", tuned, _record("model", "/models"))
+
+
+def _record(kind: str, path: str) -> Callable[[_Fetching, dict[str, Any]], Line]:
+    """Keeps an object that is all in one piece."""
+
+    def keep(fetching: _Fetching, record: dict[str, Any]) -> Line:
+        size = fetching.object(f"{path[1:]}/{_named(record)}.json", f"{path}/{_named(record)}")
+        return Line(kind, str(record["id"]), "fetched" if size else "kept", size)
+
+    return keep
+
+
+def _files(fetching: _Fetching) -> Iterator[Line]:
+    for purpose in PURPOSES:
+        found = fetching.list("files", "/files", limit=1000, purpose=purpose)
+        yield from _each(fetching, "file", found, _file)
+
+
+def _file(fetching: _Fetching, record: dict[str, Any]) -> Line:
+    id, name = str(record["id"]), f"files/{_named(record)}"
+    content = f"{name}.content"
+    if fetching.archive.has(content):
+        return Line("file", id, "kept")
+    fetching.object(f"{name}.json", f"/{name}")
+    try:
+        with fetching.source.stream(f"/{name}/content") as pieces:
+            size = fetching.archive.put_pieces(content, pieces)
+    except SourceError as error:
+        if id not in fetching.given or error.fatal:
+            raise
+        size = fetching.archive.put_pieces(content, [fetching.given[id].read_bytes()])
+        return Line("file", id, "given", size, error.message)
+    return Line("file", id, "fetched", size)
+
+
+def _jobs(fetching: _Fetching) -> Iterator[Line]:
+    return _each(fetching, "job", fetching.list("jobs", "/fine_tuning/jobs"), _job)
+
+
+def _job(fetching: _Fetching, record: dict[str, Any]) -> Line:
+    id, path = str(record["id"]), f"/fine_tuning/jobs/{_named(record)}"
+    folder = f"jobs/{_named(record)}"
+    if _settled(fetching.archive, folder):
+        return Line("job", id, "kept")
+    size = fetching.pages(f"{folder}/events", f"{path}/events")
+    size += fetching.pages(f"{folder}/checkpoints", f"{path}/checkpoints")
+    size += fetching.object(f"{folder}/job.json", path)  # last: it says that the rest is there
+    return Line("job", id, "fetched" if size else "kept", size)
+
+
+def _settled(archive: Archive, folder: str) -> bool:
+    """Whether a job or run was fetched after its end: nothing of it changes any more."""
+    for name in (f"{folder}/job.json", f"{folder}/run.json"):
+        if archive.has(name):
+            return archive.json(name).get("status") in _ENDED
+    return False
+
+
+def _evals(fetching: _Fetching) -> Iterator[Line]:
+    for record in _caught(found := [], fetching.list("evals", "/evals")):
+        yield from _each(fetching, "eval", iter([record]), _record("eval", "/evals"))
+        path = f"/evals/{_named(record)}/runs"
+        yield from _each(fetching, "run", fetching.list("runs", path), _run_of(record))
+    yield from found
+
+
+def _caught(lines: list[Line], records: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    try:
+        yield from records
+    except _Refused as refused:
+        lines.append(refused.line)
+
+
+def _run_of(record: dict[str, Any]) -> Callable[[_Fetching, dict[str, Any]], Line]:
+    def keep(fetching: _Fetching, run: dict[str, Any]) -> Line:
+        path = f"/evals/{_named(record)}/runs/{_named(run)}"
+        folder = f"evals/{_named(record)}/runs/{_named(run)}"
+        if _settled(fetching.archive, folder):
+            return Line("run", str(run["id"]), "kept")
+        size = fetching.pages(f"{folder}/output_items", f"{path}/output_items")
+        size += fetching.object(f"{folder}/run.json", path)
+        return Line("run", str(run["id"]), "fetched" if size else "kept", size)
+
+    return keep
+
+
+def _completions(fetching: _Fetching) -> Iterator[Line]:
+    found = fetching.list("completions", "/chat/completions")
+    return _each(fetching, "completion", found, _completion)
+
+
+def _completion(fetching: _Fetching, record: dict[str, Any]) -> Line:
+    id, folder = str(record["id"]), f"completions/{_named(record)}"
+    if fetching.archive.has(f"{folder}/completion.json"):
+        return Line("completion", id, "kept")
+    path = f"/chat/completions/{_named(record)}"
+    size = fetching.pages(f"{folder}/messages", f"{path}/messages")
+    size += fetching.object(f"{folder}/completion.json", path)
+    return Line("completion", id, "fetched", size)
+
+
+def _named(record: dict[str, Any]) -> str:
+    """An id as a part of a path and of a file's name: nothing in it may lead elsewhere."""
+    id = record.get("id")
+    if not isinstance(id, str) or not 0 < len(id) <= 200 or id.startswith("."):
+        raise SourceError(f"The source gave an object the id {id!r}, which cannot be kept.")
+    return quote(id, safe=":")
