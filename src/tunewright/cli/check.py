@@ -148,9 +148,10 @@ def _fix(file: Path, out: Path, validation: Path | None) -> None:
 
 
 def _write(html: Path, found: list["FileCheck"]) -> None:
+    from tunewright import durable
     from tunewright.cli.report import page
 
-    html.write_text(page(found), "utf-8")
+    durable.write_bytes(html, page(found).encode())
     notes.print(f"Report: {html}", markup=False)
 
 

@@ -1,6 +1,6 @@
 """What is worth knowing about an example and is no error: warnings and advice."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -98,9 +98,18 @@ def of_rows(whole: list[Row], rows: list[Row]) -> Iterator[str]:
 
 
 def of_text(one: Example, renderer: Renderer) -> Iterator[str]:
-    said: Any = one.messages if isinstance(one, ChatExample) else [one.prompt, one.completion]
-    if any(map(renderer.spells_control, texts(said))):
+    if isinstance(one, ChatExample):
+        said = (
+            text for message in one.messages for value in message.values() for text in _in(value)
+        )
+    else:
+        said = (one.prompt, one.completion)
+    if any(map(renderer.spells_control, said)):
         yield "special_tokens_as_text"
+
+
+def _in(value: Any) -> Iterable[str]:
+    return (value,) if isinstance(value, str) else texts(value)
 
 
 def _of_chat(messages: list[dict[str, Any]]) -> Iterator[str]:

@@ -38,9 +38,8 @@ class Controls:
         self._any = "|".join(map(re.escape, longest_first)) or r"(?!)"
         self._pattern = re.compile(self._any)
         # A message that ends with "<|im_" and a template that goes on with "end|>" would make one.
-        self._heads = {word[:size] for word in ids for size in range(1, len(word))}
-        self._tails = {word[size:] for word in ids for size in range(1, len(word))}
-        self._longest = max(map(len, ids), default=0)
+        self._heads = tuple({word[:size] for word in ids for size in range(1, len(word))})
+        self._tails = tuple({word[size:] for word in ids for size in range(1, len(word))})
 
     def near(self, text: str) -> bool:
         """Whether `text` spells a control token, or could be a part of one at either end."""
@@ -70,8 +69,7 @@ class Controls:
         return tokenizer.encode(text, add_special_tokens=special).ids
 
     def _open_ended(self, text: str) -> bool:
-        sizes = range(1, min(self._longest, len(text) + 1))
-        return any(text[-size:] in self._heads or text[:size] in self._tails for size in sizes)
+        return text.endswith(self._heads) or text.startswith(self._tails)
 
     @cached_property
     def _secret(self) -> str:

@@ -94,7 +94,7 @@ class Files:
 
     def check(self, id: str, /, **given: Any) -> FileCheck:
         """The check that a job with this file begins with. `given`: the fields of
-        `FileCheckRequest`. Takes about a minute for 100 MB."""
+        `FileCheckRequest`. Takes some minutes for 100 MB of chats."""
         request: FileCheckRequest = FileCheckRequest.parse(given)
         file = self.retrieve(id)
         try:
