@@ -69,7 +69,7 @@ class Once:
         before: Callable[[], None] | None,
     ) -> Response:
         if attempt and attempt.may_repeat:
-            kept = self._replies.get(attempt.organisation, attempt.id)
+            kept = self._replies.get(attempt.organisation, attempt.id, attempt.seconds)
             if kept:
                 return _replayed(attempt, kept)
         try:

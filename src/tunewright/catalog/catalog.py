@@ -110,11 +110,14 @@ class Catalog:
         with self.reading() as connection:
             return list(connection.execute(query).scalars())
 
-    def ids(self, kind: type[Record]) -> set[str]:
-        """Of all records of `kind`, whoever has them: to find bytes that belong to none."""
+    def ids(self, kind: type[Record], **where: str) -> set[str]:
+        """Of all records of `kind`, whoever has them: to find bytes that nobody needs. `where`:
+        values of searched columns."""
         table = tables.NOUNS[kind].table
         with self.reading() as connection:
             query = select(table.c.id).where(table.c.deleted.is_(False))
+            for column, value in where.items():
+                query = query.where(table.c[column] == value)
             return set(connection.execute(query).scalars())
 
     def shelf(self, organisation: str) -> "Shelf":

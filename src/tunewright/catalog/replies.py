@@ -27,11 +27,15 @@ class Replies:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
-    def get(self, organisation: str, id: str) -> Reply | None:
+    def get(self, organisation: str, id: str, seconds: float) -> Reply | None:
+        """What was kept under `id` for `seconds`. One that would last longer from now on is from a
+        clock that was ahead of this one: nobody knows how old it is."""
+        now = time.time()
         query = select(replies).where(
             replies.c.organisation == organisation,
             replies.c.id == id,
-            replies.c.until > time.time(),
+            replies.c.until > now,
+            replies.c.until <= now + seconds,
         )
         with self._catalog.reading() as connection:
             row = connection.execute(query).one_or_none()

@@ -1,4 +1,5 @@
-"""What no record tells of, because a process was killed in between: it goes at the next start."""
+"""Bytes that nobody needs: what a killed process left without a record, and what a job that ended
+in vain would have gone on from."""
 
 from tunewright.blobs.blobs import Blobs
 from tunewright.catalog.catalog import Catalog
@@ -6,7 +7,7 @@ from tunewright.home import Home
 from tunewright.records.files import File
 from tunewright.records.jobs import Job
 from tunewright.records.uploads import UploadPart
-from tunewright.resources.removals import remove_job
+from tunewright.resources.removals import remove_job, tidy_job
 
 
 def sweep(catalog: Catalog, home: Home, blobs: Blobs) -> None:
@@ -18,8 +19,17 @@ def sweep(catalog: Catalog, home: Home, blobs: Blobs) -> None:
     """
     with catalog.transaction():
         blobs.sweep(catalog.ids(File) | catalog.ids(UploadPart))
-        known = catalog.ids(Job)
-        jobs = home.job("")
-        for folder in list(jobs.iterdir()) if jobs.is_dir() else ():
-            if folder.name not in known:
-                remove_job(catalog, home, folder.name)
+        for id in _folders(home) - catalog.ids(Job):
+            remove_job(catalog, home, id)
+
+
+def tidy(catalog: Catalog, home: Home) -> None:
+    """Remove what jobs that failed or were cancelled would need only to go on."""
+    ended = catalog.ids(Job, status="failed") | catalog.ids(Job, status="cancelled")
+    for id in _folders(home) & ended:
+        tidy_job(catalog, home, id)
+
+
+def _folders(home: Home) -> set[str]:
+    jobs = home.job("")
+    return {folder.name for folder in jobs.iterdir()} if jobs.is_dir() else set()

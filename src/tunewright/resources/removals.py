@@ -4,6 +4,7 @@ A deletion orders the removal in the transaction that forgets the record, so a c
 leaves nothing behind: the worker does what is still ordered when it starts again.
 """
 
+import contextlib
 import fcntl
 from collections.abc import Iterator
 
@@ -99,6 +100,25 @@ def remove_job(catalog: Catalog, home: Home, id: str) -> bool:
             if entry.name != "start":
                 durable.remove(entry)
     return True
+
+
+def tidy_job(catalog: Catalog, home: Home, id: str) -> None:
+    """Remove from the folder of a job that has failed or was cancelled what only a running one
+    needs. Its checkpoints stay, and the base that they are for; so does all while a trainer that
+    is about to end has it."""
+    folder = home.job(id)
+    doomed = [folder / "resume", folder / "parity.json", folder / "start" / "adapter"]
+    base = folder / "start" / "base"
+    place = str(base.relative_to(home.root))
+    if not catalog.mentions(Weights, "base_directory", place, but=id):
+        doomed.append(base)
+    doomed = [path for path in doomed if path.exists()]
+    if not doomed:
+        return
+    with (folder / "lock").open("ab") as lock, contextlib.suppress(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for path in doomed:
+            durable.remove(path)
 
 
 def remove_weights(catalog: Catalog, home: Home, weights: Weights) -> None:

@@ -76,7 +76,11 @@ class _Link:
         self._lock = threading.Lock()
         self._open: dict[int, _Call] = {}
         self.alive = True
-        threading.Thread(target=self._read, name="engine-reader", daemon=True).start()
+        try:
+            threading.Thread(target=self._read, name="engine-reader", daemon=True).start()
+        except RuntimeError as error:
+            self._sock.close()
+            raise Unavailable("The server has no thread left. Try again in a moment.") from error
 
     def open(self, id: int, call: _Call, message: Message) -> None:
         """Send what opens a call. Raises Unavailable, and then `call` hears nothing."""
@@ -164,7 +168,10 @@ class _Link:
 
 
 def _connected(path: Path) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    except OSError as error:
+        raise Unavailable("The server has no file left for this. Try again in a moment.") from error
     # Only for sending: a reader may wait as long as it likes, a full engine may not stall us.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SEND_SECONDS, 0))
     try:

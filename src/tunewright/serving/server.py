@@ -33,6 +33,7 @@ OPEN_ROWS = 1024
 BACKLOG_LIMIT = 32 * 1024 * 1024
 _BACKLOG_TICK = 0.02
 _DEADLINE_TICK = 0.25
+_ACCEPT_SECONDS = 0.2  # between two attempts while files are short
 
 log = logging.getLogger(__name__)
 
@@ -123,10 +124,18 @@ class Server:
     def accept(self, listener: socket.socket) -> None:
         """The acceptor thread's work: a reader thread for every connection."""
         while True:
-            sock, _ = listener.accept()
-            connection = Connection(sock)
-            read = partial(connection.read, self._inbox)
-            threading.Thread(target=read, name="reader", daemon=True).start()
+            try:
+                sock, _ = listener.accept()
+            except OSError as error:  # no file is left: those who connect wait in the queue
+                log.warning("no connection can be taken: %s", error)
+                time.sleep(_ACCEPT_SECONDS)
+                continue
+            read = partial(Connection(sock).read, self._inbox)
+            try:
+                threading.Thread(target=read, name="reader", daemon=True).start()
+            except RuntimeError as error:  # no thread is left
+                log.warning("a connection is refused: %s", error)
+                sock.close()
 
     def run(self) -> None:
         """Serve for ever."""

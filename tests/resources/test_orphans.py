@@ -1,0 +1,70 @@
+"""What nobody needs goes, and nothing else."""
+
+import fcntl
+from pathlib import Path
+
+import pytest
+
+from servers import chats
+from tunewright import durable
+from tunewright.app import Tunewright
+from tunewright.records.models import Weights
+from tunewright.resources import orphans
+
+
+def a_job(tw: Tunewright) -> str:
+    """With a folder as a job has it that goes on from a tuned model."""
+    file = tw.files.create(file=chats(12), purpose="fine-tune").id
+    id = tw.jobs.create(model="builtin-chat", training_file=file).id
+    for part in ("start/base", "start/adapter", "resume/step-3", "checkpoints/step-3"):
+        durable.write_bytes(tw.home.job(id) / part / "weights", b"w")
+    durable.write_bytes(tw.home.job(id) / "log.txt", b"told")
+    return id
+
+
+def left(tw: Tunewright, id: str) -> set[str]:
+    folder = tw.home.job(id)
+    return {str(path.relative_to(folder).parent) for path in folder.rglob("weights")}
+
+
+ALL = {"start/base", "start/adapter", "resume/step-3", "checkpoints/step-3"}
+
+
+@pytest.fixture
+def tw(tmp_path: Path) -> Tunewright:
+    return Tunewright(tmp_path / "home")
+
+
+def test_a_job_that_ended_in_vain_keeps_what_is_served_and_told(tw: Tunewright) -> None:
+    cancelled, open_ = a_job(tw), a_job(tw)
+    tw.jobs.cancel(cancelled)
+    orphans.tidy(tw.catalog, tw.home)
+    assert left(tw, cancelled) == {"checkpoints/step-3"}
+    assert (tw.home.job(cancelled) / "log.txt").read_bytes() == b"told"
+    assert left(tw, open_) == ALL
+
+
+def test_a_checkpoint_keeps_the_base_that_it_is_for(tw: Tunewright) -> None:
+    id = a_job(tw)
+    tw.jobs.cancel(id)
+    base = str((tw.home.job(id) / "start" / "base").relative_to(tw.home.root))
+    checkpoint = Weights(
+        id="ft:x:ckpt-step-3", kind="chat", base="x", base_directory=base, base_fingerprint="f"
+    )
+    tw.acting(tw.owner).shelf.put(checkpoint)
+    orphans.tidy(tw.catalog, tw.home)
+    assert left(tw, id) == {"checkpoints/step-3", "start/base"}
+    tw.acting(tw.owner).shelf.delete(Weights, checkpoint.id)
+    orphans.tidy(tw.catalog, tw.home)
+    assert left(tw, id) == {"checkpoints/step-3"}
+
+
+def test_a_folder_in_which_somebody_trains_stays_as_it_is(tw: Tunewright) -> None:
+    id = a_job(tw)
+    tw.jobs.cancel(id)
+    with (tw.home.job(id) / "lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        orphans.tidy(tw.catalog, tw.home)
+        assert left(tw, id) == ALL
+    orphans.tidy(tw.catalog, tw.home)
+    assert left(tw, id) == {"checkpoints/step-3"}
