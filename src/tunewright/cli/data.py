@@ -7,6 +7,7 @@ import typer
 from rich.text import Text
 
 from tunewright.cli.check import BaseOption
+from tunewright.cli.prepare import prepare
 from tunewright.cli.terminal import HomeOption, print_json, say, screen
 
 if TYPE_CHECKING:
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Look at training data.\n\nExample: tunewright data render chats.jsonl --line 3",
+    help="Make training data of a table, and look at it.\n\n"
+    + "Example: tunewright data render chats.jsonl --line 3",
 )
+app.command()(prepare)
 _LEARNED, _CONTEXT, _CONTROL = "bold green", "", "magenta"
 
 

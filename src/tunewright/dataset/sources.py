@@ -1,0 +1,189 @@
+"""Rows of a table, whatever kind of file it is: good ones and bad ones, none left out."""
+
+import csv
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import orjson
+
+from tunewright.dataset.problems import kind, shown
+from tunewright.dataset.reading import BOM, Line, lines
+from tunewright.errors import BadRequest, MissingExtra
+
+_LONGEST_CELL = 2**24  # characters; the csv module's own limit is 128 KiB
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """`line` counts from 1: the line at which the row begins; of a sheet, its row; in Parquet and
+    in a JSON array, its position. Either `values` by column, or `fault` says what is wrong."""
+
+    line: int
+    values: dict[str, Any] | None = None
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """`columns` is None where each row names its own (JSON)."""
+
+    columns: Sequence[str] | None
+    rows: Iterator[SourceRow]
+
+
+def open_source(path: Path, sheet: str | None = None) -> Source:
+    """The rows of a .csv, .tsv, .xlsx, .parquet, .json or .jsonl file, read as they are asked for;
+    a .json file, an array of objects, is held in memory whole.
+
+    Raises BadRequest where the file as a whole is not what its ending says, MissingExtra where
+    the reader of its kind is not installed.
+    """
+    if not path.is_file():
+        raise BadRequest(f"There is no file {path}.")
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        endings = ", ".join(_READERS)
+        raise BadRequest(f"{path.name}: expected a file that ends in one of {endings}.")
+    if sheet is not None and reader is not _sheet:
+        raise BadRequest(f"{path.name} has no sheets; only .xlsx files have.", param="sheet")
+    return _sheet(path, sheet) if reader is _sheet else reader(path)
+
+
+def _delimited(path: Path) -> Source:
+    with path.open("rb") as file:
+        first = file.readline(_LONGEST_CELL)
+    if first.startswith(_UTF_16):
+        raise BadRequest(f"{path.name} is UTF-16. Save it as UTF-8.")
+    records = _records(path, _delimiter(path, first))
+    _, names, fault = next(records, (1, [], "it is empty"))
+    if fault or not any(names):
+        raise BadRequest(f"{path.name} has no line of column names: {fault or 'it is blank'}.")
+    return Source(_named(path, names), (_cells(*record, names) for record in records))
+
+
+def _delimiter(path: Path, first: bytes) -> str:
+    """Where a comma is the decimal mark, spreadsheets write semicolons into .csv files."""
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    return ";" if b";" in first and b"," not in first else ","
+
+
+def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
+    """Line, cells and fault. Bytes that are not UTF-8 come through as lone surrogates, so that they
+    cost their row and not the file."""
+    csv.field_size_limit(_LONGEST_CELL)
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        while True:
+            line = reader.line_num + 1
+            try:
+                yield line, next(reader), ""
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield line, [], f"not valid CSV ({error})"
+
+
+def _cells(line: int, cells: list[str], fault: str, names: Sequence[str]) -> SourceRow:
+    if fault:
+        return SourceRow(line, fault=f"The row is {fault}.")
+    if not any(cells):
+        return SourceRow(line, fault=EMPTY)
+    if len(cells) != len(names):
+        what = f"The row has {len(cells)} columns, the first line has {len(names)}."
+        return SourceRow(line, fault=what)
+    return SourceRow(line, dict(zip(names, cells, strict=True)))
+
+
+def _named(path: Path, names: Sequence[Any]) -> Sequence[str]:
+    for name in names:
+        if name is not None and names.count(name) > 1:
+            raise BadRequest(f"{path.name} has two columns named {shown(str(name))}. Rename one.")
+    return [str(name) for name in names if name is not None]
+
+
+def _sheet(path: Path, sheet: str | None = None) -> Source:
+    """A formula counts as the value that was saved with it."""
+    try:
+        from openpyxl import load_workbook
+    except ImportError as error:
+        raise MissingExtra("Reading .xlsx files", "tables") from error
+    try:
+        book = load_workbook(path, read_only=True, data_only=True)
+    except Exception as error:  # of many kinds, by what is broken: zip, XML, a missing part
+        raise BadRequest(f"{path.name} is no .xlsx file: {error}") from error
+    if sheet is not None and sheet not in book.sheetnames:
+        names = ", ".join(book.sheetnames)
+        raise BadRequest(f"{path.name} has no sheet {shown(sheet)}. It has: {names}.")
+    rows = book[sheet or book.sheetnames[0]].iter_rows(values_only=True)
+    names = list(next(rows, ()))
+    return Source(_named(path, names), _sheet_rows(rows, names))
+
+
+def _sheet_rows(rows: Iterator[Sequence[Any]], names: list[Any]) -> Iterator[SourceRow]:
+    for line, cells in enumerate(rows, start=2):
+        if all(cell is None or cell == "" for cell in cells):
+            yield SourceRow(line, fault=EMPTY)
+        else:
+            named = itertools.zip_longest(names, cells[: len(names)])
+            yield SourceRow(line, {name: cell for name, cell in named if name is not None})
+
+
+def _parquet(path: Path) -> Source:
+    try:
+        from pyarrow import ArrowException
+        from pyarrow.parquet import ParquetFile
+    except ImportError as error:
+        raise MissingExtra("Reading .parquet files", "tables") from error
+    try:
+        file = ParquetFile(path)
+    except ArrowException as error:
+        raise BadRequest(f"{path.name} is no Parquet file: {error}") from error
+    batches = (batch.to_pylist() for batch in file.iter_batches(batch_size=1024))
+    rows = enumerate(itertools.chain.from_iterable(batches), start=1)
+    return Source(file.schema_arrow.names, (SourceRow(line, row) for line, row in rows))
+
+
+def _array(path: Path) -> Source:
+    try:
+        value = orjson.loads(path.read_bytes().removeprefix(BOM))
+    except orjson.JSONDecodeError as error:
+        hint = "" if error.pos == 0 else " If each line is an object, name it .jsonl."
+        raise BadRequest(f"{path.name} is not valid JSON: {error}.{hint}") from None
+    if not isinstance(value, list):
+        raise BadRequest(f"{path.name} is {kind(value)}; expected an array of objects.")
+    return Source(None, (_of_object(at, row) for at, row in enumerate(value, start=1)))
+
+
+def _jsonl(path: Path) -> Source:
+    return Source(None, map(_of_line, lines(path)))
+
+
+def _of_line(line: Line) -> SourceRow:
+    if line.blank:
+        return SourceRow(line.number, fault=EMPTY)
+    if line.fault:
+        return SourceRow(line.number, fault=f"{line.fault.message} {line.fault.remedy}")
+    return _of_object(line.number, line.value)
+
+
+def _of_object(line: int, value: Any) -> SourceRow:
+    if isinstance(value, dict):
+        return SourceRow(line, value)
+    return SourceRow(line, fault=f"The row is {kind(value)}, not an object.")
+
+
+EMPTY = "The row is empty."
+_Reader: TypeAlias = Callable[[Path], Source]
+_READERS: dict[str, _Reader] = {
+    ".csv": _delimited,
+    ".tsv": _delimited,
+    ".xlsx": _sheet,
+    ".parquet": _parquet,
+    ".json": _array,
+    ".jsonl": _jsonl,
+}
