@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tiny_models import VOCABULARY, Models, finish, ids_of, make_model, prompt_of
 
 from tunewright import durable
@@ -141,6 +142,37 @@ def test_a_changed_adapter_is_found(
     spec = ModelSpec("bad", tuned.base, str(adapter))
     assert isinstance(error_of(generator, Request(1, spec, [1])), Corrupt)
     assert error_of(generator, Request(2, tuned, [1], max_tokens=2)) is None
+
+
+@pytest.mark.parametrize("damage", ["surplus", "missing", "shape", "cut", "settings"])
+def test_a_damaged_adapter_without_a_manifest_is_refused_whole(
+    damage: str, models: Models, tmp_path: Path, generator: EmbeddedGenerator
+) -> None:
+    """And nothing of it stays on the base: mended, it answers as it did."""
+    tuned, prompt = models("llama", 1), prompt_of(5)
+    assert tuned.adapter is not None
+    adapter = shutil.copytree(tuned.adapter, tmp_path / "adapter")
+    weights, settings = adapter / "adapter_model.safetensors", adapter / "adapter_config.json"
+    whole, said, tensors = weights.read_bytes(), settings.read_bytes(), load_file(weights)
+    last = max(tensors)  # the layers before it fit
+    if damage == "surplus":
+        save_file({**tensors, "surplus": tensors[last].clone()}, weights)
+    elif damage == "missing":
+        save_file({name: w for name, w in tensors.items() if name != last}, weights)
+    elif damage == "shape":
+        save_file({**tensors, last: tensors[last][:-1].clone()}, weights)
+    elif damage == "cut":
+        weights.write_bytes(whole[:-9])
+    else:
+        settings.write_bytes(b"[]")
+    spec = ModelSpec("damaged", tuned.base, str(adapter))
+    request = Request(1, spec, prompt, max_tokens=5, temperature=0)
+    assert isinstance(error_of(generator, request), Corrupt)
+    plain = Request(2, models("llama"), prompt, max_tokens=5, temperature=0)
+    assert ids_of(finish(generator, plain), 2) == models.alone(models("llama"), prompt, 5)
+    weights.write_bytes(whole)
+    settings.write_bytes(said)
+    assert ids_of(finish(generator, request), 1) == models.alone(tuned, prompt, 5)
 
 
 def test_what_is_not_there_is_not_found(

@@ -89,8 +89,24 @@ def test_a_base_of_ones_own_is_tuned_and_outlives_its_folder_and_its_alias(
             ),
             "cannot be used",
         ),
+        (lambda d: (d / "config.json").write_text("{"), r"config\.json is no JSON"),
+        (
+            lambda d: (d / "model.safetensors").write_bytes(
+                (d / "model.safetensors").read_bytes()[:-1]
+            ),
+            r"model\.safetensors is broken",
+        ),
     ],
-    ids=["no safetensors", "no tokenizer", "own code", "bad tokenizer", "endless", "escape"],
+    ids=[
+        "no safetensors",
+        "no tokenizer",
+        "own code",
+        "bad tokenizer",
+        "endless",
+        "escape",
+        "no settings",
+        "cut",
+    ],
 )
 def test_what_cannot_be_loaded_safely_is_refused(
     tmp_path: Path, directory: Path, spoil, reason: str

@@ -4,18 +4,21 @@ import contextlib
 import hashlib
 import multiprocessing
 import random
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from tiny import Heard, colours, train_and_send
 
 from tunewright import durable
-from tunewright.training import Stopped
+from tunewright.training import Stopped, checkpoints
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Checkpoint, Message, Said, Started, Step
+from tunewright.training.run import prepare
 from tunewright.training.supervised import train
 
 Make = Callable[..., Recipe]
@@ -83,6 +86,74 @@ def test_a_damaged_resume_point_yields_to_the_one_before(recipe: Make, tmp_path:
     (message,) = said.of(Message)
     assert message.level == "warn"
     assert "damaged" in message.message
+    assert digests(tmp_path / "task" / "model") == digests(tmp_path / "whole" / "model")
+
+
+RESUME_FILES = ("manifest.json", "optimizer", "position.json", "random", "weights")
+
+
+def damage(file: Path, how: str) -> None:
+    data = bytearray(file.read_bytes())
+    if how == "cut":
+        del data[-1:]
+    elif how != "missing":
+        data[{"first": 0, "middle": len(data) // 2, "last": -1}[how]] ^= 1
+    file.unlink()
+    if how != "missing":
+        file.write_bytes(data)
+
+
+def named(point: Path, name: str) -> Path:
+    return point / (name if "." in name else f"{name}.safetensors")
+
+
+def test_every_region_of_a_resume_point_is_watched(recipe: Make, tmp_path: Path) -> None:
+    """First, middle and last byte of each file, one byte less, no file: the newest whole point is
+    gone on from, whichever of the others are damaged."""
+    given = recipe(n_epochs=3)
+    points = stopped_at_5(given, tmp_path / "task")
+    assert sorted(p.name for p in points[-1].iterdir()) == [
+        named(points[-1], name).name for name in RESUME_FILES
+    ]
+    run = prepare(given, tmp_path / "task", Heard())
+    clean = {name: p.detach().clone() for name, p in run.trained.items()}
+    whole = shutil.copytree(tmp_path / "task" / "resume", tmp_path / "whole")
+    weights = load_file(whole / "step-3" / "weights.safetensors")
+    for name in RESUME_FILES:
+        for how in ("first", "middle", "last", "cut", "missing"):
+            shutil.rmtree(tmp_path / "task" / "resume")
+            shutil.copytree(whole, tmp_path / "task" / "resume")
+            with torch.no_grad():
+                for path, parameter in run.trained.items():
+                    parameter.copy_(clean[path])
+            damage(named(points[-1], name), how)
+            said = Heard()
+            assert checkpoints.resume(run, said).step == 3, (name, how)
+            (message,) = said.of(Message)
+            assert message.level == "warn"
+            assert f"step 5 is damaged: {points[-1]}" in message.message, (name, how)
+            assert all(torch.equal(p.detach(), weights[n]) for n, p in run.trained.items())
+
+
+def test_where_no_resume_point_is_whole_it_starts_from_the_beginning(
+    recipe: Make, tmp_path: Path
+) -> None:
+    """And says so; and its own new points are kept, though the damaged ones were further on."""
+    given = recipe(n_epochs=3)
+    train(given, tmp_path / "whole", Heard())
+    for point in stopped_at_5(given, tmp_path / "task"):
+        damage(point / "weights.safetensors", "last")
+    said = Heard()
+    with pytest.raises(Stopped):
+        train(given, tmp_path / "task", said, lambda: len(said.of(Step)) == 4)
+    assert [message.message.partition(":")[0] for message in said.of(Message)] == [
+        "The resume point at step 5 is damaged",
+        "The resume point at step 3 is damaged",
+        "No resume point can be used",
+    ]
+    assert said.of(Started)[0].resumed_from is None
+    train(given, tmp_path / "task", said)
+    assert said.of(Started)[1].resumed_from == 4
     assert digests(tmp_path / "task" / "model") == digests(tmp_path / "whole" / "model")
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
 
 from tunewright import durable
 from tunewright.errors import BadRequest, Corrupt
@@ -61,6 +62,32 @@ def test_a_cut_file_and_a_missing_weight_are_noticed(base: Path) -> None:
     save_file({k: w for k, w in weights.items() if k != gone}, base / "model.safetensors")
     with pytest.raises(Corrupt, match="lacks weights"):
         load_base(base)
+
+
+def test_surplus_weights_and_other_shapes_are_noticed(base: Path) -> None:
+    """transformers drops the ones, fills the others with random numbers, and warns."""
+    weights = load_file(base / "model.safetensors")
+    name = max(weights)
+    save_file({**weights, "surplus": weights[name].clone()}, base / "model.safetensors")
+    with pytest.raises(Corrupt, match="no place for, among them surplus"):
+        load_base(base)
+    save_file({**weights, name: weights[name][:-1].clone()}, base / "model.safetensors")
+    with pytest.raises(Corrupt, match=f"other shapes .*, among them {name}"):
+        load_base(base)
+
+
+def test_a_part_that_is_missing_or_an_index_that_is_none_is_noticed(base: Path) -> None:
+    AutoModelForCausalLM.from_pretrained(base).save_pretrained(base, max_shard_size="60KB")
+    (base / "model.safetensors").unlink()
+    load_base(base)
+    part = max(base.glob("model-*.safetensors"))
+    part.rename(base / "elsewhere")
+    with pytest.raises(Corrupt, match=f"lacks {part.name}"):
+        load_base(base)
+    for nonsense in ("{", "[]", '{"weight_map": {"a": 1}}'):
+        (base / "model.safetensors.index.json").write_text(nonsense)
+        with pytest.raises(Corrupt, match=r"index\.json"):
+            load_base(base)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])

@@ -1,7 +1,8 @@
 """A base in memory, the adapters on it, and how it is called."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from tunewright import durable
-from tunewright.errors import BadRequest, NotFound
+from tunewright.errors import BadRequest, Corrupt, NotFound
 from tunewright.generation.generator import ModelSpec
 from tunewright.generation.grammar import Grammars
 from tunewright.weights import lora
@@ -27,8 +28,10 @@ class Resident:
     """One base and its adapters. `merges`: whether rows may share a batch and a chunked prefill."""
 
     def __init__(self, directory: Path) -> None:
-        """Raises NotFound for no such directory, and what `load_base` raises."""
-        self.model: PreTrainedModel = load_base(_existing(directory), verify=_manifested(directory))
+        """Raises NotFound for no such directory, Corrupt for what is no sound base."""
+        _existing(directory)
+        with _its_own_fault():
+            self.model: PreTrainedModel = load_base(directory, verify=_manifested(directory))
         config = self.model.config.get_text_config(decoder=True)
         self.context: int = getattr(config, "max_position_embeddings", None) or _NO_LIMIT
         self._threads = threads(self.model)
@@ -64,7 +67,9 @@ class Resident:
 
     def _load(self, adapter: str, in_use: Sequence[int]) -> int:
         directory = _existing(Path(adapter))
-        loaded = lora.load_adapter(directory, verify=_manifested(directory))
+        with _its_own_fault():
+            loaded = lora.load_adapter(directory, verify=_manifested(directory))
+            lora.refuse_misfit(self.model, loaded)
         taken = {slot: spec for spec, slot in self._slots.items() if slot != lora.NONE}
         if len(taken) >= ADAPTERS:
             idle = [spec for slot, spec in taken.items() if slot not in in_use]
@@ -127,6 +132,15 @@ def _existing(directory: Path) -> Path:
     if not directory.is_dir():
         raise NotFound(f"There is no model in {directory}.")
     return directory
+
+
+@contextmanager
+def _its_own_fault() -> Iterator[None]:
+    """What is wrong with a model that is served already is not wrong with the request for it."""
+    try:
+        yield
+    except BadRequest as error:
+        raise Corrupt(error.message) from error
 
 
 def _manifested(directory: Path) -> bool:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from safetensors import SafetensorError, safe_open
+
 from tunewright import builtin, durable
 from tunewright.catalog.catalog import SHARED, Catalog
 from tunewright.errors import BadRequest, NotFound
@@ -101,7 +103,8 @@ class Bases:
 
 
 def check_directory(directory: Path) -> None:
-    """Raises BadRequest unless this is a model that can be loaded safely: safetensors, no code."""
+    """Raises BadRequest unless this is a model that can be loaded safely: whole safetensors, no
+    code."""
     if not directory.is_dir():
         raise BadRequest(f"{directory} is not a directory.", param="source")
     if not list(directory.glob("*.safetensors")):
@@ -114,10 +117,21 @@ def check_directory(directory: Path) -> None:
             "other formats can run code or cannot be trained.",
             param="source",
         )
+    for file in directory.glob("*.safetensors"):
+        try:
+            with safe_open(file, framework="numpy"):
+                pass
+        except SafetensorError as error:
+            raise BadRequest(
+                f"{file} is broken: {error}. Fetch it again.", param="source"
+            ) from error
     for name in ("config.json", "tokenizer.json"):
         if not (directory / name).is_file():
             raise BadRequest(f"{directory} has no {name}.", param="source")
-    config = json.loads((directory / "config.json").read_text("utf-8"))
+    try:
+        config = json.loads((directory / "config.json").read_text("utf-8"))
+    except ValueError as error:
+        raise BadRequest(f"{directory}/config.json is no JSON: {error}", param="source") from error
     if "auto_map" in config:
         raise BadRequest(
             f"{directory}/config.json names code of its own (auto_map). Such models are refused: "

@@ -116,17 +116,25 @@ def save_resume_point(run: Run, position: Position, clock: Clock) -> Checkpoint:
 
 
 def resume(run: Run, report: Report) -> Position:
-    """Bring the run to its newest whole resume point and return where that is; or to the start."""
-    for step, path in _steps(run.folder / "resume"):
+    """Bring the run to its newest whole resume point and return where that is; or to the start.
+
+    Those that are no use are removed: they would count among the KEPT, and a run that begins
+    again would lose its own points, whose steps are lower, to them."""
+    points = _steps(run.folder / "resume")
+    for step, path in points:
         try:
             about = durable.verify(path)["about"]
-        except Corrupt as damage:
-            report(Message("warn", f"The resume point at step {step} is damaged: {damage.message}"))
-            continue
-        if about["run"] == run.identity:
-            _say_if_elsewhere(about["environment"], run, report)
-            return _restore(run, path)
-        report(Message("warn", f"The resume point at step {step} is of other data or settings."))
+        except (Corrupt, OSError) as damage:
+            report(Message("warn", f"The resume point at step {step} is damaged: {damage}"))
+        else:
+            if about["run"] == run.identity:
+                _say_if_elsewhere(about["environment"], run, report)
+                return _restore(run, path)
+            text = f"The resume point at step {step} is of other data or settings."
+            report(Message("warn", text))
+        durable.remove(path)
+    if points:
+        report(Message("warn", "No resume point can be used: training starts from the beginning."))
     return Position()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
 from tunewright import durable
@@ -41,11 +41,12 @@ def load_base(
     code of the directory runs. verify: first compare every file with the directory's manifest.
 
     Raises BadRequest for a directory that is not such a model, Corrupt where a file is broken or
-    differs from its manifest, or a weight is missing, NaN or infinite.
+    differs from its manifest, or a weight is missing, surplus, of another shape, NaN or infinite.
     """
     _refuse_other_formats(directory)
     if verify:
         durable.verify(directory)
+    _refuse_broken_files(directory)
     try:
         config = AutoConfig.from_pretrained(directory, local_files_only=True)
         loaded: Any = AutoModelForCausalLM.from_pretrained(
@@ -57,16 +58,14 @@ def load_base(
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # told in the report, and refused there
         )
-    except SafetensorError as error:
-        raise Corrupt(f"The weights in {directory} are broken: {error}") from error
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise BadRequest(
             f"{directory} cannot be loaded as a causal language model: {error}"
         ) from error
     model, report = loaded
-    if report["missing_keys"]:  # transformers fills them with random numbers and only warns
-        raise Corrupt(f"{directory} lacks weights, among them {min(report['missing_keys'])}.")
+    _refuse_misfits(directory, report)
     refuse_nonfinite(model, str(directory))
     torch.nn.Module.to(model, device())  # the stubs of PreTrainedModel.to know no device
     return model.eval()
@@ -83,6 +82,42 @@ def _refuse_other_formats(directory: Path) -> None:
             f"{directory} holds no safetensors weights. Only safetensors are loaded, because "
             "other formats can run code: save the model again as safetensors."
         )
+
+
+def _refuse_broken_files(directory: Path) -> None:
+    """Raises Corrupt naming the file of weights that is missing, cut, or no safetensors at all."""
+    for file in _weight_files(directory):
+        if not file.is_file():
+            raise Corrupt(f"{directory} lacks {file.name}, which its index names.")
+        try:
+            with safe_open(file, framework="pt"):
+                pass
+        except SafetensorError as error:
+            raise Corrupt(f"{file} is broken: {error}. Fetch the model again.") from error
+
+
+def _weight_files(directory: Path) -> list[Path]:
+    single, index = (directory / name for name in _WEIGHTS)
+    if single.is_file():  # transformers prefers it too
+        return [single]
+    parts = durable.read_json(index)
+    named = parts.get("weight_map") if isinstance(parts, dict) else None
+    if not isinstance(named, dict) or not all(isinstance(name, str) for name in named.values()):
+        raise Corrupt(f"{index} does not say which file holds which weight.")
+    return [directory / Path(name).name for name in sorted(set(named.values()))]
+
+
+def _refuse_misfits(directory: Path, report: dict[str, Any]) -> None:
+    """transformers fills what is missing or of another shape with random numbers, drops what is
+    surplus, and only warns. (What a kind of model is known to carry unused is not in `report`.)"""
+    for what, keys in (
+        ("lacks weights", report["missing_keys"]),
+        ("holds weights that its config.json has no place for", report["unexpected_keys"]),
+        ("holds weights of other shapes than its config.json", report["mismatched_keys"]),
+    ):
+        names = [key if isinstance(key, str) else key[0] for key in keys]
+        if names:
+            raise Corrupt(f"{directory} {what}, among them {min(names)}. Fetch the model again.")
 
 
 def _attention(config: PretrainedConfig) -> str:

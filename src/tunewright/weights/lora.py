@@ -171,9 +171,8 @@ def add(
     dtype: what its matrices are kept in (fp32 if not given; the base's is faster to serve).
     Raises BadRequest, and changes nothing, where a layer is not in the model or has another shape.
     """
+    refuse_misfit(model, adapter)
     layers = wrap(model)
-    for path, (a, b) in adapter.weights.items():
-        _refuse_misfit(path, layers.get(path), a, b)
     remove(model, slot)
     for path, (a, b) in adapter.weights.items():
         a, b = a.to(dtype or torch.float32), b.to(dtype or torch.float32)
@@ -184,6 +183,13 @@ def go_on(model: PreTrainedModel, adapter: Adapter) -> None:
     """Put a finished adapter (fp32) into slot 0 and select it, to be trained further."""
     add(model, 0, adapter, trainable=True)
     select(model, 0)
+
+
+def refuse_misfit(model: PreTrainedModel, adapter: Adapter) -> None:
+    """Raises BadRequest where a layer of `adapter` is not in the model or has another shape."""
+    layers = wrap(model)
+    for path, (a, b) in adapter.weights.items():
+        _refuse_misfit(path, layers.get(path), a, b)
 
 
 def _refuse_misfit(path: str, layer: LoraLinear | None, a: Tensor, b: Tensor) -> None:
@@ -311,6 +317,8 @@ def load_adapter(directory: Path, *, verify: bool = False) -> Adapter:
     if verify:
         durable.verify(directory)
     config = durable.read_json(directory / CONFIG)
+    if not isinstance(config, dict) or not isinstance(config.get("lora_alpha"), int | float):
+        raise Corrupt(f"{directory / CONFIG} is not the configuration of an adapter.")
     unknown = [name for name in _NOT_OURS if config.get(name)]
     if config.get("peft_type") != "LORA" or config.get("bias", "none") != "none" or unknown:
         raise BadRequest(f"{directory} is not a plain LoRA adapter ({', '.join(unknown)}).")
