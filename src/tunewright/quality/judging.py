@@ -1,6 +1,6 @@
 """All judgements of a file of examples."""
 
-from tunewright.quality import agreement, sameness
+from tunewright.quality import agreement, balance, form, grounding, sameness
 from tunewright.quality.rows import Rows
 from tunewright.records.findings import Finding
 
@@ -11,5 +11,8 @@ def judge(rows: Rows, held_out: Rows | None = None) -> list[Finding]:
     found = [
         *sameness.find(rows, held_out),
         *agreement.find(rows),
+        *form.find(rows.rows),
+        *balance.find(rows, held_out),
+        *grounding.find(rows.rows),
     ]
     return sorted(found, key=lambda finding: finding.severity == "advice")

@@ -1,0 +1,203 @@
+"""What the rows are about, and how often: refusals, stock phrases, labels, topics, diversity."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tunewright.quality.evidence import found, share
+from tunewright.quality.neighbours import crowd
+from tunewright.quality.rows import Row, Rows, Vectors
+from tunewright.quality.topics import assign, topics
+from tunewright.quality.words import plain, sentences, words
+from tunewright.records.findings import Finding
+
+_MANY = 0.05  # share of refusals from which on they are worth a look
+_APART = 0.15  # by which shares in training and in use may differ
+_STOCK = 0.3  # share of the answers that begin with one sentence
+_ONE = 0.95  # cosine from which on what is asked counts as one
+_MOST_LABELS = 50
+_LABEL_WORDS = 4
+
+_CANNOT = (
+    r"(?:can(?:not|['’]t|\s+not)|could\s+not|couldn['’]t|(?:am|['’]m)\s+(?:not\s+able|unable)"
+    r"(?:\s+to)?|(?:won['’]t|will\s+not)\s+be\s+able\s+to|must\s+(?:decline|refuse)(?:\s+to)?"
+    r"|(?:have|need)\s+to\s+decline(?:\s+to)?|decline\s+to|(?:won['’]t|will\s+not)|(?:do\s+not|don['’]t)"
+    r"\s+(?:have\s+(?:access|information|enough\s+information|the\s+ability)|know|feel\s+comfortable))"
+)
+_REFUSAL = re.compile(
+    rf"(?:\bI\s*(?:['’]m\s+sorry,?\s+(?:but\s+)?I\s+)?|\bsorry,?\s+(?:but\s+)?|\b(?:and|is something I)"
+    rf"\s+){_CANNOT}(?:\s+(?:\w+\s+){{0,2}}?(?:help|assist|answer|provide|tell|do\s+that|do\s+this|comply"
+    r"|discuss|share|respond|say|give|fulfil+|engage|support|information|to|the\s+answer))\b"
+    r"|(?:无法|不能|没法|没有办法|不方便|拒绝)(?:[^。！？]{0,4})(?:回答|提供|帮|协助|回复|告诉|满足|讨论|透露)",
+    re.IGNORECASE,
+)
+_HELPS = re.compile(
+    r"\b(?:but|however|instead|you (?:can|could|may)|please|try|contact|happy to|here (?:is|are))\b"
+    r"|[;；]|但|请|可以|建议|不过",
+    re.IGNORECASE,
+)
+_LEAD = 60  # characters that may stand before the refusal
+_REFUSAL_WORDS = 40  # beyond it an answer explains something
+
+
+@dataclass(frozen=True)
+class Diversity:
+    """`distance`: the mean of 1 - cosine of two rows' questions, taken at random. `distinct`: how
+    many rows there are if all that ask nearly the same count as one."""
+
+    distance: float
+    distinct: float
+
+
+def find(rows: Rows, held_out: Rows | None = None) -> Iterator[Finding]:
+    yield from _refusals(rows, held_out)
+    yield from _stock(rows.rows)
+    yield from _labels(rows.rows, held_out.rows if held_out else ())
+    yield from _diversity(rows, held_out)
+    if held_out and len(held_out):
+        yield from _topics(rows, held_out)
+
+
+def refuses(answer: str) -> bool:
+    """Whether it says no and nothing else: what goes on with a way out helps."""
+    match = _REFUSAL.search(answer)
+    if not match or len(words(answer)) > _REFUSAL_WORDS or match.start() > _LEAD:
+        return False
+    return not _HELPS.search(answer, match.end())
+
+
+def _refusals(rows: Rows, held_out: Rows | None) -> Iterator[Finding]:
+    lines = [row.line for row in rows.rows if refuses(row.answer)]
+    part = len(lines) / max(len(rows), 1)
+    if part < _MANY:
+        return
+    said = f"{share(len(lines), len(rows))} refuse to answer"
+    far = part > 2 * _APART
+    if held_out and len(held_out):
+        used = sum(refuses(row.answer) for row in held_out.rows)
+        said += f", against {share(used, len(held_out))} in the validation file"
+        far = part - used / len(held_out) > _APART
+    yield found(
+        "refusal",
+        f"{said}: the model will refuse about as often.",
+        "Have as many refusals in training as are right in use, and keep those that are meant.",
+        lines,
+        severity="warning" if far else "advice",
+    )
+
+
+def _stock(rows: Sequence[Row]) -> Iterator[Finding]:
+    opening = [parts[0] if len(parts := sentences(row.answer)) > 1 else "" for row in rows]
+    counts = Counter(map(plain, filter(None, opening)))
+    if not counts:
+        return
+    text, count = counts.most_common(1)[0]
+    if count >= max(_STOCK * len(rows), 5):
+        lines = [row.line for row, said in zip(rows, opening, strict=True) if plain(said) == text]
+        yield found(
+            "boilerplate",
+            f"{share(len(lines), len(rows))} begin with the same sentence.",
+            "Keep it only if every answer in use shall begin so.",
+            lines,
+            excerpt=text,
+        )
+
+
+def labels(rows: Sequence[Row]) -> Counter[str]:
+    """How often each answer is given, where answers are a few short names; else empty."""
+    counts = Counter(row.answer.strip() for row in rows)
+    few = len(counts) <= min(_MOST_LABELS, len(rows) / 4)
+    short = all(len(words(label)) <= _LABEL_WORDS for label in counts)
+    return counts if few and short else Counter()
+
+
+def _labels(rows: Sequence[Row], held_out: Sequence[Row]) -> Iterator[Finding]:
+    counts = labels(rows)
+    if len(counts) < 2:
+        return
+    total, even = counts.total(), counts.total() / len(counts)
+    said = ", ".join(f"{label!r} {n / total:.0%}" for label, n in counts.most_common(5))
+    rare = {label for label, n in counts.items() if n < even / 4}
+    if rare or counts.most_common(1)[0][1] > 0.8 * total:
+        yield found(
+            "label_imbalance",
+            f"The answers are {len(counts)} labels, unevenly many: {said}.",
+            "Add rows of the rare ones, unless they are as rare in use.",
+            [row.line for row in rows if row.answer.strip() in rare],
+        )
+    used = Counter(row.answer.strip() for row in held_out)
+    apart = _distance(counts, used) if used else 0.0
+    if apart > _APART:
+        told = ", ".join(f"{label!r} {n / used.total():.0%}" for label, n in used.most_common(5))
+        yield found(
+            "labels_differ",
+            f"Labels are spread otherwise than in the validation file: {said} against {told}.",
+            "Bring training to the shares that use has.",
+            severity="warning",
+        )
+
+
+def _distance(one: Counter[str], other: Counter[str]) -> float:
+    """Total variation: the share that would have to move."""
+    names = one.keys() | other.keys()
+    return sum(abs(one[n] / one.total() - other[n] / other.total()) for n in names) / 2
+
+
+def diversity(vectors: Vectors) -> Diversity:
+    number = len(vectors)
+    if number < 2:
+        return Diversity(0.0, float(number))
+    total = vectors.sum(axis=0, dtype=np.float64)
+    similarity = (float(total @ total) - number) / (number * (number - 1))
+    return Diversity(1 - similarity, float((1 / crowd(vectors, _ONE)).sum()))
+
+
+def _diversity(rows: Rows, held_out: Rows | None) -> Iterator[Finding]:
+    own = diversity(rows.asked)
+    if len(rows) >= 20 and own.distinct < len(rows) / 2:
+        yield found(
+            "few_distinct",
+            f"{len(rows):,} rows ask about {own.distinct:,.0f} distinct things; two rows are "
+            f"{own.distance:.2f} apart on average (0 the same, 1 unrelated).",
+            "Add questions of other kinds, rather than more of the same.",
+        )
+    if held_out and len(held_out) >= 20:
+        used = diversity(held_out.asked)
+        if own.distance < 0.75 * used.distance:
+            yield found(
+                "narrower_than_use",
+                f"Training questions are {own.distance:.2f} apart on average, validation questions "
+                f"{used.distance:.2f}: training covers less.",
+                "Collect rows of the kinds that are missing.",
+                severity="warning",
+            )
+
+
+def _topics(rows: Rows, held_out: Rows) -> Iterator[Finding]:
+    """Topics of training that are rarer in use, and the other way about."""
+    if len(rows) < 40 or len(held_out) < 20:
+        return
+    found_topics = topics(rows.asked)
+    own = Counter(map(str, found_topics.of.tolist()))
+    places = assign(held_out.asked, found_topics.centres)
+    used = Counter(map(str, places.tolist()))
+    apart = _distance(own, used)
+    if apart <= 2 * _APART:
+        return
+    gaps = {name: used[name] / used.total() - own[name] / own.total() for name in own | used}
+    lacking = max(gaps, key=lambda name: gaps[name])
+    lines = [rows.rows[at].line for at in np.flatnonzero(found_topics.of == int(lacking))]
+    example = held_out.rows[int(np.flatnonzero(places == int(lacking))[0])]
+    yield found(
+        "topics_differ",
+        f"{apart:.0%} of the rows would have to be on another topic to match the validation file. "
+        f"Most is lacking of what its line {example.line} asks: {own[lacking] / own.total():.0%} "
+        f"of training, {used[lacking] / used.total():.0%} there.",
+        "Add rows on that topic.",
+        lines,
+        severity="warning",
+        excerpt=example.asked,
+    )
