@@ -8,7 +8,7 @@ from itertools import combinations
 from tunewright.quality import neighbours
 from tunewright.quality.evidence import found, share, some
 from tunewright.quality.rows import Row, Rows
-from tunewright.quality.words import NEGATIONS, changes, is_number, plain, same, words
+from tunewright.quality.words import NEGATIONS, changes, is_number, is_open, plain, same, words
 from tunewright.records.findings import Finding
 
 _CLOSE = 0.9  # cosine of questions that may be one
@@ -31,8 +31,9 @@ class Agreement:
 
 def find(rows: Rows) -> Iterator[Finding]:
     groups = questions(rows)
-    bad = [group for group in groups if _contradict(rows, group)]
-    measured = measure(rows.rows, groups)
+    closed = [group for group in groups if not is_open(rows.rows[group[0]].asked)]
+    bad = [group for group in closed if _contradict(rows, group)]
+    measured = measure(rows.rows, closed)
     if bad:
         lines = sorted(rows.rows[at].line for group in bad for at in group)
         yield found(

@@ -18,20 +18,29 @@ _MANY = 0.05  # share of refusals from which on they are worth a look
 _APART = 0.15  # by which shares in training and in use may differ
 _STOCK = 0.3  # share of the answers that begin with one sentence
 _ONE = 0.95  # cosine from which on what is asked counts as one
+_COUNTED = 5_000
 _MOST_LABELS = 50
 _LABEL_WORDS = 4
 
-_CANNOT = (
-    r"(?:can(?:not|['’]t|\s+not)|could\s+not|couldn['’]t|(?:am|['’]m)\s+(?:not\s+able|unable)"
-    r"(?:\s+to)?|(?:won['’]t|will\s+not)\s+be\s+able\s+to|must\s+(?:decline|refuse)(?:\s+to)?"
-    r"|(?:have|need)\s+to\s+decline(?:\s+to)?|decline\s+to|(?:won['’]t|will\s+not)|(?:do\s+not|don['’]t)"
-    r"\s+(?:have\s+(?:access|information|enough\s+information|the\s+ability)|know|feel\s+comfortable))"
+_CANNOT = "|".join(
+    (
+        r"can(?:not|['’]t|\s+not)|could(?:n['’]t|\s+not)",
+        r"(?:am|['’]m)\s+(?:not\s+able|unable)(?:\s+to)?",
+        r"(?:won['’]t|will\s+not)(?:\s+be\s+able\s+to)?",
+        r"(?:(?:must|have\s+to|need\s+to)\s+)?(?:decline|refuse)\s+to",
+        r"(?:do\s+not|don['’]t)\s+(?:know|feel\s+comfortable)",
+        r"(?:do\s+not|don['’]t)\s+have\s+(?:access|(?:enough\s+)?information|the\s+ability)",
+    )
+)
+_WHAT = (
+    r"(?:\w+\s+){0,2}?(?:help|assist|answer|provide|tell|do\s+that|do\s+this|comply|discuss|share"
+    r"|respond|say|give|fulfil+|engage|support|information|to|the\s+answer)"
 )
 _REFUSAL = re.compile(
-    rf"(?:\bI\s*(?:['’]m\s+sorry,?\s+(?:but\s+)?I\s+)?|\bsorry,?\s+(?:but\s+)?|\b(?:and|is something I)"
-    rf"\s+){_CANNOT}(?:\s+(?:\w+\s+){{0,2}}?(?:help|assist|answer|provide|tell|do\s+that|do\s+this|comply"
-    r"|discuss|share|respond|say|give|fulfil+|engage|support|information|to|the\s+answer))\b"
-    r"|(?:无法|不能|没法|没有办法|不方便|拒绝)(?:[^。！？]{0,4})(?:回答|提供|帮|协助|回复|告诉|满足|讨论|透露)",
+    rf"(?:\bI\s*|\bsorry,?\s+(?:but\s+)?|\band\s+)(?:{_CANNOT})\s+{_WHAT}\b"
+    r"|\bI\s+(?:must|have\s+to|need\s+to)\s+(?:decline|refuse)\b"
+    r"|(?:无法|不能|没法|没有办法|不方便|拒绝)(?:[^。！？]{0,4})"
+    r"(?:回答|提供|帮|协助|回复|告诉|满足|讨论|透露)",
     re.IGNORECASE,
 )
 _HELPS = re.compile(
@@ -46,7 +55,8 @@ _REFUSAL_WORDS = 40  # beyond it an answer explains something
 @dataclass(frozen=True)
 class Diversity:
     """`distance`: the mean of 1 - cosine of two rows' questions, taken at random. `distinct`: how
-    many rows there are if all that ask nearly the same count as one."""
+    many rows there are if all that ask nearly the same count as one; beyond `_COUNTED` rows an
+    estimate from so many of them."""
 
     distance: float
     distinct: float
@@ -152,7 +162,11 @@ def diversity(vectors: Vectors) -> Diversity:
         return Diversity(0.0, float(number))
     total = vectors.sum(axis=0, dtype=np.float64)
     similarity = (float(total @ total) - number) / (number * (number - 1))
-    return Diversity(1 - similarity, float((1 / crowd(vectors, _ONE)).sum()))
+    asked = vectors
+    if number > _COUNTED:
+        asked = vectors[np.random.default_rng(0).choice(number, _COUNTED, replace=False)]
+    distinct = float((1 / crowd(asked, vectors, _ONE)).mean()) * number
+    return Diversity(1 - similarity, distinct)
 
 
 def _diversity(rows: Rows, held_out: Rows | None) -> Iterator[Finding]:

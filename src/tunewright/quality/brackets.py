@@ -3,20 +3,26 @@
 import re
 
 _PAIRS = {")": "(", "]": "[", "}": "{", "）": "（", "】": "【", "」": "「", "》": "《"}
-# In these a bracket stands alone for a reason: code, faces, "a) ... 1) ...", intervals [0, 1).
+# Code, half-open intervals and addresses have their own rules; ":(" is a face.
 _APART = re.compile(
-    r"```.*?(?:```|\Z)|`[^`\n]*`|[:;=8]['-]?[()\[\]]|\(['-]?[:;=]|(?<![\w(（])(?:[a-zA-Z]|\d{1,2}|[ivx]{2,4})[)）]"
-    r"|[\[(]\s*-?[\w.∞]+\s*,\s*-?[\w.∞]+\s*[\])]|https?://\S+",
+    r"```.*?(?:```|\Z)|`[^`\n]*`|[:;]['-]?[(\[](?=[\s.,!?]|$)|https?://\S+"
+    r"|[\[(]\s*-?[\w.∞]+\s*,\s*-?[\w.∞]+\s*[\])]",
     re.DOTALL,
 )
+# What may stand before a bracket that closes nothing: "a) ... 1) ...", a face.
+_ALONE = re.compile(r"(?:^|[\s,;.>])(?:[a-zA-Z]|\d{1,2}|[ivx]{2,4})$|[:;=8xX]\s?['-]?\s?\)*$")
 
 
 def balanced(text: str) -> bool:
+    text = _APART.sub(" ", text)
     open_ones: list[str] = []
-    for sign in re.findall(r"[()\[\]{}（）【】「」《》]", _APART.sub(" ", text)):
+    for match in re.finditer(r"[()\[\]{}（）【】「」《》]", text):
+        sign = match.group()
         if sign not in _PAIRS:
             open_ones.append(sign)
-        elif not open_ones or not _fits(open_ones.pop(), sign):
+        elif open_ones and _fits(open_ones[-1], sign):
+            open_ones.pop()
+        elif not _ALONE.search(text[max(0, match.start() - 6) : match.start()]):
             return False
     return not open_ones
 

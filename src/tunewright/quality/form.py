@@ -129,9 +129,10 @@ def _brackets(rows: Sequence[Row]) -> Iterator[Finding]:
 
 
 def _truncated(rows: Sequence[Row], ending: str) -> Iterator[Finding]:
-    said = [(row, _without(row.answer, ending)) for row in rows]
-    said = [(row, text) for row, text in said if len(words(text)) >= _SENTENCE]
-    cut = [row for row, text in said if not _ended(text)]
+    """Answers with the ending of the file are whole, whatever their last sentence looks like."""
+    said = [row for row in rows if len(words(row.answer)) >= _SENTENCE]
+    signed = {id(row) for row in said if ending and _masked(row.answer).endswith(ending)}
+    cut = [row for row in said if id(row) not in signed and not _ended(row.answer.rstrip())]
     if cut and len(cut) <= len(said) * (1 - _PREVAILS):
         yield found(
             "truncated_answer",
@@ -150,7 +151,7 @@ def _ended(text: str) -> bool:
         return False
     if text.endswith(_ENDS) or not (text[-1].isalnum() or text[-1] in ",，、-"):
         return True
-    before, _, last = text.rpartition("\n")
+    before, _, last = re.sub(r"<br ?/?>", "\n", text).rpartition("\n")
     if re.match(r"\s*(?:[-*•#|]|\d+[.)])", last) or re.search(r"https?://\S+$|\S+@\S+$", last):
         return True
     return bool(before) and last[:1].isupper() and len(last.split()) <= 4

@@ -2,7 +2,7 @@
 what an answer says of a given text, or of the user, has to stand in the row."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from itertools import combinations
 
 from tunewright.quality.evidence import found, share, some
@@ -17,9 +17,10 @@ _QUOTE = 4  # words that make a quotation
 _NUMBER = re.compile(r"(?<![\w.])\d{1,2}:\d{2}|\d+(?:[,.]\d+)*")
 _QUOTED = re.compile(r"[\"“«「]([^\"”»」\n]{12,400})[\"”»」]")
 _NAME = re.compile(r"\b[^\W\d_a-zß-ÿ][^\W\d_]*[a-zß-ÿ][^\W\d_]*")
+_LOWER = re.compile(r"\b[a-zß-ÿ]{2,}\b")
 _CALCULATED = re.compile(
-    r"\d\s*[-+*/×÷=%]\s*\$?\d|=|%|per ?cent|\b(?:total|altogether|together|sum|average|difference|twice"
-    r"|half|double|more than|less than|remaining|left|each|times)\b|一共|总共|平均",
+    r"\d\s*[-+*/×÷=%]\s*\$?\d|=|%|per ?cent|\b(?:total|altogether|together|sum|average|difference"
+    r"|twice|half|double|more than|less than|remaining|left|each|times)\b|一共|总共|平均",
     re.IGNORECASE,
 )
 _OPEN = re.compile(
@@ -36,9 +37,9 @@ _SPELLED = dict(
 )  # fmt: skip
 # Names that a sentence may bring along by itself.
 _COMMON = {
-    "i", "mr", "mrs", "ms", "dr", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
-    "sunday", "january", "february", "march", "april", "may", "june", "july", "august", "september",
-    "october", "november", "december", "english", "ok", "yes", "no",
+    "i", "mr", "mrs", "ms", "dr", "monday", "tuesday", "wednesday", "thursday", "friday",
+    "saturday", "sunday", "january", "february", "march", "april", "may", "june", "july", "august",
+    "september", "october", "november", "december", "english", "ok", "yes", "no",
 }  # fmt: skip
 
 # What claims to know the user; the group is what is claimed.
@@ -46,13 +47,17 @@ _CLAIMS = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         r"\b(?:as|since|because|like) you(?:['’]ve| have)? (?:already |just |also )?"
-        r"(?:mentioned|said|told me|noted|described|explained|shared|wrote|pointed out)\b([^.!?\n]*)",
-        r"\byou(?:['’]ve| have)? (?:told me|mentioned|said) (?:earlier|before|last time|that)\b([^.!?\n]*)",
+        r"(?:mentioned|said|told me|noted|described|explained|shared|wrote|pointed out)\b"
+        r"([^.!?\n]*)",
+        r"\byou(?:['’]ve| have)? (?:told me|mentioned|said) (?:earlier|before|last time|that)\b"
+        r"([^.!?\n]*)",
         r"\bI (?:still )?(?:remember|recall|know)(?: that)? (your? [^.!?\n]*)",
         r"\b(?:given|considering|with|thanks to|because of|based on|from) your "
-        r"((?:[\w-]+ ){0,3}?(?:experience|background|expertise|history|training|career|interest|love"
-        r"|passion|knowledge|skills?|talent|allergy|condition|situation|past|childhood|family)[^.!?,\n]*)",
-        r"\bI (?:really |just |truly )?(?:love|admire|like|adore|appreciate) how ([^.!?\n]*)",
+        r"((?:[\w-]+ ){0,3}?(?:experience|background|expertise|history|training|career|interest"
+        r"|love|passion|knowledge|skills?|talent|allergy|condition|situation|past|childhood|family)"
+        r"[^.!?,\n]*)",
+        r"\bI (?:really |just |truly )?(?:love|admire|like|adore|appreciate) how"
+        r" ((?:\w+ ){0,2}your?\b[^.!?\n]*)",
         r"\bI (?:really |just |truly )?(?:love|admire|adore) (your [^.!?\n]*)",
         r"\byour (?:\w+ )?(?:beautiful|wonderful|amazing|impressive|excellent|lovely|great|charming"
         r"|famous|remarkable|brilliant|incredible|fantastic|sharp) ([^.!?,\n]*)",
@@ -63,15 +68,17 @@ _CLAIMS = [
         r"我(?:记得|知道)(?:您|你)([^。！？]*)|(?:您|你)(?:总是|一直)(?:那么|这么|如此)([^。！？]*)",
     )
 ]
+_ADDRESSED = re.compile(r"\byou|您|你", re.IGNORECASE)
 # What a question itself shows of its author.
 _OF_THE_QUESTION = {
-    "question", "questions", "message", "request", "interest", "patience", "time", "feedback", "day",
-    "earlier", "before", "already", "last", "time", "lot", "always", "question", "works", "feel",
+    "question", "questions", "message", "request", "interest", "patience", "time", "feedback",
+    "day", "earlier", "before", "already", "last", "lot", "always", "works", "feel",
 }  # fmt: skip
 
 
 def find(rows: Sequence[Row]) -> Iterator[Finding]:
-    loose = [(row.line, details) for row in rows if (details := ungrounded(row))]
+    ordinary = {word for row in rows for word in _LOWER.findall(f"{row.asked} {row.answer}")}
+    loose = [(row.line, details) for row in rows if (details := ungrounded(row, ordinary))]
     if loose:
         yield found(
             "ungrounded_detail",
@@ -93,9 +100,9 @@ def find(rows: Sequence[Row]) -> Iterator[Finding]:
         )
 
 
-def ungrounded(row: Row) -> list[str]:
+def ungrounded(row: Row, ordinary: Set[str] = frozenset()) -> list[str]:
     """Details of the answer that the text in the row lacks; none where it brings no text, or where
-    the answer does not rest on it."""
+    the answer does not rest on it. `ordinary`: words that are no names, whatever their capitals."""
     source = f"{row.system}\n{row.asked}"
     if len(words(row.asked)) < _SOURCE or _OPEN.search(row.asked):
         return []
@@ -103,7 +110,7 @@ def ungrounded(row: Row) -> list[str]:
     missing = [text for text in _QUOTED.findall(row.answer) if _unknown_quote(text, known)]
     if not _rests(row.answer, source):
         return missing if _speaks_of(row.answer, source) else []
-    missing += _names(row.answer, known)
+    missing += [name for name in _names(row.answer, known) if name.casefold() not in ordinary]
     if not _CALCULATED.search(row.answer):
         missing += _numbers(row, source)
     return missing
@@ -124,7 +131,10 @@ def _speaks_of(answer: str, source: str) -> bool:
 
 
 def _names(answer: str, known: str) -> list[str]:
-    """A capital tells a name only where no sentence begins."""
+    """A capital tells a name only where no sentence begins, and where not most words have one."""
+    letters = [word[0] for word in re.findall(r"[^\W\d_]+", answer)]
+    if sum(letter.isupper() for letter in letters) > len(letters) / 2:
+        return []
     found = []
     for match in _NAME.finditer(_QUOTED.sub(" ", answer)):
         before = answer[: match.start()].rstrip(" \"'“(*_")
@@ -161,6 +171,8 @@ def _reckoned(given: set[str]) -> set[str]:
 
 def unsupported(row: Row) -> str:
     """The first claim about the user without support; empty where there is none."""
+    if not _ADDRESSED.search(row.answer):
+        return ""  # most answers: the patterns need not be tried
     told = set(map(_stem, content(row.told)))
     for pattern in _CLAIMS:
         for match in pattern.finditer(row.answer):

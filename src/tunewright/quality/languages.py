@@ -3,15 +3,17 @@
 import re
 import unicodedata
 from collections import Counter
+from functools import lru_cache
 
+# Of each language those that are no words of English.
 _COMMON = {
     "English": "the and of to is you that it for are with this have from not what your can be was",
-    "German": "der die das und ist nicht sie ein eine zu den mit auf für im dem wir es auch sich",
-    "French": "le la les et est une des vous dans pour que pas du au en sur nous sont il avec",
-    "Spanish": "el los las es una que por para con del se no está en lo su como más y son",
-    "Italian": "il che è per una di non sono con del della gli le si nel alla come anche più un",
-    "Portuguese": "o os uma que não para com em do da dos é se por mais são ao na no as",
-    "Dutch": "de het een en van is dat niet op te zijn voor met die aan er ook bij naar wij",
+    "German": "der das und ist nicht sie ein eine zu den mit auf für im dem wir es auch sich",
+    "French": "le la les et est une des vous dans pour que pas du au sur nous sont il avec",
+    "Spanish": "el los las es una que por para del se está en lo su como más y son",
+    "Italian": "il che è di non sono del della gli le si nel alla anche più un",
+    "Portuguese": "os uma que não para em da dos é se por mais são ao na ou",
+    "Dutch": "het een en dat niet te zijn voor aan er ook bij naar wij",
 }
 _WORDS = {language: set(words.split()) for language, words in _COMMON.items()}
 _SCRIPTS = {
@@ -26,12 +28,11 @@ _FEWEST_LETTERS = 8
 
 def language(text: str) -> str | None:
     """The name of the language; None where there is too little to tell by."""
-    scripts = Counter[str]()
     text = text[:_READ]
-    for letter in filter(str.isalpha, text):
-        name = _SCRIPTS.get(unicodedata.name(letter, "").split(" ")[0].split("-")[0])
-        if name:
-            scripts[name] += 1 if name == "Latin" else _WEIGHT
+    scripts = Counter[str]()
+    for letter, count in Counter(filter(str.isalpha, text)).items():
+        if name := _script(letter):
+            scripts[name] += count * (1 if name == "Latin" else _WEIGHT)
     if scripts.total() < _FEWEST_LETTERS:
         return None
     first, count = scripts.most_common(1)[0]
@@ -42,9 +43,14 @@ def language(text: str) -> str | None:
     return _latin(text) if first == "Latin" else first
 
 
+@lru_cache(maxsize=1 << 14)
+def _script(letter: str) -> str | None:
+    return _SCRIPTS.get(unicodedata.name(letter, "").split(" ")[0].split("-")[0])
+
+
 def _latin(text: str) -> str | None:
-    """None unless one language has two of its commonest words, and half as many again as any."""
-    found = Counter(re.findall(r"[^\W\d_]+", text.casefold()))
-    hits = Counter({name: sum(found[word] for word in words) for name, words in _WORDS.items()})
+    """None unless two of the commonest words of one language are there, and fewer of any other."""
+    found = set(re.findall(r"[^\W\d_]+", text.casefold()))
+    hits = Counter({name: len(found & words) for name, words in _WORDS.items()})
     (best, most), (_, second) = hits.most_common(2)
     return best if most >= 2 and most >= 1.5 * second else None

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tunewright.quality.rows import Vectors
 
@@ -31,9 +32,9 @@ def within(vectors: Vectors, least: float) -> Iterator[tuple[int, int]]:
             yield pair
 
 
-def crowd(vectors: Vectors, least: float) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    """How many rows, itself among them, lie within `least` of each row."""
-    counts = [np.count_nonzero(scores >= least, axis=1) for _, scores in _blocks(vectors, vectors)]
+def crowd(queries: Vectors, vectors: Vectors, least: float) -> NDArray[np.int64]:
+    """How many rows of `vectors` lie within `least` of each query; 1 where none does."""
+    counts = [np.count_nonzero(scores >= least, axis=1) for _, scores in _blocks(queries, vectors)]
     return np.maximum(np.concatenate(counts), 1) if counts else np.zeros(0, np.int64)
 
 

@@ -10,7 +10,7 @@ from tunewright.quality.rows import Row, Rows
 from tunewright.quality.words import changes, plain, same
 from tunewright.records.findings import Finding
 
-_CLOSE = 0.8  # cosine of what is asked, below which no pair is compared word by word
+_CLOSE = 0.85  # cosine of what is asked, below which no pair is compared word by word
 _PREVAILS = 0.6  # share of the rows from which on a frame is the file's own
 _STRAY = 0.1  # share up to which another frame is a slip rather than another task
 _LONGEST_SEPARATOR = 16

@@ -11,6 +11,7 @@ _SLIPS = re.compile(
     r",? (?:i|my|we)\b"
     r"|(?:^|[.!?\n]\s*)(?:thanks|thank you)(?: \w+){0,2} for (?:the|your|that|this) (?:\w+ )?"
     r"(?:explanation|answer|help|advice|reply|response|tip)s?\b"
+    r"|\b(?:user|customer|client|guest|human)['’]s (?:next )?(?:turn|question|message|reply)\s*:"
     r"|作为(?:一名|一位)?(?:用户|客户|顾客|客人)，我|(?:谢谢|感谢)(?:您|你)的(?:解答|回答|解释|帮助)",
     re.IGNORECASE,
 )

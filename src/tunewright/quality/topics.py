@@ -21,7 +21,7 @@ class Topics:
 
 
 def topics(vectors: Vectors, most: int = _MOST) -> Topics:
-    """Always the same for the same vectors. As many topics as there are rows for, at most `most`."""
+    """The same for the same vectors. As many topics as there are rows for, at most `most`."""
     number = max(1, min(most, len(vectors) // _ROWS_EACH))
     centres = _spread(vectors, number)
     of = assign(vectors, centres)

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections import Counter
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 _WORD = re.compile(r"\d[\d.,:]*\d|\d|[^\W\d_一-鿿]+|[一-鿿]")
 NEGATIONS = {"not", "no", "never", "none", "nothing", "without", "cannot", "不", "没", "无", "非"}
@@ -15,6 +16,7 @@ _FUNCTION_WORDS = """
     how when where why am s t re ll ve d m 的 了 吗 呢 啊 吧 请 您 你 好 也 就 都 是 在 和
 """
 _SMALL = set(_FUNCTION_WORDS.split())  # their coming and going leaves a text what it is
+_MOST_TYPOS = 4
 _TYPO = 0.8  # how alike two spellings of one word are, by difflib
 
 
@@ -40,15 +42,32 @@ def sentences(text: str) -> list[str]:
     return [part.strip() for part in parts if part and part.strip()]
 
 
+_TASK = re.compile(
+    r"(?:^|[.!?:\n]\s*)(?:please\s+|(?:can|could|would) you (?:please )?)?(?:help me )?"
+    r"(?:write|draft|compose|invent|imagine|suggest|brainstorm|create|continue|tell me a"
+    r"|give (?:me|us|it|the)|think of|come up with|generate|make up|rewrite|rephrase|paraphrase)\b"
+    r"|写|起草|续写|改写|想象|编一",
+    re.IGNORECASE,
+)
+
+
+def is_open(asked: str) -> bool:
+    """Whether a task has many right answers: something is to be written or invented."""
+    return bool(_TASK.search(asked))
+
+
 def is_number(word: str) -> bool:
     return word[0].isdigit()
 
 
+@lru_cache(maxsize=1 << 15)  # a row is compared with up to some twenty others
+def _meant(text: str) -> Counter[str]:
+    return Counter(content(text))
+
+
 def changes(one: str, other: str) -> tuple[list[str], list[str]]:
     """Words of meaning that only the one and only the other has; spellings of one word are none."""
-    first, second = Counter(words(one)), Counter(words(other))
-    gone = [word for word in (first - second).elements() if word not in _SMALL]
-    come = [word for word in (second - first).elements() if word not in _SMALL]
+    gone, come = _only(one, other)
     for word in list(gone):
         for twin in come:
             if _is_typo(word, twin):
@@ -56,6 +75,11 @@ def changes(one: str, other: str) -> tuple[list[str], list[str]]:
                 come.remove(twin)
                 break
     return gone, come
+
+
+def _only(one: str, other: str) -> tuple[list[str], list[str]]:
+    first, second = _meant(one), _meant(other)
+    return list((first - second).elements()), list((second - first).elements())
 
 
 def _is_typo(one: str, other: str) -> bool:
@@ -66,9 +90,12 @@ def _is_typo(one: str, other: str) -> bool:
 
 def same(one: str, other: str, *, every: int) -> bool:
     """Whether texts say the same: no number or negation differs, and of other words of meaning at
-    most one in `every` words."""
+    most one in `every`, with up to `_MOST_TYPOS` spellings more."""
+    gone, come = _only(one, other)
+    room = min(_meant(one).total(), _meant(other).total()) // every
+    if max(len(gone), len(come)) > room + _MOST_TYPOS:
+        return False  # most pairs end here: spellings are slow to compare
     gone, come = changes(one, other)
     if any(is_number(word) or word in NEGATIONS for word in (*gone, *come)):
         return False
-    room = min(len(words(one)), len(words(other))) // every
     return max(len(gone), len(come)) <= room
