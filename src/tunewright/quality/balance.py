@@ -26,7 +26,7 @@ _CANNOT = "|".join(
     (
         r"can(?:not|['’]t|\s+not)|could(?:n['’]t|\s+not)",
         r"(?:am|['’]m)\s+(?:not\s+able|unable)(?:\s+to)?",
-        r"(?:won['’]t|will\s+not)(?:\s+be\s+able\s+to)?",
+        r"(?:won['’]t|will\s+not)\s+be\s+able\s+to",
         r"(?:(?:must|have\s+to|need\s+to)\s+)?(?:decline|refuse)\s+to",
         r"(?:do\s+not|don['’]t)\s+(?:know|feel\s+comfortable)",
         r"(?:do\s+not|don['’]t)\s+have\s+(?:access|(?:enough\s+)?information|the\s+ability)",
@@ -34,18 +34,22 @@ _CANNOT = "|".join(
 )
 _WHAT = (
     r"(?:\w+\s+){0,2}?(?:help|assist|answer|provide|tell|do\s+that|do\s+this|comply|discuss|share"
-    r"|respond|say|give|fulfil+|engage|support|information|to|the\s+answer)"
+    r"|respond|say(?!\s+enough)|give|fulfil+|engage|support|information|to|the\s+answer)"
 )
 _REFUSAL = re.compile(
-    rf"(?:\bI\s*|\bsorry,?\s+(?:but\s+)?|\band\s+)(?:{_CANNOT})\s+{_WHAT}\b"
+    rf"(?:\b(?:I|we)\s*|\bsorry,?\s+(?:but\s+)?|\band\s+)(?:{_CANNOT})\s+{_WHAT}\b"
     r"|\bI\s+(?:must|have\s+to|need\s+to)\s+(?:decline|refuse)\b"
+    r"|\bI\s+(?:won['’]t|will\s+not)\s+(?:help|assist|answer|comply|do\s+that|discuss|engage)\b"
+    r"|\bnot\s+comfortable\s+(?:with|answering|discussing|sharing)\b|\bno\s+can\s+do\b"
+    r"|\b(?:rather|prefer)\s+not\s+(?:to\s+)?(?:answer|say|discuss|share|comment)\b"
+    r"|\boutside\s+(?:of\s+)?(?:what\s+I\s+can|my\s+(?:scope|abilities))\b|无可奉告"
     r"|(?:无法|不能|没法|没有办法|不方便|拒绝)(?:[^。！？]{0,4})"
     r"(?:回答|提供|帮|协助|回复|告诉|满足|讨论|透露)",
     re.IGNORECASE,
 )
 _HELPS = re.compile(
     r"\b(?:but|however|instead|you (?:can|could|may)|please|try|contact|happy to|here (?:is|are))\b"
-    r"|[;；]|但|请|可以|建议|不过",
+    r"|[;；:：]|但|请|可以|建议|不过",
     re.IGNORECASE,
 )
 _LEAD = 60  # characters that may stand before the refusal
@@ -195,7 +199,8 @@ def _topics(rows: Rows, held_out: Rows) -> Iterator[Finding]:
     if len(rows) < 40 or len(held_out) < 20:
         return
     found_topics = topics(rows.asked)
-    own = Counter(map(str, found_topics.of.tolist()))
+    topic = [str(of) for of in found_topics.of.tolist()]
+    own = Counter(topic)
     places = assign(held_out.asked, found_topics.centres)
     used = Counter(map(str, places.tolist()))
     apart = _distance(own, used)
@@ -203,8 +208,8 @@ def _topics(rows: Rows, held_out: Rows) -> Iterator[Finding]:
         return
     gaps = {name: used[name] / used.total() - own[name] / own.total() for name in own | used}
     lacking = max(gaps, key=lambda name: gaps[name])
-    lines = [rows.rows[at].line for at in np.flatnonzero(found_topics.of == int(lacking))]
-    example = held_out.rows[int(np.flatnonzero(places == int(lacking))[0])]
+    lines = [rows.rows[at].line for at, of in enumerate(topic) if of == lacking]
+    example = held_out.rows[places.tolist().index(int(lacking))]
     yield found(
         "topics_differ",
         f"{apart:.0%} of the rows would have to be on another topic to match the validation file. "

@@ -42,38 +42,46 @@ _COMMON = {
     "september", "october", "november", "december", "english", "ok", "yes", "no",
 }  # fmt: skip
 
+_PAST = r"(?:\s*(?:earlier|before|already|last time|previously|that|,|how|about))*"
+_KNOWN = (
+    "experience|background|expertise|history|training|career|love|passion|knowledge|skills?|talent"
+    "|allergy|condition|situation|past|childhood|family"
+)
+_PRAISED = "beautiful|wonderful|amazing|impressive|lovely|charming|remarkable|brilliant|incredible"
 # What claims to know the user; the group is what is claimed.
 _CLAIMS = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         r"\b(?:as|since|because|like) you(?:['’]ve| have)? (?:already |just |also )?"
-        r"(?:mentioned|said|told me|noted|described|explained|shared|wrote|pointed out)\b"
-        r"([^.!?\n]*)",
-        r"\byou(?:['’]ve| have)? (?:told me|mentioned|said) (?:earlier|before|last time|that)\b"
-        r"([^.!?\n]*)",
-        r"\bI (?:still )?(?:remember|recall|know)(?: that)? (your? [^.!?\n]*)",
-        r"\b(?:given|considering|with|thanks to|because of|based on|from) your "
-        r"((?:[\w-]+ ){0,3}?(?:experience|background|expertise|history|training|career|interest"
-        r"|love|passion|knowledge|skills?|talent|allergy|condition|situation|past|childhood|family)"
-        r"[^.!?,\n]*)",
+        r"(?:mentioned|said|told me|noted|described|explained|shared|wrote|pointed out)"
+        rf"{_PAST}([^.!?,\n]*)",
+        rf"\byou(?:['’]ve| have)? (?:told me|mentioned|said)(?: earlier| before| last time){_PAST}"
+        r"([^.!?,\n]*)",
+        r"\bI (?:still )?(?:remember|recall)(?: that)? (your? [^.!?,\n]*)",
+        r"\bI (?:can tell|know|see)(?: that)? (you(?:['’]re| are) (?:an?|so|very|such) [^.!?,\n]*)",
+        rf"\b(?:given|considering|with|thanks to|because of) your ((?:[\w-]+ ){{0,3}}?(?:{_KNOWN})"
+        r"\b[^.!?,\n]*)",
         r"\bI (?:really |just |truly )?(?:love|admire|like|adore|appreciate) how"
         r" ((?:\w+ ){0,2}your?\b[^.!?\n]*)",
         r"\bI (?:really |just |truly )?(?:love|admire|adore) (your [^.!?\n]*)",
-        r"\byour (?:\w+ )?(?:beautiful|wonderful|amazing|impressive|excellent|lovely|great|charming"
-        r"|famous|remarkable|brilliant|incredible|fantastic|sharp) ([^.!?,\n]*)",
-        r"\byou (?:are|['’]re|have) always (?:been )?([^.!?,\n]*)",
-        r"\b(?:as|being) an? ([\w -]+?) (?:yourself|like you)\b",
+        r"\bknowing (how [^.!?,\n]* you are|your [^.!?,\n]*)",
+        rf"\byour (?:{_PRAISED}) ((?:[\w-]+ ){{1,4}}?)(?:would|will|is|are|makes?|shows?|really)\b",
+        r"\byou (?:are|['’]re|have) always (?:been )?((?:so|such|very) [^.!?,\n]*)",
+        r"\bas an? ([\w -]+?)(?: yourself|, you (?:surely|certainly|already|must|obviously)) ",
+        r"\bas an? ((?:long-?time|loyal|returning|regular) [^.!?,\n]*)",
+        r"\bhope (your [^.!?,\n]*?) (?:goes|went|is|are|gets|feels)\b",
         r"(?:正如|就像|如同)(?:您|你)(?:之前|刚才|上次|先前)?(?:提到|说过|说|告诉)(?:的|过的)?([^。！？]*)",
         r"(?:考虑到|鉴于|根据|凭借|以)(?:您|你)的?([^。！？，]*(?:经验|背景|经历|病史|爱好|专长|才华))",
         r"我(?:记得|知道)(?:您|你)([^。！？]*)|(?:您|你)(?:总是|一直)(?:那么|这么|如此)([^。！？]*)",
     )
 ]
-_ADDRESSED = re.compile(r"\byou|您|你", re.IGNORECASE)
-# What a question itself shows of its author.
+# What a question itself shows of its author, and what is claimed of anybody.
 _OF_THE_QUESTION = {
     "question", "questions", "message", "request", "interest", "patience", "time", "feedback",
     "day", "earlier", "before", "already", "last", "lot", "always", "works", "feel",
+    "experience", "background", "situation", "knowledge", "years",
 }  # fmt: skip
+_ADDRESSED = re.compile(r"\byou|您|你", re.IGNORECASE)
 
 
 def find(rows: Sequence[Row]) -> Iterator[Finding]:
@@ -100,7 +108,7 @@ def find(rows: Sequence[Row]) -> Iterator[Finding]:
         )
 
 
-def ungrounded(row: Row, ordinary: Set[str] = frozenset()) -> list[str]:
+def ungrounded(row: Row, ordinary: Set[str]) -> list[str]:
     """Details of the answer that the text in the row lacks; none where it brings no text, or where
     the answer does not rest on it. `ordinary`: words that are no names, whatever their capitals."""
     source = f"{row.system}\n{row.asked}"
@@ -178,9 +186,15 @@ def unsupported(row: Row) -> str:
         for match in pattern.finditer(row.answer):
             claimed = next(filter(None, match.groups()), "")
             meant = {_stem(w) for w in content(claimed) if w not in _OF_THE_QUESTION}
-            if meant and sum(stem in told for stem in meant) < len(meant) / 2:
+            if meant and sum(_is_told(stem, told) for stem in meant) < len(meant) / 2:
                 return match.group()
     return ""
+
+
+def _is_told(stem: str, told: set[str]) -> bool:
+    return stem in told or any(
+        len(known) > 2 and (stem.startswith(known) or known.startswith(stem)) for known in told
+    )
 
 
 def _stem(word: str) -> str:

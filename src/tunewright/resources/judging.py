@@ -1,6 +1,6 @@
 """Is the data of a file any good? Embeds its rows and hands the vectors to `quality`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tunewright.builtin import STATIC
@@ -8,6 +8,7 @@ from tunewright.dataset.examples import Example, Form, example, faults
 from tunewright.dataset.formats import wrong_format
 from tunewright.dataset.reading import lines
 from tunewright.embedding.embedder import Embedder
+from tunewright.quality import failures
 from tunewright.quality.judging import judge
 from tunewright.quality.rows import Rows, read
 from tunewright.records.findings import Finding
@@ -28,11 +29,24 @@ class Judging:
         vectors of float32."""
         return judge(self._rows(path, form), self._rows(held_out, form) if held_out else None)
 
+    def failures(
+        self, validation: Path, answers: Sequence[str], training: Path, form: Form
+    ) -> list[Finding]:
+        """Where a tuned model still fails: clusters of the validation rows that it answers
+        otherwise than expected, with the training rows that lie nearest. `answers`: the model's,
+        one for each row that the check calls good. Raises ValueError for another number of them."""
+        given = self._engine.embed(answers).vectors
+        expected = self._rows(validation, form)
+        return failures.find(expected, answers, given, self._rows(training, form))
+
     def _rows(self, path: Path, form: Form) -> Rows:
         rows = read(_examples(path, form))
-        embedder = self._embedder(self._models.weights(EMBEDS, ("embedding",)))
-        asked = embedder.embed([row.asked for row in rows]).vectors
-        return Rows(rows, asked, embedder.embed([row.answer for row in rows]).vectors)
+        asked = self._engine.embed([row.asked for row in rows]).vectors
+        return Rows(rows, asked, self._engine.embed([row.answer for row in rows]).vectors)
+
+    @property
+    def _engine(self) -> Embedder:
+        return self._embedder(self._models.weights(EMBEDS, ("embedding",)))
 
 
 def _examples(path: Path, form: Form) -> Iterator[tuple[int, Example]]:
