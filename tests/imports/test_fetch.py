@@ -155,8 +155,10 @@ def test_what_is_refused_is_a_line_with_a_remedy_and_can_be_given(
     elsewhere.odd[path] = [refused(403, "Still not.")]
     mine = tmp_path / "mine.jsonl"
     mine.write_bytes(b"mine\n")
-    again = fetched(elsewhere, archive, given={"file-fine-tune-1": mine})
-    assert states(again)["file", "given"] == 1
+    given = {"file-fine-tune-1": mine, "file-deleted-long-ago": mine}
+    again = fetched(elsewhere, archive, given=given)
+    assert states(again)["file", "given"] == 2
+    assert archive.read("files/file-deleted-long-ago.content") == b"mine\n"
     assert states(again)["run", "fetched"] == 2
     assert archive.read("files/file-fine-tune-1.content") == b"mine\n"
 

@@ -20,7 +20,7 @@ from tunewright.cli.terminal import (
 )
 
 if TYPE_CHECKING:
-    from tunewright.imports import Archive, Line, Plan, Source, SourceError
+    from tunewright.imports import Archive, Line, Plan, Replay, Source, SourceError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -95,6 +95,43 @@ def fetch(
     raise typer.Exit(1 if failed else 0)
 
 
+@openai.command()
+def replay(
+    jobs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[JOB]...", help="Old job ids. [default: all that succeeded]"),
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(help="The base of this home to train on; never chosen for you.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only check the files and show what would be created.")
+    ] = False,
+    base_url: FromOption = _OPENAI,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Create the fetched jobs here: same files, suffix, seed and epochs, on a base of yours.
+
+    Batch size and learning rate are chosen anew: the old ones belong to another model. A job that
+    was replayed before is left as it is. They train as soon as `tunewright serve` runs.
+
+    Example: tunewright import openai replay --base my-base --dry-run
+    """
+    from tunewright.cli.opening import records
+    from tunewright.imports import Archive
+    from tunewright.imports import replay as create
+
+    with records(home) as tw, notes.status("Checking the files"):
+        archive = Archive.of(tw.home.imports, base_url)
+        lines = list(create(tw, archive, base, jobs=jobs or (), dry_run=dry_run))
+    if json:
+        print_json([vars(line) for line in lines])
+    else:
+        _replayed(archive, lines)
+    raise typer.Exit(1 if any(line.state == "refused" for line in lines) else 0)
+
+
 @contextmanager
 def _source(base_url: str) -> "Iterator[Source]":
     from tunewright.errors import BadRequest
@@ -153,6 +190,40 @@ def _report(archive: "Archive", lines: "list[Line]", failed: "list[Line]") -> No
         screen.print(Text(said, "red"), soft_wrap=True)
     if failed:
         say(f"{len(failed):,} of {len(lines):,} objects are missing: see above, then run it again.")
+
+
+def _replayed(archive: "Archive", lines: "list[Replay]") -> None:
+    if not lines:
+        say(f"No job of that kind is in {archive.root}. First: tunewright import openai fetch")
+        return
+    print_table(
+        [
+            "old job",
+            "old base",
+            "state",
+            "new job",
+            ">epochs",
+            ">examples",
+            ">tokens",
+            ">old tokens",
+        ],
+        [
+            (
+                line.job,
+                line.old_base,
+                line.state,
+                line.new_job or "",
+                line.n_epochs,
+                f"{line.examples:,}",
+                f"{line.tokens:,}",
+                "" if line.old_tokens is None else f"{line.old_tokens:,}",
+            )
+            for line in lines
+        ],
+    )
+    for message in dict.fromkeys(line.message for line in lines if line.message):
+        jobs = ", ".join(line.job for line in lines if line.message == message)
+        screen.print(Text(f"refused: {jobs}: {message}", "red"), soft_wrap=True)
 
 
 def _print(found: "Plan") -> None:

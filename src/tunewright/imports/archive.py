@@ -47,8 +47,20 @@ class Archive:
         data = path.read_bytes()
         known = self._ledger.get(path.relative_to(self.root).as_posix())
         if known and known["sha256"] != hashlib.sha256(data).hexdigest():
-            raise Corrupt(f"{path} has changed since it was received. Move it away to fetch it.")
+            raise _changed(path)
         return data
+
+    def path(self, name: str) -> Path:
+        """Where the newest bytes of an object lie. Raises Corrupt as `read` does."""
+        path = self.root / self._newest(name)
+        known = self._ledger.get(path.relative_to(self.root).as_posix())
+        if known and known["sha256"] != durable.sha256(path):
+            raise _changed(path)
+        return path
+
+    def names(self, pattern: str) -> list[str]:
+        """The objects whose names fit a pattern such as ``jobs/*/job.json``."""
+        return [path.relative_to(self.root).as_posix() for path in self.root.glob(pattern)]
 
     def json(self, name: str) -> Any:
         return orjson.loads(self.read(name))
@@ -119,3 +131,7 @@ class Archive:
                 return newest
             newest = each
         raise AssertionError("unreachable")
+
+
+def _changed(path: Path) -> Corrupt:
+    return Corrupt(f"{path} has changed since it was received. Move it away, and fetch it again.")

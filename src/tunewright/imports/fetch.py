@@ -39,7 +39,7 @@ def fetch(
     """
     durable.sweep(archive.root)
     try:
-        for kind in (_models, _files, _jobs, _evals, _completions):
+        for kind in (_models, _files, _given, _jobs, _evals, _completions):
             yield from kind(_Fetching(source, archive, dict(given or {})))
     finally:
         archive.save()
@@ -138,6 +138,15 @@ def _file(fetching: _Fetching, record: dict[str, Any]) -> Line:
         size = fetching.archive.put_pieces(content, [fetching.given[id].read_bytes()])
         return Line("file", id, "given", size, error.message)
     return Line("file", id, "fetched", size)
+
+
+def _given(fetching: _Fetching) -> Iterator[Line]:
+    """What was given by hand of files that the source does not even list."""
+    for id, path in fetching.given.items():
+        content = f"files/{_named({'id': id})}.content"
+        if not fetching.archive.has(content):
+            size = fetching.archive.put_pieces(content, [path.read_bytes()])
+            yield Line("file", id, "given", size)
 
 
 def _jobs(fetching: _Fetching) -> Iterator[Line]:
