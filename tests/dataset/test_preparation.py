@@ -4,6 +4,7 @@ import csv
 import datetime
 import json
 import sys
+import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -177,8 +178,8 @@ def test_a_whole_table_that_cannot_be_used_writes_nothing(tmp_path: Path) -> Non
     assert "UTF-16" in fails("2.csv", "q,a\n1,2\n".encode("utf-16"))
     assert "no line of column names" in fails("3.csv", b"")
     assert "two columns named 'q'" in fails("4.csv", b"q,q,a\n1,2,3\n")
-    assert "no .xlsx file" in fails("5.xlsx", b"PK nonsense")
-    assert "no Parquet file" in fails("6.parquet", b"nonsense")
+    assert "cannot be read as .xlsx" in fails("5.xlsx", b"PK nonsense")
+    assert "cannot be read as Parquet" in fails("6.parquet", b"nonsense")
     assert "name it .jsonl" in fails("7.json", b'{"q": 1}\n{"q": 2}\n')
     assert "an object; expected an array" in fails("8.json", b'{"q": 1}')
     assert "No row of 1 became" in fails("9.jsonl", b'{"q": 1}')
@@ -188,6 +189,29 @@ def test_a_whole_table_that_cannot_be_used_writes_nothing(tmp_path: Path) -> Non
     (tmp_path / "1.validation.jsonl").write_text("mine")
     with pytest.raises(BadRequest, match="exists already"):
         prepare(tmp_path / "1.csv", tmp_path / "1.jsonl", PAIR)
+
+
+def test_a_file_that_is_damaged_further_down_writes_nothing(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.parquet", tmp_path / "bad.parquet"
+    rows = {"q": [f"{at}" * 50 for at in range(5000)], "a": ["b"] * 5000}
+    pa.parquet.write_table(pa.table(rows), good, compression="gzip")
+    bad.write_bytes(good.read_bytes()[:100] + bytes(2900) + good.read_bytes()[3000:])
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    for row in (["q", "a"], *([f"x{at}", "y"] for at in range(5000))):
+        book.active.append(row)
+    book.save(tmp_path / "good.xlsx")
+    with (
+        zipfile.ZipFile(tmp_path / "good.xlsx") as whole,
+        zipfile.ZipFile(tmp_path / "bad.xlsx", "w") as cut,
+    ):
+        for name in whole.namelist():
+            part = whole.read(name)
+            cut.writestr(name, part[: len(part) // 2] if "sheet1.xml" in name else part)
+    for name in ("bad.parquet", "bad.xlsx"):
+        with pytest.raises(BadRequest, match=f"{name} is damaged"):
+            prepare(tmp_path / name, tmp_path / "out.jsonl", PAIR)
+    assert not list(tmp_path.glob("out*"))
 
 
 @pytest.mark.parametrize(

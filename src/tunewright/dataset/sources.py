@@ -115,13 +115,23 @@ def _sheet(path: Path, sheet: str | None = None) -> Source:
     try:
         book = load_workbook(path, read_only=True, data_only=True)
     except Exception as error:  # of many kinds, by what is broken: zip, XML, a missing part
-        raise BadRequest(f"{path.name} is no .xlsx file: {error}") from error
-    if sheet is not None and sheet not in book.sheetnames:
-        names = ", ".join(book.sheetnames)
-        raise BadRequest(f"{path.name} has no sheet {shown(sheet)}. It has: {names}.")
-    rows = book[sheet or book.sheetnames[0]].iter_rows(values_only=True)
+        raise BadRequest(f"{path.name} cannot be read as .xlsx: {error}") from error
+    sheets = {one.title: one for one in book.worksheets}  # without those that are charts
+    if not sheets or (sheet is not None and sheet not in sheets):
+        what = f"{path.name} has no sheet {shown(sheet or 'of cells')}."
+        raise BadRequest(f"{what} It has: {', '.join(sheets)}.", param="sheet")
+    chosen = sheets[sheet or next(iter(sheets))]
+    rows = _whole(path, chosen.iter_rows(values_only=True))
     names = list(next(rows, ()))
     return Source(_named(path, names), _sheet_rows(rows, names))
+
+
+def _whole(path: Path, items: Iterator[Any]) -> Iterator[Any]:
+    """A damaged file may open well and fail later, with errors of many kinds."""
+    try:
+        yield from items
+    except Exception as error:
+        raise BadRequest(f"{path.name} is damaged: {error}") from error
 
 
 def _sheet_rows(rows: Iterator[Sequence[Any]], names: list[Any]) -> Iterator[SourceRow]:
@@ -142,8 +152,9 @@ def _parquet(path: Path) -> Source:
     try:
         file = ParquetFile(path)
     except ArrowException as error:
-        raise BadRequest(f"{path.name} is no Parquet file: {error}") from error
-    batches = (batch.to_pylist() for batch in file.iter_batches(batch_size=1024))
+        raise BadRequest(f"{path.name} cannot be read as Parquet: {error}") from error
+    read = _whole(path, file.iter_batches(batch_size=1024))
+    batches = (batch.to_pylist() for batch in read)
     rows = enumerate(itertools.chain.from_iterable(batches), start=1)
     return Source(file.schema_arrow.names, (SourceRow(line, row) for line, row in rows))
 
