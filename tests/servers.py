@@ -87,12 +87,18 @@ class Server:
         return self.process.wait(30)
 
 
-def start_server(home: Path, *, key: str = "", port: str = "0", **environment: str) -> Server:
-    """Start a server; `key` is needed for a home that has printed its key before."""
+def start_server(
+    home: Path, *, key: str = "", port: str = "0", files: str = "", **environment: str
+) -> Server:
+    """Start a server; `key` is needed for a home that has printed its key before.
+
+    files: how many it may have open."""
     home.mkdir(parents=True, exist_ok=True)
     log = home / "server.log"
+    limited = ["prlimit", f"--nofile={files}:{files}"] if files else []
+    serve = [sys.executable, "-m", "tunewright", "serve", "--home", str(home), "--port", port]
     process = subprocess.Popen(
-        [sys.executable, "-m", "tunewright", "serve", "--home", str(home), "--port", port],
+        [*limited, *serve],
         stdout=subprocess.PIPE,
         stderr=log.open("a"),
         text=True,

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from tunewright.errors import BadRequest
+from tunewright.errors import BadRequest, TunewrightError
 from tunewright.home import Home
 from tunewright.records.record import new_id
 
@@ -95,7 +95,8 @@ class Processes:
             selector.register(listener, selectors.EVENT_READ)
             while not self._stopping.is_set():
                 if selector.select(timeout=0.2):
-                    self._home.engine_running.touch()
+                    with contextlib.suppress(OSError):  # a mark for others, no more
+                        self._home.engine_running.touch()
                     self._run("engine", _engine_command(listener), pass_fds=(listener.fileno(),))
                     self._home.engine_running.unlink(missing_ok=True)
         self._home.socket.unlink(missing_ok=True)
@@ -104,15 +105,28 @@ class Processes:
         while not self._stopping.is_set():
             worker = new_id("worker-", 8)
             self._run("worker", [*_python("tunewright.work"), str(self._home.root), worker])
-            if not self._stopping.is_set():
+            self._tell_of_death(worker)
+
+    def _tell_of_death(self, worker: str) -> None:
+        while not self._stopping.is_set():
+            try:
                 self._on_worker_death(worker)
+                break
+            except (TunewrightError, OSError) as error:  # the catalog: busy, or no files to open
+                log.warning("the tasks of %s wait: %s", worker, error)
+                self._stopping.wait(BACKOFF_SECONDS)
 
     def _run(self, name: str, command: list[str], pass_fds: tuple[int, ...] = ()) -> None:
         """Run a child to its end. After one that ended at once, wait: no busy crash loop."""
         began = time.monotonic()
-        child = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=pass_fds
-        )
+        try:
+            child = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=pass_fds
+            )
+        except OSError as error:  # no files, processes or memory left: later, perhaps
+            log.warning("the %s cannot be started: %s", name, error)
+            self._stopping.wait(BACKOFF_SECONDS)
+            return
         self._children[name] = child
         if self._stopping.is_set():
             child.terminate()

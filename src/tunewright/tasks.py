@@ -6,6 +6,10 @@ attempt is refused (`LostLease`): work may happen twice, its effect once. Cancel
 in the transaction that cancels the job, so nothing is written after it. Pausing is gentler: a
 task that is `held` is given to nobody, and who works on it hears so (`Held`), saves, and gives it
 back. Lanes keep short work from waiting behind hours of training.
+
+A lease ends by the clock that nobody sets: CLOCK_MONOTONIC, one for all processes of a machine. By
+the time of day, a jump of a day would end every lease or keep a dead worker's for that long. After
+a boot it begins anew, and so does every lease: a server that starts frees them all.
 """
 
 import time
@@ -71,7 +75,7 @@ class Tasks:
         Organisations take turns: the one that was served longest ago comes first, with its oldest
         task, so that nobody waits behind ten thousand jobs of somebody else.
         """
-        now = time.time()
+        now = time.monotonic()
         free = or_(
             tasks.c.state == "waiting",
             and_(tasks.c.state == "leased", tasks.c.lease_until < now),
@@ -117,7 +121,7 @@ class Tasks:
             connection.execute(
                 update(tasks)
                 .where(tasks.c.id == task.id)
-                .values(lease_until=time.time() + self._lease_seconds)
+                .values(lease_until=time.monotonic() + self._lease_seconds)
             )
         if self.held(task.subject):
             raise Held(f"{task.subject} is paused")

@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -87,14 +88,19 @@ class Zygote:
 
 
 def trainers_are_forked(address: str) -> None:
-    """In a worker: start trainers from the zygote. Only the first one gets the fault."""
+    """In a worker: start trainers from the zygote. Only the first one gets the fault; all get the
+    limit of TRAINER_ADDRESS_SPACE_MIB."""
     from tunewright.work import fine_tune
 
     fault = {"TUNEWRIGHT_FAULT": os.environ.get("TRAINER_FAULT", "")}
 
     def popen(command: list[str], *, stderr: Any, pass_fds: tuple[int, ...], **_: Any) -> Forked:
         stdin, stdout = os.pipe(), os.pipe()
-        wish = {"module": command[2], "given": command[3:], "environment": dict(fault)}
+        environment = {
+            **fault,
+            "ADDRESS_SPACE_MIB": os.environ.get("TRAINER_ADDRESS_SPACE_MIB", ""),
+        }
+        wish = {"module": command[2], "given": command[3:], "environment": environment}
         fault["TUNEWRIGHT_FAULT"] = ""
         forked = Forked(address, wish, (stdin[0], stdout[1], stderr.fileno(), *pass_fds))
         os.close(stdin[0])
@@ -119,6 +125,9 @@ def _become(wish: dict[str, Any], descriptors: list[int]) -> None:
     os.environ.update(wish["environment"])
     faults.armed = faults.read(os.environ.get("TUNEWRIGHT_FAULT"))
     sys.argv = [wish["module"], *wish["given"]]
+    if shift := os.environ.get("CLOCK_SHIFT"):  # seconds: of the time of day, as if it were set
+        time_of_day = time.time
+        time.time = lambda: time_of_day() + float(shift)
     if wish["module"] == "tunewright.work":
         from tunewright.work import assignment, worker
 

@@ -24,6 +24,7 @@ from tunewright.api.crowd import Crowd
 from tunewright.api.gate import Gate
 from tunewright.api.once import Once
 from tunewright.api.responses import error_response, json_response
+from tunewright.api.scarcity import scarce
 from tunewright.app import Tunewright
 from tunewright.errors import (
     BadRequest,
@@ -42,6 +43,8 @@ def create_api(tw: Tunewright) -> Starlette:
         exception_handlers={
             TunewrightError: _known_error,
             HTTPException: _http_error,
+            OSError: _scarce,
+            RuntimeError: _scarce,
             Exception: _unknown_error,
         },
     )
@@ -85,6 +88,10 @@ async def _http_error(request: Request, error: Any) -> Response:
         413: PayloadTooLarge("The request is too large."),
     }
     return error_response(kinds.get(error.status_code, BadRequest(str(error.detail))))
+
+
+async def _scarce(request: Request, error: Any) -> Response:
+    return error_response(scarce(error))
 
 
 async def _unknown_error(request: Request, error: Exception) -> Response:

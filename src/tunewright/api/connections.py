@@ -6,6 +6,8 @@ holds a file descriptor. No middleware can help, as none is called before the he
 
 import asyncio
 import math
+import resource
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -14,22 +16,24 @@ import h11
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
 from tunewright.api.responses import error_headers, json_bytes
-from tunewright.errors import BadRequest, Busy, RequestTimeout, TunewrightError
+from tunewright.errors import BadRequest, Busy, RequestTimeout, TunewrightError, Unavailable
 from tunewright.settings import Settings
 
+RESERVED_FILES = 256  # for the catalog, uploads and the connections of the engine
 CROWDED_SECONDS = 1.0  # how long one connection too many may stay silent
 
 
 @dataclass(frozen=True)
 class Patience:
     """Seconds for a whole head; bytes that a body must bring in each window of seconds; seconds
-    that an answer may lie unread; connections of one address."""
+    that an answer may lie unread; connections of one address, and of all together."""
 
     head_seconds: float
     body_seconds: float
     body_bytes: int
     write_seconds: float
     peer_connections: int
+    connections: int
 
     @classmethod
     def of(cls, settings: Settings) -> "Patience":
@@ -39,7 +43,17 @@ class Patience:
             math.ceil(settings.body_rate * settings.body_seconds),
             settings.write_seconds,
             settings.peer_connections,
+            room_for_connections(),
         )
+
+
+def room_for_connections() -> int:
+    """How many the limit on open files allows, with RESERVED_FILES for everything else: a server
+    that comes to the limit could answer nobody, not even to say so."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if files == resource.RLIM_INFINITY:
+        return sys.maxsize
+    return max(files - RESERVED_FILES, files // 2)
 
 
 def guarded(patience: Patience) -> type[H11Protocol]:
@@ -55,7 +69,7 @@ class Guarded(H11Protocol):
     _timer: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
     _peer = ""
-    _crowded = False
+    _crowded: TunewrightError | None = None
     _window = 0  # bytes received in this window of the body
     _paused = False  # whether we ourselves had stopped reading when it began
 
@@ -63,11 +77,18 @@ class Guarded(H11Protocol):
         super().connection_made(transport)
         self._peer = self.client[0] if self.client else ""
         self.peers[self._peer] += 1
-        self._crowded = self.peers[self._peer] > self.patience.peer_connections
+        self._crowded = self._too_many()
         if self._crowded:
             self._timer = self.loop.call_later(CROWDED_SECONDS, transport.abort)
         else:
             self._watch()
+
+    def _too_many(self) -> TunewrightError | None:
+        if self.peers[self._peer] > self.patience.peer_connections:
+            return Busy("Too many connections from your address. Close some and retry.")
+        if self.peers.total() > self.patience.connections:
+            return Unavailable("The server has as many connections as it can hold. Retry soon.")
+        return None
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.peers[self._peer] -= 1
@@ -79,7 +100,7 @@ class Guarded(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._crowded:
-            self._refuse(Busy("Too many connections from your address. Close some and retry."))
+            self._refuse(self._crowded)
             return
         self._window += len(data)
         super().data_received(data)

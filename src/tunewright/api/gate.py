@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tunewright.access import Caller
 from tunewright.api.hosts import Hosts
 from tunewright.api.responses import error_response
+from tunewright.api.scarcity import scarce
 from tunewright.app import Tunewright
 from tunewright.errors import BadRequest, TunewrightError, Unauthorized
 
@@ -53,6 +54,9 @@ class Gate:
                     self._tw.usage.admit(caller.organisation)
         except TunewrightError as error:
             await error_response(error)(scope, receive, answer.send)
+            return
+        except (OSError, RuntimeError) as error:
+            await error_response(scarce(error))(scope, receive, answer.send)
             return
         await self._app(scope, receive, answer.send)
 

@@ -38,6 +38,8 @@ R = TypeVar("R", bound=Record)
 SHARED = "tunewright"
 """The organisation of what everybody sees: bases and aliases. Nobody's key belongs to it."""
 
+_NO_FILE_LEFT = (sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMMAP)
+
 
 class Catalog:
     """Raises Corrupt, naming the file and what to do, where `path` holds no whole database."""
@@ -68,7 +70,7 @@ class Catalog:
                     self._local.connection = None
         except exc.IntegrityError:  # the caller's: an id is put once
             raise
-        except exc.DatabaseError as error:
+        except (exc.DatabaseError, sqlite3.DatabaseError) as error:
             raise self._plain(error) from error
 
     @contextmanager
@@ -81,7 +83,7 @@ class Catalog:
         try:
             with self._readers.begin() as connection:
                 yield connection
-        except exc.DatabaseError as error:
+        except (exc.DatabaseError, sqlite3.DatabaseError) as error:
             raise self._plain(error) from error
 
     def check(self) -> None:
@@ -91,17 +93,20 @@ class Catalog:
         if found != "ok":
             raise _damaged(self._path, found)
 
-    def _plain(self, error: exc.DatabaseError) -> TunewrightError:
-        code = getattr(error.orig, "sqlite_errorcode", 0)
+    def _plain(self, error: Exception) -> TunewrightError:
+        error = getattr(error, "orig", None) or error  # SQLite's own; _on_connect's is not wrapped
+        code = getattr(error, "sqlite_errorcode", 0)
         if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            return _damaged(self._path, str(error.orig))
+            return _damaged(self._path, str(error))
         if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE):
             return StorageFull(
                 "The disk that holds the catalog is full. Free some space and retry."
             )
         if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return Unavailable("The catalog is busy. Please try again in a moment.")
-        return TunewrightError(f"The catalog cannot be used: {error.orig}")
+        if code & 0xFF == sqlite3.SQLITE_CANTOPEN or code in _NO_FILE_LEFT:
+            return Unavailable("The catalog cannot be opened now. Please try again in a moment.")
+        return TunewrightError(f"The catalog cannot be used: {error}")
 
     def organisations(self, kind: type[Record]) -> list[str]:
         """Those that have records of `kind`: where the server tidies up by itself."""
