@@ -16,16 +16,14 @@ from tunewright.quality.rows import Rows, read
 
 WORDS = (
     "river stone market window letter garden winter bridge teacher engine yellow quiet simple "
-    "early carry build travel answer gather measure copper island orchard ticket morning harbour kitchen "
-    "doctor pocket singer valley feather ladder candle forest blanket mirror hammer thunder pepper"
+    "early carry build travel answer gather measure copper island orchard ticket morning harbour "
+    "kitchen doctor pocket singer valley feather ladder candle forest blanket mirror hammer thunder"
 )
 
 
 def example(rng: random.Random) -> ChatExample:
     asked = " ".join(rng.choices(WORDS.split(), k=rng.randint(8, 40)))
-    answer = (
-        ". ".join(" ".join(rng.choices(WORDS.split(), k=12)).capitalize() for _ in range(5)) + "."
-    )
+    said = [" ".join(rng.choices(WORDS.split(), k=12)).capitalize() for _ in range(5)]
     return ChatExample(
         [
             {"role": "system", "content": "You are brief."},

@@ -20,12 +20,12 @@ def pairs(queries: Vectors, vectors: Vectors, least: float) -> Iterator[tuple[in
 
 
 def within(vectors: Vectors, least: float) -> Iterator[tuple[int, int]]:
-    """Pairs (earlier, later) of one file. Only what comes after a row is looked at: half the work."""
+    """Pairs (earlier, later) of one file: each row is held against later ones, half the work."""
     start = 0
     while start < len(vectors):
         step = max(1, _BLOCK // (len(vectors) - start))
         scores = vectors[start : start + step] @ vectors[start:].T
-        scores[np.tril_indices(len(scores), 0, scores.shape[1])] = -1
+        scores[np.tri(*scores.shape, dtype=np.bool_)] = -1
         for at, other in _close(scores, least):
             yield start + at, start + other
         start += step
