@@ -45,7 +45,7 @@ def _json(rows: Sequence[Row]) -> Iterator[Finding]:
 
 def is_json(text: str) -> bool:
     """Whether it is an object or a list, in a fence or without."""
-    bare = re.sub(r"^```(?:json)?\s*|\s*```$", "", text.strip())
+    bare = text.strip().removeprefix("```json").removeprefix("```").removesuffix("```")
     try:
         return isinstance(json.loads(bare), dict | list)
     except (ValueError, RecursionError):
@@ -152,7 +152,7 @@ def _ended(text: str) -> bool:
     if text.endswith(_ENDS) or not (text[-1].isalnum() or text[-1] in ",，、-"):
         return True
     before, _, last = re.sub(r"<br ?/?>", "\n", text).rpartition("\n")
-    if re.match(r"\s*(?:[-*•#|]|\d+[.)])", last) or re.search(r"https?://\S+$|\S+@\S+$", last):
+    if re.match(r"\s*(?:[-*•#|]|\d+[.)])", last) or re.match(r"https?://|[^@]+@", last.split()[-1]):
         return True
     return bool(before) and last[:1].isupper() and len(last.split()) <= 4
 

@@ -162,7 +162,7 @@ def _numbers(row: Row, source: str) -> list[str]:
     given |= {_SPELLED[word] for word in words(source) if word in _SPELLED}
     if _CALCULATED.search(row.asked):
         given |= _reckoned(given)
-    listed = re.sub(r"(?m)^\s*\d+[.)]\s", " ", row.answer)
+    listed = re.sub(r"(?m)^[ \t]*\d+[.)]\s", " ", row.answer)
     return [text for text in _NUMBER.findall(listed) if _value(text) not in given]
 
 

@@ -2,14 +2,15 @@
 
 import re
 
+# [ \t] after a line's end: \s would read a run of empty lines once for each of them.
 _SLIPS = re.compile(
-    r"(?:^|\n)\s*(?:\*\*)?(?:user|human|assistant)(?:\*\*)?\s*[:：]"
-    r"|(?:^|\n)\s*(?:customer|client|guest)\s*:(?=[^\n]*(?:\?|\b(?:I|my|me)\b))"
+    r"(?:^|\n)[ \t]*(?:\*\*)?(?:user|human|assistant)(?:\*\*)?\s*[:：]"
+    r"|(?:^|\n)[ \t]*(?:customer|client|guest)\s*:(?=[^\n]*(?:\?|\b(?:I|my|me)\b))"
     r"|<\|[\w-]+\|>|\[/?INST\]|(?:^|\n)###\s*(?:human|user|assistant|instruction|response)\b"
-    r"|(?:^|\n)\s*(?:用户|客户|助手|人类|顾客|客人)\s*[：:]"
-    r"|(?:^|[.!?\n]\s*)as (?:an?|the|your) (?:user|customer|client|guest|patient|student|visitor"
+    r"|(?:^|\n)[ \t]*(?:用户|客户|助手|人类|顾客|客人)\s*[：:]"
+    r"|(?:^|[.!?\n][ \t]*)as (?:an?|the|your) (?:user|customer|client|guest|patient|student|visitor"
     r"|tenant|member),? (?:I|my|we)\b"
-    r"|(?:^|[.!?\n]\s*)(?:thanks|thank you)(?: \w+){0,2} for (?:the|your|that|this) (?:\w+ )?"
+    r"|(?:^|[.!?\n][ \t]*)(?:thanks|thank you)(?: \w+){0,2} for (?:the|your|that|this) (?:\w+ )?"
     r"(?:explanation|answer|help|advice|reply|response|tip)s?\b"
     r"|\b(?:user|customer|client|guest|human)['’]s (?:next )?(?:turn|question|message|reply)\s*:"
     r"|作为(?:一名|一位)?(?:用户|客户|顾客|客人)，我|(?:谢谢|感谢)(?:您|你)的(?:解答|回答|解释|帮助)",

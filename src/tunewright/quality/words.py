@@ -43,7 +43,7 @@ def sentences(text: str) -> list[str]:
 
 
 _TASK = re.compile(
-    r"(?:^|[.!?:\n]\s*)(?:please\s+|(?:can|could|would) you (?:please )?)?(?:help me )?"
+    r"(?:^|[.!?:\n][ \t]*)(?:please\s+|(?:can|could|would) you (?:please )?)?(?:help me )?"
     r"(?:write|draft|compose|invent|imagine|suggest|brainstorm|create|continue|tell me a"
     r"|give (?:me|us|it|the)|think of|come up with|generate|make up|rewrite|rephrase|paraphrase)\b"
     r"|写|起草|续写|改写|想象|编一",
