@@ -66,7 +66,8 @@ class Zygote:
             [sys.executable, str(HERE), self.address],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            # One arena: each reserves 64 MiB of addresses, which a limit on them would count.
+            env={**os.environ, "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"},
         )
         self.pid = self._process.pid
         assert self._process.stdout is not None

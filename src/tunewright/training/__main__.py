@@ -26,6 +26,7 @@ from tunewright.errors import TunewrightError
 from tunewright.training import Stopped, method
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Failed, JsonLines
+from tunewright.weights.memory import out_of_memory
 
 STOPPED = 128 + signal.SIGTERM
 
@@ -66,8 +67,6 @@ def failure(error: BaseException) -> Failed:
     """What a client is told; the traceback goes to standard error."""
     if isinstance(error, TunewrightError):
         return Failed(error.code or error.type, error.message)
-    from tunewright.training.memory import out_of_memory  # torch, which `method` has loaded
-
     if out_of_memory(error):
         return Failed(
             "out_of_memory",

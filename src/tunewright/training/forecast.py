@@ -14,9 +14,9 @@ import torch
 
 from tunewright.training.batches import plan
 from tunewright.training.examples import Sample
-from tunewright.training.memory import out_of_memory
 from tunewright.training.report import Forecast
 from tunewright.training.run import Run
+from tunewright.weights.memory import out_of_memory
 
 MOST_PROBES = 5
 SHARE = 20  # at most one step in so many is probed

@@ -7,13 +7,9 @@ import torch
 from tunewright.errors import JobFailed
 from tunewright.training.examples import Sample
 from tunewright.training.loss import Objective
+from tunewright.weights.memory import out_of_memory, save_memory
 
-_WORDS = ("out of memory", "can't allocate memory")  # torch raises a plain RuntimeError on a CPU
 _SHORTEST = 16
-
-
-def out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or any(word in str(error) for word in _WORDS)
 
 
 @dataclass
@@ -49,17 +45,25 @@ def _length_that_fits(objective: Objective, model: torch.nn.Module, sample: Samp
     """Found by trying half the length, a quarter, and so on; 0 where nothing fits."""
     length = len(sample.ids) // 2
     while length >= _SHORTEST:
-        start = max(1, sample.start - len(sample.ids) + length)
-        try:
-            objective.sums(
-                [Sample(sample.ids[-length:], start, sample.line, sample.turn)]
-            ).loss.backward()
-        except (MemoryError, RuntimeError) as error:
-            if not out_of_memory(error):
-                raise
-            length //= 2
-        else:
+        if _fits(objective, model, sample, length):
             return length
-        finally:
-            model.zero_grad()
+        save_memory()
+        length //= 2
     return 0
+
+
+def _fits(objective: Objective, model: torch.nn.Module, sample: Sample, length: int) -> bool:
+    """Whether the last `length` tokens of `sample` go through, and once more beside the gradients
+    of the first time, as in a step of several rows."""
+    start = max(1, sample.start - len(sample.ids) + length)
+    end = Sample(sample.ids[-length:], start, sample.line, sample.turn)
+    try:
+        for _ in range(2):
+            objective.sums([end]).loss.backward()
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        return False
+    finally:
+        model.zero_grad()
+    return True

@@ -20,10 +20,11 @@ from tunewright.training.checkpoints import Clock, Position
 from tunewright.training.defaults import rate_at
 from tunewright.training.examples import Examples, Sample
 from tunewright.training.forecast import forecast, peak_bytes
-from tunewright.training.memory import out_of_memory, too_large
+from tunewright.training.memory import too_large
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Finished, Message, Metrics, Report, Step
 from tunewright.training.run import Run, prepare
+from tunewright.weights.memory import out_of_memory, save_memory
 
 LARGEST_GRADIENT = 1.0
 VALIDATIONS = 20  # small validation batches in a whole run
@@ -87,6 +88,7 @@ def train(
     fault("training.written")
     trained_tokens, rows = position.trained_tokens, parity.choose(run)
     del run  # parity loads what was written, beside a base of its own
+    save_memory()
     parity.write(recipe, folder, rows)
     report(Finished("model", trained_tokens, peak_bytes()))
 
@@ -146,6 +148,7 @@ def _gradients(
             if not out_of_memory(error):
                 raise
         run.optimizer.zero_grad()
+        save_memory()
         if not run.room.halve(rows):
             raise too_large(run.objective, run.model, rows)
         report(Message("warn", f"Memory ran out: computing {run.budget} tokens at once from now."))

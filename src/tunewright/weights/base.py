@@ -10,6 +10,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, Pre
 
 from tunewright import durable
 from tunewright.errors import BadRequest, Corrupt
+from tunewright.weights.memory import out_of_memory
 
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
@@ -41,7 +42,8 @@ def load_base(
     code of the directory runs. verify: first compare every file with the directory's manifest.
 
     Raises BadRequest for a directory that is not such a model, Corrupt where a file is broken or
-    differs from its manifest, or a weight is missing, surplus, of another shape, NaN or infinite.
+    differs from its manifest, or a weight is missing, surplus, of another shape, NaN or infinite;
+    MemoryError where memory does not suffice.
     """
     _refuse_other_formats(directory)
     if verify:
@@ -60,7 +62,9 @@ def load_base(
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # told in the report, and refused there
         )
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+        if out_of_memory(error):
+            raise MemoryError(f"The memory does not suffice to load {directory}.") from error
         raise BadRequest(
             f"{directory} cannot be loaded as a causal language model: {error}"
         ) from error
@@ -93,6 +97,8 @@ def _refuse_broken_files(directory: Path) -> None:
             with safe_open(file, framework="pt"):
                 pass
         except SafetensorError as error:
+            if out_of_memory(error):
+                raise MemoryError(f"The memory does not suffice to load {file}.") from error
             raise Corrupt(f"{file} is broken: {error}. Fetch the model again.") from error
 
 
