@@ -1,7 +1,7 @@
 """Write a checkpoint as the model directory that the package ships."""
 
 import argparse
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -66,11 +66,11 @@ def main() -> None:
         export(Llama(Shape()), Shape(), 0, args.out)
         return
     state = torch.load(args.checkpoint, weights_only=True)
-    shape = Shape(**state["settings"]["shape"])
-    model = Llama(shape)
+    layers = 1 + max(int(n.split(".")[2]) for n in state["model"] if ".layers." in n)
+    model = Llama(replace(Shape(**state["settings"]["shape"]), layers=layers))
     model.load_state_dict(state["model"])
-    export(model, shape, state["tokens"], args.out)
-    print(f"{args.out}: {state['tokens']:,} tokens seen, {asdict(shape)}")
+    export(model, model.shape, state["tokens"], args.out)
+    print(f"{args.out}: {state['tokens']:,} tokens seen, {asdict(model.shape)}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ Parameters carry the names of transformers' LlamaForCausalLM, so that a checkpoi
 copying it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -13,11 +13,11 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    vocabulary: int = 4096
-    width: int = 192
-    layers: int = 6
+    vocabulary: int = 8192
+    width: int = 256
+    layers: int = 8
     heads: int = 4
-    inner: int = 512
+    inner: int = 704
     context: int = 1024
     theta: float = 10000.0
 
@@ -119,6 +119,7 @@ class Trunk(nn.Module):
 class Llama(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
+        self.shape = shape
         self.model = Trunk(shape)
         cos, sin = rotary(shape)
         self.register_buffer("cos", cos, persistent=False)
@@ -137,6 +138,25 @@ class Llama(nn.Module):
         for layer in self.model.layers:
             x = layer(x, cos, sin)
         return F.linear(self.model.norm(x), self.model.embed_tokens.weight)
+
+    @torch.no_grad()
+    def deepened(self) -> "Llama":
+        """The same function, nearly, in twice the layers: each becomes two that go half as far.
+
+        x + f(x) is about x + f(x) / 2, and then that again; f's last product is halved.
+        """
+        deep = Llama(replace(self.shape, layers=2 * self.shape.layers))
+        halved = ("o_proj.weight", "down_proj.weight")
+        for name, weight in self.state_dict().items():
+            head, layers, rest = name.partition("layers.")
+            if not layers:
+                deep.get_parameter(name).copy_(weight)
+                continue
+            place, _, rest = rest.partition(".")
+            for copy in (2 * int(place), 2 * int(place) + 1):
+                scale = 0.5 if name.endswith(halved) else 1.0
+                deep.get_parameter(f"{head}{layers}{copy}.{rest}").copy_(weight * scale)
+        return deep
 
     def loss(self, ids: Tensor, targets: Tensor) -> Tensor:
         return F.cross_entropy(self(ids).flatten(0, 1), targets.flatten())

@@ -1,6 +1,6 @@
 """Train the starter model from scratch. One command, seeded, by the clock, resumable:
 
-    python -m starter.pretrain --minutes 75
+    python -m starter.pretrain --minutes 95
 
 The schedule follows the time spent training, not steps: however busy the machine is, the learning
 rate reaches zero when the minutes are over. Run it again after an interruption and it goes on from
@@ -20,7 +20,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -41,7 +41,7 @@ from torch.nn.functional import cross_entropy
 TOKENS = 4096  # in a step
 PIECE = 2048  # tokens in one pass: what stays in the cache is 13 % faster than a whole step
 WARM_UP = 40  # steps
-DECAY_FROM = 0.45  # share of the time; then linear to zero
+DECAY_FROM = 0.55  # share of the time; then linear to zero
 MATRIX_RATE, OTHER_RATE = 0.02, 3e-3
 CHECKPOINT_EVERY = 120  # seconds
 LOG_EVERY = 20  # steps
@@ -57,34 +57,74 @@ class Phase:
     until: float  # share of the time
     text: float  # share of tokens that are plain text; the rest are chats
     lengths: tuple[int, ...]  # of the rows, step by step
+    halves: int = 1  # the model has its layers divided by this
 
 
-# Short rows first: they cost less and most of a language is in them. Chats come from the start,
-# for they are what the model is for; books end early, for they are what it is not.
+# Few layers first: on two cores time is short, not text, and half the layers see 1.6 times the
+# tokens in it; then every layer becomes two. Short rows first: they cost less and most of a
+# language is in them. Chats come from the start, for they are what the model is for; books end
+# early, for they are what it is not.
 PHASES = (
-    Phase(until=0.65, text=0.45, lengths=(256,)),
+    Phase(until=0.5, text=0.45, lengths=(256,), halves=2),
+    Phase(until=0.7, text=0.35, lengths=(256,)),
     Phase(until=1.0, text=0.1, lengths=(512, 512, 512, 1024)),
 )
+
+
+@dataclass(frozen=True)
+class Team:
+    """The processes that train together: this one's place, and how many there are."""
+
+    rank: int
+    size: int
+
+    def agree(self, model: Llama, seconds: float, stop: bool) -> tuple[float, bool]:
+        """Add up the gradients of all; (seconds on the first one's clock, was anyone stopped)."""
+        if self.size == 1:
+            return seconds, stop
+        grads = [parameter.grad for parameter in model.parameters()]
+        flat = torch.cat([grad.flatten() for grad in grads])
+        word = torch.tensor([seconds * (self.rank == 0), float(stop)], dtype=torch.float64)
+        dist.all_reduce(flat)
+        dist.all_reduce(word)
+        for grad, total in zip(grads, flat.split([g.numel() for g in grads]), strict=True):
+            grad.copy_(total.view_as(grad))
+        return word[0].item(), bool(word[1])
 
 
 class Run:
     """All that a checkpoint holds."""
 
-    def __init__(self, settings: dict) -> None:
+    def __init__(self, settings: dict, team: Team) -> None:
         torch.manual_seed(settings["seed"])
         self.settings = settings
-        self.model = Llama(Shape(**settings["shape"]))
-        matrices = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "layers." in n]
-        held = {id(p) for p in matrices}
-        others = [p for p in self.model.parameters() if id(p) not in held]
-        self.optimizers: tuple[torch.optim.Optimizer, ...] = (
-            Muon(matrices, lr=MATRIX_RATE),
-            torch.optim.AdamW(others, lr=OTHER_RATE, betas=(0.9, 0.95), weight_decay=0.0),
-        )
+        self._team = team
+        self._take(Llama(self.shape(0)))
         self.steps = [0] * len(PHASES)
         self.tokens = 0
         self.seconds = 0.0
         self.losses: list[tuple[int, float, float]] = []  # (tokens, seconds, mean loss since)
+
+    def shape(self, phase: int) -> Shape:
+        full = Shape(**self.settings["shape"])
+        return replace(full, layers=full.layers // PHASES[phase].halves)
+
+    def enter(self, phase: int) -> None:
+        """Make the model as deep as the phase wants it; the optimizers then start afresh."""
+        shape = self.shape(phase)
+        while len(self.model.model.layers) < shape.layers:
+            self._take(self.model.deepened())
+
+    def _take(self, model: Llama) -> None:
+        self.model = model
+        self.fresh = 0  # steps of these optimizers
+        matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "layers." in n]
+        held = {id(p) for p in matrices}
+        others = [p for p in model.parameters() if id(p) not in held]
+        self.optimizers: tuple[torch.optim.Optimizer, ...] = (
+            Muon(matrices, lr=MATRIX_RATE, rank=self._team.rank, size=self._team.size),
+            torch.optim.AdamW(others, lr=OTHER_RATE, betas=(0.9, 0.95), weight_decay=0.0),
+        )
 
     def save(self, path: Path) -> None:
         staged = path.with_name(f"part-{path.name}")
@@ -100,6 +140,7 @@ class Run:
                 f"{path} was trained with {state['settings']}, not {self.settings}: "
                 "name another --checkpoint, or move this one away."
             )
+        self.enter(max(place for place, drawn in enumerate([1, *state["steps"][1:]]) if drawn))
         self.model.load_state_dict(state["model"])
         for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(kept)
@@ -107,12 +148,15 @@ class Run:
             setattr(self, name, state[name])
 
 
-_PLAIN = ("settings", "steps", "tokens", "seconds", "losses")
+_PLAIN = ("settings", "steps", "fresh", "tokens", "seconds", "losses")
 
 
-def rate(done: float, steps: int) -> float:
-    """The learning rate as a share of its highest, `done` being the share of time spent."""
-    return min(1.0, (steps + 1) / WARM_UP, max(0.0, (1 - done) / (1 - DECAY_FROM)))
+def rate(done: float, fresh: int) -> float:
+    """The learning rate as a share of its highest.
+
+    `done` is the share of time spent, `fresh` the steps since the optimizers began.
+    """
+    return min(1.0, (fresh + 1) / WARM_UP, max(0.0, (1 - done) / (1 - DECAY_FROM)))
 
 
 class Data:
@@ -138,27 +182,6 @@ class Data:
 
     def take(self, phase: int) -> Tensor:
         return torch.from_numpy(next(self._streams[phase]))
-
-
-@dataclass(frozen=True)
-class Team:
-    """The processes that train together: this one's place, and how many there are."""
-
-    rank: int
-    size: int
-
-    def agree(self, model: Llama, seconds: float, stop: bool) -> tuple[float, bool]:
-        """Add up the gradients of all; (seconds on the first one's clock, was anyone stopped)."""
-        if self.size == 1:
-            return seconds, stop
-        grads = [parameter.grad for parameter in model.parameters()]
-        flat = torch.cat([grad.flatten() for grad in grads])
-        word = torch.tensor([seconds * (self.rank == 0), float(stop)], dtype=torch.float64)
-        dist.all_reduce(flat)
-        dist.all_reduce(word)
-        for grad, total in zip(grads, flat.split([g.numel() for g in grads]), strict=True):
-            grad.copy_(total.view_as(grad))
-        return word[0].item(), bool(word[1])
 
 
 def backward(model: Llama, rows: Tensor, team: Team) -> float:
@@ -190,12 +213,14 @@ def train(run: Run, data: Data, args: argparse.Namespace, team: Team, report) ->
     while run.seconds < budget and not stop:
         done = run.seconds / budget
         phase = next(place for place, each in enumerate(PHASES) if done < each.until)
+        run.enter(phase)
         rows = data.take(phase)
         losses.append(backward(run.model, rows, team))
-        share = rate(done, sum(run.steps))
+        share = rate(done, run.fresh)
         run.seconds, stop = team.agree(run.model, time.monotonic() - began, bool(_stopped))
         update(run, share)
         run.steps[phase] += 1
+        run.fresh += 1
         run.tokens += int((rows[:, 1:] != IGNORED).sum())
         if len(losses) == LOG_EVERY:
             run.losses.append((run.tokens, run.seconds, sum(losses) / len(losses)))
@@ -243,7 +268,7 @@ def work(rank: int, args: argparse.Namespace, meeting: str) -> None:
     team = Team(rank, args.workers)
     if team.size > 1:
         dist.init_process_group("gloo", f"file://{meeting}", rank=rank, world_size=team.size)
-    run = Run({"shape": asdict(Shape()), "tokens": TOKENS, "seed": args.seed})
+    run = Run({"shape": asdict(Shape()), "tokens": TOKENS, "seed": args.seed}, team)
     if args.checkpoint.is_file():
         run.load(args.checkpoint)
     cache = args.checkpoint.with_name("tokens.npz")
@@ -253,7 +278,7 @@ def work(rank: int, args: argparse.Namespace, meeting: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--corpus", type=Path, default=DEFAULT)
-    parser.add_argument("--minutes", type=float, default=75)
+    parser.add_argument("--minutes", type=float, default=95)
     parser.add_argument("--checkpoint", type=Path, default=Path(".starter/checkpoint.pt"))
     parser.add_argument("--workers", type=int, choices=(1, 2, 4), default=2)
     parser.add_argument("--seed", type=int, default=0)

@@ -8,7 +8,6 @@ difference of the two answers' log-probabilities. Needs the extra `bench` (sciki
 
 import csv
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,21 +54,37 @@ class Reviews:
         return Reviews([self.texts[row] for row in rows], self.positive[rows])
 
 
-def areas(base: Path, reviews: Reviews, seed: int) -> Iterator[tuple[str, float]]:
-    """(judge, area under the ROC curve) of each judge on one split."""
-    learn, rest = reviews.split(seed)
-    for name, directory in (("tuned starter", base), ("tuned random weights", None)):
-        with TemporaryDirectory() as folder:
-            start = directory or _random(base, Path(folder) / "random", seed)
-            margins = _tuned(start, learn, rest, seed, Path(folder))
-        yield name, roc_auc_score(rest.positive, margins)
-    words = make_pipeline(TfidfVectorizer(), LogisticRegression(C=10.0, max_iter=1000))
-    words.fit(learn.texts, learn.positive)
-    yield (
-        "TF-IDF + logistic regression",
-        roc_auc_score(rest.positive, words.decision_function(rest.texts)),
-    )
-    yield "majority", roc_auc_score(rest.positive, np.zeros(len(rest.texts)))
+def area(judge: str, base: Path, path: Path, seed: int) -> float:
+    """The area under the ROC curve of one of `JUDGES`, on the split of a seed."""
+    learn, rest = Reviews.read(path).split(seed)
+    return float(roc_auc_score(rest.positive, JUDGES[judge](base, learn, rest, seed)))
+
+
+def _starter(base: Path, learn: Reviews, rest: Reviews, seed: int) -> NDArray[np.float64]:
+    with TemporaryDirectory() as folder:
+        return _tuned(base, learn, rest, seed, Path(folder))
+
+
+def _random_weights(base: Path, learn: Reviews, rest: Reviews, seed: int) -> NDArray[np.float64]:
+    with TemporaryDirectory() as folder:
+        return _tuned(_random(base, Path(folder) / "base", seed), learn, rest, seed, Path(folder))
+
+
+def _words(_: Path, learn: Reviews, rest: Reviews, __: int) -> NDArray[np.float64]:
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression(C=10.0, max_iter=1000))
+    return model.fit(learn.texts, learn.positive).decision_function(rest.texts)
+
+
+def _majority(_: Path, __: Reviews, rest: Reviews, ___: int) -> NDArray[np.float64]:
+    return np.zeros(len(rest.texts))
+
+
+JUDGES = {
+    "tuned starter": _starter,
+    "tuned random weights": _random_weights,
+    "TF-IDF + logistic regression": _words,
+    "majority": _majority,
+}
 
 
 def _random(base: Path, out: Path, seed: int) -> Path:

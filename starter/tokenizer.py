@@ -17,7 +17,7 @@ END_OF_TEXT, SYSTEM, USER, ASSISTANT, END = SPECIALS = (
     "<|assistant|>",
     "<|end|>",
 )
-VOCABULARY = 4096
+VOCABULARY = 8192
 SAMPLE = 4_000_000  # characters of each family
 
 

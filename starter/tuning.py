@@ -1,13 +1,13 @@
 """Tuning a starter for its own evaluation, by the trainer that the product uses."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 import torch
 
+from tunewright.dataset.examples import ChatExample
 from tunewright.durable import write_bytes
 from tunewright.rendering import Renderer, Row
 from tunewright.training.recipe import Recipe
@@ -33,11 +33,6 @@ def tune(base: Path, chats: Sequence[Chat], folder: Path, **hyperparameters: Any
     return folder / "model"
 
 
-@dataclass(frozen=True)
-class _Example:
-    messages: Chat
-
-
 class Scorer:
     """Natural-log probabilities that a model gives to answers, in float32."""
 
@@ -47,7 +42,7 @@ class Scorer:
 
     def row(self, chat: Chat) -> Row:
         """The ids of a chat's last turn, an assistant's, as training takes them."""
-        return self._renderer.rows(_Example(chat), 1)[-1]
+        return self._renderer.rows(ChatExample(chat), 1)[-1]
 
     @torch.inference_mode()
     def logprobs(self, row: Row) -> list[float]:

@@ -46,7 +46,7 @@ CASES: list[tuple[str, object, int, str | None, str | None]] = [
     ("/completions", {"model": "babbage-002", "prompt": "x " * 9000}, 400, "prompt", "context_length_exceeded"),
     ("/completions", {"model": "babbage-002", "prompt": [1, 2]}, 400, "prompt", "foreign_token_ids"),
     ("/completions", {"model": "babbage-002", "prompt": [1, "x"]}, 400, "prompt[0]", "invalid_type"),
-    ("/completions", {"model": "builtin-completion", "prompt": [[4096]]}, 400, "prompt", None),
+    ("/completions", {"model": "builtin-completion", "prompt": [[8192]]}, 400, "prompt", None),
     ("/completions", {"model": "babbage-002", "prompt": "x", "best_of": 2, "n": 3}, 400, "best_of", None),
     ("/completions", {"model": "babbage-002", "prompt": "x", "best_of": 2, "stream": True}, 400, "best_of", None),
     ("/chat/completions", chat(response_format={"type": "xml"}), 400, "response_format.type", "invalid_value"),

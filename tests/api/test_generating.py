@@ -199,7 +199,7 @@ def test_penalties_and_bias_reach_the_model(server: Server) -> None:
     ("more", "param", "says"),
     [
         ({"logit_bias": {"36": 1}}, "logit_bias", "a vocabulary of its own"),
-        ({"model": "builtin-chat", "logit_bias": {"4096": 1}}, "logit_bias", "no token 4096"),
+        ({"model": "builtin-chat", "logit_bias": {"8192": 1}}, "logit_bias", "no token 8192"),
         ({"model": "builtin-chat", "logit_bias": {"-1": 1}}, "logit_bias", "'-1' is not a token"),
         ({"logit_bias": {"1": 101}}, "logit_bias", "100"),
         ({"logit_bias": {str(n): 1 for n in range(301)}}, "logit_bias", "300"),

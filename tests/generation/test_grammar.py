@@ -14,5 +14,5 @@ def test_without_the_extra_the_pip_command_is_named(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "llguidance", None)
     request = Request(0, ModelSpec("key", "base"), [1], grammar="start: %json {}")
     with pytest.raises(MissingExtra, match=r"pip install 'tunewright\[structured\]'") as raised:
-        Grammars(CHAT, 4096).compile(request)
+        Grammars(CHAT, 8192).compile(request)
     assert raised.value.status == 503
