@@ -20,6 +20,7 @@ from tunewright.generation.generator import (
     Request,
     Scores,
 )
+from tunewright.rendering.grammars import json_answer
 from tunewright.weights import lora
 from tunewright.weights.base import load_base
 
@@ -314,8 +315,8 @@ def test_a_grammar_holds_and_leaves_the_other_rows_alone(generator: Generator, m
     tokenizer = Tokenizer.from_file(str(CHAT / "tokenizer.json"))
     wish = {"model": chat, "prompt": [2, 100, 4, 3], "stop_ids": frozenset({0, 4})}
     free = ids(finish(generator, make(1, **wish, max_tokens=15))[1])
-    held = {"grammar": SCHEMA, "max_tokens": 40, "temperature": 1.5}
-    generator.submit(make(8, **wish, grammar='{"type": "nothing"}'))
+    held = {"grammar": json_answer(json.loads(SCHEMA)), "max_tokens": 40, "temperature": 1.5}
+    generator.submit(make(8, **wish, grammar=json_answer({"type": "nothing"})))
     (refused,) = generator.step()
     assert (refused.error and refused.error.param) == "response_format"
     rows = finish(

@@ -10,7 +10,7 @@ import pytest
 
 from servers import Server, chats
 
-STEPS = 60
+STEPS = 36
 
 
 def start_job(server: Server) -> str:
@@ -57,15 +57,15 @@ def test_kills_change_nothing(new_server: Callable[..., Server], tmp_path: Path)
 
     server = new_server()
     key, job = server.key, start_job(server)
-    wait_for_step(server, job, 8)
+    wait_for_step(server, job, 5)
     server.child("tunewright.training").send_signal(signal.SIGKILL)
-    wait_for_step(server, job, 20)
+    wait_for_step(server, job, 12)
     server.child("tunewright.work").send_signal(signal.SIGKILL)
-    wait_for_step(server, job, 32)
+    wait_for_step(server, job, 19)
     server.stop(signal.SIGKILL)
     time.sleep(1)
     server = new_server(key=key)
-    wait_for_step(server, job, 44)
+    wait_for_step(server, job, 27)
     server.child("tunewright.training").send_signal(signal.SIGKILL)
     assert check_ended_once(server, job).read_bytes() == calm, "byte-equal weights"
 
@@ -94,7 +94,7 @@ def test_sigterm_ends_everything_and_the_job_goes_on_later(
 ) -> None:
     server = new_server()
     key, job = server.key, start_job(server)
-    wait_for_step(server, job, 8)
+    wait_for_step(server, job, 5)
     children = [server.child("tunewright.work"), server.child("tunewright.training")]
     assert server.stop() == 0
     assert not any(child.is_running() for child in children)

@@ -19,7 +19,7 @@ def directory(tmp_path: Path) -> Path:
     """A small model of another family, with the built-in tokenizer and template."""
     torch.manual_seed(0)
     config = Qwen3Config(
-        vocab_size=4096,
+        vocab_size=8192,
         hidden_size=64,
         intermediate_size=128,
         num_hidden_layers=2,

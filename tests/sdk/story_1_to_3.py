@@ -171,7 +171,7 @@ async def job_told(counted, job) -> None:
 
 async def use_told(counted, model: str) -> None:
     question = [{"role": "user", "content": [{"type": "text", "text": "Is the sky blue?"}]}]
-    asked = {"model": model, "messages": question, "max_completion_tokens": 8, "temperature": 0}
+    asked = {"model": model, "messages": question, "max_completion_tokens": 80, "temperature": 0}
     chat = counted.chat.completions
     answer = await done(chat.create(**asked, n=2, seed=1))
     first, other = (choice.message.content for choice in answer.choices)
