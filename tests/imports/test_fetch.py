@@ -90,7 +90,7 @@ def test_it_goes_on_from_wherever_it_was_cut_off(elsewhere: Elsewhere, tmp_path:
     with Source(KEY, elsewhere.url) as source:
         whole = list(fetch(source, Archive(tmp_path / "whole")))
         archive = Archive(tmp_path / "pieces")
-        for cut in range(1, len(whole)):
+        for cut in range(1, len(whole), 3):
             lines = fetch(source, Archive(archive.root))
             assert [next(lines) for _ in range(cut)][-1].state == "fetched"
             lines.close()

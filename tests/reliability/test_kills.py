@@ -10,7 +10,7 @@ import pytest
 
 from servers import Server, chats
 
-STEPS = 36
+STEPS = 24
 
 
 def start_job(server: Server) -> str:
@@ -57,15 +57,15 @@ def test_kills_change_nothing(new_server: Callable[..., Server], tmp_path: Path)
 
     server = new_server()
     key, job = server.key, start_job(server)
-    wait_for_step(server, job, 5)
+    wait_for_step(server, job, 3)
     server.child("tunewright.training").send_signal(signal.SIGKILL)
-    wait_for_step(server, job, 12)
+    wait_for_step(server, job, 8)
     server.child("tunewright.work").send_signal(signal.SIGKILL)
-    wait_for_step(server, job, 19)
+    wait_for_step(server, job, 13)
     server.stop(signal.SIGKILL)
     time.sleep(1)
     server = new_server(key=key)
-    wait_for_step(server, job, 27)
+    wait_for_step(server, job, 18)
     server.child("tunewright.training").send_signal(signal.SIGKILL)
     assert check_ended_once(server, job).read_bytes() == calm, "byte-equal weights"
 
