@@ -145,9 +145,10 @@ def test_what_is_refused_is_a_line_with_a_remedy_and_can_be_given(
     elsewhere.odd[path] = [refused(403, f"Not with {KEY}.")]
     elsewhere.odd["/evals/eval_1/runs"] = [refused(400, "Odd.")]
     elsewhere.lists["/files"][0]["id"] = "../../outside"
+    elsewhere.lists["/evals"].append({"id": "../eval"})
     lines = fetched(elsewhere, archive)
     failed = {line.id: line for line in lines if line.state == "failed"}
-    assert set(failed) == {"file-fine-tune-1", "/evals/eval_1/runs", "../../outside"}
+    assert set(failed) == {"file-fine-tune-1", "/evals/eval_1/runs", "../../outside", "../eval"}
     assert "403, Not with [key]" in failed["file-fine-tune-1"].message
     assert "--file" in failed["file-fine-tune-1"].remedy
     assert states(lines)["completion", "fetched"] == 12  # it went on
@@ -237,3 +238,22 @@ def _command(elsewhere: Elsewhere, home: Path) -> list[str]:
 
 def _environment() -> dict[str, str]:
     return {**os.environ, "OPENAI_API_KEY": KEY, "NO_COLOR": "1", "COLUMNS": "160"}
+
+
+def test_a_job_that_ends_while_it_is_fetched_loses_no_event(
+    elsewhere: Elsewhere, archive: Archive
+) -> None:
+    path, ended = "/fine_tuning/jobs/ftjob-0", b'{"id": "ftjob-0", "status": "succeeded"}'
+    elsewhere.bodies[path] = b'{"id": "ftjob-0", "status": "running"}'
+
+    def end(asked: str) -> None:  # between the last page of its events and what comes next
+        if asked == f"{path}/checkpoints":
+            elsewhere.bodies[path] = ended
+            elsewhere.lists[f"{path}/events"].append({"id": "ftevent-last"})
+
+    elsewhere.before = end
+    fetched(elsewhere, archive)
+    elsewhere.before = lambda asked: None
+    fetched(elsewhere, archive)
+    assert archive.read("jobs/ftjob-0/job.json") == ended
+    assert b"ftevent-last" in archive.read("jobs/ftjob-0/events-0003.json")

@@ -66,6 +66,14 @@ class _Fetching:
         data = self.source.get(path)
         return len(data) if self.archive.put(name, data) else 0
 
+    def whole(self, folder: str, name: str, path: str, *lists: str) -> int:
+        """An object and its lists; the bytes that are new. It is kept last, so that it says that
+        the rest is there, and as it was before them: what had ended by then has all of its lists.
+        """
+        data = self.source.get(path)
+        size = sum(self.pages(f"{folder}/{each}", f"{path}/{each}") for each in lists)
+        return size + len(data) * self.archive.put(f"{folder}/{name}", data)
+
     def pages(self, name: str, path: str, **query: Any) -> int:
         """A list of which nothing goes away, page by page; the bytes that are new."""
         size = 0
@@ -158,9 +166,7 @@ def _job(fetching: _Fetching, record: dict[str, Any]) -> Line:
     folder = f"jobs/{_named(record)}"
     if _settled(fetching.archive, folder):
         return Line("job", id, "kept")
-    size = fetching.pages(f"{folder}/events", f"{path}/events")
-    size += fetching.pages(f"{folder}/checkpoints", f"{path}/checkpoints")
-    size += fetching.object(f"{folder}/job.json", path)  # last: it says that the rest is there
+    size = fetching.whole(folder, "job.json", path, "events", "checkpoints")
     return Line("job", id, "fetched" if size else "kept", size)
 
 
@@ -174,7 +180,10 @@ def _settled(archive: Archive, folder: str) -> bool:
 
 def _evals(fetching: _Fetching) -> Iterator[Line]:
     for record in _caught(found := [], fetching.list("evals", "/evals")):
-        yield from _each(fetching, "eval", iter([record]), _record("eval", "/evals"))
+        [line] = _each(fetching, "eval", iter([record]), _record("eval", "/evals"))
+        yield line
+        if line.state == "failed":  # its runs come with it when it can be read
+            continue
         path = f"/evals/{_named(record)}/runs"
         yield from _each(fetching, "run", fetching.list("runs", path), _run_of(record))
     yield from found
@@ -193,8 +202,7 @@ def _run_of(record: dict[str, Any]) -> Callable[[_Fetching, dict[str, Any]], Lin
         folder = f"evals/{_named(record)}/runs/{_named(run)}"
         if _settled(fetching.archive, folder):
             return Line("run", str(run["id"]), "kept")
-        size = fetching.pages(f"{folder}/output_items", f"{path}/output_items")
-        size += fetching.object(f"{folder}/run.json", path)
+        size = fetching.whole(folder, "run.json", path, "output_items")
         return Line("run", str(run["id"]), "fetched" if size else "kept", size)
 
     return keep
@@ -210,8 +218,7 @@ def _completion(fetching: _Fetching, record: dict[str, Any]) -> Line:
     if fetching.archive.has(f"{folder}/completion.json"):
         return Line("completion", id, "kept")
     path = f"/chat/completions/{_named(record)}"
-    size = fetching.pages(f"{folder}/messages", f"{path}/messages")
-    size += fetching.object(f"{folder}/completion.json", path)
+    size = fetching.whole(folder, "completion.json", path, "messages")
     return Line("completion", id, "fetched", size)
 
 
