@@ -43,9 +43,9 @@ def test_a_model_that_minds_its_mask_runs_a_row_at_a_time(
 ) -> None:
     plain = Resident.forward
 
-    def without_mask(self: Resident, ids: object, **given: object) -> object:
+    def without_mask(self: Resident, ids: object, cache: object, **given: object) -> object:
         given.pop("attention_mask", None)
-        return plain(self, ids, **given)  # pyright: ignore[reportArgumentType]
+        return plain(self, ids, cache, **given)  # pyright: ignore[reportArgumentType]
 
     monkeypatch.setattr(Resident, "forward", without_mask)
     spec, prompts = models("llama"), [prompt_of(4), prompt_of(9)]

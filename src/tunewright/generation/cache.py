@@ -141,17 +141,17 @@ class SlotCache:
         place.rows, place.width = rows, width
         place.flat = (lengths + self._numbers[:rows, None] * self._columns).squeeze(1)
         hidden = self._numbers[:width] > lengths
-        # 4-D and float: of the forms that transformers 5.23 takes, the one that is never
+        # 4-D and float: of the forms that transformers 5.23 and 5.24 take, the one that is never
         # reinterpreted (bool is added as a number by eager attention) and costs no rebuilding.
         mask = torch.zeros(hidden.shape, dtype=resident.model.dtype, device=device)
         mask.masked_fill_(hidden, torch.finfo(mask.dtype).min)
         resident.select(slots)
-        logits = resident.forward(
+        logits, _ = resident.forward(
             torch.tensor(tokens, device=device).unsqueeze(1),
+            self._cache,
             position_ids=lengths,
-            past_key_values=self._cache,
             attention_mask=mask[:, None, None, :],
-        ).logits
+        )
         self._lengths = [length + 1 for length in self._lengths]
         return logits[:, -1]
 

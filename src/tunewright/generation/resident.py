@@ -22,6 +22,8 @@ ADAPTERS = 64
 _NO_LIMIT = 1 << 30
 # Their rotation of a position depends on the longest row of the batch.
 _ROPE_OF_THE_BATCH = {"dynamic", "longrope"}
+# What models call the cache that they take and give back: since transformers 5.24, and before.
+_CACHE = ("cache", "past_key_values")
 
 
 class Resident:
@@ -92,9 +94,10 @@ class Resident:
     def _adapted(self) -> bool:
         return any(slot != lora.NONE for slot in self._slots.values())
 
-    def forward(self, ids: Tensor, **given: Any) -> Any:
-        """The model's answer to `ids` [rows, time]; arguments that it does not know are left out.
+    def forward(self, ids: Tensor, cache: Any, **given: Any) -> tuple[Tensor, Any]:
+        """The logits for `ids` [rows, time], and the cache, which now holds them too.
 
+        Arguments that the model does not know are left out; no cache: it makes its own.
         Only the logits of the last position are computed, where the model can, unless
         `logits_to_keep` says otherwise (0: of every position).
         """
@@ -102,7 +105,12 @@ class Resident:
             torch.set_num_threads(self._threads)
         given.setdefault("logits_to_keep", 1)
         known = {name: value for name, value in given.items() if name in self._takes}
-        return self.model(ids, use_cache=True, **known)
+        name = next((name for name in _CACHE if name in self._takes), None)
+        if name is not None:
+            answer = self.model(ids, use_cache=True, **{name: cache}, **known)
+            if (cache := getattr(answer, name, None)) is not None:
+                return answer.logits, cache
+        raise BadRequest("This model keeps no cache that generation could go on from.")
 
     def prefill(
         self, tokens: Sequence[int], slot: int, cache: Any, length: int, *, every: bool = False
@@ -116,16 +124,13 @@ class Resident:
             cache = DynamicCache()  # without the config: plain layers, even where a window is named
         self.select([slot])
         device = self.model.device
-        answer = self.forward(
+        logits, cache = self.forward(
             torch.tensor([tokens], device=device),
+            cache,
             position_ids=torch.arange(length, length + len(tokens), device=device).unsqueeze(0),
-            past_key_values=cache,
             logits_to_keep=0 if every else 1,
         )
-        cache = getattr(answer, "past_key_values", None)
-        if cache is None:
-            raise BadRequest("This model keeps no cache that generation could go on from.")
-        return answer.logits[0] if every else answer.logits[:, -1], cache
+        return logits[0] if every else logits[:, -1], cache
 
 
 def _existing(directory: Path) -> Path:
