@@ -18,6 +18,7 @@ class Elsewhere:
     """`lists`: path -> objects. `bodies`: path -> bytes. `odd`: path -> answers that come first.
 
     `asked` counts the paths, `methods` the methods, `keys` holds every authorization header.
+    `answers`: what becomes of a question (POST); `questions`: those that came, whole.
     """
 
     lists: dict[str, list[dict]] = field(default_factory=dict)
@@ -27,6 +28,8 @@ class Elsewhere:
     methods: set[str] = field(default_factory=set)
     keys: set[str] = field(default_factory=set)
     before: Callable[[str], None] = lambda path: None
+    answers: Callable[[dict], Answer] | None = None
+    questions: list[dict] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -54,6 +57,14 @@ class Elsewhere:
             return 200, {}, self.bodies[path]
         return refused(404, "No such thing.")
 
+    def asked_for(self, path: str, body: bytes) -> Answer:
+        """What is sent: only questions are, and only to the two calls that answer them."""
+        if self.answers is None or path not in ("/chat/completions", "/completions"):
+            return refused(405, "No such call.")
+        self.questions.append(json.loads(body))
+        self.before(path)
+        return self.answers(self.questions[-1])
+
     def _page(self, path: str, query: dict[str, list[str]]) -> bytes:
         rows = self.lists[path]
         if "purpose" in query:
@@ -64,6 +75,24 @@ class Elsewhere:
         some = rows[start : start + limit]
         more = start + limit < len(rows)
         return json.dumps({"object": "list", "data": some, "has_more": more}).encode()
+
+
+def said(text: str, prompt_tokens: int = 20, completion_tokens: int = 5) -> Answer:
+    """A chat's answer as OpenAI writes it, with spacing that no parser of ours would write."""
+    body = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": text, "refusal": None},
+                "logprobs": {"content": [{"token": text, "logprob": -0.25, "bytes": None}]},
+                "finish_reason": "stop",
+            }
+        ],
+        "usage": {"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens},
+    }
+    return 200, {}, json.dumps(body, indent=3).encode()
 
 
 def refused(status: int, message: str, **headers: str) -> Answer:
@@ -79,7 +108,11 @@ def _handler(elsewhere: Elsewhere) -> type[BaseHTTPRequestHandler]:
             elsewhere.keys.add(self.headers.get("authorization", ""))
             parts = urlsplit(self.path)
             path = unquote(parts.path).removeprefix("/v1")
-            status, headers, body = elsewhere.answer(path, parse_qs(parts.query))
+            sent = self.rfile.read(int(self.headers.get("content-length", 0)))
+            if self.command == "GET":
+                status, headers, body = elsewhere.answer(path, parse_qs(parts.query))
+            else:
+                status, headers, body = elsewhere.asked_for(path, sent)
             self.send_response(status)
             for name, value in {"content-length": str(len(body)), **headers}.items():
                 self.send_header(name.replace("_", "-"), value)

@@ -1,14 +1,13 @@
 """Bring home what an account has at OpenAI."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
+from tunewright.cli.answers import answers
+from tunewright.cli.sources import OPENAI, FromOption, archive_of, opened
 from tunewright.cli.terminal import (
     HomeOption,
     JsonOption,
@@ -17,6 +16,7 @@ from tunewright.cli.terminal import (
     print_table,
     say,
     screen,
+    size_of,
 )
 
 if TYPE_CHECKING:
@@ -33,10 +33,6 @@ openai = typer.Typer(
 )
 app.add_typer(openai, name="openai")
 
-FromOption = Annotated[
-    str, typer.Option("--from-base-url", metavar="URL", help="Another source than OpenAI.")
-]
-_OPENAI = "https://api.openai.com/v1"
 _SOON = 2  # exit status: something ends within 14 days
 
 
@@ -47,7 +43,7 @@ def _default(context: typer.Context) -> None:
 
 
 @openai.command()
-def plan(base_url: FromOption = _OPENAI, json: JsonOption = False) -> None:
+def plan(base_url: FromOption = OPENAI, json: JsonOption = False) -> None:
     """Show what there is and what of it ends first. The default; it only looks.
 
     The exit status is 2 where something ends within 14 days.
@@ -56,7 +52,7 @@ def plan(base_url: FromOption = _OPENAI, json: JsonOption = False) -> None:
     """
     from tunewright.imports import plan as look
 
-    with _source(base_url) as source, notes.status("Looking at what there is"):
+    with opened(base_url) as source, notes.status("Looking at what there is"):
         found = look(source)
     print_json(_wire(found)) if json else _print(found)
     raise typer.Exit(_SOON if found.soon else 0)
@@ -64,7 +60,7 @@ def plan(base_url: FromOption = _OPENAI, json: JsonOption = False) -> None:
 
 @openai.command()
 def fetch(
-    base_url: FromOption = _OPENAI,
+    base_url: FromOption = OPENAI,
     file: Annotated[
         list[str] | None,
         typer.Option(metavar="ID=PATH", help="The content of a file that the source refuses."),
@@ -79,13 +75,9 @@ def fetch(
 
     Example: tunewright import openai fetch --file file-abc=train.jsonl
     """
-    from tunewright.home import Home
-    from tunewright.imports import Archive
-    from tunewright.settings import Settings
-
-    archive = Archive.of(Home(Settings.read(home).home).imports, base_url)
+    archive = archive_of(base_url, home)
     given = dict(_given(each) for each in file or ())
-    with _source(base_url) as source:
+    with opened(base_url) as source:
         lines = _fetched(source, archive, given)
     failed = [line for line in lines if line.state == "failed"]
     if json:
@@ -107,7 +99,7 @@ def replay(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only check the files and show what would be created.")
     ] = False,
-    base_url: FromOption = _OPENAI,
+    base_url: FromOption = OPENAI,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -132,21 +124,7 @@ def replay(
     raise typer.Exit(1 if any(line.state == "refused" for line in lines) else 0)
 
 
-@contextmanager
-def _source(base_url: str) -> "Iterator[Source]":
-    from tunewright.errors import BadRequest
-    from tunewright.imports import Source
-
-    key = os.environ.get("OPENAI_API_KEY")
-    if not key:
-        raise BadRequest("OPENAI_API_KEY is not set: it must hold a key of the account to read.")
-    # What the official SDK sends for a key of several organisations or projects.
-    asked = {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"}
-    headers = {
-        name: os.environ[variable] for name, variable in asked.items() if os.environ.get(variable)
-    }
-    with Source(key, base_url, headers=headers) as source:
-        yield source
+openai.command()(answers)
 
 
 def _given(option: str) -> tuple[str, Path]:
@@ -173,7 +151,7 @@ def _fetched(source: "Source", archive: "Archive", given: dict[str, Path]) -> "l
         for line in get(source, archive, given=given):
             lines.append(line)
             size = sum(each.bytes for each in lines)
-            said = f"{len(lines):,} objects, {_size(size)}: {line.kind} {line.id}"
+            said = f"{len(lines):,} objects, {size_of(size)}: {line.kind} {line.id}"
             progress.update(task, description=said)
     return lines
 
@@ -182,7 +160,7 @@ def _report(archive: "Archive", lines: "list[Line]", failed: "list[Line]") -> No
     counts: dict[tuple[str, str], list[int]] = {}
     for line in lines:
         counts.setdefault((line.kind, line.state), []).append(line.bytes)
-    rows = [(f"{len(n):,}", kind, state, _size(sum(n))) for (kind, state), n in counts.items()]
+    rows = [(f"{len(n):,}", kind, state, size_of(sum(n))) for (kind, state), n in counts.items()]
     print_table([">count", "what", "state", ">size"], rows)
     say(f"In {archive.root}")
     for line in failed:
@@ -233,7 +211,7 @@ def _print(found: "Plan") -> None:
             item.end.days_left(found.today) if item.end else "",
             f"{item.count:,}{'+' if item.more else ''}",
             item.what,
-            "" if item.bytes is None else _size(item.bytes),
+            "" if item.bytes is None else size_of(item.bytes),
             item.note or (item.end.what if item.end else ""),
         )
         for item in found.items
@@ -272,11 +250,3 @@ def _wire(found: "Plan") -> dict[str, Any]:
 
 def _said(error: "SourceError") -> str:
     return f"{error.message} {error.remedy}".rstrip()
-
-
-def _size(size: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:,.0f} {unit}"
-        size /= 1000
-    return f"{size:,.1f} GB"

@@ -1,20 +1,34 @@
 """Bringing home what an account has at OpenAI, or at another server that speaks its API."""
 
+from tunewright.imports.answers import Answered, Estimate, answers, estimates, spent
 from tunewright.imports.archive import Archive
+from tunewright.imports.asking import AskingSource
 from tunewright.imports.fetch import Line, fetch
 from tunewright.imports.plan import Plan, plan
+from tunewright.imports.prices import Price, price_source
+from tunewright.imports.regression import OldAnswer, regression_set
 from tunewright.imports.replay import Replay, replay
 from tunewright.imports.source import OPENAI, Source, SourceError
 
 __all__ = [
     "OPENAI",
+    "Answered",
     "Archive",
+    "AskingSource",
+    "Estimate",
     "Line",
+    "OldAnswer",
     "Plan",
+    "Price",
     "Replay",
     "Source",
     "SourceError",
+    "answers",
+    "estimates",
     "fetch",
     "plan",
+    "price_source",
+    "regression_set",
     "replay",
+    "spent",
 ]

@@ -1,11 +1,14 @@
-"""The server that is moved from. It is only ever read: there is no way here to send it anything."""
+"""The server that is moved from. It is only read: there is no way here to send it anything.
+
+The one exception has a class of its own, in `asking`.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import httpx2
 import orjson
@@ -120,7 +123,7 @@ class Source:
     def close(self) -> None:
         self._http.close()
 
-    def __enter__(self) -> "Source":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -146,14 +149,14 @@ class Source:
                     what = f"{self.base_url} cannot be reached: {self._clean(error)}."
                     remedy = "Look at the network, then run it again: it goes on from here."
                     raise SourceError(what, remedy=remedy, unreachable=True) from None
-                self._sleep(_backoff(tried))
+                self._sleep(backoff(tried))
                 continue
             if answer.is_success:
                 return answer
             if answer.status_code not in _AGAIN or tried == TRIES:
                 raise self._refused(answer)
             answer.close()
-            self._sleep(_told(answer) or _backoff(tried))
+            self._sleep(told(answer) or backoff(tried))
         raise AssertionError("unreachable")
 
     def _sent(self, url: str, query: Mapping[str, Any]) -> httpx2.Response:
@@ -181,9 +184,8 @@ class Source:
             said = "no reason was given"
         finally:
             answer.close()
-        return SourceError(
-            f"GET {path}: {status}, {self._clean(said)}.", status, _REMEDIES.get(status, "")
-        )
+        what = f"{answer.request.method} {path}: {status}, {self._clean(said)}."
+        return SourceError(what, status, _REMEDIES.get(status, ""))
 
     def _clean(self, said: object) -> str:
         """A server may quote the key that it refuses."""
@@ -214,11 +216,11 @@ def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
 
 
-def _backoff(tried: int) -> float:
+def backoff(tried: int) -> float:
     return min(LONGEST_WAIT, 2.0 ** (tried - 1))
 
 
-def _told(answer: httpx2.Response) -> float:
+def told(answer: httpx2.Response) -> float:
     """How long the source asks to wait, in seconds; 0 where it does not say."""
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:

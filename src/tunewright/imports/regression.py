@@ -1,0 +1,57 @@
+"""What an old model answered: the set that its successor is held against."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from tunewright.imports.answers import folder
+from tunewright.imports.archive import Archive
+from tunewright.imports.prompts import Prompt
+
+
+@dataclass(frozen=True)
+class OldAnswer:
+    """A prompt, and what the old model answered: its message, and the log-probability of all of
+    its tokens together, None where that was not told. `cut`: the limit of tokens ended it."""
+
+    prompt: Prompt
+    message: dict[str, Any]
+    logprob: float | None
+    cut: bool
+    max_tokens: int
+    stop: str | None
+
+
+def regression_set(archive: Archive, model: str) -> list[OldAnswer]:
+    """Every recorded answer of an old model. Raises Corrupt where one has changed since."""
+    found: list[OldAnswer] = []
+    for name in sorted(archive.names(f"{folder(model, '*')}/answer-*.json")):
+        asked = archive.json(name.replace("/answer-", "/asked-"))
+        answer = _read(archive.read(name), asked)
+        if answer is not None:
+            found.append(answer)
+    return found
+
+
+def _read(raw: bytes, asked: dict[str, Any]) -> OldAnswer | None:
+    prompt = Prompt(asked["asked"], asked["origin"], asked["seen"], asked["reference"])
+    try:
+        choice = orjson.loads(raw)["choices"][0]
+        if "message" in choice:
+            message = {name: value for name, value in choice["message"].items() if value}
+            logprob = _total(choice, lambda told: [each["logprob"] for each in told["content"]])
+        else:
+            message = {"role": "assistant", "content": choice["text"]}
+            logprob = _total(choice, lambda told: told["token_logprobs"])
+        cut = choice["finish_reason"] == "length"
+    except (ValueError, KeyError, TypeError, IndexError):
+        return None
+    body = asked["body"]
+    return OldAnswer(prompt, message, logprob, cut, body["max_tokens"], body.get("stop"))
+
+
+def _total(choice: dict[str, Any], values: Callable[[Any], list[float | None]]) -> float | None:
+    told = choice.get("logprobs")
+    return sum(each for each in values(told) if each is not None) if told else None
