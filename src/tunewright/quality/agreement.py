@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from tunewright.quality import neighbours
 from tunewright.quality.evidence import found, share, some
+from tunewright.quality.questions import Alike
 from tunewright.quality.rows import Row, Rows
 from tunewright.quality.words import NEGATIONS, changes, is_number, is_open, plain, same, words
 from tunewright.records.findings import Finding
@@ -58,21 +58,27 @@ def find(rows: Rows) -> Iterator[Finding]:
 
 
 def questions(rows: Rows) -> list[list[int]]:
-    """Places of rows that ask the same, two or more of each question."""
-    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for at, row in enumerate(rows.rows):
-        groups[plain(row.system), plain(row.asked)].append(at)
-    heads = [group[0] for group in groups.values()]
-    members = {group[0]: group for group in groups.values()}
-    joined = {head: head for head in heads}
-    for one, other in neighbours.within(rows.asked[heads], _CLOSE):
-        first, second = rows.rows[heads[one]], rows.rows[heads[other]]
-        if first.system == second.system and same(first.asked, second.asked, every=1_000_000):
-            joined[heads[other]] = joined[heads[one]]
-    together: dict[int, list[int]] = defaultdict(list)
-    for head in heads:
-        together[joined[head]] += members[head]
+    """Places of rows that ask the same under one system prompt, two or more of each question."""
+    groups: dict[tuple[str, int], list[int]] = defaultdict(list)
+    systems: dict[int, dict[str, None]] = defaultdict(dict)  # of a question, in their order
+    for at, (row, number) in enumerate(zip(rows.rows, rows.questions.of, strict=True)):
+        system = plain(row.system)
+        groups[system, number].append(at)
+        systems[number][system] = None
+    joined = {key: key for key in groups}
+    for pair in rows.questions.alike:
+        if pair.cosine >= _CLOSE and _same(rows, pair):
+            for system in systems[pair.one].keys() & systems[pair.other].keys():
+                joined[system, pair.other] = joined[system, pair.one]
+    together: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for key, places in groups.items():
+        together[joined[key]] += places
     return [sorted(group) for group in together.values() if len(group) > 1]
+
+
+def _same(rows: Rows, pair: Alike) -> bool:
+    one, other = (rows.questions.rows[number][0] for number in (pair.one, pair.other))
+    return same(rows.rows[one].asked, rows.rows[other].asked, every=1_000_000)
 
 
 def _contradict(rows: Rows, group: Sequence[int]) -> bool:

@@ -18,7 +18,7 @@ _MANY = 0.05  # share of refusals from which on they are worth a look
 _APART = 0.15  # by which shares in training and in use may differ
 _STOCK = 0.3  # share of the answers that begin with one sentence
 _ONE = 0.95  # cosine from which on what is asked counts as one
-_COUNTED = 5_000
+_COUNTED = 2_000  # the share of distinct rows is then known to within one in a hundred
 _MOST_LABELS = 50
 _LABEL_WORDS = 4
 

@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tunewright.dataset.examples import CompletionExample, Example
-
-Vectors = NDArray[np.float32]
+from tunewright.quality.neighbours import Vectors
+from tunewright.quality.questions import Questions
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +44,11 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @cached_property
+    def questions(self) -> Questions:
+        """What is asked, and what is asked in other words: computed once, for all judgements."""
+        return Questions([row.asked for row in self.rows], self.asked)
 
 
 def read(examples: Iterable[tuple[int, Example]]) -> list[Row]:

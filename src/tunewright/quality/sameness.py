@@ -1,11 +1,13 @@
 """The same row twice, a row that is held out too, and rows written in another frame than most."""
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 
-from tunewright.quality import neighbours
 from tunewright.quality.evidence import found, share, some
+from tunewright.quality.neighbours import MOST_CLOSE, between
+from tunewright.quality.questions import EVERY
 from tunewright.quality.rows import Row, Rows
 from tunewright.quality.words import changes, plain, same
 from tunewright.records.findings import Finding
@@ -53,28 +55,39 @@ def find(rows: Rows, held_out: Rows | None = None) -> Iterator[Finding]:
 
 def duplicates(rows: Rows) -> tuple[dict[int, int], dict[int, int]]:
     """Lines that repeat an earlier one, exactly and nearly, each with that line."""
-    first: dict[Key, int] = {}
+    first: dict[tuple[str, int, str], int] = {}
     twins: dict[int, int] = {}
-    singles: list[int] = []
-    for at, row in enumerate(rows.rows):
-        line = first.setdefault(_key(row), row.line)
+    singles: dict[int, list[int]] = defaultdict(list)  # places of rows, by their question
+    for at, (row, number) in enumerate(zip(rows.rows, rows.questions.of, strict=True)):
+        line = first.setdefault((plain(row.system), number, plain(row.answer)), row.line)
         if line == row.line:
-            singles.append(at)
+            singles[number].append(at)
         else:
             twins[row.line] = line
     near: dict[int, int] = {}
-    for one, other in neighbours.within(rows.asked[singles], _CLOSE):
-        earlier, later = rows.rows[singles[one]], rows.rows[singles[other]]
-        if later.line not in near and _repeats(earlier, later):
+    for one, other in _comparable(rows, singles):
+        earlier, later = rows.rows[one], rows.rows[other]
+        if later.line not in near and _answers_repeat(earlier, later):
             near[later.line] = earlier.line
     return twins, dict(sorted(near.items()))
+
+
+def _comparable(rows: Rows, singles: Mapping[int, Sequence[int]]) -> Iterator[tuple[int, int]]:
+    """Places (earlier, later) of rows whose questions are the same or alike. Of a question that
+    many rows ask, each is held against so many as `neighbours` would look at."""
+    for places in singles.values():
+        for at, one in enumerate(places):
+            yield from ((one, other) for other in places[at + 1 : at + 1 + MOST_CLOSE])
+    for pair in rows.questions.alike:
+        both = product(singles[pair.one][:MOST_CLOSE], singles[pair.other][:MOST_CLOSE])
+        yield from ((min(places), max(places)) for places in both)
 
 
 def leaks(rows: Rows, held_out: Rows) -> dict[int, int]:
     """Lines of the training file, each with the line of the held-out file that it repeats."""
     known = {_key(row): row.line for row in held_out.rows}
-    leaked = {row.line: known[_key(row)] for row in rows.rows if _key(row) in known}
-    for one, other in neighbours.pairs(rows.asked, held_out.asked, _CLOSE):
+    leaked = {row.line: known[key] for row in rows.rows if (key := _key(row)) in known}
+    for one, other in between(rows.asked, held_out.asked, _CLOSE).at_least(_CLOSE):
         row = rows.rows[one]
         if row.line not in leaked and _repeats(row, held_out.rows[other]):
             leaked[row.line] = held_out.rows[other].line
@@ -86,9 +99,13 @@ def _key(row: Row) -> Key:
 
 
 def _repeats(one: Row, other: Row) -> bool:
-    """A word that changes in the question and in the answer makes another example of it, however
-    alike the rest: ``sum of 2 and 3``, ``capital of Peru``."""
-    if not same(one.asked, other.asked, every=20) or not same(one.answer, other.answer, every=10):
+    return same(one.asked, other.asked, every=EVERY) and _answers_repeat(one, other)
+
+
+def _answers_repeat(one: Row, other: Row) -> bool:
+    """Of rows that ask the same. A word that changes in the question and in the answer makes
+    another example of it, however alike the rest: ``sum of 2 and 3``, ``capital of Peru``."""
+    if not same(one.answer, other.answer, every=10):
         return False
     gone, come = changes(one.asked, other.asked)
     left, new = changes(one.answer, other.answer)

@@ -16,7 +16,7 @@ _FUNCTION_WORDS = """
     how when where why am s t re ll ve d m 的 了 吗 呢 啊 吧 请 您 你 好 也 就 都 是 在 和
 """
 _SMALL = set(_FUNCTION_WORDS.split())  # their coming and going leaves a text what it is
-_MOST_TYPOS = 4
+MOST_TYPOS = 4
 _TYPO = 0.8  # how alike two spellings of one word are, by difflib
 
 
@@ -90,10 +90,10 @@ def _is_typo(one: str, other: str) -> bool:
 
 def same(one: str, other: str, *, every: int) -> bool:
     """Whether texts say the same: no number or negation differs, and of other words of meaning at
-    most one in `every`, with up to `_MOST_TYPOS` spellings more."""
+    most one in `every`, with up to `MOST_TYPOS` spellings more."""
     gone, come = _only(one, other)
     room = min(_meant(one).total(), _meant(other).total()) // every
-    if max(len(gone), len(come)) > room + _MOST_TYPOS:
+    if max(len(gone), len(come)) > room + MOST_TYPOS:
         return False  # most pairs end here: spellings are slow to compare
     gone, come = changes(one, other)
     if any(is_number(word) or word in NEGATIONS for word in (*gone, *come)):
