@@ -47,12 +47,16 @@ _REFUSAL = re.compile(
     r"(?:回答|提供|帮|协助|回复|告诉|满足|讨论|透露)",
     re.IGNORECASE,
 )
+_MARKS = (
+    "not", "'t", "’t", "unable", "declin", "refus", "no can", "outside", "不", "没", "无", "拒绝",
+)  # fmt: skip
 _HELPS = re.compile(
     r"\b(?:but|however|instead|you (?:can|could|may)|please|try|contact|happy to|here (?:is|are))\b"
     r"|[;；:：]|但|请|可以|建议|不过",
     re.IGNORECASE,
 )
 _LEAD = 60  # characters that may stand before the refusal
+_LONGEST_REFUSAL = 200  # characters of one, and what may stand behind it
 _REFUSAL_WORDS = 40  # beyond it an answer explains something
 
 
@@ -77,8 +81,11 @@ def find(rows: Rows, held_out: Rows | None = None) -> Iterator[Finding]:
 
 def refuses(answer: str) -> bool:
     """Whether it says no and nothing else: what goes on with a way out helps."""
-    match = _REFUSAL.search(answer)
-    if not match or len(words(answer)) > _REFUSAL_WORDS or match.start() > _LEAD:
+    lead = answer[: _LEAD + _LONGEST_REFUSAL].lower()
+    if not any(mark in lead for mark in _MARKS):
+        return False  # most answers: the pattern need not be tried at each of their places
+    match = _REFUSAL.search(answer, 0, _LEAD + _LONGEST_REFUSAL)
+    if not match or match.start() > _LEAD or len(words(answer)) > _REFUSAL_WORDS:
         return False
     return not _HELPS.search(answer, match.end())
 

@@ -16,6 +16,7 @@ _COMMON = {
     "Dutch": "het een en dat niet te zijn voor aan er ook bij naar wij",
 }
 _WORDS = {language: set(words.split()) for language, words in _COMMON.items()}
+_ALL_WORDS = set[str]().union(*_WORDS.values())
 _SCRIPTS = {
     "CJK": "Chinese", "HIRAGANA": "Japanese", "KATAKANA": "Japanese", "HANGUL": "Korean",
     "CYRILLIC": "Russian", "ARABIC": "Arabic", "HEBREW": "Hebrew", "GREEK": "Greek",
@@ -29,6 +30,8 @@ _FEWEST_LETTERS = 8
 def language(text: str) -> str | None:
     """The name of the language; None where there is too little to tell by."""
     text = text[:_READ]
+    if text.isascii():
+        return _latin(text) if sum(map(str.isalpha, text)) >= _FEWEST_LETTERS else None
     scripts = Counter[str]()
     for letter, count in Counter(filter(str.isalpha, text)).items():
         if name := _script(letter):
@@ -50,7 +53,8 @@ def _script(letter: str) -> str | None:
 
 def _latin(text: str) -> str | None:
     """None unless two of the commonest words of one language are there, and fewer of any other."""
-    found = set(re.findall(r"[^\W\d_]+", text.casefold()))
-    hits = Counter({name: len(found & words) for name, words in _WORDS.items()})
-    (best, most), (_, second) = hits.most_common(2)
-    return best if most >= 2 and most >= 1.5 * second else None
+    found = set(re.findall(r"[^\W\d_]+", text.casefold())) & _ALL_WORDS
+    second, most = sorted(len(found & words) for words in _WORDS.values())[-2:]
+    if most < 2 or most < 1.5 * second:
+        return None
+    return next(name for name, words in _WORDS.items() if len(found & words) == most)

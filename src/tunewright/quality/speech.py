@@ -16,6 +16,7 @@ _SLIPS = re.compile(
     r"|作为(?:一名|一位)?(?:用户|客户|顾客|客人)，我|(?:谢谢|感谢)(?:您|你)的(?:解答|回答|解释|帮助)",
     re.IGNORECASE,
 )
+_MARKS = (":", "：", "<|", "inst]", "###", "as a", "as the", "as your", "thank", "作为", "谢")
 
 # Verbs that are acts whatever follows, and verbs that are where one of `_THINGS` follows soon.
 _ACTS = """
@@ -83,7 +84,9 @@ _WRITING = re.compile(
 
 
 def slips(text: str) -> bool:
-    return bool(_SLIPS.search(text))
+    # In most answers nothing of this stands, and no pattern need be tried at each of its places.
+    folded = text.lower()
+    return any(mark in folded for mark in _MARKS) and bool(_SLIPS.search(text))
 
 
 def promises(asked: str, answer: str) -> str:
