@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from imports.elsewhere import KEY, Elsewhere, refused, said
+from tunewright.cli.commands import app
 from tunewright.errors import BadRequest
 from tunewright.imports import (
     Answered,
@@ -274,9 +276,9 @@ def test_a_price_that_is_unknown_is_asked_for_and_nothing_is_sent(
         list(answers(source, archive, estimates(archive), max_usd=1))
     with pytest.raises(BadRequest, match="no tuned model"):
         estimates(archive, ["ft:nobody"])
-    command = _command(elsewhere, tmp_path)
-    done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
-    assert "Nothing was asked" in done.stdout, done.stderr
+    command = _command(elsewhere, tmp_path)[3:]
+    done = CliRunner().invoke(app, command, env={"NO_COLOR": "1"})
+    assert "Nothing was asked" in done.stdout, done.output
     assert not elsewhere.questions
 
 

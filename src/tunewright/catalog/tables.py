@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from tunewright.records.files import File
 from tunewright.records.jobs import Checkpoint, Event, Job
-from tunewright.records.models import Model, Weights
+from tunewright.records.models import Model, Switched, Weights
 from tunewright.records.permissions import CheckpointPermission
 from tunewright.records.record import Record
 from tunewright.records.uploads import Upload, UploadPart
@@ -71,6 +71,7 @@ NOUNS: dict[type[Record], Noun] = {
         _noun(Upload, "uploads", "status"),
         _noun(UploadPart, "upload_parts", "upload_id"),
         _noun(Model, "models", named=True),
+        _noun(Switched, "switched", named=True),
         _noun(Weights, "weights", "directory", "base_directory", "job", named=True),
     )
 }

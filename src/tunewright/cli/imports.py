@@ -8,6 +8,7 @@ from rich.text import Text
 
 from tunewright.cli.answers import answers
 from tunewright.cli.sources import OPENAI, FromOption, archive_of, opened
+from tunewright.cli.switching import compare, switch
 from tunewright.cli.terminal import (
     HomeOption,
     JsonOption,
@@ -125,6 +126,8 @@ def replay(
 
 
 openai.command()(answers)
+openai.command()(compare)
+openai.command()(switch)
 
 
 def _given(option: str) -> tuple[str, Path]:

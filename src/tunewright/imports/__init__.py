@@ -3,18 +3,22 @@
 from tunewright.imports.answers import Answered, Estimate, answers, estimates, spent
 from tunewright.imports.archive import Archive
 from tunewright.imports.asking import AskingSource
+from tunewright.imports.comparing import Comparison, compare, last_comparison, summary
 from tunewright.imports.fetch import Line, fetch
 from tunewright.imports.plan import Plan, plan
 from tunewright.imports.prices import Price, price_source
 from tunewright.imports.regression import OldAnswer, regression_set
 from tunewright.imports.replay import Replay, replay
 from tunewright.imports.source import OPENAI, Source, SourceError
+from tunewright.imports.switch import Candidate, candidate, switch
 
 __all__ = [
     "OPENAI",
     "Answered",
     "Archive",
     "AskingSource",
+    "Candidate",
+    "Comparison",
     "Estimate",
     "Line",
     "OldAnswer",
@@ -24,11 +28,16 @@ __all__ = [
     "Source",
     "SourceError",
     "answers",
+    "candidate",
+    "compare",
     "estimates",
     "fetch",
+    "last_comparison",
     "plan",
     "price_source",
     "regression_set",
     "replay",
     "spent",
+    "summary",
+    "switch",
 ]

@@ -45,3 +45,16 @@ class Weights(Record):
     step: int | None = None
     deleted_name: str | None = None
     created: int = Field(default_factory=now)
+
+
+class Switched(Record):
+    """A model's name of elsewhere that a model of this home answers to. Internal, as `Weights`.
+
+    `previous`: what answered to it before.
+    """
+
+    id: str
+    name: str
+    target: str
+    previous: str | None = None
+    created: int = Field(default_factory=now)

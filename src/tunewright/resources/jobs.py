@@ -218,7 +218,7 @@ class Jobs:
         seed = secrets.randbelow(2**31 - 1) if request.seed is None else request.seed
         return Job(
             **spec,
-            model=parent.base if parent.adaptation == "none" else request.model,
+            model=parent.base if parent.adaptation == "none" else parent.id,
             hyperparameters=Hyperparameters(
                 n_epochs=given.n_epochs,
                 batch_size=given.batch_size,

@@ -12,6 +12,7 @@ from tunewright.records.pages import Deleted, Page
 from tunewright.records.permissions import CheckpointPermission
 from tunewright.resources.aliases import Aliases
 from tunewright.resources.removals import Removals
+from tunewright.resources.switching import Switching
 
 
 class Models:
@@ -29,32 +30,39 @@ class Models:
         self._aliases = Aliases(aliases)
         self._home = home
         self._removals = removals
+        self.switching = Switching(caller, shelf)
 
     def list(self) -> Page[Model]:
-        """Bases, oldest first, then aliases, then the organisation's own models, oldest first."""
+        """Bases, oldest first, then aliases, the organisation's switched names last, then its own
+        models, oldest first."""
         bases = {model.id: model for model in self._shared.all(Model)}
         aliases = [
-            _alias(name, bases[target])
+            _alias(name, bases[target].created)
             for name, target in self._aliases.listed()
             if target in bases and name not in bases
         ]
+        aliases += [_alias(each.name, each.created) for each in self.switching.list()]
         models = [*bases.values(), *aliases, *self._shelf.all(Model)]
         return Page[Model](data=models, has_more=False)
 
     def retrieve(self, id: str) -> Model:
         """Raises NotFound with OpenAI's code model_not_found."""
         found = self._own(id) or self._shared.get(Model, id)
+        if found is None and (switched := self.switching.get(id)):
+            found = _alias(id, switched.created)
         if found is None and (base := self._shared.get(Model, self.real_name(id))):
-            found = _alias(id, base)
+            found = _alias(id, base.created)
         if found is None:
             raise _no_such_model(id)
         return found
 
     def real_name(self, id: str) -> str:
-        """The base that an alias stands for, which need not exist; any other name unchanged.
+        """What an alias stands for, which need not exist; any other name unchanged.
 
         A base's own name goes before a pattern, and an alias of exactly that name before it.
         """
+        if switched := self.switching.get(id):
+            return switched.target
         if target := self._aliases.exact(id):
             return target
         if self._shared.get(Model, id):
@@ -67,6 +75,8 @@ class Models:
         Raises NotFound, or BadRequest where the model is of another kind than `kinds`.
         """
         found = self._shelf.get(Weights, id) if self._own(id) else None
+        if found is None and (switched := self.switching.get(id)):
+            found = self._shelf.get(Weights, switched.target)
         found = found or self._shared.get(Weights, self.real_name(id))
         if found is None:
             raise _no_such_model(id)
@@ -104,6 +114,13 @@ class Models:
         """
         with self._shelf.catalog.transaction():
             if not self._own(id):
+                if switched := self.switching.get(id):
+                    raise BadRequest(
+                        f"{id} is another name of {switched.target}. On the server's machine, "
+                        f"`tunewright import openai switch {id} --undo` takes it away.",
+                        param="model",
+                        code="model_is_alias",
+                    )
                 if self._shared.get(Model, id) or self._aliases.target(id):
                     raise Forbidden(
                         f"{id} is not a tuned model. The operator removes a base with "
@@ -112,6 +129,7 @@ class Models:
                     )
                 raise _no_such_model(id)
             self._caller.require_owner()
+            self.switching.refuse_in_use(id)
             self._shelf.delete(Model, id)
             self._withdraw(self._with_checkpoints(id))
         return Deleted(id=id, object="model")
@@ -153,8 +171,8 @@ class Models:
         return [weights for weights in made if not weights.deleted_name]
 
 
-def _alias(name: str, base: Model) -> Model:
-    return Model(id=name, created=base.created, owned_by="tunewright-alias")
+def _alias(name: str, created: int) -> Model:
+    return Model(id=name, created=created, owned_by="tunewright-alias")
 
 
 def _no_such_model(id: str) -> NotFound:

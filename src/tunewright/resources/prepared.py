@@ -60,7 +60,10 @@ def model_spec(models: Models, weights: Weights) -> ModelSpec:
 
 
 def system_fingerprint(weights: Weights) -> str:
-    return f"fp_{weights.base_fingerprint[:10]}"
+    """The base's content, and of a tuned model what ends its own name: whatever name it was called
+    by, it tells which one answered."""
+    own = "-".join(weights.id.split(":")[4:])  # no base has a colon in its name
+    return f"fp_{weights.base_fingerprint[:10]}{own and '_'}{own}"
 
 
 def prepare(

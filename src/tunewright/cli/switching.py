@@ -1,0 +1,166 @@
+"""A model of this home in the place of an old one: the comparison, and the switch."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from tunewright.cli.sources import OPENAI, FromOption, archive_of
+from tunewright.cli.terminal import (
+    HomeOption,
+    JsonOption,
+    notes,
+    print_json,
+    print_table,
+    say,
+    screen,
+)
+
+if TYPE_CHECKING:
+    from tunewright.imports import Comparison
+
+OldName = Annotated[str, typer.Argument(metavar="FT_NAME", help="The old model's name.")]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(metavar="MODEL", help="[default: the one that its job was replayed as]"),
+]
+_SHOWN = 5  # prompts, those with the greatest distance
+_WIDTH = 48  # characters of an answer
+
+
+def compare(
+    old: OldName,
+    model: ModelOption = None,
+    base_url: FromOption = OPENAI,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Hold a model of this home against what an old one answered.
+
+    Asked is what was recorded with `answers`. The exit status is 1 where it falls short.
+
+    Example: tunewright import openai compare ft:gpt-4o-mini-2024-07-18:acme:support:9xYz
+    """
+    from tunewright.cli.opening import running
+    from tunewright.imports import compare as hold
+
+    archive = archive_of(base_url, home)
+    with running(home) as tw, notes.status("Asking") as status:
+        count = 0
+
+        def each() -> None:
+            nonlocal count
+            count += 1
+            status.update(f"Asking: {count:,} answers")
+
+        made = hold(tw, archive, old, model, each=each)
+    print_json(made.wire()) if json else _print(made)
+    raise typer.Exit(1 if made.worse else 0)
+
+
+def switch(
+    old: OldName,
+    model: ModelOption = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the last switch back.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Also where the comparison is missing, or worse.")
+    ] = False,
+    base_url: FromOption = OPENAI,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Let an old model's name be answered by its successor here, and undo it with --undo.
+
+    The comparison is shown first. A running server answers to the name at once.
+
+    Example: tunewright import openai switch ft:gpt-4o-mini-2024-07-18:acme:support:9xYz
+    """
+    if undo:
+        return _undo(old, home, json)
+    return _switch(old, model, archive_url=base_url, home=home, yes=yes, json=json)
+
+
+def _switch(
+    old: str, model: str | None, *, archive_url: str, home: Path | None, yes: bool, json: bool
+) -> None:
+    from tunewright.cli.opening import records
+    from tunewright.imports import candidate
+    from tunewright.imports import switch as change
+
+    archive = archive_of(archive_url, home)
+    with records(home) as tw:
+        chosen = candidate(tw, archive, old, model)
+        if chosen.comparison is not None and not json:
+            _print(chosen.comparison)
+        made = change(tw, chosen, yes=yes)
+    if json:
+        return print_json(made.wire())
+    say(f"{old} is now answered by {made.target}.")
+    return say(f"Take it back: tunewright import openai switch {old} --undo")
+
+
+def _undo(old: str, home: Path | None, json: bool) -> None:
+    from tunewright.cli.opening import records
+
+    with records(home) as tw:
+        now = tw.models.switching.undo(old)
+    if json:
+        return print_json({"name": old, "target": now})
+    return say(f"{old} is answered by {now} again." if now else f"{old} is no model here any more.")
+
+
+def _print(made: "Comparison") -> None:
+    from tunewright.imports import summary
+
+    found = summary(made.rows)
+    say(f"{made.model}")
+    say(f"  against {found['prompts']} recorded answers of {made.old}")
+    print_table(
+        ["", ">old model", ">this model", f">{made.base}"],
+        [
+            ("same answer", "", f"{found['same']} of {found['prompts']}", ""),
+            ("distance to the old answers", "", _number(found["distance"]), ""),
+            (
+                "log-probability of the old answers, a byte",
+                _number(found["own_logprob"]),
+                _number(found["logprob"]),
+                _number(found["base_logprob"]),
+            ),
+            (
+                f"distance to the {found['references']} references",
+                _number(found["old_to_reference"]),
+                _number(found["to_reference"]),
+                "",
+            ),
+        ],
+    )
+    farthest = [row for row in made.rows if row.answer is not None and not row.same]
+    farthest.sort(key=lambda row: -(row.distance or 0))
+    if farthest:
+        say("Farthest apart:")
+        print_table(
+            ["prompt", ">distance", "old answer", "this model's"],
+            [
+                (
+                    row.prompt + (" (seen)" if row.seen else ""),
+                    _number(row.distance),
+                    _short(row.old_answer),
+                    _short(row.answer or ""),
+                )
+                for row in farthest[:_SHOWN]
+            ],
+        )
+    for message in dict.fromkeys(row.message for row in made.rows if row.message):
+        screen.print(Text(f"not compared: {message}", "red"), soft_wrap=True)
+    for reason in made.worse:
+        screen.print(Text(f"worse: {reason}", "red"), soft_wrap=True)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…"

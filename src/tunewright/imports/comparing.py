@@ -1,0 +1,272 @@
+"""A model of this home held against what an old one answered."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from statistics import fmean
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from tunewright.app import Tunewright
+from tunewright.dataset.examples import ChatExample, CompletionExample
+from tunewright.errors import BadRequest, NotFound, TunewrightError
+from tunewright.imports.archive import Archive
+from tunewright.imports.likeness import canonical, distance, interval
+from tunewright.imports.regression import OldAnswer, regression_set
+from tunewright.records.models import Weights
+from tunewright.rendering.turns import as_tools
+from tunewright.resources.prepared import model_spec
+
+_AT_ONCE = 8
+_KINDS = ("chat", "completion")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One prompt. Distances as in `likeness.distance`; log-probabilities of the old answer in nats
+    a byte of its text, so that vocabularies can be compared.
+
+    `own`: by the old model itself, `new`: by the model of this home, `base`: by its base before it
+    was tuned. A prompt that could not be compared has a `message`, and no `answer`.
+    """
+
+    prompt: str
+    origin: str
+    seen: bool
+    old_answer: str
+    answer: str | None = None
+    reference: str | None = None
+    distance: float | None = None
+    old_to_reference: float | None = None
+    to_reference: float | None = None
+    own_logprob: float | None = None
+    logprob: float | None = None
+    base_logprob: float | None = None
+    message: str = ""
+
+    @property
+    def same(self) -> bool:
+        return self.answer == self.old_answer
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`worse`: in what the model falls short of the old one, in words; empty where in nothing."""
+
+    old: str
+    model: str
+    base: str
+    made_at: int
+    rows: list[Compared]
+    worse: list[str] = field(default_factory=list)
+
+    def wire(self) -> dict[str, Any]:
+        rows = [{**asdict(row), "same": row.same} for row in self.rows]
+        return {**asdict(self), "rows": rows, "summary": summary(self.rows)}
+
+
+def successor(tw: Tunewright, old: str) -> str:
+    """The newest model here that an old model's job was replayed as. Raises NotFound."""
+    for job in tw.jobs.list(metadata={"openai_fine_tuned_model": old}, limit=100).data:
+        if job.fine_tuned_model is not None:
+            return job.fine_tuned_model
+    raise NotFound(
+        f"No job that was replayed in place of {old} has succeeded here. Say which model is meant, "
+        "or first: tunewright import openai replay",
+        param="model",
+    )
+
+
+def compare(
+    tw: Tunewright,
+    archive: Archive,
+    old: str,
+    model: str | None = None,
+    *,
+    each: Callable[[], None] = lambda: None,
+) -> Comparison:
+    """Ask `model` (the replayed one) what `old` was asked, and keep the comparison in the archive.
+
+    each: called after every prompt. Needs an engine. Raises BadRequest where no answer of the old
+    model is recorded, NotFound for a model that is not here.
+    """
+    answers = regression_set(archive, old)
+    if not answers:
+        raise BadRequest(
+            f"No answer of {old} is recorded. First: tunewright import openai answers {old}",
+            param="model",
+        )
+    model = model or successor(tw, old)
+    weights = tw.models.weights(model, _KINDS)
+    rows = list(_Comparing(tw, weights).rows(answers, each))
+    made = Comparison(old, weights.id, weights.base, int(time.time()), rows, _worse(rows))
+    archive.put(_name(old, weights.id), orjson.dumps(made.wire(), option=orjson.OPT_INDENT_2))
+    archive.save()
+    return made
+
+
+def last_comparison(archive: Archive, old: str, model: str) -> Comparison | None:
+    """The newest that was made of the two; None where none was, or where more of the old model's
+    answers have been recorded since."""
+    name = _name(old, model)
+    if not archive.has(name):
+        return None
+    kept = archive.json(name)
+    rows = [Compared(**{key: row[key] for key in _FIELDS}) for row in kept["rows"]]
+    if len(rows) < len(regression_set(archive, old)):
+        return None
+    return Comparison(old, model, kept["base"], kept["made_at"], rows, kept["worse"])
+
+
+_FIELDS = tuple(Compared.__dataclass_fields__)
+
+
+def _name(old: str, model: str) -> str:
+    return f"comparisons/{quote(old, safe=':')}/{quote(model, safe=':')}.json"
+
+
+@dataclass(frozen=True)
+class _Comparing:
+    tw: Tunewright
+    weights: Weights
+
+    def rows(self, answers: list[OldAnswer], each: Callable[[], None]) -> Iterator[Compared]:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for row in pool.map(self._row, answers):
+                each()
+                yield row
+
+    def _row(self, old: OldAnswer) -> Compared:
+        known: dict[str, Any] = {
+            "prompt": old.prompt.id,
+            "origin": old.prompt.origin,
+            "seen": old.prompt.seen,
+            "old_answer": canonical(old.message),
+        }
+        if old.prompt.reference is not None:
+            known["reference"] = canonical(old.prompt.reference)
+        try:
+            answer = canonical(self._answer(old))
+            return Compared(**known, answer=answer, **_distances(answer, known), **self._told(old))
+        except TunewrightError as error:
+            return Compared(**known, message=error.message)
+
+    def _answer(self, old: OldAnswer) -> dict[str, Any]:
+        limits = {"temperature": 0.0, "max_tokens": old.max_tokens, "model": self.weights.id}
+        if "prompt" in old.prompt.asked:
+            stop = {} if old.stop is None else {"stop": old.stop}
+            made = self.tw.completions.create(**old.prompt.asked, **limits, **stop)
+            return {"content": made.choices[0].text}
+        chat = self.tw.chat.create(**old.prompt.asked, **limits)
+        return chat.choices[0].message.wire()
+
+    def _told(self, old: OldAnswer) -> dict[str, Any]:
+        """The log-probabilities of the old answer, a byte of it."""
+        size = len(canonical(old.message).encode())
+        pair = self._ids(old)
+        if not size or not pair[1]:
+            return {}
+        own = None if old.logprob is None else old.logprob / size
+        found: dict[str, Any] = {"own_logprob": own}
+        found["logprob"] = self._logprob(self.weights, pair) / size
+        if self.weights.adaptation != "none":
+            found["base_logprob"] = self._logprob(_untuned(self.weights), pair) / size
+        return found
+
+    def _ids(self, old: OldAnswer) -> tuple[list[int], list[int]]:
+        renderer = self.tw.renderer(self.weights, self.tw.models)
+        asked = old.prompt.asked
+        if "prompt" in asked:
+            example = CompletionExample(asked["prompt"], old.message["content"])
+        else:
+            said = {"role": "assistant", **old.message}
+            context = [
+                {**m, "weight": 0} if m["role"] == "assistant" else m for m in asked["messages"]
+            ]
+            tools = asked.get("tools") or as_tools(asked.get("functions") or [])
+            example = ChatExample([*context, said], tools)
+        rows = renderer.rows(example, 1)
+        if not rows:
+            raise BadRequest("The prompt and the old answer are longer than this model reads.")
+        answer = [id for id in rows[-1].answer if id not in renderer.stop_ids]
+        return rows[-1].prompt, answer
+
+    def _logprob(self, weights: Weights, pair: tuple[list[int], list[int]]) -> float:
+        [scores] = self.tw.engine.score(model_spec(self.tw.models, weights), [pair])
+        return sum(scores.logprobs)
+
+
+def _untuned(weights: Weights) -> Weights:
+    plain = {"id": weights.base, "directory": None, "adaptation": "none"}
+    return weights.model_copy(update=plain)
+
+
+def _distances(answer: str, known: dict[str, Any]) -> dict[str, Any]:
+    found = {"distance": distance(answer, known["old_answer"])}
+    if "reference" in known:
+        found["to_reference"] = distance(answer, known["reference"])
+        found["old_to_reference"] = distance(known["old_answer"], known["reference"])
+    return found
+
+
+def summary(rows: Iterable[Compared]) -> dict[str, Any]:
+    """Means over the rows that were compared; `references` over those that neither has seen."""
+    compared = [row for row in rows if row.answer is not None]
+    judged = _judged(compared)
+    return {
+        "prompts": len(compared),
+        "same": sum(row.same for row in compared),
+        "distance": _mean(row.distance for row in compared),
+        "own_logprob": _mean(row.own_logprob for row in compared),
+        "logprob": _mean(row.logprob for row in compared),
+        "base_logprob": _mean(row.base_logprob for row in compared),
+        "references": len(judged),
+        "old_to_reference": _mean(row.old_to_reference for row in judged),
+        "to_reference": _mean(row.to_reference for row in judged),
+    }
+
+
+def _judged(rows: list[Compared]) -> list[Compared]:
+    """Those with a reference: unseen ones where there are any, for who has seen it may recite."""
+    known = [row for row in rows if row.to_reference is not None]
+    return [row for row in known if not row.seen] or known
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def _worse(rows: list[Compared]) -> list[str]:
+    compared = [row for row in rows if row.answer is not None]
+    found = [_farther(_judged(compared)), _no_likelier(compared)]
+    if len(compared) < len(rows):
+        found.append(f"{len(rows) - len(compared)} of {len(rows)} prompts could not be compared.")
+    return [each for each in found if each]
+
+
+def _farther(rows: list[Compared]) -> str | None:
+    """Whether the references lie farther from its answers than from the old model's."""
+    if not rows:
+        return None
+    pairs = [(row.to_reference or 0.0, row.old_to_reference or 0.0) for row in rows]
+    low, high = interval([new - old for new, old in pairs])
+    if low <= 0:
+        return None
+    new, old = (fmean(side) for side in zip(*pairs, strict=True))
+    return (
+        f"Its answers lie farther from the references than the old model's: {new:.2f} against "
+        f"{old:.2f} (difference {low:.2f} to {high:.2f})."
+    )
+
+
+def _no_likelier(rows: list[Compared]) -> str | None:
+    """Whether tuning brought it no nearer to the old model's answers."""
+    pairs = [(row.logprob, row.base_logprob) for row in rows]
+    known = [(new, base) for new, base in pairs if new is not None and base is not None]
+    if not known or fmean(new - base for new, base in known) > 0:
+        return None
+    return "The old answers are no likelier to it than to its base: tuning did not bring it nearer."
