@@ -35,6 +35,7 @@ def test_every_close_pair_is_found_once(monkeypatch, vectors: Vectors) -> None:
     wanted = plain(vectors, least)
     monkeypatch.setattr(neighbours, "_BLOCK", 900)  # several blocks, of unequal sizes
     monkeypatch.setattr(neighbours, "_LOOKED_AT", 7)
+    monkeypatch.setattr(neighbours, "_FEW", 0)
     found = list(neighbours.within(vectors, least).at_least(least))
     assert set(found) == wanted
     assert len(found) == len(wanted) > 100

@@ -17,6 +17,7 @@ Places = NDArray[np.int64]
 
 _BLOCK = 16_000_000  # similarities held at once: 64 MB
 _FACE = 64  # columns of a face, the last one being the length of what the others leave out
+_FEW = 4_000  # vectors up to which finding the directions takes longer than they save
 _MANY = 0.005  # share of a block from which on the whole product is cheaper than pair by pair
 _LOOKED_AT = 32_768  # pairs whose vectors are gathered at once: 64 MB at 256 dimensions
 _ROUNDING = 1e-4  # of the bound, in float32
@@ -80,8 +81,8 @@ def _pairs(queries: Vectors, vectors: Vectors, least: float, *, later: bool) -> 
 
 
 def _faces(queries: Vectors, vectors: Vectors) -> tuple[Vectors, Vectors]:
-    """Of both, along the main directions of `vectors`; as they are where they are as narrow."""
-    if vectors.shape[1] <= _FACE or not len(vectors):
+    """Of both, along the main directions of `vectors`; as they are where they are narrow or few."""
+    if vectors.shape[1] <= _FACE or len(vectors) < _FEW:
         return queries, vectors
     _, directions = np.linalg.eigh(vectors.T @ vectors)  # the main ones last
     basis = directions[:, -(_FACE - 1) :]
