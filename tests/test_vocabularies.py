@@ -11,7 +11,14 @@ import tiktoken_ext.openai_public
 from servers import needs_data
 from tunewright import vocabularies
 from tunewright.errors import BadRequest, Corrupt, MissingExtra
-from tunewright.vocabularies import PUBLISHED, Vocabulary, find, open_encoding, open_vocabulary
+from tunewright.vocabularies import (
+    PUBLISHED,
+    Encoding,
+    Vocabulary,
+    find,
+    open_encoding,
+    open_vocabulary,
+)
 
 CL100K = PUBLISHED["cl100k_base"].file
 GREAT = [83, 1609, 5963, 374, 2294, 0]
@@ -131,6 +138,29 @@ def test_the_patterns_are_those_of_tiktoken(monkeypatch: pytest.MonkeyPatch) -> 
         theirs = tiktoken_ext.openai_public.ENCODING_CONSTRUCTORS[name]()
         assert published.pattern == theirs["pat_str"]
         assert published.special == theirs["special_tokens"]
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_texts_are_counted_as_tiktoken_counts_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, name: str
+) -> None:
+    """Whatever white space, marks and letters stand beside each other, and however few words are
+    kept. All patterns, with the ranks of one."""
+    encoding = Encoding(name, put(tmp_path, content) / CL100K)
+    reference = tiktoken.Encoding(
+        name,
+        pat_str=PUBLISHED[name].pattern,
+        mergeable_ranks=encoding._tiktoken._mergeable_ranks,
+        special_tokens={},
+    )
+    monkeypatch.setattr(vocabularies, "_MOST_WORDS", 500)
+    rng = np.random.default_rng(7)
+    signs = list("     abS'.1\n\t\r\u00a0\u3000\u2028\x1c\x85\u0301é中👍/")
+    texts = ["".join(rng.choice(signs, rng.integers(0, 14))) for _ in range(4_000)]
+    texts += ["", " ", "a <|endoftext|> b", "x" * 60 + " y", "It's a  b", "Is it so? Yes.\n\nNo."]
+    for batch in (texts[:1_000], texts[1_000:], texts):
+        counted = [len(reference.encode_ordinary(text)) for text in batch]
+        assert encoding.counts(batch).tolist() == counted
 
 
 def test_an_encoding_that_is_absent_says_so_at_once(tmp_path: Path) -> None:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     pass
 
 _END = "<|endoftext|>"
+_FIRST = " "  # before the first word of a text; others stand between spaces and hold none
+_LONGEST_WORD = 40  # characters
+_MOST_WORDS = 1 << 16  # kept, some 10 MB
 _GPT2 = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"
 _CL100K = (
     r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+"
@@ -135,6 +138,7 @@ class Encoding:
         except (OSError, ValueError) as error:
             raise Corrupt(f"{path} cannot be read: {error}") from error
         self._special = published.special[_END]
+        self._words: dict[str, int] = {}  # tokens of a word, as `_parts` gives it
         self._tiktoken: tiktoken.Encoding = tiktoken.Encoding(
             name,
             pat_str=published.pattern,
@@ -148,14 +152,69 @@ class Encoding:
     def counts(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """The tokens of each text, [texts].
 
-        In one call, with a special token after each: what stands between two of them is encoded
-        apart. A call for each text costs about as much as encoding a short one.
+        Every pattern of `PUBLISHED` cuts before a space that stands between two characters which
+        are none, so a text of such has as many tokens as its words together, and few words of a
+        file are new: up to twice as fast as tiktoken alone. Other texts go to tiktoken whole.
         """
+        parts = [_parts(text) for text in texts]
+        words = self._known(parts)
+        found = [self._total(words, of_text) for of_text in parts]
+        others = [at for at, number in enumerate(found) if number < 0]
+        counted = self._encoded([texts[at] for at in others])
+        for at, number in zip(others, counted.tolist(), strict=True):
+            found[at] = number
+        return np.array(found, dtype=np.int64)
+
+    def _known(self, parts: list[list[str]]) -> dict[str, int]:
+        """The tokens of words, those of `parts` among them, but for words that may not be cut out.
+
+        Threads share what is known; one that finds it full begins anew, and no other loses what it
+        holds.
+        """
+        words = self._words
+        new = set[str]().union(*parts).difference(words)
+        new = [word for word in new if _may_be_cut_out(word)]
+        if len(words) + len(new) > _MOST_WORDS:
+            self._words = words = {}
+            new = [word for word in set[str]().union(*parts) if _may_be_cut_out(word)]
+        as_written = [word[1:] if word[:1] == _FIRST else " " + word for word in new]
+        words.update(zip(new, self._encoded(as_written).tolist(), strict=True))
+        return words
+
+    @staticmethod
+    def _total(words: dict[str, int], parts: list[str]) -> int:
+        try:
+            return sum(map(words.__getitem__, parts))
+        except KeyError:
+            return -1
+
+    def _encoded(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """Counted by tiktoken: in one call, with a special token after each, since what stands
+        between two of them is encoded apart. A call for each text costs about as much as encoding a
+        short one."""
         joined = _END.join([*texts, ""])
         if joined.count(_END) != len(texts):  # some text spells it
             return np.array([len(self.encode(text)) for text in texts], dtype=np.int64)
         ids = self._tiktoken.encode_to_numpy(joined, allowed_special={_END}, disallowed_special=())
         return np.diff(np.flatnonzero(ids == self._special), prepend=-1) - 1
+
+
+def _parts(text: str) -> list[str]:
+    """What stands between spaces; the first, before which there is none, behind a mark. Nothing
+    between two spaces is a token of its own; of three or more, what they are together counts."""
+    if "   " in text or text.endswith(" "):
+        return [_FIRST]
+    parts = text.split(" ")
+    parts[0] = _FIRST + parts[0]
+    return parts
+
+
+def _may_be_cut_out(word: str) -> bool:
+    """Not where more white space stands beside a space; and what is long is seldom seen again."""
+    if not word:
+        return True
+    bare = word.removeprefix(_FIRST)
+    return 0 < len(bare) <= _LONGEST_WORD and not (bare[0].isspace() or bare[-1].isspace())
 
 
 def open_encoding(name: str, own: Path) -> Encoding:
