@@ -27,6 +27,7 @@ from tunewright.resources.completions import Completions
 from tunewright.resources.counting import Counting
 from tunewright.resources.embeddings import Embeddings
 from tunewright.resources.estimating import Estimating
+from tunewright.resources.failures import Failures
 from tunewright.resources.files import Files
 from tunewright.resources.jobs import Jobs
 from tunewright.resources.judging import Judging
@@ -131,6 +132,10 @@ class Tunewright:
         return self._own.judging
 
     @property
+    def failures(self) -> Failures:
+        return self._own.failures
+
+    @property
     def counting(self) -> Counting:
         return self._own.counting
 
@@ -229,6 +234,9 @@ class Acting:
         engine = metered(tw.engine.submit, partial(tw.usage.spend, caller.organisation))
         self.chat = Chat(self.models, engine, renderer)
         self.completions = Completions(self.models, engine, renderer)
+        self.failures = Failures(
+            self.jobs, self.files, self.models, self.judging, self.chat, self.completions
+        )
 
 
 class _Kept(Generic[T]):

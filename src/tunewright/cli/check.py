@@ -18,7 +18,9 @@ BaseOption = Annotated[
 
 
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Training data, JSONL.")],
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="Training data, JSONL.")
+    ] = None,
     base: BaseOption = "gpt-3.5-turbo",
     validation: Annotated[
         Path | None, typer.Option("--validation", metavar="FILE", help="Held-out rows.")
@@ -41,6 +43,15 @@ def check(
     quality: Annotated[
         bool, typer.Option("--quality", help="Judge as well whether the data is any good.")
     ] = False,
+    job: Annotated[
+        str | None,
+        typer.Option(
+            "--job",
+            metavar="ID",
+            help="Instead of a FILE: what the tuned model of this job still answers wrongly of "
+            "its validation file, and which training rows lie nearest.",
+        ),
+    ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help=f"Show more than the first {_SHOWN} errors.")
     ] = False,
@@ -52,8 +63,13 @@ def check(
     Example: tunewright check chats.jsonl --validation held-out.jsonl --base gpt-3.5-turbo
     """
     from tunewright.cli.opening import records
-    from tunewright.cli.quality import judged
+    from tunewright.cli.quality import judged, print_failures
 
+    if job is not None:
+        _alone(file, validation, html, fix, estimate, quality)
+        print_failures(job, home, json=json)
+        return
+    file = _given(file)
     _exists(file, validation)
     if fix:
         _fix(file, fix, validation)
@@ -126,6 +142,21 @@ def _print_findings(found: "FileCheck", most: int | None) -> None:
         say(f"  {hidden:,} more errors: --all shows them")
     if found.findings_left_out:
         say(f"  and {found.findings_left_out:,} more errors")
+
+
+def _alone(*others: object) -> None:
+    from tunewright.errors import BadRequest
+
+    if any(others):
+        raise BadRequest("--job goes with --home and --json only: the job names its files itself.")
+
+
+def _given(file: Path | None) -> Path:
+    from tunewright.errors import BadRequest
+
+    if file is None:
+        raise BadRequest("Give a FILE to check, or --job ID.")
+    return file
 
 
 def _exists(*paths: Path | None) -> None:

@@ -37,8 +37,7 @@ def find(expected: Rows, answers: Sequence[str], given: Vectors, training: Rows)
     """
     if not len(expected) == len(answers) == len(given):
         raise ValueError(f"{len(expected)} rows, {len(answers)} answers, {len(given)} vectors.")
-    failed = fails(expected, answers, given)
-    return list(_say(expected, failed, training))
+    return list(told(expected, fails(expected, answers, given), training))
 
 
 def fails(expected: Rows, answers: Sequence[str], given: Vectors) -> list[int]:
@@ -82,7 +81,9 @@ def _cluster(
     return Cluster(central.tolist(), near, best)
 
 
-def _say(expected: Rows, failed: list[int], training: Rows) -> Iterator[Finding]:
+def told(expected: Rows, failed: Sequence[int], training: Rows) -> Iterator[Finding]:
+    """One for each cluster of `failed`, the places in `expected` that `fails` gave. The lines are
+    of the training file."""
     for cluster in clusters(expected.asked[failed], training.asked):
         rows = [expected.rows[failed[at]] for at in cluster.failed]
         far = cluster.nearness < _FAR

@@ -53,14 +53,14 @@ class Rows:
 
 def read(examples: Iterable[tuple[int, Example]]) -> list[Row]:
     """Of examples with their lines. Rows whose answers are calls only are left out."""
-    return [row for line, example in examples if (row := _row(line, example))]
+    return [row for line, example in examples if (row := as_row(line, example))]
 
 
-def _row(line: int, example: Example) -> Row | None:
+def as_row(line: int, example: Example) -> Row | None:
     if isinstance(example, CompletionExample):
         answers = (example.completion,)
         return Row(line, "", example.prompt, example.prompt, answers, completion=True)
-    last = _last_answer(example.messages)
+    last = last_answer(example.messages)
     if last is None:
         return None
     before = example.messages[:last]
@@ -75,7 +75,8 @@ def _row(line: int, example: Example) -> Row | None:
     )
 
 
-def _last_answer(messages: list[dict[str, Any]]) -> int | None:
+def last_answer(messages: list[dict[str, Any]]) -> int | None:
+    """The place of the last text that is learned."""
     spoken = [at for at, message in enumerate(messages) if _learned(message) and _text(message)]
     return spoken[-1] if spoken else None
 

@@ -108,3 +108,21 @@ class FileCheck(Record):
     openai_absent: str | None
     findings: list[Finding]
     findings_left_out: int
+
+
+class JobFailures(Record):
+    """What the model of a job answers otherwise than its validation file does. `rows`: those with
+    an answer to learn; `asked` of them were asked, `unanswered` left the model no room to answer,
+    which `unanswered_because` says of the first. Each finding is a cluster of the `failed`; its
+    lines are those of the training file that lie nearest."""
+
+    object: Literal["fine_tuning.job.failures"] = "fine_tuning.job.failures"
+    job: str
+    model: str
+    validation_file: str
+    rows: int
+    asked: int
+    unanswered: int
+    unanswered_because: str | None
+    failed: int
+    findings: list[Finding]

@@ -92,6 +92,14 @@ class Files:
         except KeyError:
             raise _no_such_file(id) from None
 
+    def path(self, id: str) -> Path:
+        """Where its bytes lie: only to be read. Raises NotFound."""
+        self.retrieve(id)
+        path = self._blobs.path(id)
+        if not path.is_file():
+            raise _no_such_file(id)
+        return path
+
     def check(self, id: str, /, **given: Any) -> FileCheck:
         """The check that a job with this file begins with. `given`: the fields of
         `FileCheckRequest`. Takes some minutes for 100 MB of chats."""

@@ -17,7 +17,7 @@ from tunewright.records.models import Weights
 from tunewright.resources.models import Models
 
 if TYPE_CHECKING:
-    from tunewright.quality.rows import Rows
+    from tunewright.quality.rows import Row, Rows
 
 EMBEDS = f"builtin-{STATIC.name}"
 
@@ -41,16 +41,41 @@ class Judging:
         """Where a tuned model still fails: clusters of the validation rows that it answers
         otherwise than expected, with the training rows that lie nearest. `answers`: the model's,
         one for each row that the check calls good. Raises ValueError for another number of them."""
+        expected = [row for row, _ in self.rows(validation, form)]
+        if len(answers) != len(expected):
+            raise ValueError(f"{len(expected)} rows, {len(answers)} answers.")
+        return self.failed(list(zip(expected, answers, strict=True)), training, form)[1]
+
+    def failed(
+        self, answered: Sequence[tuple["Row", str]], training: Path, form: Form
+    ) -> tuple[int, list[Finding]]:
+        """How many of the answers are not those of their validation rows, and the clusters."""
         from tunewright.quality import failures
 
-        given = self._engine.embed(answers).vectors
-        expected = self._rows(validation, form)
-        return failures.find(expected, answers, given, self._rows(training, form))
+        expected = self._embedded([row for row, _ in answered])
+        answers = [said for _, said in answered]
+        failed = failures.fails(expected, answers, self._engine.embed(answers).vectors)
+        known = self._embedded([row for row, _ in self.rows(training, form)]) if failed else None
+        return len(failed), list(failures.told(expected, failed, known)) if known else []
+
+    def rows(self, path: Path, form: Form) -> list[tuple["Row", Example]]:
+        """Those that the check calls good and that have an answer to learn."""
+        from tunewright.quality.rows import as_row
+
+        return [
+            (row, example)
+            for line, example in _examples(path, form)
+            if (row := as_row(line, example))
+        ]
 
     def _rows(self, path: Path, form: Form) -> "Rows":
-        from tunewright.quality.rows import Rows, read
+        from tunewright.quality.rows import read
 
-        rows = read(_examples(path, form))
+        return self._embedded(read(_examples(path, form)))
+
+    def _embedded(self, rows: Sequence["Row"]) -> "Rows":
+        from tunewright.quality.rows import Rows
+
         asked = self._engine.embed([row.asked for row in rows]).vectors
         return Rows(rows, asked, self._engine.embed([row.answer for row in rows]).vectors)
 

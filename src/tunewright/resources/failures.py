@@ -1,0 +1,118 @@
+"""What the model of a job still gets wrong: it answers the validation file, and is judged."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from tunewright.dataset.examples import ChatExample, CompletionExample, Example
+from tunewright.errors import BadRequest
+from tunewright.records.checks import JobFailures
+from tunewright.records.jobs import Job
+from tunewright.resources.chat import Chat
+from tunewright.resources.completions import Completions
+from tunewright.resources.files import Files
+from tunewright.resources.jobs import Jobs
+from tunewright.resources.judging import Judging
+from tunewright.resources.models import Models
+
+if TYPE_CHECKING:
+    from tunewright.quality.rows import Row
+
+MOST_ASKED = 500  # rows; more make an answer of minutes one of hours, and change it little
+_AT_ONCE = 8
+_ROOM = 32  # tokens that an answer may have beyond half as many as the expected one has bytes
+
+
+class Failures:
+    def __init__(
+        self,
+        jobs: Jobs,
+        files: Files,
+        models: Models,
+        judging: Judging,
+        chat: Chat,
+        completions: Completions,
+    ) -> None:
+        self._jobs = jobs
+        self._files = files
+        self._models = models
+        self._judging = judging
+        self._chat = chat
+        self._completions = completions
+
+    def of(self, job_id: str, most: int = MOST_ASKED) -> JobFailures:
+        """Ask the tuned model of a job what its validation file asks, at temperature 0, and find
+        the clusters of wrong answers with the training rows that lie nearest to them.
+
+        Needs the engine; takes as long as so many answers. Of more than `most` rows, as many from
+        all over the file are asked. Raises NotFound for an unknown job, and BadRequest for one that
+        has no model or no validation file, or whose files were deleted.
+        """
+        job = self._jobs.retrieve(job_id)
+        model, held_out = _model(job), _held_out(job)
+        validation, training = self._files.path(held_out), self._files.path(job.training_file)
+        chat = self._models.weights(model, ("chat", "completion")).kind == "chat"
+        form = "chat" if chat else "completion"
+        rows = self._judging.rows(validation, form)
+        asked = rows[:: -(-len(rows) // max(most, 1)) or 1]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            told = list(pool.map(lambda pair: self._answer(model, *pair), asked))
+        pairs = [
+            (row, said) for (row, _), said in zip(asked, told, strict=True) if isinstance(said, str)
+        ]
+        failed, findings = self._judging.failed(pairs, training, form)
+        refused = [said for said in told if not isinstance(said, str)]
+        return JobFailures(
+            job=job.id,
+            model=model,
+            validation_file=held_out,
+            rows=len(rows),
+            asked=len(asked),
+            unanswered=len(refused),
+            unanswered_because=refused[0].message if refused else None,
+            failed=failed,
+            findings=findings,
+        )
+
+    def _answer(self, model: str, row: "Row", one: Example) -> str | BadRequest:
+        """The error of a row that leaves the model no room to answer, say."""
+        limits: dict[str, Any] = {
+            "model": model,
+            "temperature": 0.0,
+            "max_tokens": len(row.answer.encode()) // 2 + _ROOM,
+        }
+        try:
+            if isinstance(one, CompletionExample):
+                return self._completions.create(prompt=one.prompt, **limits).choices[0].text
+            if one.tools:
+                limits["tools"] = list(one.tools)
+            made = self._chat.create(messages=_before_answer(one), **limits)
+            return made.choices[0].message.content or ""
+        except BadRequest as error:
+            return error
+
+
+def _model(job: Job) -> str:
+    if job.fine_tuned_model is None:
+        raise BadRequest(
+            f"{job.id} has no model ({job.status}): wait for its end, or name another job.",
+            param="job",
+        )
+    return job.fine_tuned_model
+
+
+def _held_out(job: Job) -> str:
+    if job.validation_file is None:
+        raise BadRequest(
+            f"{job.id} had no validation file: there is nothing to judge its answers by. Create "
+            "the job with one.",
+            param="job",
+        )
+    return job.validation_file
+
+
+def _before_answer(one: ChatExample) -> list[dict[str, Any]]:
+    """The messages before the last answer that is learned, as a request may have them."""
+    from tunewright.quality.rows import last_answer
+
+    before = one.messages[: last_answer(one.messages)]
+    return [{key: value for key, value in m.items() if key != "weight"} for m in before]
