@@ -18,6 +18,7 @@ class Elsewhere:
     """`lists`: path -> objects. `bodies`: path -> bytes. `odd`: path -> answers that come first.
 
     `asked` counts the paths, `methods` the methods, `keys` holds every authorization header.
+    `sent`: method, target and body of every request. `orders`: whether lists know an order.
     `answers`: what becomes of a question (POST); `questions`: those that came, whole.
     """
 
@@ -30,6 +31,8 @@ class Elsewhere:
     before: Callable[[str], None] = lambda path: None
     answers: Callable[[dict], Answer] | None = None
     questions: list[dict] = field(default_factory=list)
+    orders: bool = True
+    sent: list[tuple[str, str, bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -69,6 +72,8 @@ class Elsewhere:
         rows = self.lists[path]
         if "purpose" in query:
             rows = [row for row in rows if row["purpose"] == query["purpose"][0]]
+        if self.orders and query.get("order") == ["desc"]:
+            rows = rows[::-1]
         after, limit = query.get("after", [""])[0], int(query.get("limit", ["20"])[0])
         ids = [row["id"] for row in rows]
         start = ids.index(after) + 1 if after else 0
@@ -102,6 +107,7 @@ def refused(status: int, message: str, **headers: str) -> Answer:
 def _handler(elsewhere: Elsewhere) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # head and body leave apart: 40 ms for each answer
 
         def do_GET(self) -> None:
             elsewhere.methods.add(self.command)
@@ -109,6 +115,7 @@ def _handler(elsewhere: Elsewhere) -> type[BaseHTTPRequestHandler]:
             parts = urlsplit(self.path)
             path = unquote(parts.path).removeprefix("/v1")
             sent = self.rfile.read(int(self.headers.get("content-length", 0)))
+            elsewhere.sent.append((self.command, self.path, sent))
             if self.command == "GET":
                 status, headers, body = elsewhere.answer(path, parse_qs(parts.query))
             else:

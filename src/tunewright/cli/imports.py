@@ -7,6 +7,7 @@ import typer
 from rich.text import Text
 
 from tunewright.cli.answers import answers
+from tunewright.cli.following import follow
 from tunewright.cli.sources import OPENAI, FromOption, archive_of, opened
 from tunewright.cli.switching import compare, switch
 from tunewright.cli.terminal import (
@@ -100,6 +101,13 @@ def replay(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only check the files and show what would be created.")
     ] = False,
+    on_answers: Annotated[
+        bool, typer.Option("--on-answers", help="Train on the recorded answers, not on the files.")
+    ] = False,
+    allow_output_training: Annotated[
+        bool,
+        typer.Option("--allow-output-training", help="You have the permission that this needs."),
+    ] = False,
     base_url: FromOption = OPENAI,
     home: HomeOption = None,
     json: JsonOption = False,
@@ -112,12 +120,23 @@ def replay(
     Example: tunewright import openai replay --base my-base --dry-run
     """
     from tunewright.cli.opening import records
-    from tunewright.imports import Archive
+    from tunewright.imports import OUTPUT_TRAINING, Archive
     from tunewright.imports import replay as create
 
+    if allow_output_training:
+        notes.print(OUTPUT_TRAINING, markup=False, soft_wrap=True)
     with records(home) as tw, notes.status("Checking the files"):
         archive = Archive.of(tw.home.imports, base_url)
-        lines = list(create(tw, archive, base, jobs=jobs or (), dry_run=dry_run))
+        made = create(
+            tw,
+            archive,
+            base,
+            jobs=jobs or (),
+            dry_run=dry_run,
+            on_answers=on_answers,
+            allow_output_training=allow_output_training,
+        )
+        lines = list(made)
     if json:
         print_json([vars(line) for line in lines])
     else:
@@ -128,6 +147,7 @@ def replay(
 openai.command()(answers)
 openai.command()(compare)
 openai.command()(switch)
+openai.command()(follow)
 
 
 def _given(option: str) -> tuple[str, Path]:

@@ -4,16 +4,17 @@ from tunewright.imports.answers import Answered, Estimate, answers, estimates, s
 from tunewright.imports.archive import Archive
 from tunewright.imports.asking import AskingSource
 from tunewright.imports.comparing import Comparison, compare, last_comparison, summary
-from tunewright.imports.fetch import Line, fetch
+from tunewright.imports.fetch import Line, fetch, follow
 from tunewright.imports.plan import Plan, plan
 from tunewright.imports.prices import Price, price_source
 from tunewright.imports.regression import OldAnswer, regression_set
-from tunewright.imports.replay import Replay, replay
+from tunewright.imports.replay import OUTPUT_TRAINING, Replay, replay
 from tunewright.imports.source import OPENAI, Source, SourceError
 from tunewright.imports.switch import Candidate, candidate, switch
 
 __all__ = [
     "OPENAI",
+    "OUTPUT_TRAINING",
     "Answered",
     "Archive",
     "AskingSource",
@@ -32,6 +33,7 @@ __all__ = [
     "compare",
     "estimates",
     "fetch",
+    "follow",
     "last_comparison",
     "plan",
     "price_source",

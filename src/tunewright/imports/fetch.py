@@ -1,6 +1,7 @@
 """Everything that can be fetched, into an archive. What is there already is not asked for again."""
 
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -43,6 +44,65 @@ def fetch(
             yield from kind(_Fetching(source, archive, dict(given or {})))
     finally:
         archive.save()
+
+
+def follow(
+    source: Source,
+    archive: Archive,
+    *,
+    every: float = 60.0,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Generator[Line]:
+    """Fetch stored completions as they come, looking again every so many seconds; a line for each
+    new one. It ends when it is closed: whatever ends it, what was fetched is whole.
+
+    A source that cannot be reached for a while is a failed line, and a kept one of the same id once
+    nothing fails any more. Raises SourceError where it
+    refuses the key or stores no completions at all.
+    """
+    durable.sweep(archive.root)
+    fetching, whole = _Fetching(source, archive, {}), True
+    try:
+        while True:
+            failed = False
+            for line in _newest(fetching, whole=whole):
+                failed = failed or line.state == "failed"
+                yield line
+            if whole and not failed:
+                yield Line("completions", "/chat/completions", "kept")
+            whole = failed  # what failed lies deeper than the newest page by the next time
+            archive.save()
+            sleep(every)
+    finally:
+        archive.save()
+
+
+def _newest(fetching: "_Fetching", *, whole: bool) -> Iterator[Line]:
+    """The stored completions that are not there yet, newest first. Unless `whole`, it ends at the
+    first page that brings none: older ones were fetched before."""
+    try:
+        for page in fetching.source.pages("/chat/completions", order="desc"):
+            missing = [record for record in page.data if not _is_there(fetching, record)]
+            yield from _each(fetching, "completion", iter(missing), _completion)
+            if not (missing or whole) and _descends(page.data):
+                return
+    except SourceError as error:
+        if error.answered == 401 or error.absent:
+            raise
+        yield _failed("completions", "/chat/completions", error)
+
+
+def _is_there(fetching: "_Fetching", record: dict[str, Any]) -> bool:
+    try:
+        return fetching.archive.has(f"completions/{_named(record)}/completion.json")
+    except SourceError:  # an id that cannot be kept: it is a failed line
+        return False
+
+
+def _descends(records: list[dict[str, Any]]) -> bool:
+    """Whether a page is in the order that was asked for; a source may know no order."""
+    made = [int(record.get("created") or 0) for record in records]
+    return made == sorted(made, reverse=True) and made[:1] != made[-1:]
 
 
 @dataclass(frozen=True)

@@ -77,11 +77,11 @@ def prompts(archive: Archive, model: OldModel, most: int) -> list[Prompt]:
     The rows of the validation file, else a fixed tenth of the training file, marked as seen; and
     stored prompts, which get half of the room where both are many.
     """
-    trained = {prompt.id: prompt for prompt in _rows(model.training, "training")}
+    trained = {prompt.id: prompt for prompt in rows_of(model.training, "training")}
     if model.validation is not None:
         rows = [
             Prompt(row.asked, "validation", row.id in trained, row.reference)
-            for row in _rows(model.validation, "validation")
+            for row in rows_of(model.validation, "validation")
         ]
     else:
         rows = _tenth(list(trained.values()))
@@ -105,7 +105,7 @@ def _tenth(rows: list[Prompt]) -> list[Prompt]:
     return [Prompt(row.asked, "training", True, row.reference) for row in marked]
 
 
-def _rows(path: Path | None, origin: Origin) -> Iterator[Prompt]:
+def rows_of(path: Path | None, origin: Origin) -> Iterator[Prompt]:
     """The rows of a file that can be asked: what is wrong or holds pictures is left out."""
     for line in reading.lines(path) if path else ():
         row = line.value
@@ -159,7 +159,7 @@ def stop_of(model: OldModel) -> str | None:
     """What ends every completion of the training file and stands nowhere else in them: without it,
     a completion model of old goes on to the limit. None for chats, and where there is none."""
     completions: list[str] = []
-    for row in _rows(model.training, "training"):
+    for row in rows_of(model.training, "training"):
         if "prompt" not in row.asked or row.reference is None:
             return None
         completions.append(row.reference["content"])

@@ -1,14 +1,16 @@
 """What an old model answered: the set that its successor is held against."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
 
 from tunewright.imports.answers import folder
 from tunewright.imports.archive import Archive
-from tunewright.imports.prompts import Prompt
+from tunewright.imports.likeness import canonical
+from tunewright.imports.prompts import Prompt, rows_of
 
 
 @dataclass(frozen=True)
@@ -55,3 +57,34 @@ def _read(raw: bytes, asked: dict[str, Any]) -> OldAnswer | None:
 def _total(choice: dict[str, Any], values: Callable[[Any], list[float | None]]) -> float | None:
     told = choice.get("logprobs")
     return sum(each for each in values(told) if each is not None) if told else None
+
+
+def training_rows(answers: Iterable[OldAnswer]) -> bytes:
+    """The old model's answers as a training file; those that were cut off are left out."""
+    rows: list[dict[str, Any]] = []
+    for old in answers:
+        asked = old.prompt.asked
+        if old.cut:
+            continue
+        if "prompt" in asked:
+            completion = str(old.message["content"]) + (old.stop or "")
+            rows.append({"prompt": asked["prompt"], "completion": completion})
+        else:
+            said = {"role": "assistant", **old.message}
+            rows.append({**asked, "messages": [*asked["messages"], said]})
+    return b"".join(orjson.dumps(row) + b"\n" for row in rows)
+
+
+def holds_answers(path: Path, answers: Iterable[OldAnswer]) -> bool:
+    """Whether a training file holds what the old model answered, and not what it was taught: a
+    recorded answer that is no reference, to a prompt that the model was not tuned on."""
+    own = {
+        old.prompt.id: canonical(old.message)
+        for old in answers
+        if not old.prompt.seen
+        and (old.prompt.reference is None or old.prompt.reference != old.message)
+    }
+    return any(
+        row.reference is not None and own.get(row.id) == canonical(row.reference)
+        for row in rows_of(path, "training")
+    )

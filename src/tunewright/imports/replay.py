@@ -6,14 +6,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tunewright.app import Tunewright
-from tunewright.errors import TunewrightError
+from tunewright.errors import BadRequest, TunewrightError
 from tunewright.imports.archive import Archive
 from tunewright.imports.bases import suggestions
+from tunewright.imports.regression import holds_answers, regression_set, training_rows
 from tunewright.records.checks import FileCheck, FileCheckRequest
 from tunewright.records.jobs import Job
 
 _MOST_METADATA = 16
 _LONGEST_VALUE = 512
+OUTPUT_TRAINING = (
+    "Training on a model's answers needs the permission of who runs it: OpenAI's terms of use "
+    "(https://openai.com/policies/) forbid using output to develop models that compete with "
+    "OpenAI, and whether yours does is for you to settle, with them where in doubt."
+)
+_ALLOW = "With that permission: --allow-output-training."
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,8 @@ def replay(
     *,
     jobs: Collection[str] = (),
     dry_run: bool = False,
+    on_answers: bool = False,
+    allow_output_training: bool = False,
 ) -> Iterator[Replay]:
     """Create the succeeded jobs of an archive (or those named) on `base`; one line for each.
 
@@ -49,13 +58,28 @@ def replay(
     size were chosen for another model: they become auto, and stand in the metadata as
     ``openai_...`` with the rest of what the job was. A job that was replayed before is left as it
     is. Without a `base` every line is refused, with suggestions.
+
+    on_answers: train on what the old models answered in place of their files. That, and a file that
+    holds such answers, is refused unless `allow_output_training`.
     """
+    if on_answers and not allow_output_training:
+        raise BadRequest(f"{OUTPUT_TRAINING} {_ALLOW}", param="allow_output_training")
+    allowed = Allowed(dry_run, on_answers, allow_output_training)
     files: dict[str, str] = {}
     for name in sorted(archive.names("jobs/*/job.json")):
         old = archive.json(name)
         wanted = old["id"] in jobs if jobs else old.get("status") == "succeeded"
         if wanted:
-            yield _Replaying(tw, archive, base, dry_run, files, old).line()
+            yield _Replaying(tw, archive, base, allowed, files, old).line()
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What a replay may do, as `replay` has it."""
+
+    dry_run: bool
+    on_answers: bool
+    output_training: bool
 
 
 @dataclass(frozen=True)
@@ -63,7 +87,7 @@ class _Replaying:
     tw: Tunewright
     archive: Archive
     base: str | None
-    dry_run: bool
+    allowed: Allowed
     files: dict[str, str]  # old id -> new id, of what was brought in before
     old: dict[str, Any]
 
@@ -82,10 +106,15 @@ class _Replaying:
         if (there := self._there()) is not None:
             return self._said("there", new_job=there)
         missing = [id for id in self._data_files() if not self.archive.has(_content(id))]
-        if missing:
+        if self.allowed.on_answers:
+            self._write_answers()
+        elif missing:
             what = f"The content of {', '.join(missing)} was not fetched."
             remedy = f"Give it by hand: tunewright import openai fetch --file {missing[0]}=PATH"
             return self._said("refused", message=f"{what} {remedy}")
+        if not self.allowed.output_training and self._holds_answers():
+            what = "The training file holds answers of the old model that no file of it has."
+            return self._said("refused", message=f"{what} {OUTPUT_TRAINING} {_ALLOW}")
         found = self._checked(self.base)
         if not found.fit:
             return self._said("refused", message=found.error.message if found.error else "")
@@ -99,7 +128,7 @@ class _Replaying:
             "examples": found.examples,
             "tokens": found.tokens.total * times,
         }
-        if self.dry_run:
+        if self.allowed.dry_run:
             return self._said("would be created", **counted)
         job = self._create(base, n_epochs)
         return self._said("created", new_job=job.id, **counted)
@@ -138,7 +167,24 @@ class _Replaying:
         alive = (job.id for job in page.data if job.status not in ("failed", "cancelled"))
         return next(alive, None)
 
+    def _write_answers(self) -> None:
+        """Keep the recorded answers as a training file."""
+        old = str(self.old.get("fine_tuned_model"))
+        rows = training_rows(regression_set(self.archive, old))
+        if not rows:
+            raise BadRequest(
+                f"No answer of {old} is recorded. First: tunewright import openai answers {old}"
+            )
+        self.archive.put(_content(self._data_files()[0]), rows)
+
+    def _holds_answers(self) -> bool:
+        old = str(self.old.get("fine_tuned_model"))
+        path = self.archive.path(_content(self._data_files()[0]))
+        return holds_answers(path, regression_set(self.archive, old))
+
     def _data_files(self) -> list[str]:
+        if self.allowed.on_answers:
+            return [f"answers-{self.old['id']}"]
         both = (self.old["training_file"], self.old.get("validation_file"))
         return [id for id in both if id]
 
@@ -155,6 +201,8 @@ class _Replaying:
             **{f"openai_{name}": value for name, value in self._hyperparameters().items()},
         }
         kept = {name: str(value)[:_LONGEST_VALUE] for name, value in ours.items() if value}
+        if self.allowed.on_answers:
+            kept["openai_answers"] = "trained on what the old model answered"
         theirs = list((self.old.get("metadata") or {}).items())
         return dict(theirs[: _MOST_METADATA - len(kept)]) | kept
 

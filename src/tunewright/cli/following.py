@@ -1,0 +1,57 @@
+"""Stored completions, fetched as they come."""
+
+import json as jsons
+import signal
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from tunewright.cli.sources import OPENAI, FromOption, archive_of, opened
+from tunewright.cli.terminal import HomeOption, JsonOption, moment, say, screen, size_of
+
+if TYPE_CHECKING:
+    from tunewright.imports import Line
+
+
+def follow(
+    every: Annotated[float, typer.Option(min=1, help="Seconds from one look to the next.")] = 60.0,
+    base_url: FromOption = OPENAI,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Fetch new stored completions as they come, until Ctrl-C.
+
+    OpenAI keeps them for about 30 days. However it ends, what was fetched is whole, and the next
+    run goes on from there. With --json a line is an object.
+
+    Example: tunewright import openai follow --every 300
+    """
+    from tunewright.imports import follow as get
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service is stopped like this
+    fetched, failing = 0, set[str]()
+    with opened(base_url) as source:
+        lines = get(source, archive_of(base_url, home), every=every)
+        try:
+            for line in lines:
+                fetched += line.state == "fetched"
+                (failing.add if line.state == "failed" else failing.discard)(line.id)
+                typer.echo(jsons.dumps(vars(line))) if json else _print(line)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            lines.close()
+    if not json:
+        say(f"Stopped: {fetched:,} fetched, {len(failing):,} missing.")
+    raise typer.Exit(1 if failing else 0)
+
+
+def _print(line: "Line") -> None:
+    if line.state == "kept":
+        return
+    said = f"{moment(int(time.time()))}  {line.state}  {line.id}"
+    more = f"{line.message} {line.remedy}" if line.message else size_of(line.bytes)
+    style = "red" if line.state == "failed" else ""
+    screen.print(Text(f"{said}  {more}".rstrip(), style), soft_wrap=True)
