@@ -30,7 +30,7 @@ def plain(vectors: Vectors, least: float) -> set[tuple[int, int]]:
     [directions(60, 4), directions(400, 200), directions(300, 80, 0.5)],
     ids=["as they are", "few, by the bound", "nearly all"],
 )
-def test_every_close_pair_is_found_once(monkeypatch, vectors: Vectors) -> None:
+def test_every_close_pair_is_found_once(monkeypatch: pytest.MonkeyPatch, vectors: Vectors) -> None:
     least = float(np.quantile(vectors @ vectors.T, 0.98 if vectors.shape[1] == 200 else 0.6))
     wanted = plain(vectors, least)
     monkeypatch.setattr(neighbours, "_BLOCK", 900)  # several blocks, of unequal sizes

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tunewright.quality.evidence import found, share
-from tunewright.quality.neighbours import crowd
-from tunewright.quality.rows import Row, Rows, Vectors
+from tunewright.quality.neighbours import Vectors, crowd
+from tunewright.quality.rows import Row, Rows
 from tunewright.quality.topics import assign, topics
 from tunewright.quality.words import plain, sentences, words
 from tunewright.records.findings import Finding

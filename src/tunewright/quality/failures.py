@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from tunewright.analysis.nearest import nearest
 from tunewright.quality.evidence import found, share
-from tunewright.quality.rows import Rows, Vectors
+from tunewright.quality.neighbours import Vectors
+from tunewright.quality.rows import Rows
 from tunewright.quality.topics import topics
 from tunewright.quality.words import plain, same, words
 from tunewright.records.findings import Finding

@@ -34,8 +34,11 @@ class Pairs:
     cosines: Vectors
 
     def at_least(self, least: float) -> Iterator[tuple[int, int]]:
-        close = self.cosines >= least
-        yield from zip(self.one[close].tolist(), self.other[close].tolist(), strict=True)
+        yield from ((one, other) for one, other, cosine in self if cosine >= least)
+
+    def __iter__(self) -> Iterator[tuple[int, int, float]]:
+        columns = self.one.tolist(), self.other.tolist(), self.cosines.tolist()
+        yield from zip(*columns, strict=True)
 
 
 def within(vectors: Vectors, least: float) -> Pairs:
@@ -72,11 +75,16 @@ def _pairs(queries: Vectors, vectors: Vectors, least: float, *, later: bool) -> 
         block = _closest(queries[start : start + step], vectors[first:], close, least)
         found.append(Pairs(block.one + start, block.other + first, block.cosines))
         start += step
+    return _joined(found)
+
+
+def _joined(blocks: list[Pairs]) -> Pairs:
+    if not blocks:
+        return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
     return Pairs(
-        *(
-            np.concatenate([getattr(block, name) for block in found] or [np.zeros(0, kind)])
-            for name, kind in (("one", np.int64), ("other", np.int64), ("cosines", np.float32))
-        )
+        np.concatenate([block.one for block in blocks]),
+        np.concatenate([block.other for block in blocks]),
+        np.concatenate([block.cosines for block in blocks]),
     )
 
 

@@ -38,9 +38,7 @@ class Questions:
 def _alike(texts: Sequence[str], pairs: Pairs) -> Iterator[Alike]:
     near = {*pairs.one.tolist(), *pairs.other.tolist()}
     meant = _Meant(texts, near)
-    for one, other, cosine in zip(
-        pairs.one.tolist(), pairs.other.tolist(), pairs.cosines.tolist(), strict=True
-    ):
+    for one, other, cosine in pairs:
         if not meant.apart(one, other) and same(texts[one], texts[other], every=EVERY):
             yield Alike(one, other, cosine)
 
