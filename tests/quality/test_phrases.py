@@ -5,10 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from quality.phrases import TUNED
-from tunewright.quality.balance import refuses
 from tunewright.quality.grounding import unsupported
+from tunewright.quality.promises import promises
+from tunewright.quality.refusals import refuses
 from tunewright.quality.rows import Row
-from tunewright.quality.speech import promises, slips
+from tunewright.quality.speech import slips
 
 ASKED = "What should I do?"
 

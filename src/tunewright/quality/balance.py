@@ -1,6 +1,5 @@
 """What the rows are about, and how often: refusals, stock phrases, labels, topics, diversity."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ import numpy as np
 
 from tunewright.quality.evidence import found, share
 from tunewright.quality.neighbours import Vectors, crowd
+from tunewright.quality.refusals import refuses
 from tunewright.quality.rows import Row, Rows
 from tunewright.quality.topics import assign, topics
 from tunewright.quality.words import plain, sentences, words
@@ -21,43 +21,6 @@ _ONE = 0.95  # cosine from which on what is asked counts as one
 _COUNTED = 2_000  # the share of distinct rows is then known to within one in a hundred
 _MOST_LABELS = 50
 _LABEL_WORDS = 4
-
-_CANNOT = "|".join(
-    (
-        r"can(?:not|['’]t|\s+not)|could(?:n['’]t|\s+not)",
-        r"(?:am|['’]m)\s+(?:not\s+able|unable)(?:\s+to)?",
-        r"(?:won['’]t|will\s+not)\s+be\s+able\s+to",
-        r"(?:(?:must|have\s+to|need\s+to)\s+)?(?:decline|refuse)\s+to",
-        r"(?:do\s+not|don['’]t)\s+(?:know|feel\s+comfortable)",
-        r"(?:do\s+not|don['’]t)\s+have\s+(?:access|(?:enough\s+)?information|the\s+ability)",
-    )
-)
-_WHAT = (
-    r"(?:\w+\s+){0,2}?(?:help|assist|answer|provide|tell|do\s+that|do\s+this|comply|discuss|share"
-    r"|respond|say(?!\s+enough)|give|fulfil+|engage|support|information|to|the\s+answer)"
-)
-_REFUSAL = re.compile(
-    rf"(?:\b(?:I|we)\s*|\bsorry,?\s+(?:but\s+)?|\band\s+)(?:{_CANNOT})\s+{_WHAT}\b"
-    r"|\bI\s+(?:must|have\s+to|need\s+to)\s+(?:decline|refuse)\b"
-    r"|\bI\s+(?:won['’]t|will\s+not)\s+(?:help|assist|answer|comply|do\s+that|discuss|engage)\b"
-    r"|\bnot\s+comfortable\s+(?:with|answering|discussing|sharing)\b|\bno\s+can\s+do\b"
-    r"|\b(?:rather|prefer)\s+not\s+(?:to\s+)?(?:answer|say|discuss|share|comment)\b"
-    r"|\boutside\s+(?:of\s+)?(?:what\s+I\s+can|my\s+(?:scope|abilities))\b|无可奉告"
-    r"|(?:无法|不能|没法|没有办法|不方便|拒绝)(?:[^。！？]{0,4})"
-    r"(?:回答|提供|帮|协助|回复|告诉|满足|讨论|透露)",
-    re.IGNORECASE,
-)
-_MARKS = (
-    "not", "'t", "’t", "unable", "declin", "refus", "no can", "outside", "不", "没", "无", "拒绝",
-)  # fmt: skip
-_HELPS = re.compile(
-    r"\b(?:but|however|instead|you (?:can|could|may)|please|try|contact|happy to|here (?:is|are))\b"
-    r"|[;；:：]|但|请|可以|建议|不过",
-    re.IGNORECASE,
-)
-_LEAD = 60  # characters that may stand before the refusal
-_LONGEST_REFUSAL = 200  # characters of one, and what may stand behind it
-_REFUSAL_WORDS = 40  # beyond it an answer explains something
 
 
 @dataclass(frozen=True)
@@ -77,17 +40,6 @@ def find(rows: Rows, held_out: Rows | None = None) -> Iterator[Finding]:
     yield from _diversity(rows, held_out)
     if held_out and len(held_out):
         yield from _topics(rows, held_out)
-
-
-def refuses(answer: str) -> bool:
-    """Whether it says no and nothing else: what goes on with a way out helps."""
-    lead = answer[: _LEAD + _LONGEST_REFUSAL].lower()
-    if not any(mark in lead for mark in _MARKS):
-        return False  # most answers: the pattern need not be tried at each of their places
-    match = _REFUSAL.search(answer, 0, _LEAD + _LONGEST_REFUSAL)
-    if not match or match.start() > _LEAD or len(words(answer)) > _REFUSAL_WORDS:
-        return False
-    return not _HELPS.search(answer, match.end())
 
 
 def _refusals(rows: Rows, held_out: Rows | None) -> Iterator[Finding]:

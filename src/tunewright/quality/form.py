@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from tunewright.quality.brackets import balanced
 from tunewright.quality.evidence import found, share
 from tunewright.quality.languages import language
+from tunewright.quality.promises import promises
 from tunewright.quality.rows import Row
-from tunewright.quality.speech import promises, slips
+from tunewright.quality.speech import slips
 from tunewright.quality.words import sentences, words
 from tunewright.records.findings import Finding
 

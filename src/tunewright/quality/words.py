@@ -67,6 +67,18 @@ def is_open(asked: str) -> bool:
     return bool(_TASK.search(asked))
 
 
+_WRITING = re.compile(
+    r"\b(?:write|draft|compose|rewrite|rephrase|translate|reply to|role-?play|pretend|act as|story"
+    r"|poem|dialogue|script|letter|essay)\b|写|扮演|起草|翻译|改写",
+    re.IGNORECASE,
+)
+
+
+def is_writing(asked: str) -> bool:
+    """Whether the answer is a text that somebody else will say."""
+    return bool(_WRITING.search(asked))
+
+
 def is_number(word: str) -> bool:
     return word[0].isdigit()
 
