@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from quality.frozen import FROZEN
 from quality.phrases import TUNED
 from tunewright.quality.grounding import unsupported
 from tunewright.quality.promises import promises
@@ -30,6 +31,13 @@ JUDGES: dict[str, Callable[[str], bool]] = {
 def test_phrases_are_told_from_those_that_look_alike(code: str) -> None:
     assert [text for text in TUNED[code].seen if not JUDGES[code](text)] == []
     assert [text for text in TUNED[code].fine if JUDGES[code](text)] == []
+
+
+@pytest.mark.parametrize("code", FROZEN)
+def test_phrases_that_were_written_before_the_rules_are_found(code: str) -> None:
+    seen, fine = FROZEN[code]
+    assert sum(map(JUDGES[code], seen)) >= 0.95 * len(seen)
+    assert [text for text in fine if JUDGES[code](text)] == []
 
 
 def test_what_the_user_said_supports_a_claim() -> None:

@@ -87,7 +87,7 @@ _PROMISES = re.compile(
             rf"{_HAVE}\s+{_ADVERBS}(?:asked|told|informed|alerted|talked\s+(?:to|with)|spoken\s+"
             rf"(?:to|with)"
             rf"|checked\s+with|contacted|called)\s+(?:{_WHOSE})?{_either(_PEOPLE)}\b",
-            rf"\b(?:our|my|the|a|one\s+of\s+our)\s+(?:\w+\s+)?{_either(_PEOPLE)}\s+(?:will"
+            rf"\b(?:our|my|one\s+of\s+our)\s+(?:\w+\s+)?{_either(_PEOPLE)}\s+(?:will"
             rf"|is\s+going\s+to"
             r"|shall)\s+(?:\w+\s+){0,2}?(?:contact|call|reach|email|visit|be\s+in\s+touch"
             r"|get\s+back)\s*(?:out\s+)?"
@@ -160,7 +160,8 @@ _CHINESE = re.compile(
     r"(?:预订|预定|安排|发送|发邮件|发给|转给|转告|转达|联系|打电话|致电|下单|订购|取消|退款|通知|提醒"
     r"|寄|办理|预约|转接|转交|登记|订位|订票|派人|汇款|转账)"
     # for you; already done for you; what is yours is done
-    r"|(?:我|我们|这边|稍等|马上|立刻|已|已经)[^。！？\n]{0,6}?(?:帮|为|给|替)(?:您|你)(?:(?!无法|不能|可以|如何|怎么|解释|说明"
+    r"|(?:我|我们|这边|稍等|马上|立刻|已|已经)(?:(?!无法|没法|不|别)[^。！？\n]){0,6}?"
+    r"(?:帮|为|给|替)(?:您|你)(?:(?!无法|不能|可以|如何|怎么|解释|说明"
     r"|介绍|举|列|讲|写|翻译|总结|分析)[^。！？\n]){0,8}?(?:查一下|查询|查看|查|申请|开通|留|订|办|发|打个?电话|反映|修|换|处理|联系"
     r"|安排|预约|退|寄|送|取消|改签|登记|转)"
     r"|(?:您|你)的[^。！？，\n]{1,10}(?:已经|已)(?:经?为(?:您|你))?[^。！？，\n]{0,3}?(?:留|预订|预定|订|办|发送|发出|寄出|取消|开通"
@@ -173,10 +174,17 @@ _CHINESE = re.compile(
 )
 
 
+_MARKS = (
+    "i'", "i’", "i will", "i shall", "i am", "i have", "we'", "we’", "we will", "we are", "we have",
+    "we shall", "let me", "allow me", "consider it", "way to you", "while i", "you will", "you'll",
+    "you’ll", "you should", "your ", "our ", "my ",
+)  # fmt: skip
+
+
 def promises(asked: str, answer: str) -> str:
     """The promise or the report of an act; empty where there is none, or where the answer is a
     text that the user will say."""
-    if is_writing(asked):
-        return ""
-    found = _PROMISES.search(answer) or _CHINESE.search(answer)
-    return found.group() if found else ""
+    folded = answer.lower()
+    found = any(mark in folded for mark in _MARKS) and _PROMISES.search(answer)
+    found = found or (not answer.isascii() and _CHINESE.search(answer))
+    return found.group() if found and not is_writing(asked) else ""
