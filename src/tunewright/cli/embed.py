@@ -56,8 +56,8 @@ def embed(
 
 
 def _texts(texts: list[str] | None, file: Path | None, column: str) -> list[str]:
+    from tunewright.dataset.tables import read_column
     from tunewright.errors import BadRequest
-    from tunewright.tables import read_column
 
     if bool(texts) == bool(file):
         raise BadRequest("Give either texts or --file TABLE.")

@@ -8,14 +8,14 @@ from tunewright import samples
 from tunewright.analysis.nearest import nearest
 from tunewright.cli.demo.client import Client
 from tunewright.cli.terminal import say, screen
-from tunewright.tables import read_rows
+from tunewright.dataset.tables import read_rows
 
 QUERIES = ("headphones for a long flight", "what can I feed my cat?", "this coffee is too bitter")
 BEST = 3
 
 
 def search(client: Client) -> None:
-    rows = list(read_rows(samples.REVIEWS))
+    rows = read_rows(samples.REVIEWS)
     vectors = np.array(client.embed([row["text"] for row in rows]), np.float32)
     say(f"{len(rows)} reviews -> {vectors.shape[1]} dimensions each, over /v1/embeddings")
     ids, scores = nearest(np.array(client.embed(list(QUERIES)), np.float32), vectors, BEST)

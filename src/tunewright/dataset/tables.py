@@ -1,0 +1,49 @@
+"""A table whole, its cells as text: for commands that need every row of it."""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tunewright.dataset.columns import text_of
+from tunewright.dataset.sources import EMPTY, open_source
+from tunewright.errors import BadRequest
+
+_NAMED = 5  # bad rows that a message tells of
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a table, as column -> text; empty rows are passed over.
+
+    Raises what `open_source` raises, and BadRequest where any row is bad: how many are, and what is
+    wrong with the first of them.
+    """
+    rows: list[dict[str, str]] = []
+    bad: list[str] = []
+    for row in open_source(path).rows:
+        if row.values is not None:
+            rows.append({name: _text(value) for name, value in row.values.items()})
+        elif row.fault != EMPTY:
+            bad.append(f"line {row.line}: {row.fault}")
+    if bad:
+        more = f" And {len(bad) - _NAMED:,} more." if len(bad) > _NAMED else ""
+        said = f"{path.name} has {len(bad):,} bad rows; {' '.join(bad[:_NAMED])}{more}"
+        raise BadRequest(f"{said} Repair or remove them.")
+    return rows
+
+
+def read_column(path: Path, column: str) -> list[str]:
+    """One column of a table. Raises BadRequest naming the columns that there are."""
+    rows = read_rows(path)
+    for row in rows:
+        if column not in row:
+            raise BadRequest(
+                f"{path.name} has no column '{column}'. It has: {', '.join(row)}.", param=column
+            )
+    return [row[column] for row in rows]
+
+
+def _text(value: Any) -> str:
+    """As a cell of a CSV file would say it; lists and objects as JSON."""
+    text = "" if value is None else text_of(value)
+    return orjson.dumps(value, default=str).decode() if text is None else text

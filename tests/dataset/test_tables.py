@@ -1,0 +1,43 @@
+"""Tables for commands that need every row."""
+
+import json
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from tunewright.dataset.tables import read_column, read_rows
+from tunewright.errors import BadRequest
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "json", "jsonl", "xlsx"])
+def test_cells_are_text_whatever_kind_of_file_they_are_in(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"t.{kind}"
+    rows = [{"name": "Zoë", "stars": 5}, {"name": "so\nsaid", "stars": 4}]
+    if kind == "xlsx":
+        book = openpyxl.Workbook()
+        for row in (["name", "stars"], *(list(row.values()) for row in rows)):
+            book.active.append(row)
+        book.save(path)
+    elif kind.startswith("json"):
+        lines = [json.dumps(row) for row in rows]
+        path.write_text("[" + ",".join(lines) + "]" if kind == "json" else "\n\n".join(lines))
+    else:
+        mark = "\t" if kind == "tsv" else ","
+        path.write_text(f'\ufeffname{mark}stars\nZoë{mark}5\n\n"so\nsaid"{mark}4\n', "utf-8")
+    assert read_rows(path) == [{"name": "Zoë", "stars": "5"}, {"name": "so\nsaid", "stars": "4"}]
+    assert read_column(path, "stars") == ["5", "4"]
+    with pytest.raises(BadRequest, match=r"no column 'price'\. It has: name, stars"):
+        read_column(path, "price")
+
+
+def test_all_bad_rows_are_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"a,b\n1,2\n3\n4,5\n6,7,8\n")
+    with pytest.raises(BadRequest, match=r"2 bad rows; line 3: .* line 5: .* first line has 2"):
+        read_rows(path)
+    path.write_bytes(b"a,b\n" + b"3\n" * 7)
+    with pytest.raises(BadRequest, match=r"7 bad rows; .* And 2 more"):
+        read_rows(path)
+    with pytest.raises(BadRequest, match="no file"):
+        read_rows(tmp_path / "none.csv")
