@@ -8,7 +8,10 @@ from tunewright.embedding.embedder import Embedder
 from tunewright.errors import Corrupt
 
 # Dotted paths, imported on use: an engine's libraries load only where its model is opened.
-ENGINES = {"static": "tunewright.embedding.static:StaticEmbedder"}
+ENGINES = {
+    "static": "tunewright.embedding.static:StaticEmbedder",
+    "transformer": "tunewright.embedding.transformer:TransformerEmbedder",
+}
 
 
 def open_embedder(directory: Path) -> Embedder:

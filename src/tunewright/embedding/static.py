@@ -11,17 +11,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from tunewright import durable
 from tunewright.embedding.embedder import Declared, Embedded
-from tunewright.embedding.long import embed_long
+from tunewright.embedding.texts import Texts
 from tunewright.embedding.vectors import unit
 from tunewright.errors import Corrupt
 
-# Tokenized at once. A token costs the tokenizer up to 465 bytes, and a character can be a token.
-_TEXTS = 256
-_CHARACTERS = 1 << 16
 _TOKENS = 2048  # rows gathered at once: at 256 dimensions 2 MB of float32, which stays in cache
 
 
@@ -29,12 +25,12 @@ class StaticEmbedder:
     def __init__(self, directory: Path) -> None:
         self._vectors = _array(directory / "vectors.npy", np.int8, mapped=True)
         self._scales = _array(directory / "scales.npy", np.float32)
-        self._tokenizer = _tokenizer(directory / "tokenizer.json")
+        self._texts = Texts(directory / "tokenizer.json")
         self._declared = Declared.read(durable.read_json(directory / "config.json"))
         rows = len(self._vectors)
         if self._vectors.ndim != 2 or self._vectors.shape[1] != self._declared.dimensions:
             raise Corrupt(f"{directory}: vectors.npy is not of the dimensions in config.json.")
-        if self._scales.shape != (rows,) or self._tokenizer.get_vocab_size() > rows:
+        if self._scales.shape != (rows,) or self._texts.vocabulary > rows:
             raise Corrupt(f"{directory}: vectors, scales and vocabulary differ in length.")
 
     @property
@@ -47,37 +43,21 @@ class StaticEmbedder:
 
     @property
     def vocabulary(self) -> int:
-        return self._tokenizer.get_vocab_size()
+        return self._texts.vocabulary
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        return [ids for batch in _batches(texts) for ids in self._encode(batch)]
+        return self._texts.tokenize(texts)
 
     def count(self, texts: Sequence[str]) -> list[int]:
-        return [len(ids) for batch in _batches(texts) for ids in self._encode(batch)]
+        return self._texts.count(texts)
 
     def embed(self, texts: Sequence[str]) -> Embedded:
-        vectors = np.empty((len(texts), self.dimensions), np.float32)
-        tokens: list[int] = []
-        chunked = 0
-        for batch in _batches(texts):
-            found = embed_long(self, self._encode(batch))
-            vectors[len(tokens) : len(tokens) + len(batch)] = found.vectors
-            tokens += found.tokens
-            chunked += found.chunked
-        return Embedded(vectors, tokens, chunked)
+        return self._texts.embed(self, texts)
 
     def embed_tokens(self, inputs: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         sums = np.zeros((len(inputs), self.dimensions), np.float32)
         self._add(inputs, sums)
         return unit(sums)
-
-    def _encode(self, texts: list[str]) -> list[list[int]]:
-        try:
-            encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        except TypeError:  # also what it raises for half a surrogate pair
-            texts = [str.encode(text, errors="replace").decode() for text in texts]
-            encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        return [encoding.ids for encoding in encodings]
 
     def _add(self, encoded: Sequence[Sequence[int]], sums: NDArray[np.float32]) -> None:
         """Add to `sums[i]` the rows of text i, in the order of its tokens."""
@@ -87,19 +67,6 @@ class StaticEmbedder:
             # A text's pieces come in order and only its last one shares a block, so its sum is
             # the same to the bit whatever stands around it.
             sums[owners] += np.add.reduceat(rows, starts, axis=0)
-
-
-def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    characters = 0
-    for text in texts:
-        if batch and (len(batch) == _TEXTS or characters + len(text) > _CHARACTERS):
-            yield batch
-            batch, characters = [], 0
-        batch.append(text)
-        characters += len(text)
-    if batch:
-        yield batch
 
 
 def _blocks(
@@ -134,13 +101,3 @@ def _array(path: Path, kind: type[np.generic], *, mapped: bool = False) -> NDArr
     if array.dtype != kind:
         raise Corrupt(f"{path} holds {array.dtype}, not {np.dtype(kind)}.")
     return array
-
-
-def _tokenizer(path: Path) -> Tokenizer:
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # tokenizers raises bare Exception
-        raise Corrupt(f"{path} cannot be read: {error}") from error
-    tokenizer.no_truncation()  # many published files have both baked in
-    tokenizer.no_padding()
-    return tokenizer
