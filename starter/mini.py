@@ -7,11 +7,12 @@
 
 Seeded and resumable: run it again after an interruption and it goes on from its checkpoint.
 
-The student starts as those sublayers of the teacher without which least is lost (KEPT), and reads
-fresh passages beside it, step by step. It learns each token's last hidden state, which says 384
-things a token where a vector says 384 a text; the place of each vector; and the cosines within a
-batch. The teacher's space is turned by a PCA, the strongest components first, and the last two
-losses hold for every prefix that `dimensions` may ask for.
+The student starts as its teacher with a third of the heads and more than half of the inner neurons
+cut out (`starter.pruning`), and reads fresh passages beside it, step by step. It learns each
+token's last hidden state, which says 384 things a token where a vector says 384 a text; the place
+of each vector; and the cosines within a batch. The teacher's space is turned by a PCA, the
+strongest components first, and the last two losses hold for every prefix that `dimensions` may
+ask for.
 """
 
 import argparse
@@ -26,15 +27,26 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import Progress
-from starter.corpus import DEFAULT, CorpusError, check
 from starter.passages import passages
 from starter.pretrain import MALLOC
+from starter.pruning import fit
 from starter.student import POSITIONS, Student
-from starter.teacher import Floats, Teacher, by_length, installed, padded, pooled, spearman
+from starter.teacher import (
+    Floats,
+    Teacher,
+    add_sources,
+    by_length,
+    check_sources,
+    padded,
+    pooled,
+    spearman,
+)
 from torch import Tensor
 from torch.nn import functional
 
-KEPT = ("a0", "f1", "a4", "f4", "a5", "f5")
+SIZES = {f"{part}{layer}": 8 if part == "a" else 640 for layer in range(6) for part in "af"}
+TURNED = 2000  # passages whose strongest components come first
+FITTED = 400  # passages that the cut student is fitted to
 PREFIXES = (64, 128, 256, 384)
 SENTENCES = (1, 1, 2, 2, 3, 4, 5, 6, 8, 12)  # how many make a passage, drawn at random
 LONGEST = 2400  # characters of a passage
@@ -43,8 +55,9 @@ PIECES = 2  # in a step, so that its pairs are of short and long texts
 POOL = 1000  # passages that are sorted by length together
 READS = 2  # of each, soon after one another: what the teacher said, dear to compute, is kept
 WARM_UP = 40  # steps
-DECAY_FROM = 0.3  # share of the time; then linear to zero
-RATE, EMBEDDING_RATE = 6e-4, 3e-4
+DECAY_FROM = 0.2  # share of the time; then linear to zero
+RATE = 1.5e-4  # 6e-4 learned in 140,000 tokens what a tenth of them taught at this one
+EACH = 0.3  # weight of the hidden states of each token
 PAIRS = 30.0  # weight of the cosines within a batch against the place of each vector
 LOG_EVERY = 20  # steps
 SAVE_EVERY = 180  # seconds
@@ -57,14 +70,8 @@ class Run:
 
     def __init__(self, student: Student, settings: dict) -> None:
         self.student, self.settings = student, settings
-        tables = [student.words.weight, student.positions.weight]
-        known = {id(table) for table in tables}
-        others = [each for each in student.parameters() if id(each) not in known]
-        self.optimizer = torch.optim.AdamW(
-            [{"params": others, "highest": RATE}, {"params": tables, "highest": EMBEDDING_RATE}],
-            betas=(0.9, 0.98),
-            weight_decay=0.0,
-        )
+        parameters = student.parameters()
+        self.optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.98), weight_decay=0.0)
         self.steps, self.tokens, self.seconds = 0, 0, 0.0
         self.scores: list[tuple[int, float, float]] = []  # (tokens, seconds, Spearman held out)
 
@@ -89,7 +96,7 @@ class Run:
 
     def step(self, share: float) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = group["highest"] * share
+            group["lr"] = RATE * share
         torch.nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -154,7 +161,8 @@ def losses(student: Student, teacher: Teacher, batch: list[Piece]) -> Tensor:
         mine = functional.normalize(vectors[:, :size], dim=1)
         place = 1 - (mine * functional.normalize(places[:, :size], dim=1)).sum(1).mean()
         terms.append(torch.stack([place, PAIRS * (mine @ mine.T - cosines).square().mean()]))
-    return torch.cat([(torch.cat(apart).mean() / scale)[None], torch.stack(terms).mean(0)])
+    each = EACH * torch.cat(apart).mean() / scale
+    return torch.cat([each[None], torch.stack(terms).mean(0)])
 
 
 @torch.inference_mode()
@@ -241,35 +249,30 @@ def turned(teacher: Teacher, texts: list[str]) -> Tensor:
     return torch.from_numpy(np.linalg.svd(rows, full_matrices=True)[2].T.copy())
 
 
-def begin(args: argparse.Namespace) -> Run:
-    settings = {"kept": list(KEPT), "seed": args.seed, "passages": args.passages}
+def begin(args: argparse.Namespace) -> None:
     teacher = Teacher(args.teacher, POSITIONS - 2)
     texts = passages(args.corpus, args.passages, args.seed, SENTENCES, LONGEST)
-    kept = args.checkpoint.is_file()
-    width = teacher.model.config.hidden_size
-    turn = torch.eye(width) if kept else turned(teacher, texts[: args.passages // 50])
-    run = Run(Student(teacher.model, KEPT, turn), settings)
-    if kept:
+    settings = {"sizes": SIZES, "seed": args.seed, "passages": args.passages}
+    if args.checkpoint.is_file():
+        width = teacher.model.config.hidden_size
+        run = Run(Student(teacher.model.config, SIZES, torch.eye(width)), settings)
         run.load(args.checkpoint)
+    else:
+        student = Student.whole(teacher.model, SIZES, turned(teacher, texts[:TURNED]))
+        fit(student, teacher, teacher.encode(texts[:FITTED]), SIZES)
+        run = Run(student, settings)
     watched(run, teacher, texts, Judge(teacher, args.corpus), args)
-    return run
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--teacher", type=Path, default=installed(), help="its directory")
-    parser.add_argument("--corpus", type=Path, default=DEFAULT)
+    add_sources(parser)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--checkpoint", type=Path, default=Path(".starter/mini.pt"))
     parser.add_argument("--passages", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    try:
-        check(args.corpus)
-    except CorpusError as error:
-        raise SystemExit(str(error)) from error
-    if args.teacher is None or not args.teacher.is_dir():
-        raise SystemExit("No teacher: pip install 'tunewright[bench]', or name its --teacher.")
+    check_sources(args)
     if not MALLOC.items() <= os.environ.items():  # glibc reads them when a process starts
         os.execve(sys.executable, [sys.executable, "-m", "starter.mini", *sys.argv[1:]],
                   os.environ | MALLOC)  # fmt: skip

