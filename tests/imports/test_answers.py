@@ -262,6 +262,17 @@ def test_a_model_that_is_gone_is_asked_once_and_the_others_answer(
         record(elsewhere, archive, SEEN)
 
 
+def test_a_model_that_there_is_nothing_to_ask_with_is_a_failed_line(
+    elsewhere: Elsewhere, archive: Archive
+) -> None:
+    (archive.root / "files/file-text.content").unlink()
+    [line] = record(elsewhere, archive, TEXT)
+    assert (line.state, line.usd) == ("failed", 0.0)
+    assert "file-text was not fetched" in line.message
+    assert "--file file-text=PATH" in line.remedy
+    assert not elsewhere.questions
+
+
 def test_a_price_that_is_unknown_is_asked_for_and_nothing_is_sent(
     elsewhere: Elsewhere, archive: Archive, tmp_path: Path
 ) -> None:

@@ -154,7 +154,7 @@ def _report(lines: "list[Answered]", spent: float, max_usd: float) -> None:
     say(f"Spent so far, all runs: ${spent:.4f} of ${max_usd:.4f}.")
     missing = sum(line.state in ("failed", "over budget") for line in lines)
     if missing:
-        say(f"{missing:,} of {len(lines):,} answers are missing: see above, then run it again.")
+        say(f"{missing:,} of {len(lines):,} lines have no answer: see above, then run it again.")
 
 
 def _wire(each: "Estimate") -> dict[str, Any]:

@@ -45,6 +45,7 @@ class Estimate:
     about: float
     at_most: float
     stop: str | None = None
+    absent: tuple[str, ...] = ()  # files of its job whose content was not fetched
 
     @property
     def seen(self) -> int:
@@ -97,7 +98,7 @@ def _estimate(
         about = price.of(sum(sizes), sum(written))
         most = sum(most_tokens(prompt.asked) for prompt in missing)
         at_most = price.of(most, max_tokens * len(missing))
-    return Estimate(model.name, found, missing, price, about, at_most, stop_of(model))
+    return Estimate(model.name, found, missing, price, about, at_most, stop_of(model), model.absent)
 
 
 def _expected(prompt: Prompt) -> float:
@@ -133,6 +134,8 @@ def answers(
     asking = _Asking(source, archive, Budget(max_usd, spent(archive)))
     try:
         for each in asked:
+            if not each.prompts:
+                yield _nothing_to_ask(each)
             there = {prompt.id for prompt in each.prompts} - {prompt.id for prompt in each.to_ask}
             yield from (Answered(each.model, id, "kept") for id in sorted(there))
             asking.waiting += [_question(each, prompt, max_tokens) for prompt in each.to_ask]
@@ -273,6 +276,15 @@ class _Asking:
 def _failed(question: _Question, error: SourceError, cost: float = 0.0) -> Answered:
     id = question.prompt.id
     return Answered(question.model, id, "failed", cost, error.message, error.remedy)
+
+
+def _nothing_to_ask(each: Estimate) -> Answered:
+    if not each.absent:
+        what = "There is no row and no stored prompt to ask it with."
+        return Answered(each.model, "", "failed", 0.0, what)
+    what = f"Nothing to ask it with: the content of {', '.join(each.absent)} was not fetched."
+    remedy = f"Give it by hand: tunewright import openai fetch --file {each.absent[0]}=PATH"
+    return Answered(each.model, "", "failed", 0.0, what, remedy)
 
 
 def _again(question: _Question) -> _Question:

@@ -42,11 +42,15 @@ class Prompt:
 
 @dataclass(frozen=True)
 class OldModel:
-    """A tuned model of an archive, and the content of the files of its job, where it is there."""
+    """A tuned model of an archive, and the content of the files of its job, where it is there.
+
+    `absent`: the files whose content is not.
+    """
 
     name: str
     training: Path | None = None
     validation: Path | None = None
+    absent: tuple[str, ...] = ()
 
 
 def old_models(archive: Archive) -> list[OldModel]:
@@ -55,10 +59,10 @@ def old_models(archive: Archive) -> list[OldModel]:
     for name in sorted(archive.names("jobs/*/job.json")):
         job = archive.json(name)
         if tuned := job.get("fine_tuned_model"):
+            training, validation = job.get("training_file"), job.get("validation_file")
+            absent = [id for id in (training, validation) if id and not _content(archive, id)]
             found[tuned] = OldModel(
-                tuned,
-                _content(archive, job.get("training_file")),
-                _content(archive, job.get("validation_file")),
+                tuned, _content(archive, training), _content(archive, validation), tuple(absent)
             )
     for name in sorted(archive.names("models/*.json")):
         model = str(archive.json(name)["id"])

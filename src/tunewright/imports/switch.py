@@ -35,8 +35,8 @@ def candidate(tw: Tunewright, archive: Archive, old: str, model: str | None = No
     durable.verify(tw.home.root / weights.directory)
     comparison = last_comparison(archive, old, weights.id)
     if comparison is None:
-        hint = f"First: tunewright import openai compare {old} --model {weights.id}"
-        doubts = [f"It was not compared with all recorded answers of {old}. {hint}"]
+        command = f"tunewright import openai compare {old} --model {weights.id}"
+        doubts = [f"It was not compared with all recorded answers of {old}; {command} does that."]
     else:
         doubts = comparison.worse
     return Candidate(old, weights.id, comparison, doubts)
