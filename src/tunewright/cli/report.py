@@ -5,6 +5,7 @@ from pathlib import Path
 from jinja2 import Environment, select_autoescape
 
 from tunewright.records.checks import Distribution, FileCheck, Histogram
+from tunewright.records.findings import NAMED_LINES
 
 _TEMPLATE = Path(__file__).with_name("report.html.jinja")
 _WIDTH, _HEIGHT, _BASE = 320, 118, 100  # of a picture, and where its bars stand
@@ -15,7 +16,13 @@ def page(found: list[FileCheck]) -> str:
     """Everything in it that comes from a file is escaped."""
     environment = Environment(autoescape=select_autoescape(default_for_string=True, default=True))
     template = environment.from_string(_TEMPLATE.read_text("utf-8"))
-    picture = {"width": _WIDTH, "height": _HEIGHT, "base": _BASE, "bars": _bars}
+    picture = {
+        "shown": NAMED_LINES,
+        "width": _WIDTH,
+        "height": _HEIGHT,
+        "base": _BASE,
+        "bars": _bars,
+    }
     return template.render(found=found, spreads=_spreads, **picture)
 
 
