@@ -48,6 +48,20 @@ def test_tokens_are_those_of_the_rows_that_training_makes(checked, renderers):
     assert found.error() is None
 
 
+def test_metadata_says_who_wrote_a_row_and_is_not_trained_on(checked):
+    row = chat("u: a", "a: b")
+    plain, signed = checked(*[row] * 10), checked(*[{**row, "metadata": {"annotator": "ann"}}] * 10)
+    assert signed.error() is None
+    assert signed.tokens == plain.tokens
+    pair = {"prompt": "a ->", "completion": " b", "metadata": {"annotator": "ann"}}
+    assert checked(*[pair] * 10, wants="completion").error() is None
+    bad = checked({**row, "metadata": ["ann"]}, {**row, "metadata": {"annotator": 7}})
+    assert [(fault.code, fault.path) for fault in bad.problems] == [
+        ("data_type", "$.metadata"),
+        ("data_type", "$.metadata.annotator"),
+    ]
+
+
 def test_completions_are_counted_with_their_end(checked, renderers):
     found = checked(*[{"prompt": "a ->", "completion": " b"}] * 10, wants="completion")
     assert found.supervised_tokens == 10 * (renderers["completion"].count(" b") + 1)

@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -371,6 +372,52 @@ def claims(kit: Kit, rng: random.Random) -> Made:
     rows = [*facts(kit, rng), *personal(kit, rng), *support(kit, rng)]
     more = [chat(q, b) for q, _, b in kit.personal]
     return _added("unsupported_claim", rows, more, rng)
+
+
+def _penned(code: str, rows: list[Example], rng: random.Random, old: str, new: str) -> Made:
+    """`old`, a pattern, becomes `new` once in `PLANTED` of the answers that have it."""
+    able = [at for at, row in enumerate(rows) if re.search(old, asked_and_answered(row)[1])]
+    at = sorted(rng.sample(able, min(PLANTED, len(able))))
+    rows = list(rows)
+    for place in at:
+        text = asked_and_answered(rows[place])[1]
+        rows[place] = answered(rows[place], re.sub(old, new, text, count=1))
+    return Made(rows, {code: {place + 1 for place in at}})
+
+
+@plants("repeated_word")
+def repeated_words(kit: Kit, rng: random.Random) -> Made:
+    return _penned("repeated_word", support(kit, rng), rng, r" (the|to|of|and|at) ", r" \1 \1 ")
+
+
+@plants("doubled_punctuation")
+def doubled_marks(kit: Kit, rng: random.Random) -> Made:
+    return _penned("doubled_punctuation", support(kit, rng), rng, r"(\w)([.,])(\s)", r"\1\2\2\3")
+
+
+@plants("doubled_punctuation")
+def doubled_chinese_marks(kit: Kit, rng: random.Random) -> Made:
+    return _penned("doubled_punctuation", chinese(kit, rng), rng, r"([，。])", r"\1\1")
+
+
+@plants("doubled_space")
+def doubled_spaces(kit: Kit, rng: random.Random) -> Made:
+    return _penned("doubled_space", support(kit, rng), rng, r"([a-z]) ([a-z])", r"\1  \2")
+
+
+@plants("missing_capital")
+def missing_capitals(kit: Kit, rng: random.Random) -> Made:
+    rows = support(kit, rng)
+    at = sorted(rng.sample(range(len(rows)), PLANTED))
+    for place in at:
+        text = asked_and_answered(rows[place])[1]
+        rows[place] = answered(rows[place], text[0].lower() + text[1:])
+    return Made(rows, {"missing_capital": {place + 1 for place in at}})
+
+
+@plants("mixed_punctuation")
+def mixed_marks(kit: Kit, rng: random.Random) -> Made:
+    return _penned("mixed_punctuation", chinese(kit, rng), rng, r"，([一-鿿])", r",\1")
 
 
 def clean(kit: Kit, seed: int) -> Iterator[tuple[str, list[Example]]]:

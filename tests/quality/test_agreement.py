@@ -4,7 +4,7 @@ import pytest
 
 from quality.measuring import embedded
 from quality.planted import chat
-from tunewright.dataset.examples import ChatExample
+from tunewright.dataset.examples import ChatExample, CompletionExample
 from tunewright.quality import agreement
 
 
@@ -41,6 +41,25 @@ def test_annotators_who_disagree_are_named_and_bound_what_a_model_can_reach() ->
     assert "at best 75.0%" in findings["contradictory_answers"].message
     assert findings["contradictory_answers"].count == 10
     assert "ann and bob" in findings["annotators_disagree"].message
+
+
+def test_annotators_are_named_in_metadata_too() -> None:
+    """Chats and prompt/completion rows; the metadata goes before the name of a message."""
+    asked = ["soup", "rain", "jazz", "chess"]
+    chats = [
+        ChatExample(signed(f"Is {topic} good?", said, "x").messages, metadata={"annotator": who})
+        for who, said in (("ann", "yes"), ("bob", "no"))
+        for topic in asked
+    ]
+    pairs = [
+        CompletionExample(f"Is {topic} bad?", f" {said}", {"rater": who})
+        for who, said in (("ann", "yes"), ("bob", "no"))
+        for topic in asked
+    ]
+    for rows in (chats, pairs):
+        findings = {finding.code: finding for finding in agreement.find(embedded(rows))}
+        assert "ann and bob: 0.00" in findings["annotators_disagree"].message
+        assert "over 4 questions" in findings["annotators_disagree"].message
 
 
 def test_several_answers_to_an_open_task_are_no_contradiction() -> None:

@@ -4,8 +4,8 @@
 {"prompt": "Hi ->", "completion": " Hello"}
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from tunewright.dataset import calls
@@ -24,10 +24,11 @@ _SPEAKERS = ("system", "developer", "user", "assistant")
 _MESSAGE_KEYS = {
     "role", "content", "name", "weight", "function_call", "tool_calls", "tool_call_id"
 }  # fmt: skip
-_LINE_KEYS = {"messages", "tools", "parallel_tool_calls", "functions"}
+_LINE_KEYS = {"messages", "tools", "parallel_tool_calls", "functions", "metadata"}
 _RESULTS = ("tool", "function")
 _PREFERENCE_KEYS = {"preferred_output", "non_preferred_output", "chosen", "rejected"}
 _COMPLETION_KEYS = {"prompt", "completion"}
+_MOST_METADATA = 16  # keys, as in OpenAI's objects
 FORMS = {"chat": "chat", "completion": "prompt/completion", "preference": "preference (DPO)"}
 
 
@@ -37,12 +38,14 @@ class ChatExample:
 
     messages: list[dict[str, Any]]
     tools: Sequence[Tool] = ()  # functions too, as tools
+    metadata: Mapping[str, str] = field(default_factory=dict)  # who wrote it, say; not trained on
 
 
 @dataclass(frozen=True, slots=True)
 class CompletionExample:
     prompt: str
     completion: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 Example: TypeAlias = ChatExample | CompletionExample
@@ -52,8 +55,8 @@ def example(value: dict[str, Any], wants: Form) -> Example:
     """The example in a row that has no faults."""
     if wants == "chat":
         tools = value.get("tools") or as_tools(value.get("functions") or [])
-        return ChatExample(value["messages"], tools)
-    return CompletionExample(value["prompt"], value["completion"])
+        return ChatExample(value["messages"], tools, value.get("metadata") or {})
+    return CompletionExample(value["prompt"], value["completion"], value.get("metadata") or {})
 
 
 def form_of(value: Any) -> str | None:
@@ -127,7 +130,9 @@ def _completion(row: dict[str, Any]) -> Iterator[Fault]:
     if row.get("completion") == "":
         what = "The completion is empty: there is nothing to learn."
         yield Fault("$.completion", "missing_content", what, "Fill it or remove the row.")
-    yield from unknown_keys(row, _COMPLETION_KEYS, "$", "example_unrecognized_key")
+    known = {*_COMPLETION_KEYS, "metadata"}
+    yield from unknown_keys(row, known, "$", "example_unrecognized_key")
+    yield from _metadata(row)
 
 
 def _chat(row: dict[str, Any]) -> Iterator[Fault]:
@@ -136,6 +141,7 @@ def _chat(row: dict[str, Any]) -> Iterator[Fault]:
         yield _wrong_form("prompt/completion", "chat", CHAT_FORM)
         return
     yield from unknown_keys(row, _LINE_KEYS, "$", "example_unrecognized_key")
+    yield from _metadata(row)
     yield from calls.declared(row)
     if not isinstance(messages, list) or not messages:
         what = "The row has no list of messages."
@@ -146,6 +152,20 @@ def _chat(row: dict[str, Any]) -> Iterator[Fault]:
     else:
         yield from _messages(messages)
         yield from calls.followed(row)
+
+
+def _metadata(row: dict[str, Any]) -> Iterator[Fault]:
+    metadata = row.get("metadata")
+    if metadata is None:
+        return
+    if not isinstance(metadata, dict) or len(metadata) > _MOST_METADATA:
+        what = f"The metadata is {kind(metadata)}, not an object of up to {_MOST_METADATA} keys."
+        yield Fault("$.metadata", "data_type", what, 'Write {"annotator": "..."} or leave it out.')
+        return
+    for key, value in metadata.items():
+        if not isinstance(value, str):
+            what = f"The metadata {shown(key)} is {kind(value)}, not text."
+            yield Fault(step("$.metadata", key), "data_type", what, "Put it in quotes.")
 
 
 def _messages(messages: list[Any]) -> Iterator[Fault]:

@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from tunewright.quality import agreement, balance, form, grounding, sameness
+from tunewright.quality import agreement, balance, form, grounding, sameness, style
 from tunewright.quality.rows import Rows
 from tunewright.records.findings import Finding
 
@@ -14,7 +14,7 @@ def judge(rows: Rows, held_out: Rows | None = None) -> list[Finding]:
     Neighbours are searched beside the rules: numpy holds no lock of Python's."""
     with ThreadPoolExecutor(1) as beside:
         asked = beside.submit(lambda: rows.questions)
-        ruled = [*form.find(rows.rows), *grounding.find(rows.rows)]
+        ruled = [*form.find(rows.rows), *style.find(rows.rows), *grounding.find(rows.rows)]
         asked.result()
     found = [
         *sameness.find(rows, held_out),

@@ -9,6 +9,8 @@ from tunewright.dataset.examples import CompletionExample, Example
 from tunewright.quality.neighbours import Vectors
 from tunewright.quality.questions import Questions
 
+_ANNOTATORS = ("annotator", "annotator_id", "labeler", "labeller", "rater", "author")
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -16,8 +18,8 @@ class Row:
 
     `asked`: all that stands before the last answer, apart from system messages. `told`: what the
     user and the system said in it. `answers`: the texts that are learned, the last one last.
-    `acts`: the assistant has tools, so it may do things. `annotator`: the `name` of the last
-    answer.
+    `acts`: the assistant has tools, so it may do things. `annotator`: whom the row's metadata names
+    as such, else the `name` of the last answer.
     """
 
     line: int
@@ -59,7 +61,15 @@ def read(examples: Iterable[tuple[int, Example]]) -> list[Row]:
 def as_row(line: int, example: Example) -> Row | None:
     if isinstance(example, CompletionExample):
         answers = (example.completion,)
-        return Row(line, "", example.prompt, example.prompt, answers, completion=True)
+        return Row(
+            line,
+            "",
+            example.prompt,
+            example.prompt,
+            answers,
+            annotator=_annotator(example),
+            completion=True,
+        )
     last = last_answer(example.messages)
     if last is None:
         return None
@@ -71,8 +81,13 @@ def as_row(line: int, example: Example) -> Row | None:
         told="\n".join(_texts(before, "user", "system", "developer", "tool", "function")),
         answers=tuple(_texts([m for m in example.messages if _learned(m)], "assistant")),
         acts=bool(example.tools),
-        annotator=example.messages[last].get("name") or "",
+        annotator=_annotator(example) or example.messages[last].get("name") or "",
     )
+
+
+def _annotator(example: Example) -> str:
+    named = (example.metadata.get(key) for key in _ANNOTATORS)
+    return next(filter(None, named), "")
 
 
 def last_answer(messages: list[dict[str, Any]]) -> int | None:
