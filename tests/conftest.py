@@ -1,11 +1,16 @@
 """Fixtures that tests of every folder share."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from servers import Server, chats, start_server
+
+# Two workers on a few cores, each with threads that wait for one another: tiny models take ten
+# times as long. Read when torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

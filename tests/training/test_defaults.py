@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from tunewright.training.batches import Order
 from tunewright.training.defaults import Facts, batch_size, learning_rate, rank, rate_at, resolve
+from tunewright.training.order import Order
 from tunewright.training.recipe import Recipe
 
 

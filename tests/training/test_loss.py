@@ -7,9 +7,12 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from tunewright.training.batches import collate, plan
 from tunewright.training.examples import Sample
-from tunewright.training.loss import Objective, full_logits_of, logits_of
+from tunewright.training.loss import Objective, full_logits_of
+from tunewright.training.plans import layouts
+from tunewright.training.plans.passes import logits_of
+from tunewright.training.plans.planner import Piece, by_length
+from tunewright.training.selfcheck import head_is_exact
 from tunewright.weights.base import load_base
 
 
@@ -50,10 +53,8 @@ def test_loss_and_gradients_are_those_of_transformers(any_base: Path) -> None:
     expected = reference(theirs, rows)
     expected.backward()
     ours = load_base(any_base, dtype=torch.float32)
-    objective = Objective(ours, rows)
-    assert objective.exact
-    sums = objective.sums(rows)
-    (sums.loss / sums.supervised).backward()
+    assert head_is_exact(ours, rows)
+    sums = Objective(ours).learn(Piece("rows", [rows]), 1 / 20)
     assert sums.mean_loss == pytest.approx(expected.item(), rel=1e-6)
     close(gradients(ours), gradients(theirs), 1e-5)
 
@@ -62,13 +63,11 @@ def test_loss_and_gradients_are_those_of_transformers(any_base: Path) -> None:
 def test_small_batches_accumulate_to_one_large_one(base: Path, budget: int) -> None:
     rows = samples(40, 23, 31, 9, 9, 12)
     found: list[dict[str, Tensor]] = []
-    for groups in ([rows], list(plan(rows, budget))):
+    for batches in ([rows], list(by_length(rows, budget))):
         model = load_base(base, dtype=torch.float32)
-        objective = Objective(model, rows)
-        for group in groups:
-            (objective.sums(group).loss / 30).backward()
+        Objective(model).learn(Piece("rows", batches), 1 / 30)
         found.append(gradients(model))
-    assert len(list(plan(rows, budget))) > 1
+    assert len(list(by_length(rows, budget))) > 1
     close(found[1], found[0], 1e-5)
 
 
@@ -76,14 +75,14 @@ def test_padding_changes_nothing(any_base: Path) -> None:
     short, long = samples(12, 60)
     model = load_base(any_base, dtype=torch.float32)
     with torch.no_grad():
-        alone = logits_of(model, collate([short], model.device))
-        padded = logits_of(model, collate([short, long], model.device))[: len(alone)]
+        alone = logits_of(model, layouts.rows([short], model.device))
+        padded = logits_of(model, layouts.rows([short, long], model.device))[: len(alone)]
     torch.testing.assert_close(padded, alone, atol=1e-5, rtol=1e-5)
 
 
 def test_what_comes_after_the_head_is_kept(any_base: Path) -> None:
     model = load_base(any_base, dtype=torch.float32)
-    batch = collate(samples(12, 20), model.device)
+    batch = layouts.rows(samples(12, 20), model.device)
     with torch.no_grad():
         torch.testing.assert_close(
             logits_of(model, batch), full_logits_of(model, batch), atol=1e-5, rtol=1e-5
@@ -93,7 +92,7 @@ def test_what_comes_after_the_head_is_kept(any_base: Path) -> None:
 def test_a_base_that_the_short_way_would_falsify_takes_the_long_one(base: Path) -> None:
     model = load_base(base, dtype=torch.float32)
     rows = samples(12, 20)
-    expected = Objective(model, rows).sums(rows)
+    expected = Objective(model).judge(Piece("rows", [rows]))
     plain = model.forward
 
     def particular(**inputs: Tensor) -> object:
@@ -103,16 +102,15 @@ def test_a_base_that_the_short_way_would_falsify_takes_the_long_one(base: Path) 
         return out
 
     model.forward = particular
-    objective = Objective(model, rows)
-    assert not objective.exact
-    found = objective.sums(rows)
+    assert not head_is_exact(model, rows)
+    found = Objective(model, exact=False).judge(Piece("rows", [rows]))
     assert found.supervised == expected.supervised
     assert found.mean_loss == pytest.approx(expected.mean_loss, rel=1e-5)
 
 
 def test_a_plan_keeps_every_row_once_and_its_budget() -> None:
     rows = samples(*range(6, 60, 3), 500)
-    groups = list(plan(rows, 128))
+    groups = list(by_length(rows, 128))
     assert sorted(r.line for g in groups for r in g) == list(range(len(rows)))
     for group in groups:
         assert len(group) == 1 or len(group) * max(len(r.ids) for r in group) <= 128
@@ -120,4 +118,4 @@ def test_a_plan_keeps_every_row_once_and_its_budget() -> None:
 
 @pytest.mark.parametrize("make", [lambda: samples(9), lambda: samples(9, 9)])
 def test_the_self_check_needs_no_two_lengths(base: Path, make: Callable[[], list[Sample]]) -> None:
-    assert Objective(load_base(base, dtype=torch.float32), make()).exact
+    assert head_is_exact(load_base(base, dtype=torch.float32), make())

@@ -1,6 +1,6 @@
 """Memory that runs out: fewer rows at once, then the length that would fit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,8 +9,9 @@ from safetensors.torch import load_file
 from tiny import Heard, chat, colours
 
 from tunewright.errors import JobFailed
-from tunewright.training.examples import Sample
 from tunewright.training.loss import Objective, Sums
+from tunewright.training.plans.layouts import Layout
+from tunewright.training.plans.passes import Prefix
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Message
 from tunewright.training.supervised import train
@@ -23,10 +24,10 @@ def allow(patcher: pytest.MonkeyPatch, tokens: int) -> None:
     """More padded tokens than that do not fit, as torch says it on a CPU."""
     real = Objective.sums
 
-    def sums(self: Objective, samples: Sequence[Sample]) -> Sums:
-        if len(samples) * max(len(sample.ids) for sample in samples) > tokens:
+    def sums(self: Objective, layout: Layout, prefix: Prefix | None = None) -> Sums:
+        if layout.ids.numel() > tokens:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to ...")
-        return real(self, samples)
+        return real(self, layout, prefix)
 
     patcher.setattr(Objective, "sums", sums)
 

@@ -9,21 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
-from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from tunewright import durable
 from tunewright.errors import BadRequest, Corrupt, NotFound
 from tunewright.generation.generator import ModelSpec
 from tunewright.generation.grammar import Grammars
-from tunewright.weights import lora
+from tunewright.weights import caching, lora
 from tunewright.weights.base import load_base, threads
 
 ADAPTERS = 64
 _NO_LIMIT = 1 << 30
-# Their rotation of a position depends on the longest row of the batch.
-_ROPE_OF_THE_BATCH = {"dynamic", "longrope"}
-# What models call the cache that they take and give back: since transformers 5.24, and before.
-_CACHE = ("cache", "past_key_values")
 
 
 class Resident:
@@ -41,6 +36,7 @@ class Resident:
         self.grammars = Grammars(directory, self.vocabulary)
         self._takes = inspect.signature(self.model.forward).parameters
         self.merges = "position_ids" in self._takes and _positional(self.model, self.context)
+        self._cache = caching.argument(self.model)
         self._slots: dict[ModelSpec, int] = {}
         self._selected: list[int] | None = None
 
@@ -105,10 +101,9 @@ class Resident:
             torch.set_num_threads(self._threads)
         given.setdefault("logits_to_keep", 1)
         known = {name: value for name, value in given.items() if name in self._takes}
-        name = next((name for name in _CACHE if name in self._takes), None)
-        if name is not None:
-            answer = self.model(ids, use_cache=True, **{name: cache}, **known)
-            if (cache := getattr(answer, name, None)) is not None:
+        if self._cache is not None:
+            answer = self.model(ids, use_cache=True, **{self._cache: cache}, **known)
+            if (cache := getattr(answer, self._cache, None)) is not None:
                 return answer.logits, cache
         raise BadRequest("This model keeps no cache that generation could go on from.")
 
@@ -153,17 +148,6 @@ def _manifested(directory: Path) -> bool:
 
 
 def _positional(model: PreTrainedModel, context: int) -> bool:
-    """Whether the cache is plain keys and values by position, and a row's result its own."""
-    config = model.config.get_text_config(decoder=True)
-    ropes = getattr(config, "rope_parameters", None) or {}
-    kinds = {rope.get("rope_type") for rope in [ropes, *ropes.values()] if isinstance(rope, dict)}
-    attention = getattr(model.config, "_attn_implementation", None)
-    if kinds & _ROPE_OF_THE_BATCH or attention not in ("sdpa", "eager"):
-        return False
-    return all(_reaches(layer, context) for layer in DynamicCache(config=config).layers)
-
-
-def _reaches(layer: Any, context: int) -> bool:
-    if type(layer) is DynamicSlidingWindowLayer:
-        return layer.sliding_window >= context
-    return type(layer) is DynamicLayer
+    """Whether the cache is plain keys and values by position, none hidden, each row's its own."""
+    window = caching.reach(model)
+    return caching.by_position(model) and (window is None or window >= context)

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import torch
 
-from tunewright.training.batches import plan
 from tunewright.training.examples import Sample
+from tunewright.training.plans.planner import Piece
 from tunewright.training.report import Forecast
 from tunewright.training.run import Run
 from tunewright.weights.memory import out_of_memory
@@ -31,7 +31,7 @@ def forecast(run: Run, prepared: float, validations: int) -> Forecast | None:
     validations: small validation batches in the whole run. None where memory ran out: then the
     run itself finds out what fits."""
     try:
-        _gradients(run, next(plan(_longest(run), run.budget)))  # warms up, and needs the most
+        _gradients(run, run.plan(_longest(run))[:1])  # warms up, and needs the most
         rates = _rates(run)
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
@@ -66,18 +66,16 @@ def _rates(run: Run) -> list[float]:
     for number in range(probes):
         samples = run.training.samples(run.order.of(number * steps // probes))
         start = time.perf_counter()
-        for rows in plan(samples, run.budget):
-            _gradients(run, rows)
+        _gradients(run, run.plan(samples))
         found.append((time.perf_counter() - start) / sum(len(s.ids) for s in samples))
         if time.perf_counter() - began > SECONDS:
             break
     return found
 
 
-def _gradients(run: Run, rows: list[Sample]) -> None:
-    loss = run.objective.sums(rows).loss
-    loss.backward()
-    loss.item()  # a GPU is waited for
+def _gradients(run: Run, pieces: Sequence[Piece]) -> None:
+    for piece in pieces:
+        run.objective.learn(piece, 1.0).loss.item()  # a GPU is waited for
 
 
 def _longest(run: Run) -> list[Sample]:

@@ -7,6 +7,7 @@ import torch
 from tunewright.errors import JobFailed
 from tunewright.training.examples import Sample
 from tunewright.training.loss import Objective
+from tunewright.training.plans.planner import Piece
 from tunewright.weights.memory import out_of_memory, save_memory
 
 _SHORTEST = 16
@@ -59,7 +60,7 @@ def _fits(objective: Objective, model: torch.nn.Module, sample: Sample, length: 
     end = Sample(sample.ids[-length:], start, sample.line, sample.turn)
     try:
         for _ in range(2):
-            objective.sums([end]).loss.backward()
+            objective.learn(Piece("rows", [[end]]), 1.0)
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise

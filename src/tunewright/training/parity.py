@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from transformers import PreTrainedModel
 
 from tunewright import durable
 from tunewright.training.examples import Sample
 from tunewright.training.loss import Objective
 from tunewright.training.recipe import Recipe
 from tunewright.training.run import Run
+from tunewright.training.selfcheck import head_is_exact
 from tunewright.weights.base import load_base
 from tunewright.weights.lora import add, load_adapter, select
 
@@ -80,14 +82,18 @@ def _both(
     if recipe.adapter:
         add(model, 0, load_adapter(recipe.adapter))
         select(model, 0)
-    untuned = _figures(Objective(model, samples), samples)
+    untuned = _figures(_objective(model, samples), samples)
     if recipe.adaptation == "lora":
         add(model, 0, load_adapter(tuned, verify=True))
         select(model, 0)
     else:
         del model
         model = load_base(tuned, verify=True)
-    return untuned, _figures(Objective(model, samples), samples)
+    return untuned, _figures(_objective(model, samples), samples)
+
+
+def _objective(model: PreTrainedModel, samples: list[Sample]) -> Objective:
+    return Objective(model, exact=head_is_exact(model, samples))
 
 
 def _figures(objective: Objective, samples: list[Sample]) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Everything that a run computes with, made ready from its recipe."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,15 +15,22 @@ from transformers import PreTrainedModel
 from tunewright import durable
 from tunewright.rendering import Renderer
 from tunewright.training.artefacts import base_fingerprint
-from tunewright.training.batches import BUDGETS, Order
 from tunewright.training.defaults import Facts, Hyperparameters, resolve
-from tunewright.training.examples import Examples, read
+from tunewright.training.examples import Examples, Sample, read
 from tunewright.training.loss import Objective
 from tunewright.training.memory import Room
+from tunewright.training.order import Order
+from tunewright.training.plans.costs import Costs
+from tunewright.training.plans.planner import BUDGETS, Piece, Planner
+from tunewright.training.plans.summary import Summary
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Message, Report, Started
+from tunewright.training.selfcheck import Verdict, examine
 from tunewright.weights.base import compute_dtype, load_base, threads
 from tunewright.weights.lora import attach, go_on, load_adapter, wrap
+
+
+DESCRIBED = 16  # steps whose plans are counted for the log
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,7 @@ class Run:
     order: Order
     model: PreTrainedModel
     objective: Objective
+    planner: Planner
     optimizer: torch.optim.Optimizer
     room: Room
 
@@ -47,6 +56,10 @@ class Run:
     def budget(self) -> int:
         """Padded tokens of a micro-batch; 1 where every row must go alone."""
         return self.room.tokens
+
+    def plan(self, samples: Sequence[Sample]) -> list[Piece]:
+        """How the rows of one step are computed."""
+        return self.planner.plan(samples, self.budget)
 
     @cached_property
     def identity(self) -> str:
@@ -70,6 +83,8 @@ class Run:
             "threads": torch.get_num_threads(),
             "dtype": str(compute_dtype()),
             "budget": self.budget,
+            "plans": sorted(self.planner.kinds),
+            "costs": asdict(self.planner.costs),
         }
 
     def about(self, step: int, metrics: dict[str, Any]) -> dict[str, Any]:
@@ -120,11 +135,9 @@ def prepare(recipe: Recipe, folder: Path, report: Report) -> Run:
     _say_what_is_lost(training, renderer.context, report)
     model = _load(recipe)
     torch.set_num_threads(threads(model))
-    objective = Objective(model, training.all)
-    if not objective.exact:
-        report(Message("warn", "This base needs every row computed alone: training is slower."))
+    verdict = examine(model, training.all)
     settings = resolve(recipe, _facts(training, model, recipe))
-    return Run(
+    run = Run(
         recipe=recipe,
         folder=folder,
         training=training,
@@ -132,10 +145,13 @@ def prepare(recipe: Recipe, folder: Path, report: Report) -> Run:
         settings=settings,
         order=Order(len(training), settings.batch_size, settings.n_epochs, recipe.seed),
         model=model,
-        objective=objective,
+        objective=Objective(model, exact=verdict.exact),
+        planner=Planner(Costs.of(model), verdict.kinds),
         optimizer=_adapt(model, recipe, settings),
-        room=Room(BUDGETS[model.device.type] if objective.exact else 1),
+        room=Room(BUDGETS[model.device.type] if verdict.exact else 1),
     )
+    _say_what_is_planned(run, verdict, report)
+    return run
 
 
 def _load(recipe: Recipe) -> PreTrainedModel:
@@ -165,6 +181,18 @@ def _adapt(
         attach(model, settings.rank, settings.alpha, recipe.seed)
     trained = [p for p in model.parameters() if p.requires_grad]
     return torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=0.0, fused=True)
+
+
+def _say_what_is_planned(run: Run, verdict: Verdict, report: Report) -> None:
+    if not verdict.exact:
+        report(Message("warn", "This base needs every row computed alone: training is slower."))
+        return
+    for reason in verdict.refused:
+        report(Message("info", f"Rows begin alike, but {reason}: not all of it is computed once."))
+    order = run.order
+    steps = range(min(order.steps_per_epoch, DESCRIBED))
+    plans = [run.plan(run.training.samples(order.of(step))) for step in steps]
+    report(Message("info", str(Summary.of(plans, run.budget))))
 
 
 def _say_what_is_lost(training: Examples, context: int, report: Report) -> None:

@@ -15,7 +15,6 @@ from tunewright.errors import JobFailed
 from tunewright.faults import fault
 from tunewright.training import Stopped, checkpoints, parity
 from tunewright.training.artefacts import write_model
-from tunewright.training.batches import plan
 from tunewright.training.checkpoints import Clock, Position
 from tunewright.training.defaults import rate_at
 from tunewright.training.examples import Examples, Sample
@@ -28,6 +27,7 @@ from tunewright.weights.memory import out_of_memory, save_memory
 
 LARGEST_GRADIENT = 1.0
 VALIDATIONS = 20  # small validation batches in a whole run
+VALIDATED_AT_ONCE = 64  # rows between two looks at whether to stop
 
 
 def train(
@@ -139,10 +139,10 @@ def _gradients(
         total = correct = torch.zeros((), device=run.model.device)
         rows: list[Sample] = []
         try:
-            for rows in plan(samples, run.budget):
-                sums = run.objective.sums(rows)
-                (sums.loss / supervised).backward()
-                total, correct = total + sums.loss.detach(), correct + sums.correct
+            for piece in run.plan(samples):
+                rows = piece.rows
+                sums = run.objective.learn(piece, 1 / supervised)
+                total, correct = total + sums.loss, correct + sums.correct
             return total, correct
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
@@ -187,11 +187,11 @@ def _evaluate(
     run: Run, samples: Sequence[Sample], prefix: str, should_stop: Callable[[], bool]
 ) -> dict[str, float]:
     loss = correct = 0.0
-    with torch.no_grad():
-        for rows in plan(samples, run.budget):
+    for start in range(0, len(samples), VALIDATED_AT_ONCE):
+        for piece in run.plan(samples[start : start + VALIDATED_AT_ONCE]):
             if should_stop():
                 raise Stopped
-            sums = run.objective.sums(rows)
+            sums = run.objective.judge(piece)
             loss, correct = loss + sums.loss.item(), correct + sums.correct.item()
     supervised = sum(sample.supervised for sample in samples)
     return {

@@ -33,6 +33,12 @@ def compute_dtype() -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
+def mixed_precision(model: torch.nn.Module) -> torch.autocast:
+    """Products in `compute_dtype()`, whatever the weights are kept in."""
+    kind, fast = next(model.parameters()).device.type, compute_dtype()
+    return torch.autocast(kind, dtype=fast, enabled=fast != torch.float32)
+
+
 def load_base(
     directory: Path, *, dtype: torch.dtype | None = None, verify: bool = False
 ) -> PreTrainedModel:

@@ -1,0 +1,147 @@
+"""The cheapest exact plan for the rows of a step."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from tunewright.training.examples import Sample
+from tunewright.training.plans.costs import Costs
+from tunewright.training.plans.tries import Sorted
+
+Kind: TypeAlias = Literal["rows", "prefix", "forest"]
+# Padded tokens of a batch. On a CPU more gains nothing; a GPU wants more to do at once.
+BUDGETS = {"cpu": 2048, "cuda": 8192}
+_WORTH_SHARING = 4  # tokens; fewer are not worth a pass of their own
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Batches that are computed one after the other.
+
+    rows: each batch is padded rows. prefix: the same, but the `shared` tokens that all rows begin
+    with are computed once before. forest: each batch is one row that holds a trie.
+    """
+
+    kind: Kind
+    batches: list[list[Sample]]
+    shared: int = 0
+
+    @property
+    def rows(self) -> list[Sample]:
+        return [row for batch in self.batches for row in batch]
+
+    @property
+    def computed(self) -> int:
+        """Tokens that go through the model, padding included."""
+        if self.kind == "forest":
+            return sum(Sorted.of(batch).nodes for batch in self.batches)
+        longest = (max(len(s.ids) for s in batch) - self.shared for batch in self.batches)
+        cells = sum(len(b) * long for b, long in zip(self.batches, longest, strict=True))
+        return self.shared + cells
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """`alone`: rows that share nothing worth sharing; they go into batches with others."""
+
+    seconds: float
+    pieces: list[Piece] = field(default_factory=list[Piece])
+    alone: list[Sample] = field(default_factory=list[Sample])
+
+
+@dataclass(frozen=True)
+class Planner:
+    """costs: of the base. kinds: the plans that hold for it."""
+
+    costs: Costs
+    kinds: frozenset[Kind] = frozenset({"rows"})
+
+    def plan(self, samples: Sequence[Sample], budget: int) -> list[Piece]:
+        """The rows of one step, each once, in batches of at most `budget` padded tokens.
+
+        A longer row goes alone. Depends on its arguments only: a run that resumes plans the same.
+        """
+        alone, pieces = list(samples), list[Piece]()
+        if self.kinds > {"rows"} and len(samples) > 1:
+            choice = _Chooser(self.costs, self.kinds, budget).best(Sorted.of(samples))
+            alone, pieces = choice.alone, choice.pieces
+        return [*pieces, *(Piece("rows", [batch]) for batch in by_length(alone, budget))]
+
+
+@dataclass(frozen=True)
+class _Chooser:
+    costs: Costs
+    kinds: frozenset[Kind]
+    budget: int
+
+    def best(self, found: Sorted) -> _Choice:
+        options = [self._alone(found)]
+        if len(found.rows) > 1:
+            options += [*self._prefix(found), *self._forest(found), *self._split(found)]
+        return min(options, key=lambda choice: choice.seconds)
+
+    def _alone(self, found: Sorted) -> _Choice:
+        costs = self.costs
+        lengths = [len(row.ids) for row in found.rows]
+        seconds = sum(map(costs.alone, lengths)) + costs.calls(1) * sum(lengths) / self.budget
+        return _Choice(seconds + costs.heads(_supervised(found.rows)), alone=found.rows)
+
+    def _prefix(self, found: Sorted) -> Iterator[_Choice]:
+        # The token before an answer predicts its first one, so it must be a row's own.
+        shared = min(found.common, min(row.start for row in found.rows) - 1)
+        if "prefix" not in self.kinds or shared < _WORTH_SHARING:
+            return
+        batches = list(by_length(found.rows, self.budget, shared))
+        costs = self.costs
+        seconds = costs.calls(1 + len(batches)) + costs.alone(shared)
+        for batch in batches:
+            seconds += costs.suffixes(len(batch), len(batch[0].ids) - shared, shared)
+        seconds += costs.heads(_supervised(found.rows))
+        yield _Choice(seconds, [Piece("prefix", batches, shared)])
+
+    def _forest(self, found: Sorted) -> Iterator[_Choice]:
+        if "forest" not in self.kinds or found.common < _WORTH_SHARING:
+            return
+        parts = list(_tries(found, self.budget))
+        seconds = self.costs.calls(len(parts)) + self.costs.heads(_supervised(found.rows))
+        seconds += sum(self.costs.trie(part.nodes) for part in parts)
+        yield _Choice(seconds, [Piece("forest", [part.rows for part in parts])])
+
+    def _split(self, found: Sorted) -> Iterator[_Choice]:
+        branches = list(found.branches(found.common))
+        if len(branches) == len(found.rows):
+            return  # each row by itself: that is `_alone`
+        choices = [self.best(found.part(start, end)) for start, end in branches]
+        yield _Choice(
+            seconds=sum(choice.seconds for choice in choices),
+            pieces=[piece for choice in choices for piece in choice.pieces],
+            alone=[row for choice in choices for row in choice.alone],
+        )
+
+
+def by_length(samples: Sequence[Sample], budget: int, skip: int = 0) -> Iterator[list[Sample]]:
+    """Batches of similar length, of at most `budget` padded tokens beyond the first `skip`."""
+    batch: list[Sample] = []
+    for sample in sorted(samples, key=lambda s: len(s.ids), reverse=True):
+        if batch and (len(batch) + 1) * (len(batch[0].ids) - skip) > budget:
+            yield batch
+            batch = []
+        batch.append(sample)
+    if batch:
+        yield batch
+
+
+def _tries(found: Sorted, budget: int) -> Iterator[Sorted]:
+    """Neighbours in the order together, while their trie has at most `budget` tokens."""
+    start, nodes = 0, 0
+    for at, (row, shared) in enumerate(zip(found.rows, found.shared.tolist(), strict=True)):
+        new = len(row.ids) - shared
+        if at > start and nodes + new > budget:
+            yield found.part(start, at)
+            start, nodes, new = at, 0, len(row.ids)
+        nodes += new
+    yield found.part(start, len(found.rows))
+
+
+def _supervised(rows: Sequence[Sample]) -> int:
+    return sum(row.supervised for row in rows)

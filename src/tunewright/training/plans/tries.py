@@ -1,0 +1,53 @@
+"""What rows share: they are sorted, so that rows with a common beginning stand together."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunewright.training.examples import Sample
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """Rows in the order of their token ids. shared[i]: how many tokens row i shares with row i - 1
+    (0 for the first). int64 [rows]."""
+
+    rows: list[Sample]
+    shared: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample]) -> "Sorted":
+        # Big-endian bytes sort as the numbers do. Equal rows stay in a fixed order.
+        rows = sorted(samples, key=lambda s: (s.ids.astype(">i4").tobytes(), s.start))
+        pairs = itertools.pairwise(rows)
+        shared = [0, *(_common(one.ids, other.ids) for one, other in pairs)]
+        return cls(rows, np.array(shared, dtype=np.int64))
+
+    def part(self, start: int, end: int) -> "Sorted":
+        shared = self.shared[start:end].copy()
+        shared[0] = 0
+        return Sorted(self.rows[start:end], shared)
+
+    def branches(self, depth: int) -> Iterator[tuple[int, int]]:
+        """The stretches [start, end) of rows that share more than `depth` tokens."""
+        cuts = np.flatnonzero(self.shared[1:] <= depth) + 1
+        yield from zip([0, *cuts.tolist()], [*cuts.tolist(), len(self.rows)], strict=True)
+
+    @property
+    def common(self) -> int:
+        """Tokens that all rows begin with (all of its tokens, for a single row)."""
+        return int(self.shared[1:].min()) if len(self.rows) > 1 else len(self.rows[0].ids)
+
+    @property
+    def nodes(self) -> int:
+        """Tokens that differ from those of every other row by place or by what stands before."""
+        return sum(len(row.ids) for row in self.rows) - int(self.shared.sum())
+
+
+def _common(one: NDArray[np.int32], other: NDArray[np.int32]) -> int:
+    length = min(len(one), len(other))
+    differing = np.flatnonzero(one[:length] != other[:length])
+    return int(differing[0]) if len(differing) else length

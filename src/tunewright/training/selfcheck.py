@@ -1,0 +1,144 @@
+"""Which plans hold for a base: what its configuration rules out, and then two rows of the data.
+
+Packing and sharing go wrong silently (a mask that is taken for another kind, a rotation that
+depends on the batch), so no plan is believed: its logits are held against the plain forward's.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from tunewright.training.examples import Sample
+from tunewright.training.loss import plain_logits
+from tunewright.training.plans import layouts
+from tunewright.training.plans.layouts import Layout
+from tunewright.training.plans.passes import Prefix, logits_of
+from tunewright.training.plans.planner import Kind
+from tunewright.training.plans.tries import Sorted
+from tunewright.weights import caching
+from tunewright.weights.base import compute_dtype
+
+# Of the largest logit. Rounding alone reaches 1e-6 in float32 and 1e-2 in bfloat16.
+_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}
+_LOOKED_AT = 256
+_RAISED = (RuntimeError, IndexError, TypeError, ValueError, AttributeError)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """exact: the head may be computed for supervised tokens alone. kinds: the plans that hold.
+    refused: why others do not, for the user."""
+
+    exact: bool
+    kinds: frozenset[Kind]
+    refused: tuple[str, ...] = ()
+
+
+def examine(model: PreTrainedModel, samples: Sequence[Sample]) -> Verdict:
+    if not head_is_exact(model, samples):
+        return Verdict(False, frozenset({"rows"}))
+    pair, shared = _closest(samples[:_LOOKED_AT])
+    if shared < 1:
+        return Verdict(True, frozenset({"rows"}))
+    deepest = max(len(sample.ids) for sample in samples)
+    kinds, refused = set[Kind]({"rows"}), list[str]()
+    others: tuple[Kind, ...] = ("prefix", "forest")
+    for kind in others:
+        if reason := _ruled_out(model, kind, deepest):
+            refused.append(reason)
+        elif _holds(model, kind, pair):
+            kinds.add(kind)
+        else:
+            refused.append(f"on this base the plan '{kind}' gave other numbers than rows alone")
+    return Verdict(True, frozenset(kinds), tuple(refused))
+
+
+def head_is_exact(model: PreTrainedModel, samples: Sequence[Sample]) -> bool:
+    """Whether the head may be computed for supervised tokens alone."""
+    pair = _two_lengths(samples[:_LOOKED_AT])
+    return model.get_output_embeddings() is not None and _holds(model, "rows", pair)
+
+
+def _ruled_out(model: PreTrainedModel, kind: Kind, deepest: int) -> str | None:
+    if caching.argument(model) is None:
+        return "this base keeps no cache of keys and values"
+    if not caching.by_position(model):
+        return "this base's rotation of positions or its layers do not allow it"
+    window = caching.reach(model)
+    if kind == "forest" and window is not None and window < deepest:
+        return f"rows of {deepest} tokens reach beyond this base's window of {window}"
+    return None
+
+
+def _holds(model: PreTrainedModel, kind: Kind, pair: Sequence[Sample]) -> bool:
+    compare: Callable[[PreTrainedModel, Sequence[Sample]], tuple[Tensor, Tensor]]
+    compare = {"rows": _as_rows, "prefix": _as_prefix, "forest": _as_forest}[kind]
+    try:
+        with torch.no_grad():
+            found, expected = compare(model, pair)
+    except _RAISED:  # something after the head wants [rows, time], or the mask has another form
+        return False
+    if found.shape != expected.shape:
+        return False
+    worst = (found - expected).abs().max() / expected.abs().max()
+    return worst.item() <= _TOLERANCE[compute_dtype()]
+
+
+def _as_rows(model: PreTrainedModel, pair: Sequence[Sample]) -> tuple[Tensor, Tensor]:
+    return logits_of(model, layouts.rows(pair, model.device)), _alone(model, pair)
+
+
+def _as_prefix(model: PreTrainedModel, pair: Sequence[Sample]) -> tuple[Tensor, Tensor]:
+    shared = max(1, min(Sorted.of(pair).common, *(row.start - 1 for row in pair)))
+    prefix = Prefix(model, pair[0].ids[:shared])
+    layout = layouts.rows(pair, model.device, shared)
+    return logits_of(model, layout, prefix), _alone(model, pair)
+
+
+def _as_forest(model: PreTrainedModel, pair: Sequence[Sample]) -> tuple[Tensor, Tensor]:
+    layout = layouts.trie(pair, model.device, model.dtype)
+    return logits_of(model, layout), _in_trie(model, pair, layout)
+
+
+def _alone(model: PreTrainedModel, pair: Sequence[Sample]) -> Tensor:
+    return torch.cat([_plain(model, row)[row.start - 1 : -1] for row in pair])
+
+
+def _in_trie(model: PreTrainedModel, pair: Sequence[Sample], layout: Layout) -> Tensor:
+    """The rows' own logits at the places of `layout`: whatever row a place belongs to gives the
+    same, so the first one of the order is asked."""
+    ordered = Sorted.of(pair)
+    first, second = (_plain(model, row) for row in ordered.rows)
+    assert layout.positions is not None
+    own = len(ordered.rows[0].ids)
+    depths = layout.positions[0, layout.at].tolist()
+    places = zip(layout.at.tolist(), depths, strict=True)
+    return torch.stack([(first if at < own else second)[depth] for at, depth in places])
+
+
+def _plain(model: PreTrainedModel, row: Sample) -> Tensor:
+    return plain_logits(model, torch.from_numpy(row.ids).long().to(model.device))
+
+
+def _two_lengths(samples: Sequence[Sample]) -> list[Sample]:
+    """Two short rows of different length where there are such: then one is padded."""
+    some = sorted(samples, key=lambda s: len(s.ids))
+    other = next((s for s in some if len(s.ids) > len(some[0].ids)), some[0])
+    return [some[0], other]
+
+
+def _closest(samples: Sequence[Sample]) -> tuple[list[Sample], int]:
+    """Of the pairs that share a beginning, that which shares the largest part of its tokens, and
+    how many tokens it shares before the answers."""
+    found = Sorted.of(samples)
+    best, most = (list(samples[:2]), 0), 0.0
+    for at in range(1, len(found.rows)):
+        pair = found.rows[at - 1 : at + 1]
+        shared = min(int(found.shared[at]), *(row.start - 1 for row in pair))
+        part = shared / sum(len(row.ids) for row in pair)
+        if part > most:
+            best, most = (pair, shared), part
+    return best
