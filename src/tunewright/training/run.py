@@ -29,7 +29,6 @@ from tunewright.training.selfcheck import Verdict, examine
 from tunewright.weights.base import compute_dtype, load_base, threads
 from tunewright.weights.lora import attach, go_on, load_adapter, wrap
 
-
 DESCRIBED = 16  # steps whose plans are counted for the log
 
 

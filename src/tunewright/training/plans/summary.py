@@ -30,7 +30,7 @@ class Summary:
     def __str__(self) -> str:
         fewer = f"{self.tokens / self.computed:.1f}x fewer tokens"
         if self.shared:
-            return f"The {self.shared} tokens that rows begin with are computed once a step: {fewer}."
+            return f"The {self.shared} tokens that rows begin with: computed once a step, {fewer}."
         if self.computed < self.tokens:
-            return f"What the rows of a step begin with is computed once: {fewer}."
+            return f"What the rows of a step begin with: computed once, {fewer}."
         return "Rows that begin alike are too few or too short: batches of similar length."
