@@ -48,6 +48,7 @@ def check_ended_once(server: Server, job: str) -> Path:
     return weights / "adapter_model.safetensors"
 
 
+@pytest.mark.slow  # the quick tests kill at each fault point and at random, on a tiny base
 @pytest.mark.timeout(600)
 def test_kills_change_nothing(new_server: Callable[..., Server], tmp_path: Path) -> None:
     server = new_server()
