@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,6 @@ from tiny import Heard, chat, colours
 from tunewright.errors import JobFailed
 from tunewright.training.loss import Objective, Sums
 from tunewright.training.plans.layouts import Layout
-from tunewright.training.plans.passes import Prefix
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Message
 from tunewright.training.supervised import train
@@ -22,14 +22,14 @@ Make = Callable[..., Recipe]
 
 def allow(patcher: pytest.MonkeyPatch, tokens: int) -> None:
     """More padded tokens than that do not fit, as torch says it on a CPU."""
-    real = Objective.sums
+    real = Objective.run
 
-    def sums(self: Objective, layout: Layout, prefix: Prefix | None = None) -> Sums:
+    def run(self: Objective, layout: Layout, *given: Any) -> Sums:
         if layout.ids.numel() > tokens:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to ...")
-        return real(self, layout, prefix)
+        return real(self, layout, *given)
 
-    patcher.setattr(Objective, "sums", sums)
+    patcher.setattr(Objective, "run", run)
 
 
 def test_fewer_rows_at_once_give_the_same_weights(

@@ -23,7 +23,7 @@ from tunewright.training.examples import Sample
 from tunewright.training.loss import Objective
 from tunewright.training.recipe import Recipe
 from tunewright.training.run import Run
-from tunewright.training.selfcheck import head_is_exact
+from tunewright.training.selfcheck import way_of
 from tunewright.weights.base import load_base
 from tunewright.weights.lora import add, load_adapter, select
 
@@ -93,7 +93,7 @@ def _both(
 
 
 def _objective(model: PreTrainedModel, samples: list[Sample]) -> Objective:
-    return Objective(model, exact=head_is_exact(model, samples))
+    return Objective(model, way_of(model, samples))
 
 
 def _figures(objective: Objective, samples: list[Sample]) -> list[dict[str, Any]]:

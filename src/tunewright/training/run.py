@@ -144,10 +144,10 @@ def prepare(recipe: Recipe, folder: Path, report: Report) -> Run:
         settings=settings,
         order=Order(len(training), settings.batch_size, settings.n_epochs, recipe.seed),
         model=model,
-        objective=Objective(model, exact=verdict.exact),
+        objective=Objective(model, verdict.way),
         planner=Planner(Costs.of(model), verdict.kinds),
         optimizer=_adapt(model, recipe, settings),
-        room=Room(BUDGETS[model.device.type] if verdict.exact else 1),
+        room=Room(1 if verdict.way == "rows" else BUDGETS[model.device.type]),
     )
     _say_what_is_planned(run, verdict, report)
     return run
@@ -183,7 +183,7 @@ def _adapt(
 
 
 def _say_what_is_planned(run: Run, verdict: Verdict, report: Report) -> None:
-    if not verdict.exact:
+    if verdict.way == "rows":
         report(Message("warn", "This base needs every row computed alone: training is slower."))
         return
     for reason in verdict.refused:

@@ -6,16 +6,17 @@ depends on the batch), so no plan is believed: its logits are held against the p
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from tunewright.training.examples import Sample
-from tunewright.training.loss import plain_logits
+from tunewright.training.loss import Way, plain_logits
 from tunewright.training.plans import layouts
 from tunewright.training.plans.layouts import Layout
-from tunewright.training.plans.passes import Prefix, logits_of
+from tunewright.training.plans.passes import Prefix, head_logits, hidden_of, logits_of
 from tunewright.training.plans.planner import Kind
 from tunewright.training.plans.tries import Sorted
 from tunewright.weights import caching
@@ -24,42 +25,48 @@ from tunewright.weights.base import compute_dtype
 # Of the largest logit. Rounding alone reaches 1e-6 in float32 and 1e-2 in bfloat16.
 _TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}
 _LOOKED_AT = 256
+Compare: TypeAlias = Callable[[PreTrainedModel, Sequence[Sample]], tuple[Tensor, Tensor]]
 _RAISED = (RuntimeError, IndexError, TypeError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """exact: the head may be computed for supervised tokens alone. kinds: the plans that hold.
-    refused: why others do not, for the user."""
+    """way: how logits may be computed. kinds: the plans that hold. refused: why others do not, for
+    the user."""
 
-    exact: bool
+    way: Way
     kinds: frozenset[Kind]
     refused: tuple[str, ...] = ()
 
 
 def examine(model: PreTrainedModel, samples: Sequence[Sample]) -> Verdict:
-    if not head_is_exact(model, samples):
-        return Verdict(False, frozenset({"rows"}))
+    way = way_of(model, samples)
+    if way == "rows":
+        return Verdict(way, frozenset({"rows"}))
     pair, shared = _closest(samples[:_LOOKED_AT])
     if shared < 1:
-        return Verdict(True, frozenset({"rows"}))
+        return Verdict(way, frozenset({"rows"}))
     deepest = max(len(sample.ids) for sample in samples)
     kinds, refused = set[Kind]({"rows"}), list[str]()
-    others: tuple[Kind, ...] = ("prefix", "forest")
-    for kind in others:
+    others: dict[Kind, Compare] = {"prefix": _as_prefix, "forest": _as_forest}
+    for kind, compare in others.items():
         if reason := _ruled_out(model, kind, deepest):
             refused.append(reason)
-        elif _holds(model, kind, pair):
+        elif _agree(model, compare, pair):
             kinds.add(kind)
         else:
             refused.append(f"on this base the plan '{kind}' gave other numbers than rows alone")
-    return Verdict(True, frozenset(kinds), tuple(refused))
+    return Verdict(way, frozenset(kinds), tuple(refused))
 
 
-def head_is_exact(model: PreTrainedModel, samples: Sequence[Sample]) -> bool:
-    """Whether the head may be computed for supervised tokens alone."""
+def way_of(model: PreTrainedModel, samples: Sequence[Sample]) -> Way:
+    """The cheapest way to the logits that gives what the plain forward does."""
     pair = _two_lengths(samples[:_LOOKED_AT])
-    return model.get_output_embeddings() is not None and _holds(model, "rows", pair)
+    if model.get_output_embeddings() is None:
+        return "rows"
+    if _agree(model, _by_head, pair):
+        return "head"
+    return "model" if _agree(model, _as_rows, pair) else "rows"
 
 
 def _ruled_out(model: PreTrainedModel, kind: Kind, deepest: int) -> str | None:
@@ -73,9 +80,7 @@ def _ruled_out(model: PreTrainedModel, kind: Kind, deepest: int) -> str | None:
     return None
 
 
-def _holds(model: PreTrainedModel, kind: Kind, pair: Sequence[Sample]) -> bool:
-    compare: Callable[[PreTrainedModel, Sequence[Sample]], tuple[Tensor, Tensor]]
-    compare = {"rows": _as_rows, "prefix": _as_prefix, "forest": _as_forest}[kind]
+def _agree(model: PreTrainedModel, compare: Compare, pair: Sequence[Sample]) -> bool:
     try:
         with torch.no_grad():
             found, expected = compare(model, pair)
@@ -85,6 +90,11 @@ def _holds(model: PreTrainedModel, kind: Kind, pair: Sequence[Sample]) -> bool:
         return False
     worst = (found - expected).abs().max() / expected.abs().max()
     return worst.item() <= _TOLERANCE[compute_dtype()]
+
+
+def _by_head(model: PreTrainedModel, pair: Sequence[Sample]) -> tuple[Tensor, Tensor]:
+    hidden = hidden_of(model, layouts.rows(pair, model.device))
+    return head_logits(model, hidden), _alone(model, pair)
 
 
 def _as_rows(model: PreTrainedModel, pair: Sequence[Sample]) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
 """The arrays of one forward pass."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -33,6 +33,13 @@ class Layout:
     @property
     def supervised(self) -> int:
         return len(self.targets) if self.weights is None else int(self.weights.sum())
+
+    def parts(self, size: int) -> Iterator[tuple[slice, "Layout"]]:
+        """Of at most `size` supervised tokens each, with their place among all."""
+        for start in range(0, len(self.targets), size):
+            at = slice(start, start + size)
+            weights = None if self.weights is None else self.weights[at]
+            yield at, replace(self, at=self.at[at], targets=self.targets[at], weights=weights)
 
 
 def rows(samples: Sequence[Sample], device: torch.device, skip: int = 0) -> Layout:

@@ -17,15 +17,20 @@ from tunewright.weights.base import mixed_precision
 
 
 @contextmanager
-def gathered(head: torch.nn.Module, at: Tensor) -> Iterator[None]:
-    """Inside, `head` sees only the hidden states at the flattened positions `at`.
+def gathered(head: torch.nn.Module, at: Tensor, seen: list[Tensor] | None = None) -> Iterator[None]:
+    """Inside, `head` sees only the hidden states at the flattened positions `at`; none at all
+    where `seen` is given, which takes them instead.
 
     Taking the others away just before the head, and not calling the head ourselves, leaves what
     architectures do after it in place: scaling (Granite, Cohere), soft caps (Gemma).
     """
 
     def gather(_: torch.nn.Module, inputs: tuple[Any, ...]) -> tuple[Tensor]:
-        return (inputs[0].flatten(0, 1).index_select(0, at),)
+        chosen = inputs[0].flatten(0, 1).index_select(0, at)
+        if seen is None:
+            return (chosen,)
+        seen.append(chosen)
+        return (chosen[:0],)
 
     handle = head.register_forward_pre_hook(gather)
     try:
@@ -76,7 +81,7 @@ def _cache_of(model: PreTrainedModel, ids: NDArray[np.int32]) -> list[tuple[Tens
     name = caching.argument(model)
     assert name is not None, "the self-check has seen that this base keeps a cache"
     tokens = torch.from_numpy(ids.astype(np.int64))[None].to(model.device)
-    none = torch.zeros(0, dtype=torch.long, device=model.device)
+    none = tokens.flatten()[:0]
     # Without the model's configuration: plain layers, which keep all, even where a window is named.
     with gathered(_head(model), none), mixed_precision(model):
         answer = model(input_ids=tokens, use_cache=True, **{name: DynamicCache()})
@@ -85,13 +90,31 @@ def _cache_of(model: PreTrainedModel, ids: NDArray[np.int32]) -> list[tuple[Tens
 
 def logits_of(model: PreTrainedModel, layout: Layout, prefix: Prefix | None = None) -> Tensor:
     """float32 [supervised, vocabulary]: what `model` expects in the place of each target."""
+    with gathered(_head(model), layout.at), mixed_precision(model):
+        return model(**_given(model, layout, prefix)).logits.float()
+
+
+def hidden_of(model: PreTrainedModel, layout: Layout, prefix: Prefix | None = None) -> Tensor:
+    """[supervised, size]: what the head would see of `layout`; it is not computed."""
+    seen: list[Tensor] = []
+    with gathered(_head(model), layout.at, seen), mixed_precision(model):
+        model(**_given(model, layout, prefix))
+    return seen[0]
+
+
+def head_logits(model: PreTrainedModel, hidden: Tensor) -> Tensor:
+    """float32 [n, vocabulary] of hidden states [n, size], by the head and nothing after it."""
+    with mixed_precision(model):
+        return _head(model)(hidden).float()
+
+
+def _given(model: PreTrainedModel, layout: Layout, prefix: Prefix | None) -> dict[str, Any]:
     given: dict[str, Any] = {"input_ids": layout.ids, "use_cache": prefix is not None}
     if prefix is not None:
         given[caching.argument(model) or ""] = prefix.cache(len(layout.ids))
     if layout.mask is not None:
         given |= {"attention_mask": layout.mask, "position_ids": layout.positions}
-    with gathered(_head(model), layout.at), mixed_precision(model):
-        return model(**given).logits.float()
+    return given
 
 
 def _head(model: PreTrainedModel) -> torch.nn.Module:
