@@ -11,6 +11,7 @@ from tiny import Heard, chat, colours
 
 from tunewright.errors import JobFailed
 from tunewright.training.loss import Objective, Sums
+from tunewright.training.memory import recomputes
 from tunewright.training.plans.layouts import Layout
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Message
@@ -40,6 +41,29 @@ def test_fewer_rows_at_once_give_the_same_weights(
     allow(monkeypatch, 60)
     train(given, tmp_path / "task", said)
     assert any("Memory ran out" in message.message for message in said.of(Message))
+    whole, task = (
+        load_file(tmp_path / folder / "model" / "adapter_model.safetensors")
+        for folder in ("whole", "task")
+    )
+    for name, weights in whole.items():
+        torch.testing.assert_close(task[name], weights, rtol=1e-3, atol=1e-4)
+
+
+def test_activations_are_computed_again_before_a_row_is_refused(
+    recipe: Make, said: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = recipe(colours(12))
+    train(given, tmp_path / "whole", Heard())
+    real = Objective.learn
+
+    def learn(self: Objective, *given: Any) -> Sums:
+        if not recomputes(self._model):
+            raise MemoryError
+        return real(self, *given)
+
+    monkeypatch.setattr(Objective, "learn", learn)
+    train(given, tmp_path / "task", said)
+    assert any("computed twice" in message.message for message in said.of(Message))
     whole, task = (
         load_file(tmp_path / folder / "model" / "adapter_model.safetensors")
         for folder in ("whole", "task")

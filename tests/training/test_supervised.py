@@ -145,7 +145,7 @@ def test_a_finished_run_only_repeats_its_last_words(
     given = recipe()
     train(given, tmp_path / "task", said)
     finished = said[-1]
-    monkeypatch.setattr(supervised, "_learn", None)
+    monkeypatch.setattr(supervised, "learn", None)
     again = Heard()
     train(given, tmp_path / "task", again)
     assert again[-1] == finished

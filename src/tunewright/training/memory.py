@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 import torch
+from transformers import PreTrainedModel
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from tunewright.errors import JobFailed
 from tunewright.training.examples import Sample
@@ -27,6 +29,24 @@ class Room:
             return False
         self.tokens = max(1, min(self.tokens, longest * len(samples)) // 2)
         return True
+
+
+def recompute(model: PreTrainedModel) -> bool:
+    """Keep only what goes into each layer, and compute the rest again for the gradients: a third
+    slower. False where that is so already, or the model cannot."""
+    if recomputes(model) or not model.supports_gradient_checkpointing:
+        return False
+    # The name since transformers 5.24, and the one before, which then only warns.
+    enable = getattr(model, "activation_checkpointing_enable", model.gradient_checkpointing_enable)
+    enable({"use_reentrant": False})
+    for module in model.modules():
+        if isinstance(module, GradientCheckpointingLayer):
+            module.training = True  # asked for; what is inside stays as it is, without dropout
+    return True
+
+
+def recomputes(model: PreTrainedModel) -> bool:
+    return any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
 
 
 def too_large(objective: Objective, model: torch.nn.Module, samples: list[Sample]) -> JobFailed:

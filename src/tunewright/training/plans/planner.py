@@ -56,14 +56,16 @@ class Planner:
     costs: Costs
     kinds: frozenset[Kind] = frozenset({"rows"})
 
-    def plan(self, samples: Sequence[Sample], budget: int) -> list[Piece]:
+    def plan(self, samples: Sequence[Sample], budget: int, *, cached: bool = True) -> list[Piece]:
         """The rows of one step, each once, in batches of at most `budget` padded tokens.
 
-        A longer row goes alone. Depends on its arguments only: a run that resumes plans the same.
+        A longer row goes alone. cached: whether the model may keep a cache of keys and values now.
+        Depends on its arguments only: a run that resumes plans the same.
         """
         alone, pieces = list(samples), list[Piece]()
-        if self.kinds > {"rows"} and len(samples) > 1:
-            choice = _Chooser(self.costs, self.kinds, budget).best(Sorted.of(samples))
+        kinds = self.kinds if cached else self.kinds - {"prefix"}
+        if kinds > {"rows"} and len(samples) > 1:
+            choice = _Chooser(self.costs, kinds, budget).best(Sorted.of(samples))
             alone, pieces = choice.alone, choice.pieces
         return [*pieces, *(Piece("rows", [batch]) for batch in by_length(alone, budget))]
 

@@ -1,0 +1,86 @@
+"""One optimizer step: the gradients of its rows by their plan, within the memory there is."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tunewright.errors import JobFailed
+from tunewright.training.defaults import rate_at
+from tunewright.training.examples import Sample
+from tunewright.training.memory import recompute, too_large
+from tunewright.training.report import Message, Report
+from tunewright.training.run import Run
+from tunewright.weights.memory import out_of_memory, save_memory
+
+LARGEST_GRADIENT = 1.0
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A step's mean loss over its supervised tokens, before its weights changed."""
+
+    loss: float
+    accuracy: float
+    tokens_per_second: float
+
+
+def learn(run: Run, samples: Sequence[Sample], step: int, report: Report) -> Learnt:
+    """Raises JobFailed where the loss is no longer finite, or a row does not fit into memory."""
+    began = time.perf_counter()
+    supervised = sum(sample.supervised for sample in samples)
+    total, correct = _gradients(run, samples, supervised, report)
+    norm = torch.nn.utils.clip_grad_norm_(run.trained.values(), LARGEST_GRADIENT)
+    _refuse_divergence(step, total.item(), norm.item())
+    for group in run.optimizer.param_groups:
+        group["lr"] = rate_at(step, run.order.total, run.settings.learning_rate)
+    run.optimizer.step()
+    run.optimizer.zero_grad()
+    tokens = sum(len(sample.ids) for sample in samples)
+    seconds = time.perf_counter() - began
+    return Learnt(total.item() / supervised, correct.item() / supervised, tokens / seconds)
+
+
+def _gradients(
+    run: Run, samples: Sequence[Sample], supervised: int, report: Report
+) -> tuple[Tensor, Tensor]:
+    """Loss and right answers of a step, summed, and its gradients in the parameters. The loss of
+    every batch is divided by the supervised tokens of the whole step, so that how the rows are
+    grouped changes nothing. When memory runs out, the step begins again in a smaller way."""
+    while True:
+        total = correct = torch.zeros((), device=run.model.device)
+        rows: list[Sample] = []
+        try:
+            for piece in run.plan(samples):
+                rows = piece.rows
+                sums = run.objective.learn(piece, 1 / supervised)
+                total, correct = total + sums.loss, correct + sums.correct
+            return total, correct
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+        run.optimizer.zero_grad()
+        save_memory()
+        _make_room(run, rows, report)
+
+
+def _make_room(run: Run, rows: list[Sample], report: Report) -> None:
+    if run.room.halve(rows):
+        now = f"computing {run.budget} tokens at once from now"
+    elif recompute(run.model):
+        now = "activations are computed twice from now instead of being kept, which is slower"
+    else:
+        raise too_large(run.objective, run.model, rows)
+    report(Message("warn", f"Memory ran out: {now}."))
+
+
+def _refuse_divergence(step: int, *figures: float) -> None:
+    if not all(map(math.isfinite, figures)):
+        raise JobFailed(
+            f"The training diverged at step {step + 1}: its loss is no longer a finite number. "
+            + "Use a smaller learning_rate_multiplier.",
+            code="training_diverged",
+        )
