@@ -2,7 +2,8 @@
 
 Says what `report` describes, as JSON lines on standard output; everything else that anybody prints
 goes to standard error. Exit codes: 0 finished, 1 failed (and said so), 143 stopped by SIGTERM.
-With --expect it only says what the run would take.
+With --expect it only says what the run would take. With --follow RANK/COUNT FILE it computes its
+part of the gradients for the process that leads, whom it meets by that file (`ranks`).
 With --watch-stdin the process ends at once when standard input closes: its parent has died.
 """
 
@@ -76,6 +77,16 @@ def failure(error: BaseException) -> Failed:
     return Failed("internal_error", f"The training failed ({type(error).__name__}): {error}")
 
 
+def _follow(recipe: Recipe, folder: Path) -> None:
+    from tunewright.training.ranks import Ranks, joined
+    from tunewright.training.steps import follow
+
+    at = sys.argv.index("--follow")
+    rank, count = map(int, sys.argv[at + 1].split("/"))
+    with joined(Ranks(rank, count), Path(sys.argv[at + 2])) as ranks:
+        follow(recipe, folder, ranks)
+
+
 def main() -> int:
     folder = Path(sys.argv[1])
     report = _reports()
@@ -85,6 +96,9 @@ def main() -> int:
         threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         recipe = Recipe.read(folder)
+        if "--follow" in sys.argv[2:]:
+            _follow(recipe, folder)
+            return 0
         run = method(recipe.method, expect="--expect" in sys.argv[2:])
         run(recipe, folder, report, should_stop)
     except Stopped:

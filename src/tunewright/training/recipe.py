@@ -16,7 +16,7 @@ class Recipe(BaseModel):
     that base which training goes on from; null for a fresh one.
 
     chat files hold `messages`, completion files prompt and completion. "auto" is resolved by
-    `defaults` when the run starts.
+    `defaults` when the run starts. processes: that share the rows of a step; "auto": one a GPU.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,6 +35,7 @@ class Recipe(BaseModel):
     batch_size: Literal["auto"] | int = "auto"
     learning_rate_multiplier: Literal["auto"] | float = "auto"
     seed: int = 0
+    processes: Literal["auto"] | int = "auto"
 
     @classmethod
     def read(cls, folder: Path) -> "Recipe":

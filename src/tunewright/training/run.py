@@ -23,6 +23,7 @@ from tunewright.training.order import Order
 from tunewright.training.plans.costs import Costs
 from tunewright.training.plans.planner import BUDGETS, Piece, Planner
 from tunewright.training.plans.summary import Summary
+from tunewright.training.ranks import ALONE, Ranks
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Message, Report, Started
 from tunewright.training.selfcheck import Verdict, examine
@@ -43,6 +44,7 @@ class Run:
     model: PreTrainedModel
     objective: Objective
     planner: Planner
+    ranks: Ranks
     optimizer: torch.optim.Optimizer
     room: Room
 
@@ -82,6 +84,7 @@ class Run:
             "threads": torch.get_num_threads(),
             "dtype": str(compute_dtype()),
             "budget": self.budget,
+            "processes": self.ranks.count,
             "plans": sorted(self.planner.kinds),
             "costs": asdict(self.planner.costs),
         }
@@ -119,7 +122,12 @@ class Run:
         )
 
 
-def prepare(recipe: Recipe, folder: Path, report: Report) -> Run:
+def prepare(
+    recipe: Recipe,
+    folder: Path,
+    report: Report,
+    ranks: Ranks = ALONE,
+) -> Run:
     """Read the files, load the base, resolve every "auto", and check the objective on two rows.
 
     The model stays in eval mode: no dropout, so what is trained is what will be served.
@@ -146,6 +154,7 @@ def prepare(recipe: Recipe, folder: Path, report: Report) -> Run:
         model=model,
         objective=Objective(model, verdict.way),
         planner=Planner(Costs.of(model), verdict.kinds),
+        ranks=ranks,
         optimizer=_adapt(model, recipe, settings),
         room=Room(1 if verdict.way == "rows" else BUDGETS[model.device.type]),
     )

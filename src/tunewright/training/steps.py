@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -12,8 +13,10 @@ from tunewright.errors import JobFailed
 from tunewright.training.defaults import rate_at
 from tunewright.training.examples import Sample
 from tunewright.training.memory import recompute, too_large
-from tunewright.training.report import Message, Report
-from tunewright.training.run import Run
+from tunewright.training.ranks import Ranks
+from tunewright.training.recipe import Recipe
+from tunewright.training.report import Message, Report, Said
+from tunewright.training.run import Run, prepare
 from tunewright.weights.memory import out_of_memory, save_memory
 
 LARGEST_GRADIENT = 1.0
@@ -32,7 +35,8 @@ def learn(run: Run, samples: Sequence[Sample], step: int, report: Report) -> Lea
     """Raises JobFailed where the loss is no longer finite, or a row does not fit into memory."""
     began = time.perf_counter()
     supervised = sum(sample.supervised for sample in samples)
-    total, correct = _gradients(run, samples, supervised, report)
+    run.ranks.begin(step, list(run.trained.values()))
+    total, correct = gradients(run, samples, supervised, report)
     norm = torch.nn.utils.clip_grad_norm_(run.trained.values(), LARGEST_GRADIENT)
     _refuse_divergence(step, total.item(), norm.item())
     for group in run.optimizer.param_groups:
@@ -44,27 +48,58 @@ def learn(run: Run, samples: Sequence[Sample], step: int, report: Report) -> Lea
     return Learnt(total.item() / supervised, correct.item() / supervised, tokens / seconds)
 
 
-def _gradients(
+def follow(recipe: Recipe, folder: Path, ranks: Ranks) -> None:
+    """Compute this process's part of every step until the leader has ended."""
+
+    def unsaid(_: Said, /) -> None:
+        """The leader says it."""
+
+    run = prepare(recipe, folder, unsaid, ranks)
+    weights = list(run.trained.values())
+    while (step := ranks.begin(0, weights)) >= 0:
+        samples = run.training.samples(run.order.of(step))
+        gradients(run, samples, sum(sample.supervised for sample in samples), unsaid)
+        run.optimizer.zero_grad()
+
+
+def gradients(
     run: Run, samples: Sequence[Sample], supervised: int, report: Report
 ) -> tuple[Tensor, Tensor]:
     """Loss and right answers of a step, summed, and its gradients in the parameters. The loss of
     every batch is divided by the supervised tokens of the whole step, so that how the rows are
-    grouped changes nothing. When memory runs out, the step begins again in a smaller way."""
+    grouped, or shared among processes, changes nothing. When memory runs out, the step begins again
+    in a smaller way."""
+    mine = run.ranks.share(samples)
     while True:
-        total = correct = torch.zeros((), device=run.model.device)
-        rows: list[Sample] = []
+        total, correct = torch.zeros(2, device=run.model.device)
+        rows = mine
         try:
-            for piece in run.plan(samples):
+            for piece in run.plan(mine) if mine else ():
                 rows = piece.rows
                 sums = run.objective.learn(piece, 1 / supervised)
                 total, correct = total + sums.loss, correct + sums.correct
-            return total, correct
+            went = True
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
+            went = False
+        if run.ranks.all_went_through(went):
+            run.ranks.sum([total, correct, *_given(run)])
+            return total, correct
         run.optimizer.zero_grad()
         save_memory()
-        _make_room(run, rows, report)
+        if not went:
+            _make_room(run, rows, report)
+
+
+def _given(run: Run) -> list[Tensor]:
+    """The gradients, in the order that all processes have; zeros where a process has none."""
+    if run.ranks.count == 1:
+        return []
+    for weight in run.trained.values():
+        if weight.grad is None:
+            weight.grad = torch.zeros_like(weight)
+    return [weight.grad for weight in run.trained.values() if weight.grad is not None]
 
 
 def _make_room(run: Run, rows: list[Sample], report: Report) -> None:

@@ -12,6 +12,7 @@ from tunewright.training import Stopped, checkpoints, parity
 from tunewright.training.artefacts import write_model
 from tunewright.training.checkpoints import Clock, Position
 from tunewright.training.forecast import forecast, peak_bytes
+from tunewright.training.ranks import lead
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Finished, Metrics, Report, Step
 from tunewright.training.run import Run, prepare
@@ -35,19 +36,35 @@ def train(
     """
     durable.sweep(folder)
     began = time.perf_counter()
-    run = prepare(recipe, folder, report)
-    prepared = time.perf_counter() - began
-    position = checkpoints.resume(run, report)
+    with lead(recipe, folder) as ranks:
+        run = prepare(recipe, folder, report, ranks)
+        prepared = time.perf_counter() - began
+        position = checkpoints.resume(run, report)
+        _say_where_it_stands(run, position, report)
+        if not position.step and (expected := forecast(run, prepared, SMALL)):
+            report(expected)
+        fault("training.prepared")
+        _loop(run, position, report, should_stop, Clock(resume_seconds))
+    _write_result(run, position)
+    fault("training.written")
+    trained_tokens, rows = position.trained_tokens, parity.choose(run)
+    del run  # parity loads what was written, beside a base of its own
+    save_memory()
+    parity.write(recipe, folder, rows)
+    report(Finished("model", trained_tokens, peak_bytes()))
+
+
+def _say_where_it_stands(run: Run, position: Position, report: Report) -> None:
     report(run.started(position.step or None))
     for said in position.recent:
         report(Step(**said))
     for checkpoint in checkpoints.existing_checkpoints(run):
         report(checkpoint)
-    if not position.step and (expected := forecast(run, prepared, SMALL)):
-        report(expected)
-    clock = Clock(resume_seconds)
-    fault("training.prepared")
 
+
+def _loop(
+    run: Run, position: Position, report: Report, should_stop: Callable[[], bool], clock: Clock
+) -> None:
     for step in range(position.step, run.order.total):
         examples = run.order.of(step)
         learnt = learn(run, run.training.samples(examples), step, report)
@@ -73,14 +90,6 @@ def train(
             report(checkpoints.save_resume_point(run, position, clock))
         if stopping:
             raise Stopped
-
-    _write_result(run, position)
-    fault("training.written")
-    trained_tokens, rows = position.trained_tokens, parity.choose(run)
-    del run  # parity loads what was written, beside a base of its own
-    save_memory()
-    parity.write(recipe, folder, rows)
-    report(Finished("model", trained_tokens, peak_bytes()))
 
 
 def expect(
