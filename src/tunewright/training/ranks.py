@@ -70,6 +70,9 @@ class Ranks:
             self.begin(_STOP, ())
 
 
+ALONE = Ranks()
+
+
 def processes(recipe: Recipe) -> int:
     if recipe.processes != "auto":
         return recipe.processes
@@ -81,7 +84,7 @@ def lead(recipe: Recipe, folder: Path) -> Iterator[Ranks]:
     """Start the other processes, and end them with this one."""
     count = processes(recipe)
     if count == 1:
-        yield Ranks()
+        yield ALONE
         return
     with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as children:
         meeting = Path(directory) / "meeting"
