@@ -22,7 +22,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(next((folder / "model").glob("*model.safetensors")))
 
 
-@pytest.mark.parametrize("adaptation", ["lora", "full"])
+@pytest.mark.parametrize("adaptation", ["lora", pytest.param("full", marks=pytest.mark.slow)])
 def test_two_processes_end_where_one_does(recipe: Make, tmp_path: Path, adaptation: str) -> None:
     # Seven rows in steps of three: no two steps divide evenly, the last has one row for two.
     given = recipe([*colours(6), chat("x", "red " * 20)], batch_size=3, adaptation=adaptation)
@@ -38,6 +38,7 @@ def test_two_processes_end_where_one_does(recipe: Make, tmp_path: Path, adaptati
     assert two == pytest.approx(one, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_with_as_many(recipe: Make, said: Heard, tmp_path: Path) -> None:
     given = recipe(processes=2)
     folder = tmp_path / "task"
@@ -50,6 +51,7 @@ def test_a_stopped_run_goes_on_with_as_many(recipe: Make, said: Heard, tmp_path:
     assert list(dict.fromkeys(s.step for s in said.of(Step))) == list(range(1, 7))
 
 
+@pytest.mark.slow
 def test_a_failure_ends_all(recipe: Make, said: Heard, tmp_path: Path) -> None:
     given = recipe(processes=2, adaptation="full", learning_rate_multiplier=1e38, n_epochs=9)
     (tmp_path / "task").mkdir()
