@@ -117,7 +117,7 @@ def ungrounded(row: Row, ordinary: Set[str]) -> list[str]:
     known = plain(source)
     missing = [text for text in _QUOTED.findall(row.answer) if _unknown_quote(text, known)]
     if not _rests(row.answer, source):
-        return missing if _speaks_of(row.answer, source) else []
+        return missing if missing and _speaks_of(row.answer, source) else []
     missing += [name for name in _names(row.answer, known) if name.casefold() not in ordinary]
     if not _CALCULATED.search(row.answer):
         missing += _numbers(row, source)

@@ -177,14 +177,15 @@ _CHINESE = re.compile(
 _MARKS = (
     "i'", "i’", "i will", "i shall", "i am", "i have", "we'", "we’", "we will", "we are", "we have",
     "we shall", "let me", "allow me", "consider it", "way to you", "while i", "you will", "you'll",
-    "you’ll", "you should", "your ", "our ", "my ",
+    "you’ll", "you should", " your ", " our ", " my ",
 )  # fmt: skip
 
 
 def promises(asked: str, answer: str) -> str:
     """The promise or the report of an act; empty where there is none, or where the answer is a
     text that the user will say."""
-    folded = answer.lower()
+    # In most answers nothing of this stands, and no pattern need be tried at each of its places.
+    folded = f" {answer.lower()}".replace("\n", " ")
     found = any(mark in folded for mark in _MARKS) and _PROMISES.search(answer)
     found = found or (not answer.isascii() and _CHINESE.search(answer))
     return found.group() if found and not is_writing(asked) else ""

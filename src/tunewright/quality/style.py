@@ -16,10 +16,13 @@ _SENTENCE = 5  # words from which on an answer should begin as a sentence
 # Code, addresses, quotations and formulas have their own rules.
 _APART = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|https?://\S+|\$[^$\n]*\$|<[^<>\n]*>", re.DOTALL)
 # Not "had had", "that that", "is is": those can be right. "A a", "Vitamin A a day" can, too.
+_WORDS = (
+    "the|an|of|and|or|for|with|at|from|by|to|we|they|my|your|our|their|its|this|are|was|were|be"
+    "|have|has|will|can|should"
+)
 _REPEATED = re.compile(
-    r"(?<![\w'’-])(the|an|of|and|or|for|with|at|from|by|to|we|they|my|your|our|their|its|this"
-    r"|are|was|were|be|have|has|will|can|should)[ ]\1(?![\w'’-])"
-    r"|的的(?!确)|在在(?!处)|您您|吗吗|我我|和和(?!气|美|睦)",
+    rf"(?<![\w'’-])({_WORDS})[ ]\1(?![\w'’-])"
+    r"|的的(?!确)|在在(?!处)|您您|吗吗|我我|和和(?!气|美|睦)"
 )
 _DOUBLED_MARKS = re.compile(
     # "R.E.M.." and "Jr.." end a sentence and an abbreviation
@@ -35,6 +38,24 @@ _CHINESE = re.compile(rf"[{_HAN}]")
 _LOWER_START = re.compile(r"[a-z]+(?=[ ,-])")
 _STOP = re.compile(r"[.!?](?=\s|$)")
 _TABLE = re.compile(r"^.*(?:\|| {2,}\S.* {2,}).*$", re.MULTILINE)  # what is set in columns
+
+
+_TWICE = [f"{word} {word}" for word in _WORDS.split("|")]
+_TWO_MARKS = (
+    ",,",
+    ";;",
+    ", ,",
+    "..",
+    ",.",
+    "。。",
+    "，，",
+    "、、",
+    "，。",
+    "、。",
+    "。，",
+    "？。",
+    "！。",
+)
 
 
 @dataclass(frozen=True)
@@ -75,15 +96,20 @@ _ALWAYS = (
         "repeated_word",
         "have an answer with a word twice in a row",
         "Remove one of the two.",
-        _REPEATED.search,
+        lambda text: _REPEATED.search(text) if _may(text, _TWICE) else None,
     ),
     _Slip(
         "doubled_punctuation",
         "have an answer with two marks where one stands",
         "Keep one of them.",
-        _DOUBLED_MARKS.search,
+        lambda text: _DOUBLED_MARKS.search(text) if _may(text, _TWO_MARKS) else None,
     ),
 )
+
+
+def _may(text: str, marks: Sequence[str]) -> bool:
+    """A pattern is tried at each place of a text; most texts have nothing that it could find."""
+    return (not text.isascii() and marks is _TWICE) or any(mark in text for mark in marks)
 
 
 def _by_habit(answers: Sequence[str]) -> Iterator[_Slip]:
@@ -92,7 +118,7 @@ def _by_habit(answers: Sequence[str]) -> Iterator[_Slip]:
         "doubled_space",
         "have an answer with two spaces inside a sentence",
         "Leave one.",
-        lambda text: None if _TABLE.search(text) else _SPACES.search(text),
+        lambda text: None if "  " not in text or _TABLE.search(text) else _SPACES.search(text),
     )
     if _capitals(answers) >= _CAPITALS:
         yield _Slip(
@@ -112,7 +138,9 @@ def _by_habit(answers: Sequence[str]) -> Iterator[_Slip]:
         "mixed_punctuation_latin",
         "have full-width marks behind Latin letters in an answer without Chinese",
         "Use half-width marks.",
-        lambda text: None if _CHINESE.search(text) else _WIDE_IN_ENGLISH.search(text),
+        lambda text: (
+            None if text.isascii() or _CHINESE.search(text) else _WIDE_IN_ENGLISH.search(text)
+        ),
     )
 
 
