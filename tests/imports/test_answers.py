@@ -262,6 +262,28 @@ def test_a_model_that_is_gone_is_asked_once_and_the_others_answer(
         record(elsewhere, archive, SEEN)
 
 
+def test_an_account_without_credit_is_asked_once(elsewhere: Elsewhere, archive: Archive) -> None:
+    body = {"error": {"message": "You exceeded your quota.", "code": "insufficient_quota"}}
+    elsewhere.answers = lambda asked: (429, {}, json.dumps(body).encode())
+    made = record(elsewhere, archive, CHAT)
+    assert {line.state for line in made} == {"failed"}
+    assert len(elsewhere.questions) <= 4  # those under way at once, none of them again
+    assert spent(archive) == 0
+
+
+def test_two_runs_at_once_do_not_share_a_budget(elsewhere: Elsewhere, archive: Archive) -> None:
+    found = estimates(archive, [CHAT, SEEN], price=PRICE)
+    with AskingSource(KEY, elsewhere.url) as source:
+        first = answers(source, archive, found, max_usd=100)
+        assert next(first).state == "recorded"
+        with pytest.raises(BadRequest, match="Another command"):
+            next(answers(source, Archive(archive.root), found, max_usd=100))
+        first.close()
+        kept = answers(source, Archive(archive.root), found, max_usd=100)
+        assert next(kept).state == "kept"
+        kept.close()
+
+
 def test_a_model_that_there_is_nothing_to_ask_with_is_a_failed_line(
     elsewhere: Elsewhere, archive: Archive
 ) -> None:

@@ -45,6 +45,19 @@ def test_what_ends_first_comes_first(elsewhere: Elsewhere) -> None:
     assert elsewhere.methods == {"GET"}
 
 
+def test_thousands_are_counted_page_by_page(elsewhere: Elsewhere) -> None:
+    for n in range(2_500):
+        row = {"id": f"file-{n}", "bytes": 2, "purpose": "fine-tune", "filename": "same.jsonl"}
+        elsewhere.lists["/files"].append(row)
+        elsewhere.lists["/fine_tuning/jobs"].append({"id": f"ftjob-x{n}", "status": "failed"})
+    with Source(KEY, elsewhere.url) as source:
+        found = {item.what: item for item in plan(source, today=TODAY).items}
+    assert (found["files (fine-tune)"].count, found["files (fine-tune)"].bytes) == (2_502, 5_010)
+    assert (found["jobs"].count, found["jobs"].note) == (2_502, "2500 failed, 2 succeeded")
+    assert elsewhere.asked["/files"] == 4  # three pages of a thousand, and the result files
+    assert elsewhere.asked["/fine_tuning/jobs"] == 26
+
+
 def test_what_is_not_offered_is_no_line_and_what_is_refused_is_one(elsewhere: Elsewhere) -> None:
     del elsewhere.lists["/chat/completions"]
     elsewhere.odd["/evals"] = [refused(403, "Missing scope api.evals.read.")]

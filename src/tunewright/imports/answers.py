@@ -5,9 +5,11 @@ bytes as ``answer-0001.json``. A request without its answer may have been charge
 the most that it can have cost, in this run and in every later one.
 """
 
+import fcntl
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote
@@ -121,7 +123,7 @@ def answers(
     `max_usd` is never exceeded, by all runs on this archive together: what is under way, and what
     was when an earlier run was killed, counts with the most that it can cost. Raises SourceError
     where the source refuses the key or cannot be reached at all, BadRequest where a price is
-    missing.
+    missing or another run is asking.
     """
     unknown = [each.model for each in asked if each.price is None and each.to_ask]
     if unknown:
@@ -130,18 +132,36 @@ def answers(
             "tokens: --price-in and --price-out (0 where they cost nothing).",
             param="price_in",
         )
-    durable.sweep(archive.root)
-    asking = _Asking(source, archive, Budget(max_usd, spent(archive)))
-    try:
-        for each in asked:
-            if not each.prompts:
-                yield _nothing_to_ask(each)
-            there = {prompt.id for prompt in each.prompts} - {prompt.id for prompt in each.to_ask}
-            yield from (Answered(each.model, id, "kept") for id in sorted(there))
-            asking.waiting += [_question(each, prompt, max_tokens) for prompt in each.to_ask]
-        yield from asking.run()
-    finally:
-        archive.save()
+    with _alone(archive):
+        durable.sweep(archive.root)
+        asking = _Asking(source, archive, Budget(max_usd, spent(archive)))
+        try:
+            for each in asked:
+                if not each.prompts:
+                    yield _nothing_to_ask(each)
+                for prompt in each.prompts:  # another run may have asked it since the estimate
+                    if _answer_name(archive, each.model, prompt.id):
+                        yield Answered(each.model, prompt.id, "kept")
+                    else:
+                        asking.waiting.append(_question(each, prompt, max_tokens))
+            yield from asking.run()
+        finally:
+            archive.save()
+
+
+@contextmanager
+def _alone(archive: Archive) -> Iterator[None]:
+    """Two runs at once would each spend the budget, and ask the same."""
+    durable.make_directory(archive.root)
+    beside = archive.root.with_name(f"{archive.root.name}.lock")  # the folder holds objects only
+    with beside.open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BadRequest(
+                "Another command is asking this source's models. Wait for it."
+            ) from None
+        yield
 
 
 @dataclass(frozen=True)

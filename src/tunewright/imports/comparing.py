@@ -12,7 +12,7 @@ import orjson
 
 from tunewright.app import Tunewright
 from tunewright.dataset.examples import ChatExample, CompletionExample
-from tunewright.errors import BadRequest, NotFound, TunewrightError
+from tunewright.errors import BadRequest, NotFound
 from tunewright.imports.archive import Archive
 from tunewright.imports.likeness import canonical, distance, interval
 from tunewright.imports.regression import OldAnswer, regression_set
@@ -151,7 +151,7 @@ class _Comparing:
         try:
             answer = canonical(self._answer(old))
             return Compared(**known, answer=answer, **_distances(answer, known), **self._told(old))
-        except TunewrightError as error:
+        except BadRequest as error:  # of this prompt; whatever else goes wrong ends it
             return Compared(**known, message=error.message)
 
     def _answer(self, old: OldAnswer) -> dict[str, Any]:

@@ -81,14 +81,14 @@ def prompts(archive: Archive, model: OldModel, most: int) -> list[Prompt]:
     The rows of the validation file, else a fixed tenth of the training file, marked as seen; and
     stored prompts, which get half of the room where both are many.
     """
-    trained = {prompt.id: prompt for prompt in rows_of(model.training, "training")}
+    trained, tenth = _trained(model.training)
     if model.validation is not None:
         rows = [
             Prompt(row.asked, "validation", row.id in trained, row.reference)
             for row in rows_of(model.validation, "validation")
         ]
     else:
-        rows = _tenth(list(trained.values()))
+        rows = tenth
     rows = _ordered(rows)
     known = {row.id for row in rows}
     stored = [prompt for prompt in _stored(archive, model.name) if prompt.id not in known]
@@ -103,10 +103,19 @@ def _ordered(found: list[Prompt]) -> list[Prompt]:
     return [once[id] for id in sorted(once)]
 
 
-def _tenth(rows: list[Prompt]) -> list[Prompt]:
-    chosen = [row for row in rows if int(row.id, 16) % 10 == 0]
-    marked = chosen or _ordered(rows)[:1]
-    return [Prompt(row.asked, "training", True, row.reference) for row in marked]
+def _trained(path: Path | None) -> tuple[set[str], list[Prompt]]:
+    """The ids of all rows of a training file, and the fixed tenth of them, marked as seen: one row
+    where it holds none. A large file is never held in memory."""
+    ids, tenth, first = set[str](), list[Prompt](), None
+    for row in rows_of(path, "training"):
+        id = row.id
+        ids.add(id)
+        seen = Prompt(row.asked, "training", True, row.reference)
+        if int(id, 16) % 10 == 0:
+            tenth.append(seen)
+        if first is None or id < first.id:
+            first = seen
+    return ids, tenth or ([first] if first else [])
 
 
 def rows_of(path: Path | None, origin: Origin) -> Iterator[Prompt]:
