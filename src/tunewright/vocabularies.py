@@ -139,6 +139,9 @@ class Encoding:
             raise Corrupt(f"{path} cannot be read: {error}") from error
         self._special = published.special[_END]
         self._words: dict[str, int] = {}  # tokens of a word, as `_parts` gives it
+        self._sizes = np.zeros(max(ranks.values()) + 1, np.int64)  # bytes of each token
+        for token, rank in ranks.items():
+            self._sizes[rank] = len(token)
         self._tiktoken: tiktoken.Encoding = tiktoken.Encoding(
             name,
             pat_str=published.pattern,
@@ -177,9 +180,20 @@ class Encoding:
         if len(words) + len(new) > _MOST_WORDS:
             self._words = words = {}
             new = [word for word in set[str]().union(*parts) if _may_be_cut_out(word)]
-        as_written = [word[1:] if word[:1] == _FIRST else " " + word for word in new]
-        words.update(zip(new, self._encoded(as_written).tolist(), strict=True))
+        inner = [word for word in new if word[:1] not in ("", _FIRST)]
+        words.update(zip(inner, self._between_spaces(inner).tolist(), strict=True))
+        others = [word for word in new if word[:1] in ("", _FIRST)]
+        as_written = [word[1:] or " " for word in others]
+        words.update(zip(others, self._encoded(as_written).tolist(), strict=True))
         return words
+
+    def _between_spaces(self, words: Sequence[str]) -> NDArray[np.int64]:
+        """The tokens of each word with the space before it. They are encoded as one text; where a
+        word ends, the bytes of the tokens tell."""
+        joined = " ".join(["", *words])
+        ids = self._tiktoken.encode_to_numpy(joined, allowed_special=set(), disallowed_special=())
+        ends = np.cumsum([1 + len(word.encode()) for word in words])
+        return np.diff(np.searchsorted(np.cumsum(self._sizes[ids]), ends) + 1, prepend=0)
 
     @staticmethod
     def _total(words: dict[str, int], parts: list[str]) -> int:
