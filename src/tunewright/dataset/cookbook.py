@@ -32,27 +32,30 @@ class CountsTokens(Protocol):
 
 @dataclass
 class _Batch:
-    """Texts of some examples: each with the example that it is of, and whether it is an answer.
+    """Texts of some examples, whether each is an answer, and how many texts each example has.
     `fixed`: what is added to the tokens of each example, whatever it says."""
 
     fixed: list[int] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    owners: list[int] = field(default_factory=list)
     answers: list[bool] = field(default_factory=list)
     characters: int = 0
 
-    def add(self, texts: list[tuple[str, bool]], fixed: int) -> None:
-        for text, is_answer in texts:
-            self.texts.append(text)
-            self.owners.append(len(self.fixed))
-            self.answers.append(is_answer)
-            self.characters += len(text)
+    def add(self, text: str, is_answer: bool) -> None:
+        self.texts.append(text)
+        self.answers.append(is_answer)
+        self.characters += len(text)
+
+    def end(self, fixed: int) -> None:
+        """The texts since the last call are those of one example."""
         self.fixed.append(fixed)
+        self.sizes.append(len(self.texts))
 
     def totals(self, counts: Callable[[Sequence[str]], NDArray[np.int64]]) -> _Totals:
         """Tokens of each example, and of its answers."""
         found = counts(self.texts)
-        owners, size = np.array(self.owners, dtype=np.int64), len(self.fixed)
+        size = len(self.fixed)
+        owners = np.repeat(np.arange(size), np.diff(self.sizes, prepend=0))
         all_ = np.bincount(owners, found, size).astype(np.int64) + np.array(self.fixed)
         answers = np.bincount(owners, found * np.array(self.answers, dtype=bool), size)
         return all_, answers.astype(np.int64)
@@ -74,15 +77,26 @@ class Cookbook:
         self._tokens, self._answers = array("I"), array("I")
 
     def add(self, one: Example) -> None:
+        batch = self._batch
         if isinstance(one, ChatExample):
-            named = sum("name" in message for message in one.messages)
-            fixed = 3 + 3 * len(one.messages) + named
-            fixed += sum(self._role(message["role"]) for message in one.messages)
-            self._batch.add(list(_texts(one.messages)), fixed)
+            batch.end(3 + sum(self._message(message) for message in one.messages))
         else:
-            self._batch.add([(one.prompt, False), (one.completion, True)], 0)
-        if self._batch.characters >= _CHARACTERS:
+            batch.add(one.prompt, is_answer=False)
+            batch.add(one.completion, is_answer=True)
+            batch.end(0)
+        if batch.characters >= _CHARACTERS:
             self._send()
+
+    def _message(self, message: dict[str, Any]) -> int:
+        """Take its texts; what it costs beside them."""
+        role = message["role"]
+        is_answer = role == "assistant"
+        if len(message) == 2 and type(content := message.get("content")) is str:
+            self._batch.add(content, is_answer)  # nearly all messages
+        else:
+            for text, of_content in _texts(message):
+                self._batch.add(text, is_answer and of_content)
+        return 3 + self._role(role) + ("name" in message)
 
     def finish(self) -> OpenAICounts:
         self._send()
@@ -120,14 +134,12 @@ class Cookbook:
         return self._roles[role]
 
 
-def _texts(messages: list[dict[str, Any]]) -> Iterator[tuple[str, bool]]:
-    """Each text of the messages but their roles, and whether it is an answer's."""
-    for message in messages:
-        is_answer = message["role"] == "assistant"
-        for key, value in message.items():
-            if key == "role":
-                continue
-            if isinstance(value, str):
-                yield value, is_answer and key == "content"
-            elif key == "content" and value:
-                yield "".join(part["text"] for part in value), is_answer
+def _texts(message: dict[str, Any]) -> Iterator[tuple[str, bool]]:
+    """Each text of a message but its role, and whether it is the content."""
+    for key, value in message.items():
+        if key == "role":
+            continue
+        if isinstance(value, str):
+            yield value, key == "content"
+        elif key == "content" and value:
+            yield "".join(part["text"] for part in value), True
