@@ -161,6 +161,8 @@ def test_completion_models_are_stopped_where_their_rows_end(
     assert (asked["stop"], asked["logprobs"], asked["prompt"][-3:]) == (" END", 1, " ->")
     [first, *_] = regression_set(archive, TEXT)
     assert (first.message["content"], first.logprob) == (" c. 1", -3)
+    number = first.prompt.asked["prompt"].removeprefix("p").removesuffix(" ->")
+    assert first.reference == f"c. {number}"  # without its stop string, which no answer has
 
 
 def test_what_is_under_way_counts_and_the_budget_is_never_exceeded(

@@ -146,8 +146,8 @@ class _Comparing:
             "seen": old.prompt.seen,
             "old_answer": canonical(old.message),
         }
-        if old.prompt.reference is not None:
-            known["reference"] = canonical(old.prompt.reference)
+        if old.reference is not None:
+            known["reference"] = old.reference
         try:
             answer = canonical(self._answer(old))
             return Compared(**known, answer=answer, **_distances(answer, known), **self._told(old))

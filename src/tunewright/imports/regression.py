@@ -25,6 +25,17 @@ class OldAnswer:
     max_tokens: int
     stop: str | None
 
+    @property
+    def reference(self) -> str | None:
+        """What its row says, in the form in which answers are compared: without the stop string,
+        which an answer never has."""
+        if self.prompt.reference is None:
+            return None
+        if self.stop is None:
+            return canonical(self.prompt.reference)
+        content = str(self.prompt.reference["content"]).removesuffix(self.stop)
+        return canonical({"content": content})
+
 
 def regression_set(archive: Archive, model: str) -> list[OldAnswer]:
     """Every recorded answer of an old model. Raises Corrupt where one has changed since."""
