@@ -1,7 +1,9 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tunewright.errors import BadRequest
 from tunewright.training.defaults import Facts, batch_size, learning_rate, rank, rate_at, resolve
 from tunewright.training.order import Order
 from tunewright.training.recipe import Recipe
@@ -70,3 +72,12 @@ def test_each_epoch_sees_every_example_once_in_another_order() -> None:
     assert seen[0] != seen[1]
     assert [order.ends_epoch(step) for step in range(6)] == [False, False, True] * 2
     assert order.of(4) == Order(10, 4, 2, 1).of(4) != Order(10, 4, 2, 2).of(4)
+
+
+def test_no_rank_beyond_the_smallest_layer(recipe: Callable[..., Recipe]) -> None:
+    narrow = facts(supervised_tokens=10**6, largest_rank=12)
+    assert rank(narrow) == 12
+    with pytest.raises(BadRequest, match="at most 12") as refused:
+        resolve(recipe(rank=13), narrow)
+    assert refused.value.code == "invalid_hyperparameter"
+    assert resolve(recipe(rank=12), narrow).rank == 12

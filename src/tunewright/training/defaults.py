@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tunewright.dataset.tokens import epochs
+from tunewright.errors import BadRequest
 from tunewright.training.recipe import Recipe
 
 RANKS = (8, 16, 32, 64)
@@ -20,7 +21,8 @@ FULL_RATE_FACTOR: Final = 0.1
 class Facts:
     """What the choices depend on: counts of one epoch, and the base's family and width.
 
-    lora_parameters: how many numbers an adapter of rank 1 has.
+    lora_parameters: how many numbers an adapter of rank 1 has. largest_rank: that of the smallest
+    layer to adapt.
     """
 
     examples: int
@@ -28,6 +30,7 @@ class Facts:
     family: str
     hidden_size: int
     lora_parameters: int
+    largest_rank: int = RANKS[-1]
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,13 @@ class Hyperparameters:
 
 
 def resolve(recipe: Recipe, facts: Facts) -> Hyperparameters:
+    if recipe.rank != "auto" and recipe.rank > facts.largest_rank:
+        raise BadRequest(
+            f"Rank {recipe.rank} is larger than the smallest layer of this base: use at most "
+            f"{facts.largest_rank}.",
+            param="rank",
+            code="invalid_hyperparameter",
+        )
     given = recipe.learning_rate_multiplier
     multiplier = 1.0 if given == "auto" else given
     return Hyperparameters(
@@ -70,7 +80,7 @@ def learning_rate(facts: Facts, *, full: bool) -> float:
 def rank(facts: Facts) -> int:
     """The smallest with at least as many parameters as there are supervised tokens to hold."""
     fits = (r for r in RANKS if r * facts.lora_parameters >= facts.supervised_tokens)
-    return next(fits, RANKS[-1])
+    return min(next(fits, RANKS[-1]), facts.largest_rank)
 
 
 def rate_at(step: int, total: int, peak: float) -> float:

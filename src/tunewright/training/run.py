@@ -170,13 +170,14 @@ def _load(recipe: Recipe) -> PreTrainedModel:
 
 def _facts(training: Examples, model: PreTrainedModel, recipe: Recipe) -> Facts:
     text = model.config.get_text_config()
-    layers = wrap(model).values() if recipe.adaptation == "lora" else ()
+    layers = list(wrap(model).values()) if recipe.adaptation == "lora" else []
     return Facts(
         examples=len(training),
         supervised_tokens=training.supervised_tokens,
         family=model.config.model_type,
         hidden_size=text.hidden_size,
         lora_parameters=sum(layer.in_features + layer.out_features for layer in layers),
+        largest_rank=min((min(at.in_features, at.out_features) for at in layers), default=1 << 30),
     )
 
 
