@@ -209,7 +209,7 @@ def _llama() -> PreTrainedModel:
 def _eager(model: PreTrainedModel, kinds: frozenset[Kind]) -> Planner:
     """Shares wherever it may: calls cost nothing."""
     costs = Costs.of(model)
-    free = type(costs.rates)(**{**vars(costs.rates), "call": 0.0, "copied": 0.0, "mask": 0.0})
+    free = type(costs.rates)(**{**vars(costs.rates), "call": 0.0})
     return Planner(type(costs)(**{**vars(costs), "rates": free}), kinds)
 
 

@@ -41,7 +41,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class _Choice:
+class Choice:
     """`alone`: rows that share nothing worth sharing; they go into batches with others."""
 
     seconds: float
@@ -65,30 +65,30 @@ class Planner:
         alone, pieces = list(samples), list[Piece]()
         kinds = self.kinds if cached else self.kinds - {"prefix"}
         if kinds > {"rows"} and len(samples) > 1:
-            choice = _Chooser(self.costs, kinds, budget).best(Sorted.of(samples))
+            choice = Chooser(self.costs, kinds, budget).best(Sorted.of(samples))
             alone, pieces = choice.alone, choice.pieces
         return [*pieces, *(Piece("rows", [batch]) for batch in by_length(alone, budget))]
 
 
 @dataclass(frozen=True)
-class _Chooser:
+class Chooser:
     costs: Costs
     kinds: frozenset[Kind]
     budget: int
 
-    def best(self, found: Sorted) -> _Choice:
-        options = [self._alone(found)]
+    def best(self, found: Sorted) -> Choice:
+        options = [self.alone(found)]
         if len(found.rows) > 1:
-            options += [*self._prefix(found), *self._forest(found), *self._split(found)]
+            options += [*self.prefix(found), *self.forest(found), *self._split(found)]
         return min(options, key=lambda choice: choice.seconds)
 
-    def _alone(self, found: Sorted) -> _Choice:
+    def alone(self, found: Sorted) -> Choice:
         costs = self.costs
         lengths = [len(row.ids) for row in found.rows]
         seconds = sum(map(costs.alone, lengths)) + costs.calls(1) * sum(lengths) / self.budget
-        return _Choice(seconds + costs.heads(_supervised(found.rows)), alone=found.rows)
+        return Choice(seconds + costs.heads(_supervised(found.rows)), alone=found.rows)
 
-    def _prefix(self, found: Sorted) -> Iterator[_Choice]:
+    def prefix(self, found: Sorted) -> Iterator[Choice]:
         # The token before an answer predicts its first one, so it must be a row's own.
         shared = min(found.common, min(row.start for row in found.rows) - 1)
         if "prefix" not in self.kinds or shared < _WORTH_SHARING:
@@ -99,22 +99,22 @@ class _Chooser:
         for batch in batches:
             seconds += costs.suffixes(len(batch), len(batch[0].ids) - shared, shared)
         seconds += costs.heads(_supervised(found.rows))
-        yield _Choice(seconds, [Piece("prefix", batches, shared)])
+        yield Choice(seconds, [Piece("prefix", batches, shared)])
 
-    def _forest(self, found: Sorted) -> Iterator[_Choice]:
+    def forest(self, found: Sorted) -> Iterator[Choice]:
         if "forest" not in self.kinds or found.common < _WORTH_SHARING:
             return
         parts = list(_tries(found, self.budget))
         seconds = self.costs.calls(len(parts)) + self.costs.heads(_supervised(found.rows))
         seconds += sum(self.costs.trie(part.nodes) for part in parts)
-        yield _Choice(seconds, [Piece("forest", [part.rows for part in parts])])
+        yield Choice(seconds, [Piece("forest", [part.rows for part in parts])])
 
-    def _split(self, found: Sorted) -> Iterator[_Choice]:
+    def _split(self, found: Sorted) -> Iterator[Choice]:
         branches = list(found.branches(found.common))
         if len(branches) == len(found.rows):
-            return  # each row by itself: that is `_alone`
+            return  # each row by itself: that is `alone`
         choices = [self.best(found.part(start, end)) for start, end in branches]
-        yield _Choice(
+        yield Choice(
             seconds=sum(choice.seconds for choice in choices),
             pieces=[piece for choice in choices for piece in choice.pieces],
             alone=[row for choice in choices for row in choice.alone],
