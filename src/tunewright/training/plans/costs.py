@@ -24,9 +24,9 @@ class Rates:
 
 
 # Only their proportions matter: they choose between plans, and a choice may not differ from run to
-# run, or the last bits of the weights would. cpu: fitted to what `bench/plans.py` measures on a busy
-# core without AVX-512: 19 figures of 0.6 to 16 s, met within 7 % but for the smallest two without
-# sharing. cuda: not measured; calls weigh more there.
+# run, or the last bits of the weights would. cpu: fitted to what `bench/plans.py` measures on a
+# busy core without AVX-512: 19 figures of 0.6 to 16 s, met within 7 % but for the smallest two
+# without sharing. cuda: not measured; calls weigh more there.
 RATES = {
     "cpu": Rates(call=2e-4, product=0.19, causal=0.27, cached=0.13, tree=0.18),
     "cuda": Rates(call=1e-4, product=2e-5, causal=2e-5, cached=3e-5, tree=4e-5),
