@@ -114,10 +114,15 @@ def _is_typo(one: str, other: str) -> bool:
 def same(one: str, other: str, *, every: int) -> bool:
     """Whether texts say the same: no number or negation differs, and of other words of meaning at
     most one in `every`, with up to `MOST_TYPOS` spellings more."""
+    first, second = _meant(one), _meant(other)
+    room = min(first.total(), second.total()) // every
+    most = room + MOST_TYPOS
+    left, right = first.keys() - second.keys(), second.keys() - first.keys()
+    if max(len(left), len(right)) > most or any(map(is_number, left | right)):
+        return False  # most pairs end here: spellings are slow to compare, bags of words too
     gone, come = _only(one, other)
-    room = min(_meant(one).total(), _meant(other).total()) // every
-    if max(len(gone), len(come)) > room + MOST_TYPOS:
-        return False  # most pairs end here: spellings are slow to compare
+    if max(len(gone), len(come)) > most:
+        return False
     gone, come = changes(one, other)
     if any(is_number(word) or word in NEGATIONS for word in (*gone, *come)):
         return False
