@@ -31,7 +31,7 @@ from starter.mini import LONGEST, SENTENCES
 from starter.mini_export import CARD, OUT, arrays, model, write
 from starter.passages import passages
 from starter.student import Student
-from starter.teacher import Floats, Teacher, add_sources, check_sources, spearman
+from starter.teacher import Floats, Teacher, add_sources, check_sources, embedded, spearman
 
 from tunewright import durable
 from tunewright.embedding import open_embedder
@@ -40,6 +40,7 @@ from tunewright.embedding.transformer import TransformerEmbedder
 from tunewright.embedding.vectors import shortened
 
 MARKS = ("<!-- figures: python -m starter.embedders --write -->\n", "<!-- end of figures -->")
+CACHE = Path(".bench/embedders")
 PASSAGES = 1000
 READS = 256  # tokens of a review that the teacher reads
 ROUNDS = 3
@@ -102,8 +103,9 @@ def speed(embedders: dict[str, Embedder], texts: list[str]) -> dict[str, float]:
 def table(args: argparse.Namespace, teacher: Teacher, embedder: Embedder) -> Iterator[str]:
     held = passages(args.corpus, 4000, 1, SENTENCES, LONGEST, heldout=True)[:PASSAGES]
     reviews = Reviews.read(args.reviews)
-    wanted, mine = teacher.embed(held), embedder.embed(held).vectors
-    theirs, ours = teacher.embed(reviews.texts), embedder.embed(reviews.texts).vectors
+    wanted = embedded(teacher, held, CACHE, "held-out passages")
+    theirs = embedded(teacher, reviews.texts, CACHE, "reviews")
+    mine, ours = embedder.embed(held).vectors, embedder.embed(reviews.texts).vectors
     yield "| dimensions | Spearman, held out | same ten of the reviews | area under the curve |"
     yield "|---|---:|---:|---:|"
     yield f"| the teacher, {theirs.shape[1]} | 1 | 1 | {area(theirs, reviews.scores):.3f} |"

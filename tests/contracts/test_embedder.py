@@ -16,6 +16,7 @@ from tunewright.errors import Corrupt
 
 # A model's directory, and what its config.json says besides.
 IMPLEMENTATIONS: dict[str, tuple[Path, dict]] = {
+    "builtin-mini": (builtin.MINI, {}),
     "builtin-static": (builtin.STATIC, {}),
     "of 16 tokens": (
         builtin.STATIC,
@@ -33,7 +34,7 @@ TEXTS = [
     "na\u00efve caf\u00e9, \u6771\u4eac, \u041f\u0440\u0438\u0432\u0435\u0442",
     "\x00\x01 control",
     "half a pair \ud800",
-    "word " * 5000,
+    "word " * 1200,
     "x" * 10_000,
 ]
 
@@ -74,9 +75,9 @@ def test_a_text_alone_and_in_any_batch_gives_the_same_vector(embedder: Embedder)
 
 
 def test_order_is_kept_over_many_internal_batches(embedder: Embedder) -> None:
-    texts = [f"{TEXTS[i % 3]} {i}" for i in range(1500)]
+    texts = [f"{TEXTS[i % 3]} {i}" for i in range(600)]
     vectors = embedder.embed(texts).vectors
-    for i in (0, 1, 255, 256, 257, 777, 1499):
+    for i in (0, 1, 255, 256, 257, 511, 599):
         np.testing.assert_allclose(vectors[i], embedder.embed([texts[i]]).vectors[0], atol=1e-6)
 
 
@@ -92,16 +93,16 @@ def test_another_instance_gives_the_same_vectors(
 
 
 def test_threads_may_share_one_instance(embedder: Embedder) -> None:
-    expected = embedder.embed(TEXTS).vectors
+    expected = embedder.embed(TEXTS[:10]).vectors
     with ThreadPoolExecutor(4) as pool:
-        for found in pool.map(lambda _: embedder.embed(TEXTS).vectors, range(16)):
+        for found in pool.map(lambda _: embedder.embed(TEXTS[:10]).vectors, range(16)):
             np.testing.assert_array_equal(found, expected)
 
 
 def test_count_agrees_with_embed_and_nothing_is_cut(embedder: Embedder) -> None:
     tokens = embedder.embed(TEXTS).tokens
     assert embedder.count(TEXTS) == tokens
-    assert tokens[10] >= 5000
+    assert tokens[10] >= 1200
     assert all(isinstance(count, int) for count in tokens)
 
 
@@ -143,7 +144,8 @@ def test_what_is_longer_than_the_context_is_the_mean_of_equal_chunks(embedder: E
         assert found.chunked == 0
         return
     assert found.chunked == sum(length > context for length in lengths) > 0
-    [ids] = embedder.tokenize([" ".join(TEXTS[:3])])
+    [once] = embedder.tokenize([" ".join(TEXTS[:3])])
+    ids = once * (context // len(once) + 1)
     assert context < len(ids) <= 2 * context
     middle = len(ids) // 2
     first, second = embedder.embed_tokens([ids[:middle], ids[middle:]])

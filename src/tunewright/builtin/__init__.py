@@ -10,6 +10,7 @@ from typing import Literal
 ROOT = Path(__file__).parent
 CHAT = ROOT / "chat"
 STATIC = ROOT / "static"
+MINI = ROOT / "mini"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,5 +27,6 @@ BASES: tuple[Base, ...] = (
     # The same directory and weights: the chat model also learned plain text, and a completion base
     # is the model without its chat template.
     Base("builtin-completion", "completion", CHAT),
+    Base("builtin-mini", "embedding", MINI),
     Base("builtin-static", "embedding", STATIC),
 )
