@@ -249,18 +249,26 @@ def turned(teacher: Teacher, texts: list[str]) -> Tensor:
     return torch.from_numpy(np.linalg.svd(rows, full_matrices=True)[2].T.copy())
 
 
+def resumed(teacher: Teacher, settings: dict, checkpoint: Path) -> Run:
+    turn = torch.eye(teacher.model.config.hidden_size)
+    run = Run(Student(teacher.model.config, SIZES, turn), settings)
+    run.load(checkpoint)
+    return run
+
+
+def begun(teacher: Teacher, settings: dict, texts: list[str]) -> Run:
+    student = Student.whole(teacher.model, SIZES, turned(teacher, texts[:TURNED]))
+    fit(student, teacher, teacher.encode(texts[:FITTED]), SIZES)
+    return Run(student, settings)
+
+
 def begin(args: argparse.Namespace) -> None:
     teacher = Teacher(args.teacher, POSITIONS - 2)
-    texts = passages(args.corpus, args.passages, args.seed, SENTENCES, LONGEST)
     settings = {"sizes": SIZES, "seed": args.seed, "passages": args.passages}
-    if args.checkpoint.is_file():
-        width = teacher.model.config.hidden_size
-        run = Run(Student(teacher.model.config, SIZES, torch.eye(width)), settings)
-        run.load(args.checkpoint)
-    else:
-        student = Student.whole(teacher.model, SIZES, turned(teacher, texts[:TURNED]))
-        fit(student, teacher, teacher.encode(texts[:FITTED]), SIZES)
-        run = Run(student, settings)
+    kept = args.checkpoint.is_file()
+    run = resumed(teacher, settings, args.checkpoint) if kept else None
+    texts = passages(args.corpus, args.passages, args.seed, SENTENCES, LONGEST)
+    run = run or begun(teacher, settings, texts)
     watched(run, teacher, texts, Judge(teacher, args.corpus), args)
 
 
