@@ -34,7 +34,7 @@ TEXTS = [
     "na\u00efve caf\u00e9, \u6771\u4eac, \u041f\u0440\u0438\u0432\u0435\u0442",
     "\x00\x01 control",
     "half a pair \ud800",
-    "word " * 1200,
+    "word " * 2500,  # more than either engine takes at once
     "x" * 10_000,
 ]
 
@@ -102,7 +102,7 @@ def test_threads_may_share_one_instance(embedder: Embedder) -> None:
 def test_count_agrees_with_embed_and_nothing_is_cut(embedder: Embedder) -> None:
     tokens = embedder.embed(TEXTS).tokens
     assert embedder.count(TEXTS) == tokens
-    assert tokens[10] >= 1200
+    assert tokens[10] >= 2500
     assert all(isinstance(count, int) for count in tokens)
 
 
