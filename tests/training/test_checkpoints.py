@@ -17,7 +17,7 @@ from tiny import Heard, colours, train_and_send
 from tunewright import durable
 from tunewright.training import Stopped, checkpoints
 from tunewright.training.recipe import Recipe
-from tunewright.training.report import Checkpoint, Said, Started, Step
+from tunewright.training.report import Checkpoint, Message, Said, Started, Step
 from tunewright.training.run import prepare
 from tunewright.training.supervised import train
 
@@ -83,7 +83,7 @@ def test_a_damaged_resume_point_yields_to_the_one_before(recipe: Make, tmp_path:
     said = Heard()
     train(given, tmp_path / "task", said)
     assert said.of(Started)[0].resumed_from == 3 == int(older.name.removeprefix("step-"))
-    (message,) = said.notes
+    (message,) = said.of(Message)
     assert message.level == "warn"
     assert "damaged" in message.message
     assert digests(tmp_path / "task" / "model") == digests(tmp_path / "whole" / "model")
@@ -129,7 +129,7 @@ def test_every_region_of_a_resume_point_is_watched(recipe: Make, tmp_path: Path)
             damage(named(points[-1], name), how)
             said = Heard()
             assert checkpoints.resume(run, said).step == 3, (name, how)
-            (message,) = said.notes
+            (message,) = said.of(Message)
             assert message.level == "warn"
             assert f"step 5 is damaged: {points[-1]}" in message.message, (name, how)
             assert all(torch.equal(p.detach(), weights[n]) for n, p in run.trained.items())
@@ -146,7 +146,7 @@ def test_where_no_resume_point_is_whole_it_starts_from_the_beginning(
     said = Heard()
     with pytest.raises(Stopped):
         train(given, tmp_path / "task", said, lambda: len(said.of(Step)) == 4)
-    assert [message.message.partition(":")[0] for message in said.notes] == [
+    assert [message.message.partition(":")[0] for message in said.of(Message)] == [
         "The resume point at step 5 is damaged",
         "The resume point at step 3 is damaged",
         "No resume point can be used",
@@ -162,7 +162,7 @@ def test_another_recipe_starts_anew(recipe: Make, tmp_path: Path) -> None:
     said = Heard()
     train(recipe(n_epochs=3, seed=8), tmp_path / "task", said)
     assert said.of(Started)[0].resumed_from is None
-    assert "other data or settings" in said.notes[0].message
+    assert "other data or settings" in said.of(Message)[0].message
     assert [s.step for s in said.of(Step)] == list(range(1, 10))
     kept = [c for c in said.of(Checkpoint) if c.epoch]
     assert [c.step for c in kept] == [3, 6, 9]
@@ -179,7 +179,7 @@ def test_another_environment_is_said(
     monkeypatch.setattr(torch, "get_num_threads", lambda: 17)
     said = Heard()
     train(recipe(n_epochs=3), tmp_path / "task", said)
-    assert "-> 17" in said.notes[0].message
+    assert "-> 17" in said.of(Message)[0].message
 
 
 def test_the_newest_two_resume_points_and_all_checkpoints_are_kept(

@@ -43,7 +43,7 @@ def test_the_probe_changes_no_bit_of_the_weights(
 
 def test_expecting_ends_before_the_first_step(recipe: Make, said: Heard, tmp_path: Path) -> None:
     method("supervised", expect=True)(recipe(), tmp_path / "task", said)
-    assert [report.kind for report in said] == ["message", "started", "forecast"]
+    assert [report.kind for report in said] == ["plan", "started", "forecast"]
     assert not (tmp_path / "task").exists()
 
 

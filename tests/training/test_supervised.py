@@ -13,7 +13,7 @@ from tunewright.errors import JobFailed
 from tunewright.rendering import Renderer
 from tunewright.training import Stopped, supervised
 from tunewright.training.recipe import Recipe
-from tunewright.training.report import Checkpoint, Finished, Started, Step
+from tunewright.training.report import Checkpoint, Finished, Message, Started, Step
 from tunewright.training.supervised import train
 from tunewright.weights.base import load_base
 from tunewright.weights.lora import add, load_adapter, select
@@ -156,6 +156,6 @@ def test_a_finished_run_only_repeats_its_last_words(
 def test_what_is_cut_is_said(recipe: Make, said: Heard, tmp_path: Path) -> None:
     rows = [*colours(10), chat("a", "b" * 600), chat("c" * 600, "d")]
     train(recipe(rows, n_epochs=1), tmp_path / "task", said)
-    cut, dropped = said.notes
+    cut, dropped = said.of(Message)
     assert "1 examples are longer" in cut.message
     assert "left out" in dropped.message

@@ -17,7 +17,7 @@ from transformers import (
 )
 
 from tunewright.training.recipe import Recipe
-from tunewright.training.report import Message, Said
+from tunewright.training.report import Said
 
 SPECIAL = ["<|end|>", "<|user|>", "<|assistant|>", "<|system|>"]
 TEMPLATE = """
@@ -92,13 +92,6 @@ class Heard(list[Said]):
 
     def of(self, kind: type[Any]) -> list[Any]:
         return [said for said in self if isinstance(said, kind)]
-
-    @property
-    def notes(self) -> list[Message]:
-        """Its messages, but for the one that every run begins with: how rows are computed."""
-        plan = ("computed once", "batches of similar length")
-        said: list[Message] = self.of(Message)
-        return [message for message in said if not any(words in message.message for words in plan)]
 
 
 def train_and_send(recipe: Recipe, folder: Path, connection: Any) -> None:

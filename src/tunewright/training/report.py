@@ -37,6 +37,19 @@ class Forecast:
 
 
 @dataclass(frozen=True)
+class Planned:
+    """How the rows of a step are computed, in words and of the first steps in tokens: what batches
+    of similar length would compute, what the plans compute, and the commonest number that rows
+    begin with and share."""
+
+    kind: ClassVar[str] = "plan"
+    message: str
+    tokens: int
+    computed: int
+    shared: int
+
+
+@dataclass(frozen=True)
 class Metrics:
     """Losses are means over supervised tokens, in nats; accuracies are between 0 and 1.
 
@@ -108,16 +121,16 @@ class Failed:
     message: str
 
 
-Said: TypeAlias = Started | Forecast | Step | Checkpoint | Message | Finished | Failed
+Said: TypeAlias = Planned | Started | Forecast | Step | Checkpoint | Message | Finished | Failed
 
 
 class Report(Protocol):
     """Takes what a run says, one thing after the other.
 
-    A run says Started once, then a Forecast where it is fresh, then Steps in ascending order,
-    Checkpoints and Messages among them, and ends with exactly one of Finished or Failed, unless it
-    is stopped or killed. When a call returns, what was said has left the process. What a Checkpoint
-    or Finished names was durable before it was said.
+    A run says Planned and Started once, then a Forecast where it is fresh, then Steps in ascending
+    order, Checkpoints and Messages among them, and ends with exactly one of Finished or Failed,
+    unless it is stopped or killed. When a call returns, what was said has left the process. What a
+    Checkpoint or Finished names was durable before it was said.
 
     A run that resumes says Started again, then its latest steps and every checkpoint that exists,
     then the steps after its resume point: many for the second time and with the same figures. So

@@ -25,7 +25,7 @@ from tunewright.training.plans.planner import BUDGETS, Piece, Planner
 from tunewright.training.plans.summary import Summary
 from tunewright.training.ranks import ALONE, Ranks
 from tunewright.training.recipe import Recipe
-from tunewright.training.report import Message, Report, Started
+from tunewright.training.report import Message, Planned, Report, Started
 from tunewright.training.selfcheck import Verdict, examine
 from tunewright.weights.base import compute_dtype, load_base, threads
 from tunewright.weights.lora import attach, go_on, load_adapter, wrap
@@ -201,7 +201,8 @@ def _say_what_is_planned(run: Run, verdict: Verdict, report: Report) -> None:
     order = run.order
     steps = range(min(order.steps_per_epoch, DESCRIBED))
     plans = [run.plan(run.training.samples(order.of(step))) for step in steps]
-    report(Message("info", str(Summary.of(plans, run.budget))))
+    summary = Summary.of(plans, run.budget)
+    report(Planned(str(summary), **asdict(summary)))
 
 
 def _say_what_is_lost(training: Examples, context: int, report: Report) -> None:

@@ -129,6 +129,10 @@ class Reports:
         text = report["message"]
         self._say(f"message-{short(text)}", text, report.get("level", "info"))
 
+    def _plan(self, report: dict[str, Any]) -> None:
+        data = {"plan": {name: report[name] for name in ("tokens", "computed", "shared")}}
+        self._assignment.progress.say(self.job.id, "plan", report["message"], data=data)
+
     def _finished(self, report: dict[str, Any]) -> None:
         self.finished = report
         if self._expected is not None:
