@@ -39,8 +39,8 @@ PHASES = [
     ("a resume point's rename", "trainer", "directory.renamed:2"),
     ("model, but no parity", "trainer", "training.written"),
     ("between check and queue", "worker", "check.queueing"),
-    ("a step is recorded", "worker", "report.taking:3"),
-    ("a checkpoint is recorded", "worker", "report.taking:5"),
+    ("a step is recorded", "worker", "report.taking:4"),
+    ("a checkpoint is recorded", "worker", "report.taking:6"),
     ("weights moved, nothing recorded", "worker", "registration.moved"),
     ("all but the records", "worker", "registration.recording"),
 ]

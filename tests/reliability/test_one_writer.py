@@ -18,6 +18,7 @@ ALLOWED = {
     ("processes.py", "open(ab)"),
     ("work/fine_tune.py", "open(ab)"),  # the folder's lock, and the trainer's log
     ("resources/removals.py", "open(ab)"),  # the same lock
+    ("imports/answers.py", "open(ab)"),
     # A mark that the engine runs: it says nothing after a restart.
     ("processes.py", "touch"),
     # Sockets, in the directory for temporary files.

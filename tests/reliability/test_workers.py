@@ -63,7 +63,7 @@ def test_a_worker_that_slept_through_its_lease_writes_nothing(
     new_place: New, tmp_path: Path, calm: str, phase: str
 ) -> None:
     """SIGSTOP, the next worker takes over, SIGCONT."""
-    delay = {"training": "report.taking:5:delay=1", "registering": "registration.recording:delay=1"}
+    delay = {"training": "report.taking:6:delay=1", "registering": "registration.recording:delay=1"}
     with new_place(tmp_path / "home", lease_seconds=1.0) as place:
         zombie = place.worker("zombie", TUNEWRIGHT_FAULT=delay[phase])
         job = place.job()
