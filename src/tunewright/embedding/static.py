@@ -13,46 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright import durable
-from tunewright.embedding.embedder import Declared, Embedded
-from tunewright.embedding.texts import Texts
+from tunewright.embedding.texts import OfTokens
 from tunewright.embedding.vectors import unit
 from tunewright.errors import Corrupt
 
 _TOKENS = 2048  # rows gathered at once: at 256 dimensions 2 MB of float32, which stays in cache
 
 
-class StaticEmbedder:
+class StaticEmbedder(OfTokens):
     def __init__(self, directory: Path) -> None:
         self._vectors = _array(directory / "vectors.npy", np.int8, mapped=True)
         self._scales = _array(directory / "scales.npy", np.float32)
-        self._texts = Texts(directory / "tokenizer.json")
-        self._declared = Declared.read(durable.read_json(directory / "config.json"))
+        super().__init__(directory, durable.read_json(directory / "config.json"))
         rows = len(self._vectors)
         if self._vectors.ndim != 2 or self._vectors.shape[1] != self._declared.dimensions:
             raise Corrupt(f"{directory}: vectors.npy is not of the dimensions in config.json.")
         if self._scales.shape != (rows,) or self._texts.vocabulary > rows:
             raise Corrupt(f"{directory}: vectors, scales and vocabulary differ in length.")
-
-    @property
-    def declared(self) -> Declared:
-        return self._declared
-
-    @property
-    def dimensions(self) -> int:
-        return self._declared.dimensions
-
-    @property
-    def vocabulary(self) -> int:
-        return self._texts.vocabulary
-
-    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        return self._texts.tokenize(texts)
-
-    def count(self, texts: Sequence[str]) -> list[int]:
-        return self._texts.count(texts)
-
-    def embed(self, texts: Sequence[str]) -> Embedded:
-        return self._texts.embed(self, texts)
 
     def embed_tokens(self, inputs: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         sums = np.zeros((len(inputs), self.dimensions), np.float32)

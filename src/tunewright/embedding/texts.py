@@ -1,12 +1,15 @@
 """Texts to the ids of a model's own tokens, a bounded number at a time."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from tunewright.embedding.embedder import Embedded, Embedder
+from tunewright.embedding.embedder import Declared, Embedded, Embedder
 from tunewright.embedding.long import embed_long
 from tunewright.errors import Corrupt
 
@@ -58,6 +61,38 @@ class Texts:
             texts = [str.encode(text, errors="replace").decode() for text in texts]
             encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
+
+
+class OfTokens(ABC):
+    """What of an `Embedder` follows from its tokenizer, its config.json and `embed_tokens`."""
+
+    def __init__(self, directory: Path, config: dict[str, Any]) -> None:
+        self._texts = Texts(directory / "tokenizer.json")
+        self._declared = Declared.read(config)
+
+    @property
+    def declared(self) -> Declared:
+        return self._declared
+
+    @property
+    def dimensions(self) -> int:
+        return self._declared.dimensions
+
+    @property
+    def vocabulary(self) -> int:
+        return self._texts.vocabulary
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        return self._texts.tokenize(texts)
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        return self._texts.count(texts)
+
+    def embed(self, texts: Sequence[str]) -> Embedded:
+        return self._texts.embed(self, texts)
+
+    @abstractmethod
+    def embed_tokens(self, inputs: Sequence[Sequence[int]]) -> NDArray[np.float32]: ...
 
 
 def _batches(texts: Sequence[str]) -> Iterator[list[str]]:

@@ -16,8 +16,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from tunewright import durable
-from tunewright.embedding.embedder import Declared, Embedded
-from tunewright.embedding.texts import Texts
+from tunewright.embedding.texts import OfTokens, Texts
 from tunewright.embedding.vectors import unit
 from tunewright.errors import Corrupt
 
@@ -26,11 +25,10 @@ _TOKENS = 1024
 _THREADS = min(4, os.cpu_count() or 1)  # a batch is small, and others need processors too
 
 
-class TransformerEmbedder:
+class TransformerEmbedder(OfTokens):
     def __init__(self, directory: Path, threads: int = _THREADS) -> None:
         config = durable.read_json(directory / "config.json")
-        self._texts = Texts(directory / "tokenizer.json")
-        self._declared = Declared.read(config)
+        super().__init__(directory, config)
         self._around = _around(config, self._texts)
         self._session = _session(directory / "model.onnx", threads)
         self._fits(directory)
@@ -45,27 +43,6 @@ class TransformerEmbedder:
         most = int(made_for.get("positions", 0)) - len(self._around)
         if not 1 <= (self._declared.context or 0) <= most:
             raise Corrupt(f"{directory}: `context` of config.json is not between 1 and {most}.")
-
-    @property
-    def declared(self) -> Declared:
-        return self._declared
-
-    @property
-    def dimensions(self) -> int:
-        return self._declared.dimensions
-
-    @property
-    def vocabulary(self) -> int:
-        return self._texts.vocabulary
-
-    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        return self._texts.tokenize(texts)
-
-    def count(self, texts: Sequence[str]) -> list[int]:
-        return self._texts.count(texts)
-
-    def embed(self, texts: Sequence[str]) -> Embedded:
-        return self._texts.embed(self, texts)
 
     def embed_tokens(self, inputs: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         vectors = np.empty((len(inputs), self.dimensions), np.float32)
