@@ -1,8 +1,9 @@
-"""What the plans take on this machine, beside what `training/plans/costs.py` says they take.
+"""What the plans take on this machine, beside what the planner says they take.
 
-The constants there choose between plans, so only the order of a line's figures has to be right.
+It chooses between them, so only the order of a line's figures has to be right: how often it is, by
+the rates that `training/probe.py` measures and by those that stand in `training/plans/costs.py`.
 CPU seconds of a forward and a backward pass of 16 rows of `own` tokens after `shared` common ones;
-medians of rounds in turn. `said`: the planner's own estimate, scaled by the machine's speed.
+medians of rounds in turn. `said`: by measured rates, scaled by the machine's speed.
 
     .venv/bin/python bench/plans.py [--base DIR] [--rounds 3]
 """
@@ -10,6 +11,7 @@ medians of rounds in turn. `said`: the planner's own estimate, scaled by the mac
 import argparse
 import statistics
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +23,13 @@ from tunewright.training.loss import Objective
 from tunewright.training.plans.costs import Costs
 from tunewright.training.plans.planner import BUDGETS, Choice, Chooser, Kind, Piece, by_length
 from tunewright.training.plans.tries import Sorted
+from tunewright.training.probe import measure
 from tunewright.weights.base import load_base, threads
 from tunewright.weights.lora import attach
 
 ROWS = 16
-SHAPES = [(0, 60), (20, 60), (60, 20), (60, 100), (200, 20), (200, 100), (600, 40)]
+SHAPES = [(0, 60), (20, 20), (20, 60), (60, 20), (60, 100), (100, 40), (200, 20), (200, 100)]
+SHAPES += [(400, 10), (600, 40)]
 
 
 def rows(shared: int, own: int) -> list[Sample]:
@@ -50,6 +54,10 @@ def choices(costs: Costs, samples: list[Sample], budget: int) -> dict[Kind, Choi
     return weighed
 
 
+def cheapest_of(weighed: dict[Kind, Choice]) -> Kind:
+    return min(weighed, key=lambda kind: weighed[kind].seconds)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", type=Path, default=builtin.CHAT)
@@ -59,7 +67,10 @@ def main() -> None:
     torch.set_num_threads(threads(model))
     objective = Objective(model, "head")
     attach(model, 8, 32, seed=0)
-    costs, budget = Costs.of(model), BUDGETS[model.device.type]
+    measured_rates = measure(model.device)
+    print(measured_rates)
+    costs, usual = Costs.of(model, measured_rates), Costs.of(model)
+    budget, right = BUDGETS[model.device.type], Counter[str]()
     for shared, own in SHAPES:
         weighed = choices(costs, rows(shared, own), budget)
         took: dict[Kind, list[float]] = {kind: [] for kind in weighed}
@@ -76,6 +87,11 @@ def main() -> None:
             for kind, seconds in measured.items()
         )
         print(f"shared {shared:4} own {own:4}  {figures}", flush=True)
+        cheapest = min(measured, key=lambda kind: measured[kind])
+        right["measured"] += cheapest == cheapest_of(weighed)
+        right["usual"] += cheapest == cheapest_of(choices(usual, rows(shared, own), budget))
+    print(f"right by measured rates: {right['measured']} of {len(SHAPES)}; by usual ones:", end=" ")
+    print(right["usual"])
 
 
 if __name__ == "__main__":

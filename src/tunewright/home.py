@@ -3,6 +3,7 @@
 HOME/
   catalog.db        records: identity, ownership, status
   settings.toml     the operator's choices (optional)
+  speed.json        what was measured of this machine, for the plans of training
   lock              held by the server that runs on this home
   blobs/            uploaded and result files, by id
   bases/            base models, each under its name and fingerprint, with a manifest
@@ -26,6 +27,10 @@ class Home:
     @property
     def catalog(self) -> Path:
         return self.root / "catalog.db"
+
+    @property
+    def speed(self) -> Path:
+        return self.root / "speed.json"
 
     @property
     def lock(self) -> Path:

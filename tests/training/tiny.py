@@ -94,6 +94,14 @@ class Heard(list[Said]):
         return [said for said in self if isinstance(said, kind)]
 
 
+def rates_as_follower(recipe: Recipe, folder: Path, meeting: Path, connection: Any) -> None:
+    from tunewright.training.ranks import Ranks, joined
+    from tunewright.training.speed import rates_of
+
+    with joined(Ranks(1, 2), meeting) as ranks:
+        connection.send(rates_of(recipe, folder, ranks, 1e9, torch.device("cpu"), Heard()))
+
+
 def train_and_send(recipe: Recipe, folder: Path, connection: Any) -> None:
     from tunewright.training.supervised import train  # loaded already where this runs
 

@@ -10,6 +10,7 @@ import orjson
 
 from tunewright import durable
 from tunewright.errors import BadRequest
+from tunewright.home import Home
 from tunewright.records.checks import Estimate
 from tunewright.resources.models import Models
 from tunewright.settings import Settings
@@ -33,6 +34,7 @@ class Estimating:
             "kind": weights.kind,
             "training_file": str(path.resolve()),
             "validation_file": str(validation.resolve()) if validation else None,
+            "speed": str(Home(self._settings.home).speed.resolve()),
         }
         with tempfile.TemporaryDirectory() as folder:
             durable.write_json(Path(folder) / "recipe.json", recipe)

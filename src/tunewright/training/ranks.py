@@ -51,6 +51,14 @@ class Ranks:
                 distributed.broadcast(weight.data, 0)
         return int(number.item())
 
+    def told(self, figures: Sequence[float]) -> list[float]:
+        """The leader's, for all."""
+        if self.count == 1:
+            return list(figures)
+        said = torch.tensor(figures, dtype=torch.float64, device=_device())
+        distributed.broadcast(said, 0)
+        return said.tolist()
+
     def all_went_through(self, went: bool) -> bool:
         """Whether no process ran out of memory."""
         if self.count == 1:

@@ -17,6 +17,7 @@ class Recipe(BaseModel):
 
     chat files hold `messages`, completion files prompt and completion. "auto" is resolved by
     `defaults` when the run starts. processes: that share the rows of a step; "auto": one a GPU.
+    speed: the file of what was measured of this machine, for plans; null: it is not measured.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,6 +37,7 @@ class Recipe(BaseModel):
     learning_rate_multiplier: Literal["auto"] | float = "auto"
     seed: int = 0
     processes: Literal["auto"] | int = "auto"
+    speed: Path | None = None
 
     @classmethod
     def read(cls, folder: Path) -> "Recipe":

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from tunewright.training.ranks import ALONE, Ranks
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Message, Planned, Report, Started
 from tunewright.training.selfcheck import Verdict, examine
+from tunewright.training.speed import rates_of
 from tunewright.weights.base import compute_dtype, load_base, threads
 from tunewright.weights.lora import attach, go_on, load_adapter, wrap
 
@@ -144,6 +145,9 @@ def prepare(
     torch.set_num_threads(threads(model))
     verdict = examine(model, training.all)
     settings = resolve(recipe, _facts(training, model, recipe))
+    costs = Costs.of(model)
+    seconds = _seconds(costs, training, settings.n_epochs) if len(verdict.kinds) > 1 else 0.0
+    rates = rates_of(recipe, folder, ranks, seconds, model.device, report)
     run = Run(
         recipe=recipe,
         folder=folder,
@@ -153,7 +157,7 @@ def prepare(
         order=Order(len(training), settings.batch_size, settings.n_epochs, recipe.seed),
         model=model,
         objective=Objective(model, verdict.way),
-        planner=Planner(Costs.of(model), verdict.kinds),
+        planner=Planner(replace(costs, rates=rates), verdict.kinds),
         ranks=ranks,
         optimizer=_adapt(model, recipe, settings),
         room=Room(1 if verdict.way == "rows" else BUDGETS[model.device.type]),
@@ -179,6 +183,12 @@ def _facts(training: Examples, model: PreTrainedModel, recipe: Recipe) -> Facts:
         lora_parameters=sum(layer.in_features + layer.out_features for layer in layers),
         largest_rank=min((min(at.in_features, at.out_features) for at in layers), default=1 << 30),
     )
+
+
+def _seconds(costs: Costs, training: Examples, epochs: int) -> float:
+    """What the rows would take one by one."""
+    rows = sum(costs.alone(len(sample.ids)) for sample in training.all)
+    return epochs * (rows + costs.heads(training.supervised_tokens))
 
 
 def _adapt(

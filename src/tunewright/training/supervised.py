@@ -16,6 +16,7 @@ from tunewright.training.ranks import lead
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Finished, Metrics, Report, Step
 from tunewright.training.run import Run, prepare
+from tunewright.training.speed import keep
 from tunewright.training.steps import learn
 from tunewright.training.validation import SMALL, validate
 from tunewright.weights.memory import save_memory
@@ -40,6 +41,7 @@ def train(
         run = prepare(recipe, folder, report, ranks)
         prepared = time.perf_counter() - began
         position = checkpoints.resume(run, report)
+        keep(folder, run.planner.costs.rates)
         _say_where_it_stands(run, position, report)
         if not position.step and (expected := forecast(run, prepared, SMALL)):
             report(expected)

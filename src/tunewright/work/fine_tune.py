@@ -77,6 +77,7 @@ def _recipe(assignment: Assignment, job: Job) -> dict[str, Any]:
         "training_file": str(assignment.data(job.training_file)),
         "validation_file": _text(assignment.data(job.validation_file)),
         "seed": job.seed,
+        "speed": str(assignment.tw.home.speed),
         **given.model_dump(),
     }
 

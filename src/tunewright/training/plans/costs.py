@@ -23,13 +23,11 @@ class Rates:
     tree: float
 
 
-# Only their proportions matter: they choose between plans, and a choice may not differ from run to
-# run, or the last bits of the weights would. cpu: fitted to what `bench/plans.py` measures on a
-# busy core without AVX-512: 19 figures of 0.6 to 16 s, met within 7 % but for the smallest two
-# without sharing. cuda: not measured; calls weigh more there.
+# For short jobs, and where a measurement makes no sense (`training.speed`). Only their proportions
+# matter. cpu: medians of eight measurements on a busy core without AVX-512. cuda: guesses.
 RATES = {
-    "cpu": Rates(call=2e-4, product=0.19, causal=0.27, cached=0.13, tree=0.18),
-    "cuda": Rates(call=1e-4, product=2e-5, causal=2e-5, cached=3e-5, tree=4e-5),
+    "cpu": Rates(call=6e-3, product=0.18, causal=0.5, cached=0.37, tree=0.25),
+    "cuda": Rates(call=2e-3, product=2e-5, causal=2e-5, cached=3e-5, tree=4e-5),
 }
 
 
@@ -45,14 +43,14 @@ class Costs:
     head: int
 
     @classmethod
-    def of(cls, model: PreTrainedModel) -> "Costs":
+    def of(cls, model: PreTrainedModel, rates: Rates | None = None) -> "Costs":
         text = model.config.get_text_config(decoder=True)
         head = model.get_output_embeddings()
         linear = (m for m in model.modules() if isinstance(m, nn.Linear | Conv1D) and m is not head)
         heads, layers = text.num_attention_heads, text.num_hidden_layers
         size = getattr(text, "head_dim", None) or text.hidden_size // heads
         return cls(
-            rates=RATES[model.device.type],
+            rates=rates or RATES[model.device.type],
             layers=layers,
             token=sum(layer.get_parameter("weight").numel() for layer in linear),
             pair=2 * layers * heads * size,

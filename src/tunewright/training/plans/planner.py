@@ -83,10 +83,14 @@ class Chooser:
         return min(options, key=lambda choice: choice.seconds)
 
     def alone(self, found: Sorted) -> Choice:
-        costs = self.costs
-        lengths = [len(row.ids) for row in found.rows]
-        seconds = sum(map(costs.alone, lengths)) + costs.calls(1) * sum(lengths) / self.budget
-        return Choice(seconds + costs.heads(_supervised(found.rows)), alone=found.rows)
+        """Padded as among each other. Of a call they take the part that they fill: they may share
+        it with other rows."""
+        costs, seconds = self.costs, self.costs.heads(_supervised(found.rows))
+        for batch in by_length(found.rows, self.budget):
+            longest = len(batch[0].ids)
+            seconds += len(batch) * costs.alone(longest)
+            seconds += costs.calls(1) * min(1, len(batch) * longest / self.budget)
+        return Choice(seconds, alone=found.rows)
 
     def prefix(self, found: Sorted) -> Iterator[Choice]:
         # The token before an answer predicts its first one, so it must be a row's own.

@@ -1,0 +1,141 @@
+"""How fast this machine computes what plans are made of, from a small model with random weights.
+
+What is timed are real forward and backward passes of the same number of tokens, cut in different
+ways: their differences are calls and attention, and what is left is the linear layers with all that
+goes along with them. Nothing random that a run depends on is touched.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
+
+from tunewright.training.examples import Sample
+from tunewright.training.loss import Objective
+from tunewright.training.plans.costs import Costs, Rates
+from tunewright.training.plans.planner import Piece
+from tunewright.weights.base import compute_dtype
+from tunewright.weights.lora import attach
+
+ROUNDS = 2
+_PARTS = 4  # what the rows of a batch are cut into, to see what a call takes
+_VOCABULARY = 256
+
+
+@dataclass(frozen=True)
+class Size:
+    """Of the model and its `rows` rows of `own` tokens. shared: tokens that they go on from."""
+
+    hidden: int
+    inner: int
+    heads: int
+    rows: int
+    own: int
+    shared: int
+
+    @property
+    def tokens(self) -> int:
+        return self.rows * self.own
+
+
+# On a GPU less would be nothing but calls.
+_SIZES = {"cpu": Size(256, 704, 4, 16, 32, 256), "cuda": Size(2048, 5632, 16, 32, 128, 1024)}
+
+
+def measure(device: torch.device) -> Rates:
+    """Takes some 3 s of one core. Figures that the noise of a busy machine has spoilt may be
+    negative."""
+    size = _SIZES[device.type]
+    threads = torch.get_num_threads()
+    try:
+        with torch.random.fork_rng():
+            model = _model(size, device)
+            # One thread's own time is the same whatever else runs; the proportions are those of
+            # several.
+            torch.set_num_threads(1)
+            return _rates(Costs.of(model), size, _timer(model))
+    finally:
+        torch.set_num_threads(threads)
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()  # what is said of the job's memory
+
+
+def _model(size: Size, device: torch.device) -> PreTrainedModel:
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=_VOCABULARY,
+        hidden_size=size.hidden,
+        intermediate_size=size.inner,
+        num_hidden_layers=2,
+        num_attention_heads=size.heads,
+        num_key_value_heads=size.heads,
+        max_position_embeddings=size.shared + size.tokens,
+    )
+    made: Any = AutoModelForCausalLM.from_config(
+        config, attn_implementation="sdpa", dtype=compute_dtype()
+    )
+    model: PreTrainedModel = made.to(device).eval()
+    attach(model, 8, 8, seed=0)
+    return model
+
+
+def _timer(model: PreTrainedModel) -> Callable[[Sequence[Piece]], list[float]]:
+    """Seconds for each piece: the least of ROUNDS in turn."""
+    objective = Objective(model, "head")
+    clock = time.process_time if model.device.type == "cpu" else time.perf_counter
+
+    def seconds(piece: Piece) -> float:
+        began = clock()
+        objective.learn(piece, 1.0).loss.item()  # a GPU is waited for
+        return clock() - began
+
+    def timed(pieces: Sequence[Piece]) -> list[float]:
+        objective.learn(pieces[0], 1.0)  # warms up
+        rounds = [list(map(seconds, pieces)) for _ in range(ROUNDS)]
+        return list(map(min, zip(*rounds, strict=True)))
+
+    return timed
+
+
+def _rates(costs: Costs, size: Size, timed: Callable[[Sequence[Piece]], list[float]]) -> Rates:
+    rows, shared = _rows(size.rows, size.own), _rows(size.rows, size.own, size.shared)
+    half = shared[: size.rows // 2]
+    whole, parts, long, trie, once, thrice = timed(
+        [
+            Piece("rows", [rows]),
+            Piece("rows", [rows[at::_PARTS] for at in range(_PARTS)]),
+            Piece("rows", [_rows(1, size.tokens)]),
+            Piece("forest", [_rows(size.rows - 1, size.own, size.own)]),
+            Piece("prefix", [half], size.shared),
+            Piece("prefix", [half] * 3, size.shared),
+        ]
+    )
+    call = (parts - whole) / (_PARTS - 1)
+    squares, short = size.tokens**2, size.tokens * size.own
+    causal = (long - whole) / (squares - short) * 2
+    plain = whole - causal * short / 2  # one call and the tokens, without any attention
+    tree = (trie - plain) / squares
+    cached = (thrice - once - plain - call) / (size.tokens * (size.own + size.shared))
+    return Rates(
+        call=call / costs.layers,
+        product=(plain - call) / (size.tokens * costs.token) * 1e9,
+        causal=causal / costs.pair * 1e9,
+        cached=cached / costs.pair * 1e9,
+        tree=tree / costs.pair * 1e9,
+    )
+
+
+def _rows(count: int, own: int, shared: int = 0) -> list[Sample]:
+    """Rows of `own` tokens after `shared` common ones, each of which supervises its last."""
+    random = np.random.default_rng([count, own, shared])
+    first = random.integers(0, _VOCABULARY, shared)
+    # Their first own token tells them apart: what else they share by chance would be shared too.
+    marks = [np.array([line % _VOCABULARY]) for line in range(count)]
+    ends = [np.concatenate([mark, random.integers(0, _VOCABULARY, own - 1)]) for mark in marks]
+    ids = [np.concatenate([first, end]).astype(np.int32) for end in ends]
+    return [Sample(row, len(row) - 1, line, 0) for line, row in enumerate(ids)]

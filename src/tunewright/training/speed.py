@@ -1,0 +1,126 @@
+"""By which rates a job plans: this machine's, measured once, and the same ones to its end.
+
+    HOME/speed.json    {device and its software: Rates}: what was measured, for all jobs
+    FOLDER/speed.json  Rates: what the job in this folder began with, wherever it goes on
+
+Another choice between plans changes the last bits of the weights, so nothing is measured twice:
+whoever wants it anew removes the home's file.
+"""
+
+import contextlib
+import math
+from dataclasses import asdict, astuple, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tunewright import durable
+from tunewright.errors import Corrupt
+from tunewright.training.plans.costs import RATES, Rates
+from tunewright.training.probe import measure
+from tunewright.training.ranks import Ranks
+from tunewright.training.recipe import Recipe
+from tunewright.training.report import Message, Report
+from tunewright.weights.base import compute_dtype
+from tunewright.weights.memory import out_of_memory
+
+FILE = "speed.json"
+WORTH = 60.0  # seconds of work; a shorter job has less to gain than the measurement takes
+_FURTHEST = 20  # times: of the proportions that stand in the code; what is beyond is no measurement
+_NAMES = tuple(field.name for field in fields(Rates))
+
+
+def rates_of(
+    recipe: Recipe,
+    folder: Path,
+    ranks: Ranks,
+    seconds: float,
+    device: torch.device,
+    report: Report,
+) -> Rates:
+    """Those that the job in `folder` began with. Else, those of this machine where the job takes
+    long enough; else RATES. The leader's for all ranks.
+
+    seconds: what the job takes by RATES, so alike each time; 0 where there is no choice of plans.
+    """
+    found = RATES[device.type]
+    if ranks.rank == 0:
+        if began := _rates(_read(folder / FILE)):
+            found = began
+        elif recipe.speed is not None and seconds >= WORTH:
+            found = _machines(recipe.speed, device, report)
+    return Rates(*ranks.told(astuple(found)))
+
+
+def keep(folder: Path, rates: Rates) -> None:
+    """With the job, before its first step."""
+    if _rates(_read(folder / FILE)) != rates:
+        durable.write_json(folder / FILE, asdict(rates))
+
+
+def _machines(file: Path, device: torch.device, report: Report) -> Rates:
+    name = _name(device)
+    if known := _rates(_read(file).get(name) or {}):
+        return known
+    found = _measured(device, report)
+    before = _read(file)  # once more: whoever was faster is right
+    if known := _rates(before.get(name) or {}):
+        return known
+    durable.write_json(file, {**before, name: asdict(found)})
+    return found
+
+
+def _measured(device: torch.device, report: Report) -> Rates:
+    try:
+        found = measure(device)
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        reason = "memory ran out"
+    else:
+        if plausible(found, RATES[device.type]):
+            return found
+        reason = ", ".join(f"{name} {value:.2g}" for name, value in asdict(found).items())
+    text = f"This machine's speed could not be measured ({reason}): plans are chosen by usual ones."
+    report(Message("info", text))
+    return RATES[device.type]
+
+
+def plausible(found: Rates, usual: Rates) -> bool:
+    """Whether all are positive numbers, in proportions not too far from the usual ones."""
+    if not all(math.isfinite(rate) and rate > 0 for rate in astuple(found)):
+        return False
+    scale = found.product / usual.product
+    pairs = zip(astuple(found), astuple(usual), strict=True)
+    return all(1 / _FURTHEST <= rate / scale / other <= _FURTHEST for rate, other in pairs)
+
+
+def _name(device: torch.device) -> str:
+    """Of what the proportions depend on. Not the host's: that of a container changes with it."""
+    cuda = device.type == "cuda"
+    part = torch.cuda.get_device_name(device) if cuda else _processor()
+    return f"{part}, torch {torch.__version__}, {compute_dtype()}"
+
+
+def _processor() -> str:
+    lines: list[str] = []
+    with contextlib.suppress(OSError):  # elsewhere than on Linux
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return f"{next(models, 'CPU')}, {torch.backends.cpu.get_cpu_capability()}"
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Nothing where there is no such file, or a damaged one: it is written anew."""
+    try:
+        found = durable.read_json(file)
+    except (FileNotFoundError, Corrupt):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _rates(found: dict[str, Any]) -> Rates | None:
+    figures = [found.get(name) for name in _NAMES]
+    sound = [rate for rate in figures if isinstance(rate, float) and rate > 0]
+    return Rates(*sound) if len(sound) == len(figures) else None
