@@ -24,9 +24,9 @@ class Rates:
 
 
 # For short jobs, and where a measurement makes no sense (`training.speed`). Only their proportions
-# matter. cpu: medians of eight measurements on a busy core without AVX-512. cuda: guesses.
+# matter. cpu: medians of six measurements on a busy core without AVX-512. cuda: guesses.
 RATES = {
-    "cpu": Rates(call=6e-3, product=0.18, causal=0.5, cached=0.37, tree=0.25),
+    "cpu": Rates(call=6e-3, product=0.18, causal=0.49, cached=0.35, tree=0.255),
     "cuda": Rates(call=2e-3, product=2e-5, causal=2e-5, cached=3e-5, tree=4e-5),
 }
 
