@@ -8,12 +8,14 @@ each warmed up. A round's number is the seed of everybody's adapters and shuffle
     trl          SFTTrainer as it comes: all tokens are learnt, checkpointing, bf16
     trl-float32  the same, but bf16 only where the processor has it
     trl-best     its best here: the answers alone, no checkpointing, float32 where bf16 is slow,
-                 16 rows at once
+                 one row at a time, which pads nothing
     peft         PEFT and a plain loop: padded batches of 8, logits at every position
 
-On request (--only): what was tried for TRL's best: trl-1, trl-4, trl-8 (so many rows at once),
-trl-grouped (rows of like length in a step), trl-free (padding-free). With --ablate: from peft to ours, one ingredient
-more at a time: own-lora, no-mask, few-logits, lengths, sharing.
+On request (--only), what may be somebody's best: trl-2 to trl-16 (so many rows at once),
+trl-grouped (8 rows of like length), trl-free (4 rows end to end), peft-1 (a row at a time).
+
+With --ablate: from peft to ours, one ingredient more at a time: own-lora, no-mask, few-logits (at
+supervised positions only), lengths (like ones in a batch), sharing.
 
 `trl` emulates bf16 on most processors and takes minutes, so it gets --trl-rows rows, once, and is
 compared by the row; its loss is then not that of the others.
@@ -40,9 +42,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from training import INGREDIENTS, LADDER, MAIN, TRIED
 from training.results import Result, append, read
 from training.work import TASKS, Work, write_135m
+
+from training import INGREDIENTS, LADDER, MAIN, TRIED
 from tunewright import builtin
 
 PACKAGES = ("torch", "transformers", "trl", "peft")
@@ -129,7 +132,6 @@ def _in_child(call: Callable[..., Any], *given: Any) -> Any:
 
 def _measured(name: str, work: Work, fields: dict[str, Any]) -> Result:
     import torch
-
     from training.contenders import validation_loss
     from training.meter import Meter, matmul_peak
     from training.work import samples

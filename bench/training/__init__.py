@@ -7,6 +7,6 @@ keeps what was measured, `report` and `picture` show it.
 RATE, RANK, ALPHA, BATCH = 5e-4, 8, 32, 16
 
 MAIN = ["tunewright", "trl", "trl-float32", "trl-best", "peft"]
-TRIED = ["trl-1", "trl-4", "trl-8", "trl-grouped", "trl-free"]
+TRIED = ["trl-2", "trl-4", "trl-8", "trl-16", "trl-grouped", "trl-free", "peft-1"]
 INGREDIENTS = ["own-lora", "no-mask", "few-logits", "lengths", "sharing"]
 LADDER = ["peft", *INGREDIENTS, "tunewright"]
