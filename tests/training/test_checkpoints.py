@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import multiprocessing
 import random
 import shutil
 import time
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny import Heard, colours, train_and_send
+from tiny import FORKS, Heard, colours, train_and_send
 
 from tunewright import durable
 from tunewright.training import Stopped, checkpoints
@@ -22,10 +21,6 @@ from tunewright.training.run import prepare
 from tunewright.training.supervised import train
 
 Make = Callable[..., Recipe]
-
-# Forked from a process that has imported torch: a fresh one needs 4-8 s for that.
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["tunewright.training.supervised"])
 
 
 def digests(model: Path) -> dict[str, str]:

@@ -1,16 +1,17 @@
 """Two processes that share the rows of every step end where one would."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny import Heard, chat, colours
+from tiny import FORKS, Heard, chat, colours, follow_without_memory
 
 from tunewright.errors import JobFailed
-from tunewright.training import Stopped
-from tunewright.training.ranks import Ranks
+from tunewright.training import Stopped, supervised
+from tunewright.training.ranks import Ranks, joined
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Started, Step
 from tunewright.training.supervised import train
@@ -58,6 +59,31 @@ def test_a_failure_ends_all(recipe: Make, said: Heard, tmp_path: Path) -> None:
     (tmp_path / "task" / "recipe.json").write_text(given.model_dump_json())
     with pytest.raises(JobFailed, match="diverged"):
         train(given, tmp_path / "task", said)
+
+
+def test_where_the_others_memory_does_not_suffice_the_leader_says_what_would(
+    recipe: Make, said: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The longest row of the only step is the leader's, and fits; the next one is the other's.
+    given = recipe([*colours(6), chat("a", "b" * 300), chat("a", "b" * 290)], batch_size=8)
+    meeting = tmp_path / "meeting"
+
+    @contextlib.contextmanager
+    def lead(*_: object) -> Iterator[Ranks]:
+        child = FORKS.Process(target=follow_without_memory, args=(given, tmp_path, meeting, 100))
+        child.start()
+        try:
+            with joined(Ranks(0, 2), meeting) as ranks:
+                yield ranks
+        finally:
+            child.join()
+
+    monkeypatch.setattr(supervised, "lead", lead)
+    with pytest.raises(JobFailed, match=r"\(line 8\).*An example of \d+ tokens fits") as failed:
+        train(given, tmp_path / "task", said)
+    assert failed.value.code == "out_of_memory"
+    fits = int(failed.value.message.partition("An example of ")[2].split()[0])
+    assert 50 < fits <= 100
 
 
 def test_rows_are_shared_out_once_and_evenly(recipe: Make) -> None:

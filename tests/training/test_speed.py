@@ -1,14 +1,13 @@
 """By which rates a job plans: measured once, kept with the job, the same for all who compute it."""
 
 import math
-import multiprocessing
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
-from tiny import Heard, chat, rates_as_follower
+from tiny import FORKS, Heard, chat, rates_as_follower
 
 from tunewright import durable
 from tunewright.training import Stopped, probe, speed
@@ -23,8 +22,6 @@ from tunewright.training.supervised import train
 Make = Callable[..., Recipe]
 CPU = torch.device("cpu")
 USUAL = RATES["cpu"]
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["tunewright.training.supervised"])
 
 
 def together(count: int = 12) -> list[dict]:

@@ -1,6 +1,7 @@
 """Tiny bases with a tokenizer of bytes and a chat template, tiny tasks, and a Report."""
 
 import json
+import multiprocessing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ from transformers import (
 
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Said
+
+# Forked from a process that has imported torch: a fresh one needs 4-8 s for that.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["tunewright.training.supervised"])
 
 SPECIAL = ["<|end|>", "<|user|>", "<|assistant|>", "<|system|>"]
 TEMPLATE = """
@@ -106,3 +111,21 @@ def train_and_send(recipe: Recipe, folder: Path, connection: Any) -> None:
     from tunewright.training.supervised import train  # loaded already where this runs
 
     train(recipe, folder, connection.send)
+
+
+def follow_without_memory(recipe: Recipe, folder: Path, meeting: Path, tokens: int) -> None:
+    """Compute the other process's part; there, more than `tokens` do not fit."""
+    from tunewright.training.loss import Objective
+    from tunewright.training.ranks import Ranks, joined
+    from tunewright.training.steps import follow
+
+    real = Objective.run
+
+    def run(self: Any, layout: Any, *given: Any) -> Any:
+        if layout.ids.numel() > tokens:
+            raise MemoryError
+        return real(self, layout, *given)
+
+    Objective.run = run
+    with joined(Ranks(1, 2), meeting) as ranks:
+        follow(recipe, folder, ranks)

@@ -17,10 +17,11 @@ _SHORTEST = 16
 
 @dataclass
 class Room:
-    """How many padded tokens are computed at once. Less room changes the speed, and the last bits
-    of the weights."""
+    """How many padded tokens are computed at once, and whether activations are computed twice.
+    Less room changes the speed, and the last bits of the weights."""
 
     tokens: int
+    recomputes: bool = False
 
     def halve(self, samples: list[Sample]) -> bool:
         """Make room for fewer rows. False where each of `samples` goes alone already."""
@@ -28,6 +29,13 @@ class Room:
         if self.tokens <= longest or len(samples) == 1:
             return False
         self.tokens = max(1, min(self.tokens, longest * len(samples)) // 2)
+        return True
+
+    def recompute(self, model: PreTrainedModel) -> bool:
+        """Make room for longer rows. False where that has been done already, or cannot be."""
+        if self.recomputes or not recompute(model):
+            return False
+        self.recomputes = True
         return True
 
 
@@ -49,17 +57,30 @@ def recomputes(model: PreTrainedModel) -> bool:
     return any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
 
 
-def too_large(objective: Objective, model: torch.nn.Module, samples: list[Sample]) -> JobFailed:
-    """The failure for rows that do not go through even one by one, with the length that would."""
+@dataclass(frozen=True)
+class Misfit:
+    """A row that does not go through even alone: its tokens, its line, and how many tokens would;
+    zeros where there is none."""
+
+    tokens: int = 0
+    line: int = 0
+    fits: int = 0
+
+    def failure(self) -> JobFailed:
+        what = f"An example of {self.fits} tokens fits"
+        return JobFailed(
+            f"The memory does not suffice to train on an example of {self.tokens} tokens (line "
+            f"{self.line}), even alone. {what if self.fits else 'Not even a short example fits'}. "
+            "Use shorter examples, a smaller base or adaptation 'lora'.",
+            code="out_of_memory",
+        )
+
+
+def misfit(objective: Objective, model: torch.nn.Module, samples: list[Sample]) -> Misfit:
+    """The longest of `samples`, none of which goes through."""
     longest = max(samples, key=lambda sample: len(sample.ids))
     fits = _length_that_fits(objective, model, longest)
-    what = f"An example of {fits} tokens fits" if fits else "Not even a short example fits"
-    return JobFailed(
-        f"The memory does not suffice to train on an example of {len(longest.ids)} tokens (line "
-        f"{longest.line}), even alone. {what}. Use shorter examples, a smaller base or adaptation "
-        "'lora'.",
-        code="out_of_memory",
-    )
+    return Misfit(len(longest.ids), longest.line, fits)
 
 
 def _length_that_fits(objective: Objective, model: torch.nn.Module, sample: Sample) -> int:

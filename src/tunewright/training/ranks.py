@@ -59,6 +59,15 @@ class Ranks:
         distributed.broadcast(said, 0)
         return said.tolist()
 
+    def first(self, figures: Sequence[float]) -> list[float]:
+        """Those of the first process that has any but zeros, for all."""
+        if self.count == 1:
+            return list(figures)
+        said = torch.tensor(figures, dtype=torch.float64, device=_device())
+        heard = [torch.zeros_like(said) for _ in range(self.count)]
+        distributed.all_gather(heard, said)
+        return next((one for one in heard if one.any()), said).tolist()
+
     def all_went_through(self, went: bool) -> bool:
         """Whether no process ran out of memory."""
         if self.count == 1:

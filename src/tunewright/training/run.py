@@ -18,7 +18,7 @@ from tunewright.training.artefacts import base_fingerprint
 from tunewright.training.defaults import Facts, Hyperparameters, resolve
 from tunewright.training.examples import Examples, Sample, read
 from tunewright.training.loss import Objective
-from tunewright.training.memory import Room, recomputes
+from tunewright.training.memory import Room
 from tunewright.training.order import Order
 from tunewright.training.plans.costs import Costs
 from tunewright.training.plans.planner import BUDGETS, Piece, Planner
@@ -61,7 +61,7 @@ class Run:
 
     def plan(self, samples: Sequence[Sample]) -> list[Piece]:
         """How the rows of one step are computed."""
-        return self.planner.plan(samples, self.budget, cached=not recomputes(self.model))
+        return self.planner.plan(samples, self.budget, cached=not self.room.recomputes)
 
     @cached_property
     def identity(self) -> str:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from tunewright.errors import JobFailed
 from tunewright.training.defaults import rate_at
 from tunewright.training.examples import Sample
-from tunewright.training.memory import recompute, too_large
+from tunewright.training.memory import Misfit, misfit
 from tunewright.training.ranks import Ranks
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Message, Report, Said
@@ -88,8 +88,7 @@ def gradients(
             return total, correct
         run.optimizer.zero_grad()
         save_memory()
-        if not went:
-            _make_room(run, rows, report)
+        _refuse_misfits(run, Misfit() if went else _make_room(run, rows, report))
 
 
 def _given(run: Run) -> list[Tensor]:
@@ -102,14 +101,23 @@ def _given(run: Run) -> list[Tensor]:
     return [weight.grad for weight in run.trained.values() if weight.grad is not None]
 
 
-def _make_room(run: Run, rows: list[Sample], report: Report) -> None:
+def _make_room(run: Run, rows: list[Sample], report: Report) -> Misfit:
+    """What cannot be made room for."""
     if run.room.halve(rows):
         now = f"computing {run.budget} tokens at once from now"
-    elif recompute(run.model):
+    elif run.room.recompute(run.model):
         now = "activations are computed twice from now instead of being kept, which is slower"
     else:
-        raise too_large(run.objective, run.model, rows)
+        return misfit(run.objective, run.model, rows)
     report(Message("warn", f"Memory ran out: {now}."))
+    return Misfit()
+
+
+def _refuse_misfits(run: Run, own: Misfit) -> None:
+    """Whichever process has one, all end, and the leader says why."""
+    found = Misfit(*map(int, run.ranks.first(astuple(own))))
+    if found.tokens:
+        raise found.failure()
 
 
 def _refuse_divergence(step: int, *figures: float) -> None:

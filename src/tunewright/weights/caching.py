@@ -1,5 +1,6 @@
 """The cache of keys and values that a base keeps, and what may be relied on of it."""
 
+import functools
 import inspect
 from typing import Any
 
@@ -14,7 +15,12 @@ _ROPE_OF_THE_BATCH = {"dynamic", "longrope"}
 
 def argument(model: PreTrainedModel) -> str | None:
     """What `forward` calls it, and its answer too; None where the model keeps none."""
-    takes = inspect.signature(model.forward).parameters
+    return _argument(type(model))
+
+
+@functools.cache
+def _argument(kind: type[PreTrainedModel]) -> str | None:
+    takes = inspect.signature(kind.forward).parameters
     return next((name for name in _NAMES if name in takes), None)
 
 
