@@ -48,6 +48,7 @@ from training.work import TASKS, Work, write_135m
 from training import INGREDIENTS, LADDER, MAIN, TRIED
 from tunewright import builtin
 
+QUIET = {"HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
 PACKAGES = ("torch", "transformers", "trl", "peft")
 
 
@@ -56,6 +57,7 @@ def main() -> None:
     if options.report:
         _show(options)
         return
+    os.environ |= QUIET
     if options.threads:
         os.environ["OMP_NUM_THREADS"] = str(options.threads)  # read when a child loads torch
     with tempfile.TemporaryDirectory() as directory:
@@ -82,7 +84,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", choices=names, action="append", help="default: the first five")
     parser.add_argument("--ablate", action="store_true", help="the ingredients, one by one")
     parser.add_argument("--rows", type=int, default=64)
-    parser.add_argument("--trl-rows", type=int, default=4, help="for trl, one epoch")
+    parser.add_argument("--trl-rows", type=int, default=8, help="for trl, one epoch")
     parser.add_argument("--valid", type=int, default=64, help="rows held out")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)

@@ -21,7 +21,8 @@ class Meter:
     none of its weights), an adapter's twice, attention's twice (what a fused kernel computes again
     is not counted); a mask makes attention compute all pairs, its absence half of them; gradient
     checkpointing adds one forward of the layers. TRL's head on a CPU computes all positions, and
-    each of its products a second time on the way back.
+    each of its products a second time on the way back. Torch's FlopCounterMode, which sees the
+    products alone, counts 2 % fewer of them: the first layer's inputs have no gradient.
     """
 
     def __init__(self) -> None:

@@ -28,7 +28,7 @@ def cpu_of_a_row(result: Result) -> float:
 
 
 def _about(runs: Runs) -> str:
-    some = next(iter(runs.values()))[0]
+    some = (runs.get(OURS) or next(iter(runs.values())))[0]
     versions = ", ".join(f"{name} {version}" for name, version in some.versions.items())
     tokens, supervised = some.tokens / some.rows, some.supervised / some.rows
     return f"{tokens:.0f} tokens a row, {supervised:.0f} of them learnt; {some.date}; {versions}.\n"

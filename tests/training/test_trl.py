@@ -5,7 +5,7 @@ tokens of the step, all in its own code. Importing it takes seconds, so it is as
 """
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -156,5 +156,4 @@ def _step(model: PreTrainedModel, pieces: list[Piece], samples: list[Sample]) ->
 def _free(model: PreTrainedModel) -> Costs:
     """Shares wherever it may: calls cost nothing."""
     costs = Costs.of(model)
-    free = type(costs.rates)(**{**vars(costs.rates), "call": 0.0})
-    return Costs(**{**vars(costs), "rates": free})
+    return replace(costs, rates=replace(costs.rates, call=0.0))
