@@ -71,7 +71,7 @@ def _loss(some: list[Result], ours: list[Result] | None) -> str:
     """The mean over seeds and how far they lie apart; whether ours differs by no more."""
     losses = [result.loss for result in some if result.loss is not None]
     if not losses:
-        return "other rows"
+        return "not compared"
     said = f"{statistics.fmean(losses):.4f}"
     if len(losses) == 1:
         return said

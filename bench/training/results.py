@@ -9,7 +9,7 @@ from pathlib import Path
 @dataclass(frozen=True)
 class Result:
     """One run of one contender. round: its seed. cpu, wall: seconds. peak: MiB. loss: nats a
-    supervised token of the held-out rows at the end; null where rows were not those of the others.
+    supervised token of the held-out rows at the end; null where it was not computed.
 
     tokens, supervised: of the rows, once. computed: tokens that went through the model, padding
     included, in all epochs. operations, forecast: see `Meter`. matmul: operations a CPU second of
