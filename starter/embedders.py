@@ -6,8 +6,8 @@
 * on 1,000 food reviews, which nothing was trained on: the share of the teacher's ten nearest
   reviews that are among the embedder's ten, and the area under the ROC curve of a logistic
   regression (Score >= 4 against <= 2, five folds);
-* tokens a second of processor time, one thread, the same engine: the teacher's weights are put
-  into the same graph, in float32.
+* speed, one thread, seconds of processor time: a transformer's tokens beside those of the teacher's
+  weights, put into the same graph in float32; a static one's texts beside sentence-transformers.
 
 Prefixes are judged as `dimensions` gives them. `--write` puts the table into the model's card.
 """
@@ -16,10 +16,12 @@ import argparse
 import csv
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,6 +46,7 @@ CACHE = Path(".bench/embedders")
 PASSAGES = 1000
 READS = 256  # tokens of a review that the teacher reads
 ROUNDS = 3
+Embed = Callable[[list[str]], Any]
 
 
 @dataclass(frozen=True)
@@ -89,14 +92,14 @@ def area(rows: Floats, scores: list[int]) -> float:
     return float(cross_val_score(judge, rows[told], positive, cv=folds, scoring="roc_auc").mean())
 
 
-def speed(embedders: dict[str, Embedder], texts: list[str]) -> dict[str, float]:
-    """Tokens a second of processor time; the median of rounds in which each has its turn."""
-    found: dict[str, list[float]] = {name: [] for name in embedders}
+def speed(embeds: dict[str, Embed], texts: list[str]) -> dict[str, float]:
+    """Seconds of processor time; the median of rounds in which each has its turn."""
+    found: dict[str, list[float]] = {name: [] for name in embeds}
     for _ in range(ROUNDS):
-        for name, embedder in embedders.items():
+        for name, embed in embeds.items():
             began = time.process_time()
-            tokens = sum(embedder.embed(texts).tokens)
-            found[name].append(tokens / (time.process_time() - began))
+            embed(texts)
+            found[name].append(time.process_time() - began)
     return {name: sorted(values)[ROUNDS // 2] for name, values in found.items()}
 
 
@@ -118,18 +121,34 @@ def table(args: argparse.Namespace, teacher: Teacher, embedder: Embedder) -> Ite
 
 
 def speeds(args: argparse.Namespace, teacher: Teacher, embedder: Embedder) -> Iterator[str]:
-    texts = Reviews.read(args.reviews).texts[:100]
+    texts = Reviews.read(args.reviews).texts
     if isinstance(embedder, TransformerEmbedder):
-        embedder = TransformerEmbedder(args.model, threads=1)
+        return tokens_a_second(TransformerEmbedder(args.model, threads=1), teacher, texts[:100])
+    return texts_a_second(embedder, args.teacher, texts)
+
+
+def tokens_a_second(embedder: Embedder, teacher: Teacher, texts: list[str]) -> Iterator[str]:
     with TemporaryDirectory() as folder:
         same = as_shipped(teacher, Path(folder))
         apart = np.abs(same.embed(texts[:20]).vectors - teacher.embed(texts[:20])).max()
         if apart > 1e-4:
             raise SystemExit(f"The teacher in the engine differs from itself by {apart}.")
-        found = speed({"teacher": same, "mine": embedder}, texts)
-    ratio = found["mine"] / found["teacher"]
-    yield f"\nTokens a second of processor time, one thread: {found['mine']:,.0f}; the teacher's"
-    yield f"weights in the same engine, float32: {found['teacher']:,.0f}. Ratio {ratio:.2f}."
+        tokens = sum(same.embed(texts).tokens)
+        found = speed({"teacher": same.embed, "mine": embedder.embed}, texts)
+    mine, theirs = tokens / found["mine"], tokens / found["teacher"]
+    yield f"\nTokens a second of processor time, one thread: {mine:,.0f}; the teacher's"
+    yield f"weights in the same engine, float32: {theirs:,.0f}. Ratio {mine / theirs:.2f}."
+
+
+def texts_a_second(embedder: Embedder, teacher: Path, texts: list[str]) -> Iterator[str]:
+    from sentence_transformers import SentenceTransformer
+
+    rival = SentenceTransformer(str(teacher), device="cpu")
+    found = speed({"rival": rival.encode, "mine": embedder.embed}, texts)
+    mine, theirs = len(texts) / found["mine"], len(texts) / found["rival"]
+    yield f"\nReviews a second of processor time, one thread: {mine:,.0f}; sentence-transformers"
+    said = version("sentence-transformers")
+    yield f"{said} with the teacher: {theirs:,.0f}. Ratio {mine / theirs:.0f}."
 
 
 def into_card(directory: Path, lines: list[str]) -> None:

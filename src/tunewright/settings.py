@@ -25,11 +25,11 @@ DEFAULT_ALIASES = {
     "gpt-4.1*": "builtin-chat",
     "babbage-002*": "builtin-completion",
     "davinci-002*": "builtin-completion",
-    "text-embedding-ada-002*": "builtin-static",
-    "text-embedding-3-*": "builtin-static",
-    "text-similarity-*": "builtin-static",
-    "text-search-*": "builtin-static",
-    "code-search-*": "builtin-static",
+    "text-embedding-ada-002*": "builtin-mini",
+    "text-embedding-3-*": "builtin-mini",
+    "text-similarity-*": "builtin-mini",
+    "text-search-*": "builtin-mini",
+    "code-search-*": "builtin-mini",
 }
 
 

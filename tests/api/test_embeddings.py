@@ -23,6 +23,7 @@ from tunewright.vocabularies import PUBLISHED
 
 ADA = "text-embedding-ada-002"
 OWN = "builtin-static"
+DEFAULT = "builtin-mini"  # what OpenAI's names stand for
 GREAT = [83, 1609, 5963, 374, 2294, 0]  # "tiktoken is great!" in cl100k_base
 SIZE = 30_522
 
@@ -54,7 +55,7 @@ def cl100k(server: Server) -> None:
 
 
 def test_every_name_of_openai_embeds_and_is_echoed(server: Server) -> None:
-    expected = vectors(embed(server, "a b c"))
+    expected = vectors(embed(server, "a b c", DEFAULT))
     for name in (*EMBEDDING, *FIRST_EMBEDDING):
         answer = embed(server, "a b c", name)
         np.testing.assert_array_equal(vectors(answer), expected)
@@ -75,7 +76,7 @@ def test_ids_of_the_models_own_vocabulary(server: Server, own_ids) -> None:
 
 @pytest.mark.usefixtures("cl100k")
 def test_ids_under_openais_names_are_cl100k(server: Server) -> None:
-    expected = vectors(embed(server, "tiktoken is great!"))
+    expected = vectors(embed(server, "tiktoken is great!", DEFAULT))
     for name in EMBEDDING:
         for ids, rows in ((GREAT, 1), ([GREAT, GREAT], 2)):
             answer = embed(server, ids, name)
@@ -198,8 +199,8 @@ def test_a_long_text_of_few_tokens_is_embedded(server: Server) -> None:
 @pytest.mark.parametrize("format", ["float", "base64", None])
 def test_fewer_dimensions_are_the_first_ones_scaled(server: Server, format: str | None) -> None:
     texts = ["The cat sat on the mat.", "Interest rates"]
-    whole = vectors(embed(server, texts))
-    for dimensions in (1, 64, 256):
+    whole = vectors(embed(server, texts, DEFAULT))
+    for dimensions in (1, 64, 384):
         answer = embed(server, texts, ADA, dimensions=dimensions, encoding_format=format)
         found = [item["embedding"] for item in answer.json()["data"]]
         if format == "base64":
@@ -212,7 +213,7 @@ def test_fewer_dimensions_are_the_first_ones_scaled(server: Server, format: str 
 @pytest.mark.parametrize(
     ("dimensions", "code"),
     [
-        (257, "integer_above_max_value"),
+        (385, "integer_above_max_value"),
         (1536, "integer_above_max_value"),
         (0, "integer_below_min_value"),
         (-1, "integer_below_min_value"),
@@ -225,7 +226,7 @@ def test_dimensions_that_cannot_be(server: Server, dimensions: object, code: str
     error = embed(server, "a", ADA, dimensions=dimensions).json()["error"]
     assert (error["param"], error["code"]) == ("dimensions", code)
     if code == "integer_above_max_value":
-        assert f"`{ADA}` has 256 dimensions" in error["message"]
+        assert f"`{ADA}` has 384 dimensions" in error["message"]
 
 
 def test_user_and_nulls_have_no_effect(server: Server) -> None:

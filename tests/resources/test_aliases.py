@@ -39,8 +39,8 @@ def test_every_name_that_openai_offered_is_listed_and_resolves(tw: Tunewright) -
         ("gpt-4o-2031-01-01", "builtin-chat"),  # a date that nobody knows yet
         ("gpt-4.1-nano-2025-04-14", "builtin-chat"),
         ("davinci-002", "builtin-completion"),
-        ("text-embedding-3-large", "builtin-static"),
-        ("code-search-babbage-text-001", "builtin-static"),
+        ("text-embedding-3-large", "builtin-mini"),
+        ("code-search-babbage-text-001", "builtin-mini"),
     ],
 )
 def test_names_and_their_defaults(tw: Tunewright, name: str, base: str) -> None:

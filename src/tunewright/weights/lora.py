@@ -94,7 +94,8 @@ class LoraLinear(nn.Module):
         a, b = self.a[slot], self.b[slot]
         if not torch.is_autocast_enabled(x.device.type):
             x = x.to(a.dtype)
-        return functional.linear(functional.linear(x, a), b) * self.scales[slot]
+        # Scaled where it is narrow; scaling what comes out took a fifth more of all this.
+        return functional.linear(functional.linear(x, a) * self.scales[slot], b)
 
 
 @dataclass(frozen=True)
