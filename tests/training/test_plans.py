@@ -17,7 +17,7 @@ from tunewright.training.loss import Objective
 from tunewright.training.memory import recompute
 from tunewright.training.plans import layouts
 from tunewright.training.plans.costs import Costs
-from tunewright.training.plans.planner import Kind, Piece, Planner
+from tunewright.training.plans.planner import BUDGETS, Kind, Piece, Planner
 from tunewright.training.plans.tries import Sorted
 from tunewright.training.selfcheck import examine
 from tunewright.weights.lora import attach
@@ -131,7 +131,8 @@ def test_a_wrong_trie_is_noticed(fault: str, monkeypatch: pytest.MonkeyPatch) ->
 def test_many_batches_accumulate_to_the_same(kind: Kind) -> None:
     model, rows = tiny("llama"), shared_rows(9)
     expected = reference(model, rows)
-    pieces = Planner(Costs.of(model), frozenset({"rows", kind})).plan(rows, 90)
+    budget = {"prefix": 90, "forest": 22}[kind]  # a trie may have four times as many tokens
+    pieces = Planner(Costs.of(model), frozenset({"rows", kind})).plan(rows, budget)
     assert sum(len(piece.batches) for piece in pieces) > 1
     loss, found = gradients(model, Objective(model), pieces)
     assert loss == pytest.approx(expected[0], rel=1e-5)
@@ -225,6 +226,17 @@ def test_what_the_planner_chooses(rows: Callable[[], list[Sample]], kinds: set[s
     pieces = planner.plan(rows(), 2048)
     assert {piece.kind for piece in pieces} <= kinds
     assert planner.plan(rows()[::-1], 2048)[0].kind == pieces[0].kind
+
+
+def test_the_turns_of_a_long_conversation_are_computed_once() -> None:
+    """Also where it is longer than a batch may be."""
+    said = np.random.default_rng(4).integers(0, 256, 900)
+    turns = [sample(said[:end], 40, 0) for end in range(150, 901, 150)]
+    costs = Costs.of(tiny("llama", hidden_size=256, intermediate_size=704))
+    pieces = Planner(costs, ALL).plan(turns, BUDGETS["cpu"])
+    assert len(said) > BUDGETS["cpu"]
+    assert sum(piece.computed for piece in pieces) < 1.1 * len(said)
+    assert sum(len(piece.rows) for piece in pieces) == len(turns)
 
 
 def test_a_shared_beginning_is_computed_once() -> None:

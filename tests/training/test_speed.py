@@ -121,10 +121,34 @@ def test_a_measurement_that_makes_no_sense_is_not_used(
     found, asked = replace(USUAL, **changes), list[torch.device]()
     monkeypatch.setattr(speed, "measure", lambda device: (asked.append(device), found)[1])
     given = recipe(speed=tmp_path / "speed.json")
-    for folder in ("a", "b"):  # and it is not tried again: the next job plans the same
+    for folder in ("a", "b"):
         assert rates_of(given, tmp_path / folder, report=said) == (found if sound else USUAL)
-    assert len(asked) == 1
-    assert [m.level for m in said.of(Message)] == ([] if sound else ["info"])
+    assert len(asked) == (1 if sound else 2)  # a later job tries again
+    assert [m.level for m in said.of(Message)] == ([] if sound else ["info", "info"])
+    assert (tmp_path / "speed.json").exists() is sound
+
+
+def test_what_cannot_be_measured_or_written_fails_no_job(
+    recipe: Make, said: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    given = recipe(speed=tmp_path / "file" / "speed.json")  # where nothing can be
+    monkeypatch.setattr(speed, "measure", lambda _: replace(USUAL, tree=0.2))
+    assert rates_of(given, tmp_path / "a", report=said) == USUAL
+
+    def fails(_: torch.device) -> Rates:
+        raise RuntimeError("no kernel for this")
+
+    monkeypatch.setattr(speed, "measure", fails)
+    assert rates_of(recipe(speed=tmp_path / "speed.json"), tmp_path / "b", report=said) == USUAL
+    assert "no kernel for this" in said.of(Message)[1].message
+
+
+def test_a_job_that_goes_on_with_another_device_plans_anew(recipe: Make, tmp_path: Path) -> None:
+    speed.keep(tmp_path, replace(USUAL, tree=0.2), torch.device("cuda"))
+    assert rates_of(recipe(), tmp_path) == USUAL
+    speed.keep(tmp_path, replace(USUAL, tree=0.2), CPU)
+    assert rates_of(recipe(), tmp_path) == replace(USUAL, tree=0.2)
 
 
 def test_a_job_goes_on_with_the_rates_it_began_with(
@@ -160,7 +184,7 @@ def test_all_ranks_plan_with_the_leaders(
 ) -> None:
     """Though the other has measured its own and keeps another job in its folder."""
     given, theirs = recipe(speed=tmp_path / "speed.json"), recipe()
-    speed.keep(tmp_path / "theirs", replace(USUAL, product=0.5))
+    speed.keep(tmp_path / "theirs", replace(USUAL, product=0.5), CPU)
     ours, end = FORKS.Pipe(duplex=False)
     meeting = tmp_path / "meeting"
     follower = FORKS.Process(

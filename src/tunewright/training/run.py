@@ -65,7 +65,8 @@ class Run:
 
     @cached_property
     def identity(self) -> str:
-        """Equal for two runs that must give the same weights on the same machine."""
+        """Equal for two runs that must give the same weights, but for the last bits, which depend
+        on `environment` too."""
         parts = {
             "settings": asdict(self.settings),
             "adaptation": self.recipe.adaptation,

@@ -1,7 +1,8 @@
 """By which rates a job plans: this machine's, measured once, and the same ones to its end.
 
     HOME/speed.json    {device and its software: Rates}: what was measured, for all jobs
-    FOLDER/speed.json  Rates: what the job in this folder began with, wherever it goes on
+    FOLDER/speed.json  Rates and their device: what the job in this folder began with, wherever it
+                       goes on with such a device
 
 Another choice between plans changes the last bits of the weights, so nothing is measured twice:
 whoever wants it anew removes the home's file.
@@ -9,6 +10,7 @@ whoever wants it anew removes the home's file.
 
 import contextlib
 import math
+import platform
 from dataclasses import asdict, astuple, fields
 from pathlib import Path
 from typing import Any
@@ -16,14 +18,13 @@ from typing import Any
 import torch
 
 from tunewright import durable
-from tunewright.errors import Corrupt
+from tunewright.errors import Corrupt, StorageFull
 from tunewright.training.plans.costs import RATES, Rates
 from tunewright.training.probe import measure
 from tunewright.training.ranks import Ranks
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Message, Report
 from tunewright.weights.base import compute_dtype
-from tunewright.weights.memory import out_of_memory
 
 FILE = "speed.json"
 WORTH = 60.0  # seconds of work; a shorter job has less to gain than the measurement takes
@@ -46,42 +47,37 @@ def rates_of(
     """
     found = RATES[device.type]
     if ranks.rank == 0:
-        if began := _rates(_read(folder / FILE)):
+        kept = _read(folder / FILE)
+        if (began := _rates(kept)) and kept.get("device") == device.type:
             found = began
         elif recipe.speed is not None and seconds >= WORTH:
             found = _machines(recipe.speed, device, report)
     return Rates(*ranks.told(astuple(found)))
 
 
-def keep(folder: Path, rates: Rates) -> None:
+def keep(folder: Path, rates: Rates, device: torch.device) -> None:
     """With the job, before its first step."""
-    if _rates(_read(folder / FILE)) != rates:
-        durable.write_json(folder / FILE, asdict(rates))
+    said = {**asdict(rates), "device": device.type}
+    if _read(folder / FILE) != said:
+        durable.write_json(folder / FILE, said)
 
 
 def _machines(file: Path, device: torch.device, report: Report) -> Rates:
+    """What cannot be measured or written down fails no job; a later one tries again."""
     name = _name(device)
-    if known := _rates(_read(file).get(name) or {}):
-        return known
-    found = _measured(device, report)
-    before = _read(file)  # once more: whoever was faster is right
-    if known := _rates(before.get(name) or {}):
-        return known
-    durable.write_json(file, {**before, name: asdict(found)})
-    return found
-
-
-def _measured(device: torch.device, report: Report) -> Rates:
     try:
+        if known := _rates(_read(file).get(name)):
+            return known
         found = measure(device)
-    except (MemoryError, RuntimeError) as error:
-        if not out_of_memory(error):
-            raise
-        reason = "memory ran out"
-    else:
         if plausible(found, RATES[device.type]):
+            before = _read(file)  # once more: whoever was faster is right
+            if known := _rates(before.get(name)):
+                return known
+            durable.write_json(file, {**before, name: asdict(found)})
             return found
         reason = ", ".join(f"{name} {value:.2g}" for name, value in asdict(found).items())
+    except (OSError, MemoryError, RuntimeError, StorageFull) as error:
+        reason = str(error) or type(error).__name__
     text = f"This machine's speed could not be measured ({reason}): plans are chosen by usual ones."
     report(Message("info", text))
     return RATES[device.type]
@@ -108,7 +104,8 @@ def _processor() -> str:
     with contextlib.suppress(OSError):  # elsewhere than on Linux
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return f"{next(models, 'CPU')}, {torch.backends.cpu.get_cpu_capability()}"
+    model = next(models, platform.processor() or platform.machine())
+    return f"{model}, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -120,7 +117,7 @@ def _read(file: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _rates(found: dict[str, Any]) -> Rates | None:
-    figures = [found.get(name) for name in _NAMES]
+def _rates(found: Any) -> Rates | None:
+    figures = [found.get(name) for name in _NAMES] if isinstance(found, dict) else []
     sound = [rate for rate in figures if isinstance(rate, float) and rate > 0]
-    return Rates(*sound) if len(sound) == len(figures) else None
+    return Rates(*sound) if len(sound) == len(_NAMES) else None

@@ -41,7 +41,7 @@ def train(
         run = prepare(recipe, folder, report, ranks)
         prepared = time.perf_counter() - began
         position = checkpoints.resume(run, report)
-        keep(folder, run.planner.costs.rates)
+        keep(folder, run.planner.costs.rates, run.model.device)
         _say_where_it_stands(run, position, report)
         if not position.step and (expected := forecast(run, prepared, SMALL)):
             report(expected)

@@ -13,6 +13,7 @@ Kind: TypeAlias = Literal["rows", "prefix", "forest"]
 # of 16 rows of three kinds took 2.7, 6.9 and 6.5 s with 512, 3.6, 9.1 and 8.1 with 2,048. A GPU
 # wants more to do at once.
 BUDGETS = {"cpu": 512, "cuda": 8192}
+_TRIE = 2048  # tokens that a trie may have beyond the budget: a whole conversation is one
 _WORTH_SHARING = 4  # tokens; fewer are not worth a pass of their own
 
 
@@ -110,10 +111,12 @@ class Chooser:
     def forest(self, found: Sorted) -> Iterator[Choice]:
         if "forest" not in self.kinds or found.common < _WORTH_SHARING:
             return
-        parts = list(_tries(found, self.budget))
-        seconds = self.costs.calls(len(parts)) + self.costs.heads(_supervised(found.rows))
-        seconds += sum(self.costs.trie(part.nodes) for part in parts)
-        yield Choice(seconds, [Piece("forest", [part.rows for part in parts])])
+        # A trie pads nothing, and shares only what it holds.
+        for most in dict.fromkeys((self.budget, max(self.budget, min(4 * self.budget, _TRIE)))):
+            parts = list(_tries(found, most))
+            seconds = self.costs.calls(len(parts)) + self.costs.heads(_supervised(found.rows))
+            seconds += sum(self.costs.trie(part.nodes) for part in parts)
+            yield Choice(seconds, [Piece("forest", [part.rows for part in parts])])
 
     def _split(self, found: Sorted) -> Iterator[Choice]:
         branches = list(found.branches(found.common))
