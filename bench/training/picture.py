@@ -13,7 +13,7 @@ NAMES = {
     "trl-best": "TRL at its best",
     "peft": "PEFT, plain loop",
 }
-_LONGEST = 2.0  # of the next; a longer bar is cut, and says so
+_LONGEST = 4.0  # of the next; a longer bar is cut, and says so
 
 
 def draw(results: list[Result], file: Path) -> None:
@@ -50,7 +50,7 @@ def _panel(panel: Any, title: str, runs: Runs) -> None:
         times = f"  {seconds / ours:.1f}x" if ours and name != OURS else ""
         panel.text(shown + most * 0.02, at, f"{_short(seconds)}{times}", va="center", fontsize=9)
     panel.set_yticks(range(len(took)), [NAMES[name] for name in took], fontsize=9)
-    panel.invert_yaxis()
+    panel.set_ylim(max(len(took), 4) - 0.5, -0.5)  # bars alike in all panels
     panel.set_xlim(0, most * 1.35)
     panel.set_title(title, fontsize=10, loc="left")
     panel.spines[["top", "right"]].set_visible(False)

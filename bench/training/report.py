@@ -77,9 +77,9 @@ def _loss(some: list[Result], ours: list[Result] | None) -> str:
         return said
     spread = max(losses) - min(losses)
     said = f"{said} (spread {spread:.4f})"
-    if not ours or some is ours:
+    mine = [result.loss for result in ours or () if result.loss is not None]
+    if not mine or some is ours:
         return said
-    mine = [result.loss for result in ours if result.loss is not None]
     apart = statistics.fmean(losses) - statistics.fmean(mine)
     within = abs(apart) <= max(spread, max(mine) - min(mine))
     return f"{said}, {'within' if within else f'{apart:+.4f}, beyond'} the spread"
@@ -93,6 +93,6 @@ def _ladder(runs: Runs) -> Iterator[str]:
     for name, some in runs.items():
         took = median(some, cpu_of_a_row)
         first, before = first or took, before or took
-        loss = statistics.fmean(result.loss or 0 for result in some)
-        yield f"| {name} | {took:.3f} | {before / took:.2f} | {first / took:.2f} | {loss:.4f} |"
+        faster = f"{before / took:.2f} | {first / took:.2f}"
+        yield f"| {name} | {took:.3f} | {faster} | {_loss(some, None)} |"
         before = took
