@@ -58,7 +58,7 @@ CASES: list[tuple[str, object, int, str | None, str | None]] = [
     ("/embeddings", {**EMBED, "input": "word " * 9000}, 400, "input", None),
     ("/embeddings", {**EMBED, "input": ["word " * 8000] * 40}, 400, "input", "max_tokens_per_request"),
     ("/embeddings", {**EMBED, "encoding_format": "hex"}, 400, "encoding_format", "invalid_value"),
-    ("/embeddings", {**EMBED, "dimensions": 257}, 400, "dimensions", "integer_above_max_value"),
+    ("/embeddings", {**EMBED, "dimensions": 385}, 400, "dimensions", "integer_above_max_value"),
     ("/embeddings", {**EMBED, "model": "gpt-3.5-turbo"}, 400, "model", "model_kind"),
     ("/fine_tuning/jobs", {"model": "gpt-3.5-turbo"}, 400, "training_file", "missing_required_parameter"),
     ("/fine_tuning/jobs", {"model": "gpt-3.5-turbo", "training_file": "file-x"}, 400, "training_file", "file_not_found"),

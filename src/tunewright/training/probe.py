@@ -80,9 +80,9 @@ def _model(size: Size, device: torch.device) -> PreTrainedModel:
     made: Any = AutoModelForCausalLM.from_config(
         config, attn_implementation="sdpa", dtype=compute_dtype()
     )
-    model: PreTrainedModel = made.to(device).eval()
+    model: PreTrainedModel = made.to(device)
     attach(model, 8, 8, seed=0)
-    return model
+    return model.eval()
 
 
 def _timer(model: PreTrainedModel) -> Callable[[Sequence[Piece]], list[float]]:
