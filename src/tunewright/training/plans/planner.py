@@ -13,7 +13,7 @@ Kind: TypeAlias = Literal["rows", "prefix", "forest"]
 # of 16 rows of three kinds took 2.7, 6.9 and 6.5 s with 512, 3.6, 9.1 and 8.1 with 2,048. A GPU
 # wants more to do at once.
 BUDGETS = {"cpu": 512, "cuda": 8192}
-_TRIE = 2048  # tokens that a trie may have beyond the budget: a whole conversation is one
+_TRIE = 2048  # tokens that a trie may have where a batch has fewer: a conversation is one
 _WORTH_SHARING = 4  # tokens; fewer are not worth a pass of their own
 
 
