@@ -112,3 +112,18 @@ def test_a_held_task_is_given_back_and_waits(tasks: Tasks) -> None:
     assert tasks.lease("cpu", "w2") is None
     tasks.hold("ftjob-1", False)
     assert tasks.lease("cpu", "w2") is not None
+
+
+def test_a_long_task_lets_the_others_go_first_and_keeps_its_place_after_them(tasks: Tasks) -> None:
+    long = tasks.lease("cpu", "w1")
+    assert long is not None
+    tasks.enqueue("check", "cpu", "ftjob-2", "org-a")
+    assert not tasks.others_wait(long), "its own organisation's work is no reason"
+    tasks.enqueue("check", "cpu", "ftjob-3", "org-b")
+    tasks.enqueue("fine-tune", "train", "ftjob-4", "org-c")
+    assert tasks.others_wait(long)
+    tasks.pass_on(long)
+    order = []
+    while task := tasks.lease("cpu", "w1"):
+        order.append((task.subject, task.attempt, task.fruitless))
+    assert order == [("ftjob-3", 1, 1), ("ftjob-1", 1, 1), ("ftjob-2", 1, 1)]

@@ -76,13 +76,9 @@ class Tasks:
         task, so that nobody waits behind ten thousand jobs of somebody else.
         """
         now = time.monotonic()
-        free = or_(
-            tasks.c.state == "waiting",
-            and_(tasks.c.state == "leased", tasks.c.lease_until < now),
-        )
         oldest = (
             select(func.min(tasks.c.sequence))
-            .where(tasks.c.lane == lane, tasks.c.held.is_(False), free)
+            .where(_free(lane, now))
             .group_by(tasks.c.organisation)
         )
         query = (
@@ -166,6 +162,24 @@ class Tasks:
                 )
             )
 
+    def others_wait(self, task: Task) -> bool:
+        """Whether another organisation has work in the lane that nobody does."""
+        query = select(tasks.c.id).where(
+            _free(task.lane, time.monotonic()), tasks.c.organisation != task.organisation
+        )
+        with self._catalog.reading() as connection:
+            return connection.execute(query.limit(1)).one_or_none() is not None
+
+    def pass_on(self, task: Task) -> None:
+        """Let the other organisations have their turn: the task goes on after them."""
+        with self._catalog.transaction() as connection:
+            self.guard(task)
+            connection.execute(
+                update(tasks)
+                .where(tasks.c.id == task.id)
+                .values(state="waiting", attempt=task.attempt - 1, fruitless=0, worker=None)
+            )
+
     def retry(self, task: Task) -> None:
         """Give the task back after a failure; the attempt counts."""
         with self._catalog.transaction() as connection:
@@ -213,6 +227,15 @@ class Tasks:
             connection.execute(
                 delete(tasks).where(tasks.c.kind == kind, tasks.c.subject == subject)
             )
+
+
+def _free(lane: Lane, now: float) -> Any:
+    """Those that can be leased at the monotonic time `now`."""
+    unleased = or_(
+        tasks.c.state == "waiting",
+        and_(tasks.c.state == "leased", tasks.c.lease_until < now),
+    )
+    return and_(tasks.c.lane == lane, tasks.c.held.is_(False), unleased)
 
 
 def _open_tasks(subject: str) -> Any:

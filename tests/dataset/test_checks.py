@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tunewright.dataset import examples, reading
+from tunewright.dataset import checks, examples, reading
 from tunewright.dataset.checks import check, examples_of, row_of
 from tunewright.dataset.examples import ChatExample, CompletionExample
 from tunewright.dataset.reading import lines
@@ -343,3 +343,30 @@ def test_lines_are_cut_at_line_feeds_only(values, tmp_path_factory):
     raw = [json.dumps(value, ensure_ascii=False).encode() for value in values]
     path.write_bytes(b"\r\n".join(raw))
     assert [line.value for line in lines(path)] == values
+
+
+def test_a_check_stops_when_told_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(b"{}\n" * 100)
+    asked = iter([False] * 40 + [True])
+    with pytest.raises(checks.Interrupted):
+        checks.check(path, None, wants="chat", should_stop=lambda: next(asked))
+    asked = iter([False] * 40 + [True] + [False] * 100)
+    going = checks.Checking(path, None, wants="chat")
+    assert not going.go_on(lambda: next(asked))
+    assert going.found.rows == 40
+    assert going.go_on()
+    assert (going.found.rows, going.found.bad) == (100, 100)
+
+
+def test_a_file_of_more_rows_than_anybody_has_is_not_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "MOST_ROWS", 15)
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(b'{"prompt": "a", "completion": "b"}\n' * 16)
+    error = checks.check(path, None, wants="completion").error()
+    assert error is not None
+    assert "more than 15 rows" in error.message
+    path.write_bytes(b'{"prompt": "a", "completion": "b"}\n' * 15)
+    assert checks.check(path, None, wants="completion").error() is None

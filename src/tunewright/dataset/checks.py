@@ -2,7 +2,7 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,15 @@ from tunewright.records.findings import Finding
 from tunewright.rendering import Renderer, Row
 
 MOST_PROBLEMS = 1_000  # kept; the others are counted
+MOST_ROWS = 10_000_000  # 512 MiB of the shortest useful rows; of lines like {} it holds 170 million
+
+
+class Interrupted(Exception):
+    """Nobody waits for this check any longer: it ended before the file did."""
+
+
+def _never() -> bool:
+    return False
 
 
 def _counts() -> "array[int]":
@@ -124,36 +133,64 @@ def check(
     param: str = "training_file",
     cut: bool = False,
     openai: CountsTokens | None = None,
+    should_stop: Callable[[], bool] = _never,
 ) -> Check:
     """Look at every row of a file, with the renderer that training will use.
 
     Memory grows by twelve bytes an example. `param` is the job's field that names the file:
     ``training_file`` (at least 10 examples) or ``validation_file`` (at least 1). `cut`: examples
     longer than the context lose their end, instead of being errors. Without `renderer` only the
-    form is looked at. `openai`: also count as OpenAI does, with that encoding.
+    form is looked at. `openai`: also count as OpenAI does, with that encoding. Raises Interrupted
+    as soon as `should_stop`, asked before each row, is true.
     """
-    found = Check(param, renderer.context if renderer else 0)
-    if fault := wrong_format(path):
-        found.add(Line(1), [fault])
-        return found
-    look = _Look(found, renderer, wants, cut, Cookbook(openai) if openai else None)
-    for line in lines(path):
-        look.at(line)
-    found.openai = look.cookbook and look.cookbook.finish()
-    return found
+    going = Checking(path, renderer, wants=wants, param=param, cut=cut, openai=openai)
+    if not going.go_on(should_stop):
+        raise Interrupted
+    return going.found
 
 
-@dataclass
-class _Look:
-    """Takes the lines of a file, one after the other, into `found`."""
+class Checking:
+    """A check under way, that can stop between two rows and go on from there: the parameters are
+    those of `check`. `found` is complete once `go_on` has returned True."""
 
-    found: Check
-    renderer: Renderer | None
-    wants: Form
-    cut: bool
-    cookbook: Cookbook | None
+    def __init__(
+        self,
+        path: Path,
+        renderer: Renderer | None,
+        *,
+        wants: Form,
+        param: str = "training_file",
+        cut: bool = False,
+        openai: CountsTokens | None = None,
+    ) -> None:
+        self.found = Check(param, renderer.context if renderer else 0)
+        self._renderer = renderer
+        self._wants: Form = wants
+        self._cut = cut
+        self._cookbook = Cookbook(openai) if openai else None
+        self._lines = self._opened(path)
 
-    def at(self, line: Line) -> None:
+    def go_on(self, should_stop: Callable[[], bool] = _never) -> bool:
+        """Go on to the end of the file, or until `should_stop`; whether the end is reached."""
+        while not should_stop():
+            line = next(self._lines, None)
+            if line is None:
+                self.found.openai = self._cookbook and self._cookbook.finish()
+                return True
+            self._at(line)
+        return False
+
+    def _opened(self, path: Path) -> Iterator[Line]:
+        if fault := wrong_format(path):
+            self.found.add(Line(1), [fault])
+            return
+        for line in lines(path):
+            if line.number > MOST_ROWS:
+                self.found.add(line, [_too_many_rows()])
+                return
+            yield line
+
+    def _at(self, line: Line) -> None:
         self.found.rows += 1
         if line.blank:
             self.found.blank += 1
@@ -161,19 +198,19 @@ class _Look:
             return
         if form := form_of(line.value):
             self.found.forms[form] += 1
-        if self.found.add(line, _faults(line, self.wants)) or not self._is_fit(line):
+        if self.found.add(line, _faults(line, self._wants)) or not self._is_fit(line):
             self.found.bad += 1
         else:
             self.found.examples += 1
 
     def _is_fit(self, line: Line) -> bool:
         """Count a row whose form is right; whether it can be trained on."""
-        one = example(line.value, self.wants)
-        if self.cookbook:
-            self.cookbook.add(one)
+        one = example(line.value, self._wants)
+        if self._cookbook:
+            self._cookbook.add(one)
         for code in notices.of_example(one):
             self.found.notice(code, line.number)
-        return self.renderer is None or self._render(line, one, self.renderer)
+        return self._renderer is None or self._render(line, one, self._renderer)
 
     def _render(self, line: Line, one: Example, renderer: Renderer) -> bool:
         try:
@@ -182,13 +219,13 @@ class _Look:
             self.found.add(line, [_refused(error)])
             return False
         fitting = [row for row in map(renderer.fit, whole) if row]
-        used = fitting if self.cut else whole
+        used = fitting if self._cut else whole
         self._count(one, used)
         for code in (*notices.of_text(one, renderer), *notices.of_rows(whole, used)):
             self.found.notice(code, line.number)
         lost = _supervised(whole) - _supervised(fitting)
         self.found.lost_tokens += lost
-        return self.cut or not self.found.add(line, _too_long(whole, lost, renderer.context))
+        return self._cut or not self.found.add(line, _too_long(whole, lost, renderer.context))
 
     def _count(self, one: Example, rows: list[Row]) -> None:
         longest = max((len(row.prompt) + len(row.answer) for row in rows), default=0)
@@ -247,6 +284,11 @@ def _too_long(whole: list[Row], lost: int, context: int) -> Iterator[Fault]:
     )
     remedy = 'Shorten or split it, or permit the cut: the setting long_examples = "cut".'
     yield Fault("$", "too_long", what, remedy)
+
+
+def _too_many_rows() -> Fault:
+    what = f"The file has more than {MOST_ROWS:,} rows; the others were not read."
+    return Fault("$", "too_many_rows", what, "Split it into several files.")
 
 
 def _refused(error: BadRequest) -> Fault:

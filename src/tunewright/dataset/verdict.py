@@ -82,7 +82,7 @@ def _mixture(check: "Check") -> str:
 
 
 def _bad_rows(check: "Check") -> str:
-    if "wrong_format" in check.counts:
+    if not check.bad:  # no row of it is at fault, such as its format
         return f"{subject(check)}: {_reasons(check)}"
     count = check.examples + check.bad
     said = f"{subject(check)} has {check.bad:,} bad row(s) of {count:,}. {_reasons(check)}"

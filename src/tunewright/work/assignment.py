@@ -3,9 +3,10 @@
 import contextlib
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from tunewright.app import Acting, Tunewright
 from tunewright.errors import JobFailed, StorageFull
@@ -22,9 +23,13 @@ SPACE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Assignment:
+    """`begun`: what an earlier turn of a task has left half done, by the task's id: to go on with,
+    should this worker get it again."""
+
     tw: Tunewright
     task: Task
     stopping: threading.Event
+    begun: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def acting(self) -> Acting:

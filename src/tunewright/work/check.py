@@ -1,17 +1,22 @@
 """The first task of a job: are its files fit to train on? Then it is queued, else it fails."""
 
+import contextlib
+import time
+from collections.abc import Iterator
 from typing import Literal
 
-from tunewright.dataset.checks import Check, check
-from tunewright.errors import JobFailed
+from tunewright.dataset.checks import Check, Checking
+from tunewright.errors import JobFailed, TunewrightError
 from tunewright.faults import fault
 from tunewright.records.findings import Finding, Severity
 from tunewright.records.jobs import Job
-from tunewright.rendering import Renderer
+from tunewright.tasks import Task, Tasks
 from tunewright.work.assignment import Assignment
 from tunewright.work.heartbeat import Heartbeat
 
 MOST_EVENTS = 50  # errors of a file that become events
+TURN_SECONDS = 2.0
+"""So long may a file be read while other organisations wait."""
 _LEVELS: dict[Severity, Literal["info", "warn", "error"]] = {
     "error": "error",
     "warning": "warn",
@@ -20,33 +25,80 @@ _LEVELS: dict[Severity, Literal["info", "warn", "error"]] = {
 
 
 def run(assignment: Assignment) -> None:
-    with Heartbeat(assignment.tw.tasks, assignment.task, assignment.stopping, lambda: None):
+    """Check a job's files, for as long as it is its organisation's turn: then it waits in the queue
+    with what it has found, for nobody's file must hold up everybody's."""
+    tasks, task = assignment.tw.tasks, assignment.task
+    heartbeat = Heartbeat(tasks, task, assignment.stopping, lambda: None)
+    with heartbeat:
         job = assignment.acting.jobs.retrieve(assignment.job_id)
         also = f" and validation file: {job.validation_file}" if job.validation_file else ""
         assignment.say("validating", f"Validating training file: {job.training_file}{also}")
-        renderer = assignment.tw.renderer(assignment.base, assignment.acting.models)
-        _check(assignment, renderer, job.training_file, "training_file")
-        if job.validation_file:
-            _check(assignment, renderer, job.validation_file, "validation_file")
-    _queue(assignment)
+        files = assignment.begun.pop(task.id, None) or list(_files(assignment, job))
+        done = _go_on(assignment, files, _Turn(tasks, task, heartbeat))
+    if done:
+        return _queue(assignment)
+    tasks.renew(task)  # raises where the job was cancelled or paused
+    if assignment.stopping.is_set():
+        return assignment.give_back()
+    assignment.begun[task.id] = files
+    return tasks.pass_on(task)
 
 
-def _check(assignment: Assignment, renderer: Renderer, file: str, param: str) -> Check:
-    path = assignment.data(file)
-    if path is None or not path.is_file():
-        raise JobFailed(f"{file} has been deleted.", code="file_not_found", param=param)
+class _Turn:
+    """When to stop: at once where nobody wants the result any longer, and after a while where
+    others wait."""
+
+    def __init__(self, tasks: Tasks, task: Task, heartbeat: Heartbeat) -> None:
+        self._tasks = tasks
+        self._task = task
+        self._heartbeat = heartbeat
+        self._ends = time.monotonic() + TURN_SECONDS
+
+    def is_over(self) -> bool:
+        if self._heartbeat.over:
+            return True
+        if time.monotonic() < self._ends:
+            return False
+        self._ends += TURN_SECONDS
+        with contextlib.suppress(TunewrightError):  # the catalog is busy: nobody can be served
+            return self._tasks.others_wait(self._task)
+        return False
+
+
+def _files(assignment: Assignment, job: Job) -> Iterator[tuple[str, Checking]]:
+    renderer = assignment.tw.renderer(assignment.base, assignment.acting.models)
     wants = "chat" if renderer.is_chat else "completion"
     cut = assignment.tw.settings.long_examples == "cut"
-    found = check(path, renderer, wants=wants, param=param, cut=cut)
-    _tell(assignment, found, param)
-    error = found.error()
-    if error is not None:
-        raise error
-    return found
+    for param, file in (
+        ("training_file", job.training_file),
+        ("validation_file", job.validation_file),
+    ):
+        path = assignment.data(file)
+        if file and path:
+            yield file, Checking(path, renderer, wants=wants, param=param, cut=cut)
 
 
-def _tell(assignment: Assignment, found: Check, param: str) -> None:
+def _go_on(assignment: Assignment, files: list[tuple[str, Checking]], turn: _Turn) -> bool:
+    """Whether all files have been read and are fit; `files`: those that have not. Raises JobFailed
+    for one that is not fit."""
+    while files:
+        id, file = files[0]
+        try:
+            if not file.go_on(turn.is_over):
+                return False
+        except FileNotFoundError:
+            param = file.found.param
+            raise JobFailed(f"{id} has been deleted.", code="file_not_found", param=param) from None
+        _tell(assignment, file.found)
+        if error := file.found.error():
+            raise error
+        del files[0]
+    return True
+
+
+def _tell(assignment: Assignment, found: Check) -> None:
     """What was found, as events, all of it at once or nothing."""
+    param = found.param
     with assignment.tw.catalog.transaction():
         assignment.tw.tasks.guard(assignment.task)
         findings, more = found.first(MOST_EVENTS)

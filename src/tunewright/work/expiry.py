@@ -1,10 +1,12 @@
 """What goes by itself and not by a task: uploads that nobody completed, files that expire, what is
 left of jobs that ended in vain."""
 
+import contextlib
 import logging
 import threading
+from collections.abc import Iterator
 
-from tunewright.app import Tunewright
+from tunewright.app import Acting, Tunewright
 from tunewright.errors import TunewrightError
 from tunewright.records.files import File
 from tunewright.records.uploads import UploadPart
@@ -18,17 +20,33 @@ INTERVAL_SECONDS = 60.0
 def run(tw: Tunewright, stopping: threading.Event) -> None:
     """Look at once, then every INTERVAL_SECONDS, until `stopping` is set."""
     while True:
-        try:
-            expire(tw)
-        except (TunewrightError, OSError) as error:  # the catalog is busy, a disk is full
-            log.warning("expiry: %s", error)
+        expire(tw)
         if stopping.wait(INTERVAL_SECONDS):
             return
 
 
 def expire(tw: Tunewright) -> None:
-    orphans.tidy(tw.catalog, tw.home)
-    for organisation in {*tw.catalog.organisations(UploadPart), *tw.catalog.organisations(File)}:
-        acting = tw.acting(tw.access.of_organisation(organisation))
+    """What fails for one organisation, whatever the reason, is tried again the next time; the
+    others' goes on."""
+    with _logged("jobs that ended"):
+        orphans.tidy(tw.catalog, tw.home)
+    with _logged("organisations"):
+        for id in {*tw.catalog.organisations(UploadPart), *tw.catalog.organisations(File)}:
+            with _logged(id):
+                _expire(tw.acting(tw.access.of_organisation(id)))
+
+
+def _expire(acting: Acting) -> None:
+    with _logged(f"uploads of {acting.caller.name}"):
         acting.uploads.sweep()
-        acting.files.sweep()
+    acting.files.sweep()
+
+
+@contextlib.contextmanager
+def _logged(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (TunewrightError, OSError) as error:  # the catalog is busy, a disk is full
+        log.warning("expiry, %s: %s", what, error)
+    except Exception:
+        log.exception("expiry, %s", what)

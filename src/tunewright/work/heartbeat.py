@@ -31,6 +31,11 @@ class Heartbeat:
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
+    @property
+    def over(self) -> bool:
+        """Whether the work must end early."""
+        return self.lost or self.held or self._stopping.is_set()
+
     def __enter__(self) -> "Heartbeat":
         self._thread.start()
         return self
@@ -55,7 +60,9 @@ class Heartbeat:
                 self.held = True
             except TunewrightError as error:  # the catalog: busy, or its disk is full
                 log.warning("heartbeat of %s: %s", self._task.subject, error.message)
-            if (self.lost or self.held or self._stopping.is_set()) and not stopped:
+            except Exception:  # whatever it is: without a beat the task would be given out again
+                log.exception("heartbeat of %s", self._task.subject)
+            if self.over and not stopped:
                 stopped = True
                 self._on_stop()
             if self.lost:

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from tunewright.app import Tunewright
 from tunewright.errors import JobFailed, StorageFull, TunewrightError
@@ -39,20 +40,25 @@ class Worker:
             thread.join()
 
     def _lane(self, lane: Lane) -> None:
+        begun: dict[str, Any] = {}
         while not self.stopping.is_set():
             try:
                 task = self._tw.tasks.lease(lane, self._name)
                 if task is None:
+                    begun.clear()  # of tasks that were cancelled or paused
                     self.stopping.wait(IDLE_SECONDS)
                 else:
-                    self._do(task)
+                    self._do(task, begun)
             except TunewrightError as error:  # the catalog: busy, or its disk is full
                 log.warning("lane %s: %s", lane, error.message)
                 self.stopping.wait(RETRY_SECONDS)
+            except Exception:  # whatever it is, the lane serves everybody: it goes on
+                log.exception("lane %s", lane)
+                self.stopping.wait(RETRY_SECONDS)
 
-    def _do(self, task: Task) -> None:
+    def _do(self, task: Task, begun: dict[str, Any]) -> None:
         """Do a task once. What it cannot finish goes back to the queue, MAX_ATTEMPTS times."""
-        assignment = Assignment(self._tw, task, self.stopping)
+        assignment = Assignment(self._tw, task, self.stopping, begun)
         try:
             if task.fruitless > MAX_ATTEMPTS and task.kind != "remove":
                 raise JobFailed(
