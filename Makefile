@@ -1,25 +1,26 @@
 # `make demo` and `make test` do all set-up by themselves. `make` alone lists the targets.
 #
-# PYTHON=python3.12 chooses the interpreter. On Linux pip fetches torch with CUDA; README.md says how
-# to get the CPU build, which is several GB smaller.
+# PYTHON=python3.12 chooses the interpreter. TORCH_INDEX=ADDRESS: where to take torch from (install.py
+# says when that saves gigabytes).
 
 PYTHON ?= python3
+export TORCH_INDEX
 TESTS ?= tests
 SDKS = $(patsubst %,.sdk/%/.installed,0.28.1 1.109.1 2.54.0 3.54.0)
 
 help:  ## list the targets
 	@awk -F ':.*## +' '/^[a-z-]+:.*## /{printf "  make %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: .venv/.installed  ## two minutes: fine-tune a model, ask it, embed, search
+demo: .venv/.train  ## two minutes: fine-tune a model, ask it, embed, search
 	.venv/bin/tunewright demo
 
-test: .venv/.installed sdk  ## all tests but the slow ones
+test: .venv/.dev sdk  ## all tests but the slow ones
 	.venv/bin/pytest -n 2 -m "not slow" $(TESTS)
 
-test-all: .venv/.installed sdk  ## all tests
+test-all: .venv/.dev sdk  ## all tests
 	.venv/bin/pytest -n 2 $(TESTS)
 
-lint: .venv/.installed  ## ruff, basedpyright, import-linter
+lint: .venv/.dev  ## ruff, basedpyright, import-linter
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/basedpyright
@@ -27,20 +28,19 @@ lint: .venv/.installed  ## ruff, basedpyright, import-linter
 
 sdk: $(SDKS)  ## the four generations of the official SDK that the story runs in
 
-docs: .venv/.installed sdk  ## make docs/parameters.md anew from the code
+docs: .venv/.dev sdk  ## make docs/parameters.md anew from the code
 	.venv/bin/python docs/parameters.py
 
-conformance: .venv/.installed sdk  ## tell the stories and make docs/conformance.md anew
+conformance: .venv/.dev sdk  ## tell the stories and make docs/conformance.md anew
 	WRITE_CONFORMANCE=1 .venv/bin/pytest -m "not slow" tests/test_story.py
 	.venv/bin/python docs/conformance.py
 
 clean:  ## remove what the other targets made
 	rm -rf .venv .sdk
 
-.venv/.installed: pyproject.toml
+.venv/.train .venv/.dev: .venv/.%: pyproject.toml install.py
 	@$(call need_python)
-	@.venv/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --editable '.[dev]'
+	@$(PYTHON) install.py $*
 	@touch $@
 
 # The name of the folder is the version.
