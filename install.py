@@ -22,10 +22,10 @@ VENV = ROOT / ".venv"
 OLDEST = (3, 11)
 # Measured on Linux, 2026-11-26: what is downloaded, what .venv takes then.
 SIZES = {
-    ("train", False): "about 0.3 GB to download, 1.2 GB on disk",
-    ("train", True): "about 2.9 GB to download, 5.7 GB on disk",
-    ("dev", False): "about 0.5 GB to download, 1.8 GB on disk",
-    ("dev", True): "about 3.1 GB to download, 6.3 GB on disk",
+    ("train", False): "about 0.4 GB to download, 1.3 GB on disk",
+    ("train", True): "about 2.9 GB to download, 5.1 GB on disk",
+    ("dev", False): "about 0.6 GB to download, 1.9 GB on disk",
+    ("dev", True): "about 3.1 GB to download, 5.7 GB on disk",
 }
 
 

@@ -3,6 +3,10 @@
 import datetime
 import io
 import json
+import os
+import shlex
+import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,6 +34,21 @@ notes = Console(stderr=True, highlight=False)  # progress and hints: never in a 
 def say(*parts: str) -> None:
     """Plain text as it is: no markup (ids hold brackets), no wrapping (lines are copied)."""
     screen.print(Text("".join(parts)), soft_wrap=True)
+
+
+def program() -> str:
+    """What the user's own shell calls this installation by, for commands that are there to be copied.
+
+    After `make demo` that is `.venv/bin/tunewright`: nothing has put it on the PATH.
+    """
+    script = Path(sys.executable).with_name("tunewright")
+    found = shutil.which("tunewright")
+    if found and Path(found) == script:
+        return "tunewright"
+    if not os.access(script, os.X_OK):
+        return f"{shlex.quote(sys.executable)} -m tunewright"
+    near = os.path.relpath(script)
+    return shlex.quote(str(script) if near.startswith("..") else near)
 
 
 def print_json(value: Any) -> None:

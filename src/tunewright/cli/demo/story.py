@@ -16,7 +16,7 @@ from tunewright.cli.demo.search import search
 from tunewright.cli.demo.server import DemoServer
 from tunewright.cli.follow import follow, outcome
 from tunewright.cli.opening import records
-from tunewright.cli.terminal import duration, say, screen
+from tunewright.cli.terminal import duration, program, say, screen
 
 MAX_TOKENS = 48
 BASE = "gpt-3.5-turbo"
@@ -127,7 +127,7 @@ def _compare(before: list[tuple[str, str]], after: list[tuple[str, str]]) -> Non
     screen.print(table)
     say(
         "The built-in base is tiny and knows little: look at the manner, do not trust the facts. "
-        "Real use takes a real base: tunewright models add qwen Qwen/Qwen3-0.6B"
+        f"Real use takes a real base: {program()} models add qwen Qwen/Qwen3-0.6B"
     )
 
 
@@ -145,10 +145,9 @@ def _where(server: DemoServer, job: dict[str, Any], seconds: float, kept: bool) 
     screen.print(
         Panel(
             Text(
-                f"tunewright serve{home}\n\n"
-                "# then, in your existing code, nothing but:\n"
-                f'client = OpenAI(base_url="http://127.0.0.1:8311/v1", api_key="sk-tw-...")\n'
-                'openai.api_base = "http://127.0.0.1:8311/v1"   # openai 0.28'
+                f"{program()} serve{home}\n\n"
+                "# It prints the lines that point your code here: an address and a key.\n"
+                "# Copy them into the shell that your code starts from; the code stays as it is."
             ),
             title="Next",
             title_align="left",
