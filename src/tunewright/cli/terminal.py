@@ -37,7 +37,7 @@ def say(*parts: str) -> None:
 
 
 def program() -> str:
-    """What the user's own shell calls this installation by, for commands that are there to be copied.
+    """What the user's own shell calls this installation by, in commands to be copied.
 
     After `make demo` that is `.venv/bin/tunewright`: nothing has put it on the PATH.
     """
