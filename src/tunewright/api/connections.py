@@ -10,7 +10,7 @@ import resource
 import sys
 from collections import Counter
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
@@ -20,6 +20,7 @@ from tunewright.errors import BadRequest, Busy, RequestTimeout, TunewrightError,
 from tunewright.settings import Settings
 
 RESERVED_FILES = 256  # for the catalog, uploads and the connections of the engine
+MOST_GATHERED = 64 * 1024
 CROWDED_SECONDS = 1.0  # how long one connection too many may stay silent
 
 
@@ -61,6 +62,42 @@ def guarded(patience: Patience) -> type[H11Protocol]:
     return type("Guarded", (Guarded,), {"patience": patience, "peers": Counter()})
 
 
+class Gathered:
+    """A transport that sends what is written in one turn of the event loop in one piece.
+
+    uvicorn writes head, body and end of an answer one by one, each a system call and a packet.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held = bytearray()
+
+    def write(self, data: bytes) -> None:
+        if not self._held and data:
+            self._loop.call_soon(self._send)
+        self._held += data
+        # More goes out at once, or a body that is made without a pause would never be paused.
+        if len(self._held) > MOST_GATHERED:
+            self._send()
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._held.clear()
+        self._transport.abort()
+
+    def _send(self) -> None:
+        if self._held:
+            held, self._held = self._held, bytearray()
+            self._transport.write(held)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class Guarded(H11Protocol):
     patience: ClassVar[Patience]
     peers: ClassVar[Counter[str]]
@@ -74,7 +111,7 @@ class Guarded(H11Protocol):
     _paused = False  # whether we ourselves had stopped reading when it began
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        super().connection_made(transport)
+        super().connection_made(cast(Any, Gathered(transport, self.loop)))
         self._peer = self.client[0] if self.client else ""
         self.peers[self._peer] += 1
         self._crowded = self._too_many()
