@@ -226,7 +226,15 @@ class Acting:
         self.counting = Counting(self.models, renderer, embedder, tw.encoding)
         limit = tw.settings.upload_limit
         self.files = Files(self.shelf, tw.blobs, limit, self.removals, self.checking)
-        self.jobs = Jobs(caller, self.shelf, self.models, tw.tasks, tw.home, self.removals)
+        self.jobs = Jobs(
+            caller,
+            self.shelf,
+            self.models,
+            tw.tasks,
+            tw.home,
+            self.removals,
+            tw.settings.tuned_names,
+        )
         self.uploads = Uploads(self.shelf, tw.blobs, tw.settings.upload_limit)
         self.permissions = Permissions(caller, self.shelf, self.models)
         self.keys = Keys(caller, tw.catalog, tw.access)

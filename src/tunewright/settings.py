@@ -55,6 +55,10 @@ class Settings(BaseSettings):
         default=DEFAULT_ALIASES,
         description="OpenAI's model names, or patterns such as gpt-4o*, and the base of each",
     )
+    tuned_names: Literal["asked", "base"] = Field(
+        default="asked",
+        description="tuned models are named by the model that the job asked for, or by its base",
+    )
     upload_limit: int = Field(default=512 * MIB, ge=1, description="largest file, bytes")
     body_limit: int = Field(default=32 * MIB, ge=1024, description="largest JSON body, bytes")
     long_examples: Literal["refuse", "cut"] = Field(

@@ -81,7 +81,7 @@ def test_training_goes_on_from_a_checkpoint(server: Server, tuned: dict) -> None
     assert used["rank"] == wanted["rank"], "the adapter's own, from the beginning"
     job = server.wait(job["id"])
     assert job["status"] == "succeeded", job
-    assert job["fine_tuned_model"].startswith("ft:builtin-chat:personal:further:")
+    assert job["fine_tuned_model"].startswith("ft:gpt-3.5-turbo:personal:further:")
     assert ":ckpt" not in job["fine_tuned_model"]
     assert losses(server, job)[0] < losses(server, tuned)[0] - 0.1, "it knows these rows"
     assert not (server.home / "jobs" / job["id"] / "start").exists(), "nobody needs it any more"
@@ -153,7 +153,7 @@ def test_whole_weights_are_trained_further_or_get_an_adapter(server: Server) -> 
     whole, small = server.wait(whole["id"]), server.wait(small["id"])
     for job in (whole, small):
         assert job["status"] == "succeeded", job
-        assert job["fine_tuned_model"].startswith("ft:builtin-chat:personal:further:")
+        assert job["fine_tuned_model"].startswith("ft:gpt-3.5-turbo:personal:further:")
         assert losses(server, job)[0] < losses(server, parent)[0]
         assert ask(server, job["fine_tuned_model"]).status_code == 200
     assert not (server.home / "jobs" / whole["id"] / "start").exists()

@@ -163,7 +163,7 @@ def test_each_kind_of_base_wants_its_kind_of_rows(server: Server) -> None:
         )["id"]
     )
     assert right["status"] == "succeeded", right
-    assert right["fine_tuned_model"].startswith("ft:builtin-completion:personal::")
+    assert right["fine_tuned_model"].startswith("ft:babbage-002:personal::")
     answer = server.http.post(
         "/completions",
         json={"model": right["fine_tuned_model"], "prompt": "3 ->", "max_tokens": 2},

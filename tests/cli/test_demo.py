@@ -16,7 +16,7 @@ def test_the_demo_tells_the_whole_story_and_cleans_up(run, tmp_path, monkeypatch
     assert "60 rows: 60 fine" in said
     first, last = map(float, re.findall(r"Validation loss ([\d.]+) -> ([\d.]+)", said)[0])
     assert last < first
-    assert re.search(r"The tuned model: ft:builtin-chat:personal:sarcastic:\w+", said)
+    assert re.search(r"The tuned model: ft:gpt-3.5-turbo:personal:sarcastic:\w+", said)
     assert "eleven hours on the plane" in said
     assert not list(tmp_path.glob("tunewright-demo-*"))
 

@@ -62,7 +62,7 @@ assert [j.id for j in ask("FineTuningJob.auto_paging_iter", limit=1)].count(job.
 while (job := ask("FineTuningJob.retrieve", job.id)).status not in ("succeeded", "failed"):
     time.sleep(0.5)
 assert job.status == "succeeded", job
-assert job.fine_tuned_model.startswith("ft:builtin-chat:"), job
+assert job.fine_tuned_model.startswith("ft:gpt-3.5-turbo:"), job
 
 events = ask("FineTuningJob.list_events", id=job.id, limit=10)
 assert len(events["data"]) == 10 and events["has_more"] is True

@@ -135,7 +135,7 @@ async def trained(counted, file: str) -> str:
     while job.status not in ("succeeded", "failed"):
         time.sleep(0.5)
         job = await done(counted.fine_tuning.jobs.retrieve(job.id))
-    assert job.fine_tuned_model.startswith("ft:builtin-chat:personal:my-suffix:"), job
+    assert job.fine_tuned_model.startswith("ft:gpt-3.5-turbo:personal:my-suffix:"), job
     return job.id
 
 

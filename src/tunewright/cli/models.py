@@ -64,7 +64,7 @@ def delete(
 ) -> None:
     """Delete a tuned model, or forget a base that was added.
 
-    Example: tunewright models delete ft:builtin-chat:personal:sarcastic:1a2b3c4d
+    Example: tunewright models delete ft:gpt-3.5-turbo:personal:sarcastic:1a2b3c4d
     """
     from tunewright.cli.opening import records
 

@@ -31,7 +31,8 @@ class Weights(Record):
     A tuned model names its real base by fingerprint, so that remapping an alias or adding
     another base under the same name never changes an existing model. `job` made it; `step` is set
     for a checkpoint, which can be used but is not listed. `deleted_name`: what it was called, while
-    its bytes wait to be removed.
+    its bytes wait to be removed. `asked`, of what a job starts from: what its model is named by,
+    where that is not the real base.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Weights(Record):
     job: str | None = None
     step: int | None = None
     deleted_name: str | None = None
+    asked: str | None = None
     created: int = Field(default_factory=now)
 
 

@@ -5,7 +5,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from tunewright.access import Caller
 from tunewright.catalog.catalog import Shelf
@@ -25,6 +25,7 @@ from tunewright.records.pages import (
 from tunewright.records.record import new_id, now
 from tunewright.resources import starting
 from tunewright.resources.models import Models
+from tunewright.resources.naming import asked_part
 from tunewright.resources.progress import Moved, Progress
 from tunewright.resources.removals import Removals
 from tunewright.tasks import Tasks
@@ -39,6 +40,7 @@ class Jobs:
         tasks: Tasks,
         home: Home,
         removals: Removals,
+        tuned_names: Literal["asked", "base"],
     ) -> None:
         self._caller = caller
         self._shelf = shelf
@@ -46,6 +48,7 @@ class Jobs:
         self._tasks = tasks
         self._home = home
         self._removals = removals
+        self._by_asked = tuned_names == "asked"
         self._progress = Progress(shelf)
 
     def create(self, /, **given: Any) -> Job:
@@ -62,15 +65,16 @@ class Jobs:
         if request.suffix is not None:
             name_part(request.suffix)
         try:
-            return self._add(self._new(request, parent), parent)
+            return self._add(self._new(request, parent), parent, request.model)
         except FileNotFoundError:  # deleted at this very moment
             raise _not_tunable(request.model) from None
 
-    def _add(self, job: Job, parent: Weights) -> Job:
+    def _add(self, job: Job, parent: Weights, asked: str) -> Job:
+        named = asked_part(asked) if self._by_asked else None
         try:
             with self._shelf.catalog.transaction():
                 self._shelf.put(job)
-                self._shelf.put(starting.keep(self._home, parent, job.id))
+                self._shelf.put(starting.keep(self._home, parent, job.id, named))
                 self._progress.say(job.id, "created", f"Created fine-tuning job: {job.id}")
                 self._tasks.enqueue("check", "cpu", job.id, self._caller.organisation)
                 fault("job.creating")

@@ -10,6 +10,7 @@ from tunewright.home import Home
 from tunewright.records.models import Model, ModelKind, Weights
 from tunewright.records.pages import Deleted, Page
 from tunewright.records.permissions import CheckpointPermission
+from tunewright.resources import naming
 from tunewright.resources.aliases import Aliases
 from tunewright.resources.removals import Removals
 from tunewright.resources.switching import Switching
@@ -37,9 +38,9 @@ class Models:
         models, oldest first."""
         bases = {model.id: model for model in self._shared.all(Model)}
         aliases = [
-            _alias(name, bases[target].created)
+            _alias(name, known.created)
             for name, target in self._aliases.listed()
-            if target in bases and name not in bases
+            if name not in bases and (known := bases.get(target) or self._own(target))
         ]
         aliases += [_alias(each.name, each.created) for each in self.switching.list()]
         models = [*bases.values(), *aliases, *self._shelf.all(Model)]
@@ -47,20 +48,26 @@ class Models:
 
     def retrieve(self, id: str) -> Model:
         """Raises NotFound with OpenAI's code model_not_found."""
-        found = self._own(id) or self._shared.get(Model, id)
+        found = self._own(id)
+        if found is not None:
+            return found.model_copy(update={"id": id})
+        found = self._shared.get(Model, id)
         if found is None and (switched := self.switching.get(id)):
             found = _alias(id, switched.created)
-        if found is None and (base := self._shared.get(Model, self.real_name(id))):
-            found = _alias(id, base.created)
+        if found is None and (known := self._known(self.real_name(id))):
+            found = _alias(id, known.created)
         if found is None:
             raise _no_such_model(id)
         return found
 
     def real_name(self, id: str) -> str:
-        """What an alias stands for, which need not exist; any other name unchanged.
+        """What an alias stands for, which need not exist, or the first name of a tuned model; any
+        other name unchanged.
 
         A base's own name goes before a pattern, and an alias of exactly that name before it.
         """
+        if own := self._own(id):
+            return own.id
         if switched := self.switching.get(id):
             return switched.target
         if target := self._aliases.exact(id):
@@ -74,10 +81,7 @@ class Models:
 
         Raises NotFound, or BadRequest where the model is of another kind than `kinds`.
         """
-        found = self._shelf.get(Weights, id) if self._own(id) else None
-        if found is None and (switched := self.switching.get(id)):
-            found = self._shelf.get(Weights, switched.target)
-        found = found or self._shared.get(Weights, self.real_name(id))
+        found = self._weights(id)
         if found is None:
             raise _no_such_model(id)
         if found.kind not in kinds:
@@ -85,9 +89,10 @@ class Models:
         return found
 
     def check_vocabulary(self, id: str, param: str) -> None:
-        """Raises BadRequest for an alias: the ids of its own vocabulary mean other tokens here."""
-        base = self.real_name(id)
-        if base != id and not self._shelf.get(Model, id):
+        """Raises BadRequest for a name that does not say which base answers: under one of OpenAI's,
+        the ids are of a vocabulary in which they mean other tokens."""
+        base = self.plain_name(id)
+        if base != id:
             raise BadRequest(
                 f"'{param}' holds token ids, and those of {id} mean other tokens here: it stands "
                 f"for `{base}`, which has a vocabulary of its own. Use ids of that model's "
@@ -95,6 +100,21 @@ class Models:
                 param=param,
                 code="foreign_token_ids",
             )
+
+    def plain_name(self, id: str) -> str:
+        """The name that says which base answers: a base's own, or that of a tuned model with its
+        base in it. Unknown names unchanged."""
+        weights = self._weights(id)
+        return naming.plain_name(weights) if weights else id
+
+    def _known(self, real: str) -> Model | None:
+        return self._own(real) or self._shared.get(Model, real)
+
+    def _weights(self, id: str) -> Weights | None:
+        real = self.real_name(id)
+        if own := self._own(real):
+            return self._shelf.get(Weights, own.id)
+        return self._shared.get(Weights, real)
 
     def directory(self, weights: Weights) -> Path:
         """The directory with the tokenizer and, but for an adapter, the weights."""
@@ -113,7 +133,8 @@ class Models:
         call finds them. What runs with them ends undisturbed; then the worker removes the weights.
         """
         with self._shelf.catalog.transaction():
-            if not self._own(id):
+            own = self._own(id)
+            if own is None:
                 if switched := self.switching.get(id):
                     raise BadRequest(
                         f"{id} is another name of {switched.target}. On the server's machine, "
@@ -129,9 +150,9 @@ class Models:
                     )
                 raise _no_such_model(id)
             self._caller.require_owner()
-            self.switching.refuse_in_use(id)
-            self._shelf.delete(Model, id)
-            self._withdraw(self._with_checkpoints(id))
+            self.switching.refuse_in_use(own.id)
+            self._shelf.delete(Model, own.id)
+            self._withdraw(self._with_checkpoints(own.id))
         return Deleted(id=id, object="model")
 
     def withdraw_checkpoints(self, job: str) -> None:
@@ -147,21 +168,23 @@ class Models:
             self._removals.order_weights(weights)
 
     def retrieve_own(self, id: str) -> Model:
-        """A tuned model or checkpoint of the caller's organisation. Raises NotFound for others."""
+        """A tuned model or checkpoint of the caller's organisation, under its first name. Raises
+        NotFound for others."""
         found = self._own(id)
         if found is None:
             raise _no_such_model(id)
         return found
 
     def _own(self, id: str) -> Model | None:
-        """A tuned model or a checkpoint. Other weights on the shelf, those that jobs start from
-        and those that wait for their removal, are nobody's model."""
-        if model := self._shelf.get(Model, id):
+        """A tuned model or a checkpoint, found by either of its names. Other weights on the shelf,
+        those that jobs start from and those that wait for their removal, are nobody's model."""
+        name = naming.first_name(self._shelf, id)
+        if model := self._shelf.get(Model, name):
             return model
-        weights = self._shelf.get(Weights, id)
+        weights = self._shelf.get(Weights, name)
         if weights is None or weights.step is None or weights.deleted_name:
             return None
-        return Model(id=id, created=weights.created, owned_by=self._caller.name)
+        return Model(id=name, created=weights.created, owned_by=self._caller.name)
 
     def _with_checkpoints(self, id: str) -> Sequence[Weights]:
         weights = self._shelf.get(Weights, id)

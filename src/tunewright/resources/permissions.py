@@ -25,7 +25,7 @@ class Permissions:
 
     def create(self, checkpoint: str, /, **given: Any) -> Page[CheckpointPermission]:
         """One for each of `project_ids`, in their order; what a project has already stays."""
-        self._owned(checkpoint)
+        checkpoint = self._owned(checkpoint)
         request: PermissionRequest = PermissionRequest.parse(given)
         with self._shelf.catalog.transaction():
             data = [self._give(checkpoint, project) for project in request.project_ids]
@@ -33,7 +33,7 @@ class Permissions:
 
     def list(self, checkpoint: str, /, **given: Any) -> Page[CheckpointPermission]:
         """`given`: the fields of `PermissionPageRequest`."""
-        self._owned(checkpoint)
+        checkpoint = self._owned(checkpoint)
         query: PermissionPageRequest = PermissionPageRequest.parse(given)
         return self._shelf.page(
             CheckpointPermission,
@@ -45,7 +45,7 @@ class Permissions:
         )
 
     def delete(self, checkpoint: str, id: str) -> Deleted:
-        self._owned(checkpoint)
+        checkpoint = self._owned(checkpoint)
         with self._shelf.catalog.transaction():
             kept = self._shelf.all(CheckpointPermission, subject=checkpoint)
             if id not in [permission.id for permission in kept]:
@@ -53,9 +53,11 @@ class Permissions:
             self._shelf.delete(CheckpointPermission, id)
         return Deleted(id=id, object="checkpoint.permission")
 
-    def _owned(self, checkpoint: str) -> None:
-        self._models.retrieve_own(checkpoint)
+    def _owned(self, checkpoint: str) -> str:
+        """Its first name."""
+        own = self._models.retrieve_own(checkpoint)
         self._caller.require_owner()
+        return own.id
 
     def _give(self, checkpoint: str, project: str) -> CheckpointPermission:
         where = {"project_id": project}

@@ -32,13 +32,14 @@ def method(request: JobRequest, parent: Weights, adapter: Path | None) -> Method
     return asked
 
 
-def keep(home: Home, parent: Weights, job: str) -> Weights:
+def keep(home: Home, parent: Weights, job: str, asked: str | None) -> Weights:
     """The start of `job` as it is now, in the job's folder: its model may be deleted afterwards.
 
-    Nothing is kept of a plain base, which stays anyhow. The name is the job's id.
+    Nothing is kept of a plain base, which stays anyhow. The name is the job's id. asked: what the
+    job's model is named by; None: the real base.
     """
     folder = home.job(job) / "start"
-    update: dict[str, object] = {"id": job, "job": None, "step": None}
+    update: dict[str, object] = {"id": job, "job": None, "step": None, "asked": asked}
     base = parent.directory if parent.adaptation == "full" else parent.base_directory
     if base is not None and (parent.adaptation == "full" or _of_a_job(home, base)):
         durable.link(home.root / base, folder / "base")

@@ -4,6 +4,7 @@ from tunewright.access import Caller
 from tunewright.catalog.catalog import Shelf
 from tunewright.errors import BadRequest, NotFound
 from tunewright.records.models import Switched, Weights
+from tunewright.resources.naming import first_name
 
 
 class Switching:
@@ -35,8 +36,9 @@ class Switching:
             what = f"'{name}' is no tuned model's name (ft:...). Other names are mapped by the"
             raise BadRequest(f"{what} operator, in settings.toml under [aliases].", param="name")
         with self._shelf.catalog.transaction():
-            if self._shelf.get(Weights, name):
+            if self._shelf.get(Weights, first_name(self._shelf, name)):
                 raise BadRequest(f"{name} is a model of this home already.", param="name")
+            target = first_name(self._shelf, target)
             if self._tuned(target) is None:
                 raise NotFound(f"There is no tuned model '{target}' here.", param="model")
             self._caller.require_owner()

@@ -13,6 +13,7 @@ from tunewright.records.jobs import Event, Job
 from tunewright.records.models import Model, Weights
 from tunewright.records.record import now
 from tunewright.resources.files import put_result
+from tunewright.resources.naming import put_named
 from tunewright.resources.prepared import model_spec
 from tunewright.tasks import Held
 from tunewright.work import parity
@@ -75,6 +76,7 @@ def _keep_weights(assignment: Assignment, job: Job) -> Weights:
             "directory": str(target.relative_to(home.root)),
             "adaptation": job.method.supervised.hyperparameters.adaptation,
             "job": job.id,
+            "asked": None,
             "created": now(),
         }
     )
@@ -162,7 +164,7 @@ def _succeed(
             ),
         )
         shelf.put(Model(id=name, owned_by=assignment.acting.caller.name))
-        shelf.put(weights)
+        put_named(shelf, weights)
         if verdict.unchanged:
             progress.say(job, "unchanged", "The tuning changed nothing measurable", level="warn")
         progress.say(job, "model", f"New fine-tuned model created: {name}")

@@ -11,6 +11,7 @@ from tunewright.records.models import Weights
 from tunewright.records.record import now
 from tunewright.resources.estimating import estimate_of
 from tunewright.resources.jobs import name_part
+from tunewright.resources.naming import put_named
 from tunewright.work.assignment import Assignment
 
 ESTIMATE_SECONDS = 2.0
@@ -108,7 +109,7 @@ class Reports:
             subject=self.job.id,
         )
         if added:
-            self._assignment.acting.shelf.put(self._weights(name, step, report["path"]))
+            put_named(self._assignment.acting.shelf, self._weights(name, step, report["path"]))
             self._say(f"checkpoint-{step}", f"Checkpoint created at step {step}")
 
     def _weights(self, name: str, step: int, path: str) -> Weights:
@@ -121,6 +122,7 @@ class Reports:
                 "adaptation": self.job.method.supervised.hyperparameters.adaptation,
                 "job": self.job.id,
                 "step": step,
+                "asked": None,
                 "created": now(),
             }
         )
@@ -178,10 +180,11 @@ class Reports:
 
 
 def model_name(job: Job, assignment: Assignment) -> str:
-    """``ft:{real base}:{organisation}:{suffix}:{id}``. The id follows from the job's, so that a
-    job that registers its model twice, around a crash, registers the same one."""
+    """``ft:{name}:{organisation}:{suffix}:{id}`` (`resources.naming`). The id follows from the
+    job's, so that a job that registers its model twice, around a crash, registers the same one."""
     suffix = name_part(job.user_provided_suffix) if job.user_provided_suffix else ""
-    return f"ft:{assignment.base.base}:{assignment.acting.caller.name}:{suffix}:{short(job.id)}"
+    name = assignment.base.asked or assignment.base.base
+    return f"ft:{name}:{assignment.acting.caller.name}:{suffix}:{short(job.id)}"
 
 
 def short(*parts: str, length: int = 8) -> str:
