@@ -10,7 +10,7 @@ def test_the_record_of_a_job(server: Server, tuned: dict) -> None:
     assert tuned["object"] == "fine_tuning.job"
     assert tuned["model"] == "builtin-chat"
     name = tuned["fine_tuned_model"].split(":")
-    assert name[:4] == ["ft", "builtin-chat", "personal", "tests"]
+    assert name[:4] == ["ft", "gpt-3.5-turbo", "personal", "tests"]
     assert len(name[4]) == 8
     assert tuned["user_provided_suffix"] == "Tests"
     assert tuned["seed"] == 7

@@ -162,3 +162,31 @@ def test_a_setting_names_models_by_their_base(new_server: Any) -> None:
         hyperparameters={"n_epochs": 1},
     )
     assert server.wait(job["id"])["fine_tuned_model"].startswith("ft:builtin-chat:personal::")
+
+
+def test_answers_and_jobs_say_what_answers_and_warn_of_a_built_in_base(
+    server: Server, tuned: dict
+) -> None:
+    name = tuned["fine_tuned_model"]
+    for stream in (False, True):
+        for asked, model in [
+            ("gpt-4o-mini", "builtin-chat"),
+            ("builtin-chat", "builtin-chat"),
+            (f"{name}:ckpt-step-3", f"{by_base(name)}:ckpt-step-3"),
+        ]:
+            told = ask(server, asked, stream=stream).headers
+            assert told["tunewright-model"] == model
+            warned = told.get("tunewright-warning", "")
+            assert ("builtin-chat, a tiny built-in model" in warned) == (asked != model)
+    body = {"model": "davinci-002", "prompt": "Hi", "max_tokens": 1}
+    told = server.http.post("/completions", json=body).headers
+    assert told["tunewright-model"] == "builtin-completion"
+    body = {"model": "text-embedding-3-small", "input": "Hi"}
+    told = server.http.post("/embeddings", json=body).headers
+    assert told["tunewright-model"] == "builtin-mini"
+    assert "of English" in told["tunewright-warning"]
+
+    second = server.events(tuned["id"])[1]
+    assert second["level"] == "warn"
+    assert second["message"].startswith("gpt-3.5-turbo: answered by builtin-chat, a tiny")
+    assert second["data"] == {"base": "builtin-chat"}

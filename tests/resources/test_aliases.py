@@ -48,14 +48,62 @@ def test_names_and_their_defaults(tw: Tunewright, name: str, base: str) -> None:
     assert tw.models.retrieve(name).id == name
 
 
+MAP_IT = 'under [aliases]: "{name}" = "{base}"'
+
+
 @pytest.mark.parametrize(
-    "name", ["gpt-3.5", "gpt-4", "gpt-5", "xgpt-4o", "GPT-4o", "", "*", "ft:gpt-4o:acme::abc"]
-)
-def test_other_names_stand_for_nothing(tw: Tunewright, name: str) -> None:
-    with pytest.raises(NotFound):
-        tw.models.retrieve(name)
-    with pytest.raises(NotFound):
-        tw.models.weights(name, EVERY_KIND)
+    ("name", "says"),
+    [
+        ("gpt-4o-mni", "Did you mean `gpt-4o-mini`?"),
+        ("gpt-4.1-mini-2025-4-14", "Did you mean `gpt-4.1-mini-2025-04-14`?"),
+        ("gpt-35-turbo", "Did you mean `gpt-3.5-turbo`?"),
+        ("gpt-3.5-turbo-9999", "Did you mean `gpt-3.5-turbo"),
+        ("GPT-4o", "Did you mean `gpt-4o`?"),
+        ("gtp-4o", "Did you mean `gpt-4o`?"),
+        ("text-embedding-3-smal", "Did you mean `text-embedding-3-small`?"),
+        ("text-embedding-3-small-0125", "Did you mean `text-embedding-3-small`?"),
+        ("builtin-chatt", "Did you mean `builtin-chat`?"),
+        *((name, MAP_IT.format(name=name, base="builtin-chat")) for name in (
+            "gpt-4", "gpt-4-0613", "gpt-4-turbo", "gpt-5", "gpt-5-mini-2025-08-07", "gpt-5.1",
+            "o1", "o3-mini", "o4-mini", "chatgpt-4o-latest", "gpt-4o-audio-preview", "gpt-3.5",
+        )),
+        ("text-davinci-003", MAP_IT.format(name="text-davinci-003", base="builtin-completion")),
+        ("text-embedding-4", MAP_IT.format(name="text-embedding-4", base="builtin-mini")),
+        ("babbage-002-0101", ""),
+        ("claude-3", ""),
+        ("", ""),
+        ("*", ""),
+        ("gpt-4o" * 1000, ""),
+        ("ft:gpt-4o:acme::abc", ""),
+    ],
+)  # fmt: skip
+def test_other_names_stand_for_nothing_and_the_error_says_what_to_do(
+    tw: Tunewright, name: str, says: str
+) -> None:
+    for ask in (tw.models.retrieve, lambda name: tw.models.weights(name, EVERY_KIND)):
+        with pytest.raises(NotFound) as refused:
+            ask(name)
+        start = f"The model `{name}` does not exist or you do not have access to it."
+        assert refused.value.message.startswith(start)
+        assert says in refused.value.message.removeprefix(start)
+        assert says or refused.value.message == start or name == "babbage-002-0101"
+
+
+def test_a_family_covers_known_names_whatever_it_is_mapped_to(tmp_path: Path) -> None:
+    aliases = {**DEFAULT_ALIASES, "gpt-4o*": "builtin-completion", "gpt-4*": "builtin-static"}
+    tw = Tunewright(settings=Settings.read(tmp_path, aliases=aliases))
+    for name, base in [
+        ("gpt-4o-mini-2031-01-01", "builtin-completion"),
+        ("gpt-4-turbo", "builtin-static"),
+        ("gpt-4o-mni", "builtin-static"),  # the operator's own pattern: all that begins so
+    ]:
+        assert tw.models.weights(name, EVERY_KIND).base == base
+
+
+def test_a_name_that_stands_for_what_is_not_there_says_so(tmp_path: Path) -> None:
+    tw = Tunewright(settings=Settings.read(tmp_path, aliases={"gpt-4o": "gone"}))
+    with pytest.raises(NotFound, match=r"It stands for `gone`, which is no model here"):
+        tw.models.retrieve("gpt-4o")
 
 
 def test_the_exact_name_goes_before_the_longest_pattern() -> None:

@@ -5,18 +5,21 @@ from starlette.routing import Route
 
 from tunewright.api.acting import acting, usage
 from tunewright.api.bodies import read_json
-from tunewright.api.responses import json_response
+from tunewright.api.responses import json_response, tell
 from tunewright.records.embeddings import EmbeddingRequest
 from tunewright.resources.embeddings import base64_vectors
 
 
 async def create(request: Request) -> Response:
     asked: EmbeddingRequest = EmbeddingRequest.parse(await read_json(request))
-    embedded = await run_in_threadpool(acting(request).embeddings.embed, asked)
+    caller = acting(request)
+    embedded, answering = await run_in_threadpool(
+        lambda: (caller.embeddings.embed(asked), caller.models.answering(asked.model))
+    )
     as_text = asked.encoding_format == "base64"
     vectors = base64_vectors(embedded.vectors) if as_text else list(embedded.vectors)
     total = sum(embedded.tokens)
-    usage(request).spend(acting(request).caller.organisation, total)
+    usage(request).spend(caller.caller.organisation, total)
     # The same object as `Embeddings.create` gives, written without a record for each vector.
     response = json_response(
         {
@@ -31,7 +34,7 @@ async def create(request: Request) -> Response:
     )
     if embedded.chunked:
         response.headers["tunewright-chunked-inputs"] = str(embedded.chunked)
-    return response
+    return tell(response, answering)
 
 
 routes = [Route("/v1/embeddings", create, methods=["POST"])]

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from tunewright.errors import TunewrightError
 from tunewright.records.record import Record
+from tunewright.resources.naming import Answering
 
 
 def json_bytes(value: Any) -> bytes:
@@ -20,6 +21,14 @@ def json_response(value: Any, status: int = 200) -> Response:
 
 def record_response(record: Record) -> Response:
     return Response(record.model_dump_json().encode(), media_type="application/json")
+
+
+def tell(response: Response, answering: Answering) -> Response:
+    """Say which model answered, whatever name it was called by."""
+    response.headers["tunewright-model"] = answering.model
+    if answering.warning:
+        response.headers["tunewright-warning"] = answering.warning
+    return response
 
 
 def error_response(error: TunewrightError) -> Response:

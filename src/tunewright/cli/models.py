@@ -3,8 +3,17 @@
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
-from tunewright.cli.terminal import HomeOption, JsonOption, moment, print_json, print_table, say
+from tunewright.cli.terminal import (
+    HomeOption,
+    JsonOption,
+    moment,
+    notes,
+    print_json,
+    print_table,
+    say,
+)
 
 if TYPE_CHECKING:
     from tunewright.app import Tunewright
@@ -21,17 +30,25 @@ def list_(home: HomeOption = None, json: JsonOption = False) -> None:
 
     Example: tunewright models list
     """
+    from tunewright import builtin
     from tunewright.cli.opening import records
 
     with records(home) as tw:
         page = tw.models.list()
-        rows = [(m, tw.models.real_name(m.id)) for m in page.data]
+        rows = [
+            (m.id, tw.models.real_name(m.id), tw.models.base(m.id), m.owned_by, moment(m.created))
+            for m in page.data
+        ]
     if json:
         return print_json(page.wire())
-    return print_table(
-        ["model", "stands for", "owned by", "created"],
-        [(m.id, real if real != m.id else None, m.owned_by, moment(m.created)) for m, real in rows],
+    print_table(
+        ["model", "stands for", "base", "owned by", "created"],
+        [(id, real if real != id else None, base, *more) for id, real, base, *more in rows],
     )
+    for name in dict.fromkeys(base for id, _, base, *_ in rows if id != base):
+        if name and (about := builtin.remark(name)):
+            notes.print(Text(f"{name} is {about}.", "yellow"), soft_wrap=True)
+    return None
 
 
 @app.command()

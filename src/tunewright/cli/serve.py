@@ -43,33 +43,45 @@ def serve(
             f"Another server runs on {tw.home.root}. Stop it first, or choose another --home.",
             code="home_in_use",
         )
-    run(tw, lambda url: _welcome(tw, url))
+    run(tw, lambda url: welcome(tw, url))
 
 
-def _welcome(tw: "Tunewright", url: str) -> None:
+def welcome(tw: "Tunewright", url: str) -> None:
+    """What the operator reads when the server has started."""
     key = tw.access.first_key(tw.owner)
     say(f"Tunewright serves {url}   (home: {tw.home.root})")
     if key:
-        say(copy_lines(url, key))
+        say("\nYour API key. It is shown this once; only its hash is kept.")
+        say(f"\n{copy_lines(url, key)}\n")
     else:
-        say(f"\n  export OPENAI_BASE_URL={url}\n")
+        say(f"\n{copy_lines(url)}\n")
         say(f"Your key was shown at the first start. Another one: {_keys_create(tw.home.root)}")
+    _say_what_answers(tw)
     say("Stop with Ctrl-C.")
     sys.stdout.flush()
 
 
-def copy_lines(url: str, key: str) -> str:
-    """What points existing code at this server."""
-    return f"""
-Your API key. It is shown this once; only its hash is kept.
+def copy_lines(url: str, key: str | None = None) -> str:
+    """What points existing code at this server. OPENAI_API_BASE is what openai 0.28 reads, and
+    frameworks that began with it; the newer SDKs read OPENAI_BASE_URL."""
+    lines = [f"  export OPENAI_BASE_URL={url}", f"  export OPENAI_API_BASE={url}"]
+    return "\n".join([*lines, f"  export OPENAI_API_KEY={key}"] if key else lines)
 
-  export OPENAI_BASE_URL={url}
-  export OPENAI_API_KEY={key}
 
-openai 1.x to 3.x read both. For openai 0.28, in the code:
+def _say_what_answers(tw: "Tunewright") -> None:
+    """Which base each of OpenAI's names stands for, and which of them are only for trying."""
+    from tunewright import builtin
 
-  openai.api_base = "{url}"
-"""
+    small = False
+    for base, names in tw.models.standing().items():
+        about = builtin.remark(base) if tw.models.base(base) else "which is no model here"
+        small = small or builtin.remark(base) is not None
+        say(f"{', '.join(names)}: answered by {base}{about and f', {about}'}.")
+    if small:
+        settings = tw.home.root / "settings.toml"
+        say("For real work add a base and map the names to it:")
+        say(f"  tunewright models add NAME DIR_OR_HUB_ID --home {tw.home.root}")
+        say(f'  and in {settings}, under [aliases]: "gpt-3.5-turbo*" = "NAME"')
 
 
 def _keys_create(home: Path) -> str:

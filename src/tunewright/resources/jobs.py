@@ -25,7 +25,7 @@ from tunewright.records.pages import (
 from tunewright.records.record import new_id, now
 from tunewright.resources import starting
 from tunewright.resources.models import Models
-from tunewright.resources.naming import asked_part
+from tunewright.resources.naming import answering, asked_part
 from tunewright.resources.progress import Moved, Progress
 from tunewright.resources.removals import Removals
 from tunewright.tasks import Tasks
@@ -67,7 +67,7 @@ class Jobs:
         try:
             return self._add(self._new(request, parent), parent, request.model)
         except FileNotFoundError:  # deleted at this very moment
-            raise _not_tunable(request.model) from None
+            raise self._not_tunable(request.model) from None
 
     def _add(self, job: Job, parent: Weights, asked: str) -> Job:
         named = asked_part(asked) if self._by_asked else None
@@ -76,12 +76,26 @@ class Jobs:
                 self._shelf.put(job)
                 self._shelf.put(starting.keep(self._home, parent, job.id, named))
                 self._progress.say(job.id, "created", f"Created fine-tuning job: {job.id}")
+                self._say_what_answers(job, parent, asked)
                 self._tasks.enqueue("check", "cpu", job.id, self._caller.organisation)
                 fault("job.creating")
         except BaseException:
             starting.drop(self._home, job.id)
             raise
         return job
+
+    def _say_what_answers(self, job: Job, parent: Weights, asked: str) -> None:
+        model, warning = answering(asked, parent)
+        if model == asked:
+            return
+        said = warning or f"Answered by {model}."
+        self._progress.say(
+            job.id,
+            "base",
+            f"{asked}: {said[0].lower()}{said[1:]}",
+            level="warn" if warning else "info",
+            data={"base": parent.base},
+        )
 
     def list(self, /, **given: Any) -> Page[Job]:
         """Newest first. `given`: the fields of `JobPageRequest`."""
@@ -197,7 +211,15 @@ class Jobs:
         try:
             return self._models.weights(model, ("chat", "completion"))
         except (NotFound, BadRequest):
-            raise _not_tunable(model) from None
+            raise self._not_tunable(model) from None
+
+    def _not_tunable(self, model: str) -> BadRequest:
+        return BadRequest(
+            f"Model {model} is not available for fine-tuning or does not exist."
+            f"{self._models.hint(model) or ' GET /v1/models lists what there is.'}",
+            param="model",
+            code="model_not_available",
+        )
 
     def _training_data(self, id: str, param: str) -> None:
         file = self._shelf.get(File, id)
@@ -233,15 +255,6 @@ class Jobs:
             seed=seed,
             user_provided_suffix=request.suffix,
         )
-
-
-def _not_tunable(model: str) -> BadRequest:
-    return BadRequest(
-        f"Model {model} is not available for fine-tuning or does not exist. "
-        "GET /v1/models lists what there is.",
-        param="model",
-        code="model_not_available",
-    )
 
 
 def _wrong_status(message: str) -> BadRequest:

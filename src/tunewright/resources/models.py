@@ -1,6 +1,6 @@
 """Models by name: bases, the aliases of OpenAI's names, and tuned models."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tunewright.access import Caller
@@ -11,7 +11,8 @@ from tunewright.records.models import Model, ModelKind, Weights
 from tunewright.records.pages import Deleted, Page
 from tunewright.records.permissions import CheckpointPermission
 from tunewright.resources import naming
-from tunewright.resources.aliases import Aliases
+from tunewright.resources.aliases import Aliases, hint
+from tunewright.resources.naming import Answering
 from tunewright.resources.removals import Removals
 from tunewright.resources.switching import Switching
 
@@ -57,7 +58,7 @@ class Models:
         if found is None and (known := self._known(self.real_name(id))):
             found = _alias(id, known.created)
         if found is None:
-            raise _no_such_model(id)
+            raise self._no_such(id)
         return found
 
     def real_name(self, id: str) -> str:
@@ -83,7 +84,7 @@ class Models:
         """
         found = self._weights(id)
         if found is None:
-            raise _no_such_model(id)
+            raise self._no_such(id)
         if found.kind not in kinds:
             raise BadRequest(_other_kind(id, found.kind), param="model", code="model_kind")
         return found
@@ -106,6 +107,21 @@ class Models:
         base in it. Unknown names unchanged."""
         weights = self._weights(id)
         return naming.plain_name(weights) if weights else id
+
+    def base(self, id: str) -> str | None:
+        """The base that answers in the end; None for a name that stands for nothing."""
+        weights = self._weights(id)
+        return weights.base if weights else None
+
+    def standing(self) -> Mapping[str, Sequence[str]]:
+        """By base, the operator's names and patterns that stand for it."""
+        return self._aliases.standing()
+
+    def answering(self, id: str) -> Answering:
+        """What answers a request to `id`, an alias or any model of any kind."""
+        if weights := self._weights(id):
+            return naming.answering(id, weights)
+        raise self._no_such(id)
 
     def _known(self, real: str) -> Model | None:
         return self._own(real) or self._shared.get(Model, real)
@@ -148,7 +164,7 @@ class Models:
                         "`tunewright models delete` on the server's machine.",
                         param="model",
                     )
-                raise _no_such_model(id)
+                raise self._no_such(id)
             self._caller.require_owner()
             self.switching.refuse_in_use(own.id)
             self._shelf.delete(Model, own.id)
@@ -172,8 +188,26 @@ class Models:
         NotFound for others."""
         found = self._own(id)
         if found is None:
-            raise _no_such_model(id)
+            raise self._no_such(id)
         return found
+
+    def hint(self, id: str) -> str:
+        """What to do about a name that stands for nothing; empty where nothing can be said."""
+        if self._weights(id):
+            return ""
+        if (real := self.real_name(id)) != id:
+            return (
+                f" It stands for `{real}`, which is no model here: see [aliases] in settings.toml."
+            )
+        bases = [model.id for model in self._shared.all(Model)]
+        return hint(id, [*bases, *(name for name, base in self._aliases.listed() if base in bases)])
+
+    def _no_such(self, id: str) -> NotFound:
+        return NotFound(
+            f"The model `{id}` does not exist or you do not have access to it.{self.hint(id)}",
+            param="model",
+            code="model_not_found",
+        )
 
     def _own(self, id: str) -> Model | None:
         """A tuned model or a checkpoint, found by either of its names. Other weights on the shelf,
@@ -196,14 +230,6 @@ class Models:
 
 def _alias(name: str, created: int) -> Model:
     return Model(id=name, created=created, owned_by="tunewright-alias")
-
-
-def _no_such_model(id: str) -> NotFound:
-    return NotFound(
-        f"The model `{id}` does not exist or you do not have access to it.",
-        param="model",
-        code="model_not_found",
-    )
 
 
 def _other_kind(id: str, kind: ModelKind) -> str:

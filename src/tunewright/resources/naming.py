@@ -6,9 +6,20 @@ base in that place, under which its weights stand as well (as their subject in t
 """
 
 import re
+from typing import NamedTuple
 
+from tunewright import builtin
 from tunewright.catalog.catalog import Shelf
 from tunewright.records.models import Weights
+
+
+class Answering(NamedTuple):
+    """What answers a request: the name that says its base, and a warning where that is a built-in
+    one and the request's own name does not say so."""
+
+    model: str
+    warning: str | None
+
 
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,95}")
 
@@ -26,6 +37,19 @@ def plain_name(weights: Weights, name: str | None = None) -> str:
     if not name.startswith("ft:"):
         return weights.base
     return ":".join(["ft", weights.base, *name.split(":")[2:]])
+
+
+def answering(asked: str, weights: Weights) -> Answering:
+    model, remark = plain_name(weights), builtin.remark(weights.base)
+    if model == asked or remark is None:
+        return Answering(model, None)
+    return Answering(model, f"Answered by {weights.base}, {remark}. {REMEDY}")
+
+
+REMEDY = (
+    "For real work the operator adds a base (tunewright models add) and maps this name to it in "
+    "settings.toml, under [aliases]."
+)
 
 
 def put_named(shelf: Shelf, weights: Weights) -> bool:

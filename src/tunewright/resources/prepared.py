@@ -14,6 +14,7 @@ from tunewright.rendering.pieces import Pieces
 from tunewright.resources.choices import Wish
 from tunewright.resources.generating import Generation
 from tunewright.resources.models import Models
+from tunewright.resources.naming import Answering, answering
 from tunewright.serving.client import Submit
 
 
@@ -27,6 +28,7 @@ class Prepared:
     choices: int
     generation: Generation
     pieces: Pieces
+    answering: Answering
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ def prepare(
         choices=len(wishes),
         generation=Generation(engine, renderer, wishes, request.stops()),
         pieces=renderer.pieces,
+        answering=answering(request.model, weights),
     )
 
 
