@@ -6,11 +6,11 @@ text at a time. Ours looks at more (duplicate keys, calls, weights, ...). Both g
 generated chats, no two alike, each in a process of its own; they take turns, medians are printed,
 with the peak memory that a process took beyond its start.
 
-    .venv/bin/python bench/check.py --vocabulary FOLDER [--rows 200000] [--rounds 5] [--file FILE]
+    .venv/bin/python bench/check.py [--rows 200000] [--rounds 5] [--file FILE]
 
 The generated words are few, which suits a count that knows a word again: FILE, chats of your own,
 is measured instead. Seconds of the processor tell more than those of the clock on a machine that
-others use too. FOLDER holds cl100k_base under the name that tiktoken's cache gives it.
+others use too.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from pathlib import Path
 from tunewright import samples
 from tunewright.dataset.checks import check
 from tunewright.vocabularies import Encoding, open_encoding
+from tunewright.vocabularies.finding import find, ranks
 
 
 def write_rows(path: Path, count: int) -> None:
@@ -58,7 +59,7 @@ def ours(path: Path, encoding: Encoding) -> int:
 
 
 def cookbook(path: Path, encoding: Encoding) -> int:
-    encode = encoding._tiktoken.encode  # pyright: ignore[reportPrivateUsage]
+    encode = _tiktoken().encode
     with path.open(encoding="utf-8") as file:
         dataset = [json.loads(line) for line in file]
     errors = _form(dataset)
@@ -72,6 +73,16 @@ def cookbook(path: Path, encoding: Encoding) -> int:
         totals.append(_tokens_of_messages(messages, encode))
         answers.append(_tokens_of_answers(messages, encode))
     return sum(min(4096, total) for total in totals)
+
+
+def _tiktoken():
+    import tiktoken
+    import tiktoken_ext.openai_public
+
+    found = find("cl100k_base", Path())
+    assert found is not None
+    tiktoken_ext.openai_public.load_tiktoken_bpe = lambda *_, **__: ranks("cl100k_base", found)
+    return tiktoken.Encoding(**tiktoken_ext.openai_public.cl100k_base())
 
 
 def _form(dataset: list) -> dict[str, int]:
@@ -118,8 +129,8 @@ def _tokens_of_answers(messages: list, encode) -> int:
 CONTENDERS = {"ours": ours, "cookbook": cookbook}
 
 
-def run_one(name: str, path: Path, vocabulary: Path) -> None:
-    encoding = open_encoding("cl100k_base", vocabulary)
+def run_one(name: str, path: Path) -> None:
+    encoding = open_encoding("cl100k_base", Path())
     encoding.counts(["warm"])
     before = _peak()
     start, worked = time.perf_counter(), time.process_time()
@@ -135,14 +146,13 @@ def _peak() -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--vocabulary", type=Path, required=True)
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--file", type=Path, help="chats instead of generated ones")
     parser.add_argument("--one", nargs=2, metavar=("NAME", "FILE"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
-        return run_one(given.one[0], Path(given.one[1]), given.vocabulary)
+        return run_one(given.one[0], Path(given.one[1]))
     with tempfile.TemporaryDirectory() as folder:
         path = given.file or Path(folder) / "rows.jsonl"
         if not given.file:
@@ -151,12 +161,12 @@ def main() -> None:
         measured: dict[str, list[dict]] = {name: [] for name in CONTENDERS}
         for _ in range(given.rounds):
             for name, found in measured.items():
-                found.append(_measure(name, path, given.vocabulary))
+                found.append(_measure(name, path))
     return report(measured)
 
 
-def _measure(name: str, path: Path, vocabulary: Path) -> dict:
-    command = [sys.executable, __file__, "--vocabulary", str(vocabulary), "--one", name, str(path)]
+def _measure(name: str, path: Path) -> dict:
+    command = [sys.executable, __file__, "--one", name, str(path)]
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 

@@ -166,14 +166,13 @@ class Tunewright:
         return self._vocabularies.get(name, lambda: open_vocabulary(name, own))
 
     def encoding(self, name: str) -> Encoding:
-        """One of OpenAI's, to count with. Raises BadRequest where this machine has no file of it,
-        MissingExtra without tiktoken."""
+        """One of OpenAI's, to count with. Raises BadRequest where its file is not here."""
         own = self.home.vocabularies
         return self._encodings.get(name, lambda: open_encoding(name, own))
 
     def num_tokens_from_string(self, string: str, encoding_name: str) -> int:
         """Tokens of `string`; the encoding is one of OpenAI's or a model's of this home."""
-        return self._own.counting.count([string], encoding_name)[0]
+        return self._own.counting.count([string], encoding_name).tokens[0]
 
     def start(self) -> None:
         """Run the worker and the engine. Raises BadRequest if another server has this home."""

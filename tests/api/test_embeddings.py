@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 from tokenizers import Tokenizer
 
-from servers import Server, needs_data
+from servers import Server
 from tunewright import Tunewright, builtin, durable
 from tunewright.api.application import create_api
 from tunewright.catalog.catalog import SHARED
@@ -19,7 +19,6 @@ from tunewright.errors import BadRequest
 from tunewright.records.models import Model, Weights
 from tunewright.resources.aliases import EMBEDDING, FIRST_EMBEDDING
 from tunewright.settings import DEFAULT_ALIASES, Settings
-from tunewright.vocabularies import PUBLISHED
 
 ADA = "text-embedding-ada-002"
 OWN = "builtin-static"
@@ -46,14 +45,6 @@ def own_ids():
     return lambda text: tokenizer.encode(text, add_special_tokens=False).ids
 
 
-@pytest.fixture
-def cl100k(server: Server) -> None:
-    file = PUBLISHED["cl100k_base"].file
-    content = needs_data(f"tiktoken/{file}").read_bytes()
-    (server.home / "vocabularies").mkdir(exist_ok=True)
-    (server.home / "vocabularies" / file).write_bytes(content)
-
-
 def test_every_name_of_openai_embeds_and_is_echoed(server: Server) -> None:
     expected = vectors(embed(server, "a b c", DEFAULT))
     for name in (*EMBEDDING, *FIRST_EMBEDDING):
@@ -74,7 +65,6 @@ def test_ids_of_the_models_own_vocabulary(server: Server, own_ids) -> None:
     assert embed(server, [SIZE - 1]).status_code == 200
 
 
-@pytest.mark.usefixtures("cl100k")
 def test_ids_under_openais_names_are_cl100k(server: Server) -> None:
     expected = vectors(embed(server, "tiktoken is great!", DEFAULT))
     for name in EMBEDDING:
@@ -100,9 +90,9 @@ def check(answer: httpx.Response, message: str, code: str | None = None) -> None
 def test_ids_without_the_vocabulary_are_refused_not_guessed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tunewright.vocabularies.places", lambda: iter(()))
+    monkeypatch.setattr("tunewright.vocabularies.finding.places", lambda: iter(()))
     tw = Tunewright(tmp_path / "home")
-    for name in (*EMBEDDING, *FIRST_EMBEDDING):
+    for name in FIRST_EMBEDDING:
         with pytest.raises(BadRequest, match="Or send the text") as refused:
             tw.embeddings.create(model=name, input=GREAT)
         assert refused.value.code == "vocabulary_unavailable"

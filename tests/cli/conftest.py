@@ -27,14 +27,15 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(home: Path) -> Run:
-    """``run("files", "list")``; `code` is the exit status that is expected."""
+    """``run("files", "list")``; `code` is the exit status that is expected, `given` what is
+    piped into it."""
 
-    def run(*arguments: str, code: int = 0, seconds: float = 120) -> Done:
+    def run(*arguments: str, code: int = 0, seconds: float = 120, given: str = "") -> Done:
         done = subprocess.run(
             command(*arguments),
             capture_output=True,
             text=True,
-            stdin=subprocess.DEVNULL,
+            input=given,
             env=environment(home),
             timeout=seconds,
             check=False,

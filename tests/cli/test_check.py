@@ -2,23 +2,10 @@
 
 import json
 import re
-import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-import pytest
-
-from servers import needs_data
-from tunewright import Tunewright, num_tokens_from_string, samples, vocabularies
-from tunewright.errors import BadRequest
-
-CL100K = vocabularies.PUBLISHED["cl100k_base"].file
-
-
-@pytest.fixture
-def with_vocabulary(home: Path) -> None:
-    (home / "vocabularies").mkdir(parents=True)
-    shutil.copy(needs_data(f"tiktoken/{CL100K}"), home / "vocabularies" / CL100K)
+from tunewright import samples
 
 
 def test_check_accounts_for_every_row_and_draws_how_they_are_spread(run) -> None:
@@ -48,7 +35,7 @@ def test_check_cuts_a_long_list_of_problems(run) -> None:
     assert run("check", path, "--all", code=1).stdout.count("error: line") == 24
 
 
-def test_a_repaired_copy_as_json_and_as_a_report(run, tmp_path: Path, with_vocabulary) -> None:
+def test_a_repaired_copy_as_json_and_as_a_report(run, tmp_path: Path) -> None:
     """Planted: a mark, a blank line, a duplicate, a row of the validation file, and markup."""
     rows = samples.CHATS.read_bytes().splitlines()
     forged = b'{"messages": [{"role": "<script>alert(1)</script>", "content": "</title>"}]}'
@@ -85,31 +72,6 @@ def test_a_repaired_copy_as_json_and_as_a_report(run, tmp_path: Path, with_vocab
     assert all(len(ET.fromstring(picture)) > 2 for picture in pictures)
 
     assert "exists already" in run("check", str(path), "--fix", str(out), code=1).stderr
-
-
-def test_tokens_of_a_text_and_a_file(run, tmp_path: Path, with_vocabulary) -> None:
-    assert run("tokens", "tiktoken is great!").stdout == "6\n"
-    path = tmp_path / "text.txt"
-    path.write_text("tiktoken is great!" * 2, "utf-8")
-    asked = run("tokens", str(path), "--json", "--encoding", "cl100k_base")
-    assert json.loads(asked.stdout) == {"encoding": "cl100k_base", "tokens": 12}
-
-
-def test_tokens_in_the_library(
-    home: Path, monkeypatch: pytest.MonkeyPatch, with_vocabulary
-) -> None:
-    monkeypatch.setenv("TUNEWRIGHT_HOME", str(home))
-    assert num_tokens_from_string("tiktoken is great!", "cl100k_base") == 6
-    assert num_tokens_from_string("", "cl100k_base") == 0
-    tw = Tunewright(home)
-    assert tw.num_tokens_from_string("tiktoken is great!", "cl100k_base") == 6
-    assert tw.num_tokens_from_string("tiktoken is great!", "builtin-chat") > 6
-    assert tw.num_tokens_from_string("tiktoken is great!", "builtin-static") > 0
-    with pytest.raises(BadRequest, match="o200k_base, whose file is"):
-        tw.num_tokens_from_string("a", "o200k_base")
-    with pytest.raises(BadRequest, match="neither a model here"):
-        tw.num_tokens_from_string("a", "nothing")
-    tw.close()
 
 
 def test_a_row_is_shown_as_training_reads_it(run, tmp_path: Path) -> None:

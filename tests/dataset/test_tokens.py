@@ -7,11 +7,11 @@ import pytest
 import tiktoken
 
 from servers import needs_data
-from tunewright import vocabularies
 from tunewright.dataset.checks import check
 from tunewright.dataset.tokens import distribution, epochs
 from tunewright.records.checks import Distribution
-from tunewright.vocabularies import Encoding, open_encoding
+from tunewright.vocabularies import PUBLISHED, Encoding, open_encoding
+from tunewright.vocabularies.finding import find, ranks
 
 
 @pytest.mark.parametrize(
@@ -51,10 +51,7 @@ def test_every_value_is_in_a_bin(values):
 
 @pytest.fixture(scope="module")
 def encoding(tmp_path_factory) -> Encoding:
-    file = vocabularies.PUBLISHED["cl100k_base"].file
-    own = tmp_path_factory.mktemp("vocabularies")
-    (own / file).write_bytes(needs_data(f"tiktoken/{file}").read_bytes())
-    return open_encoding("cl100k_base", own)
+    return open_encoding("cl100k_base", tmp_path_factory.mktemp("vocabularies"))
 
 
 def test_the_cookbooks_figures(encoding, renderers):
@@ -95,8 +92,8 @@ def test_each_example_counts_as_the_cookbook_counts_it(encoding, tmp_path):
     path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     reference = tiktoken.Encoding(
         "reference",
-        pat_str=vocabularies.PUBLISHED["cl100k_base"].pattern,
-        mergeable_ranks=encoding._tiktoken._mergeable_ranks,
+        pat_str=PUBLISHED["cl100k_base"].pattern,
+        mergeable_ranks=ranks("cl100k_base", find("cl100k_base", tmp_path) or b""),
         special_tokens={},
     )
 

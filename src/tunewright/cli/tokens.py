@@ -1,54 +1,90 @@
+import re
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tunewright.cli.terminal import HomeOption, print_json, say
+from tunewright.cli.terminal import HomeOption, notes, print_json, say
 
 MIB = 2**20
-_MOST = 64 * MIB  # bytes
+_MOST = 16 * MIB  # bytes; a text without spaces takes up to 200 of memory for each
 _MOST_OF_A_MODEL = 4 * MIB  # a model's tokenizer takes up to 465 bytes for each
+_A_PATH = re.compile(r"(~|\.{0,2})/\S*|\S+\.[A-Za-z][A-Za-z0-9]{0,5}")
 
 
 def tokens(
-    text: Annotated[str, typer.Argument(metavar="TEXT|FILE", help="A text, or a file of one.")],
+    text: Annotated[
+        str,
+        typer.Argument(metavar="TEXT|FILE|-", help="A text, a file of one, or - for the input."),
+    ],
     encoding: Annotated[
         str,
-        typer.Option(metavar="NAME", help="One of OpenAI's encodings, or a model here."),
+        typer.Option(
+            "--encoding",
+            "--model",
+            metavar="NAME",
+            help="One of OpenAI's encodings or models, or a model here.",
+        ),
     ] = "cl100k_base",
+    as_text: Annotated[
+        bool, typer.Option("--text", help="What is given is a text, whatever it looks like.")
+    ] = False,
     home: HomeOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
     """Count the tokens of a text.
 
+    A name of OpenAI's, such as gpt-4o, means OpenAI's tokenizer, whichever model answers here.
+
     Example: tunewright tokens 'tiktoken is great!' --encoding cl100k_base
     """
     from tunewright.cli.opening import records
 
-    said = _read(text, encoding)
+    said = text if as_text else _read(text, encoding)
     with records(home) as tw:
-        [count] = tw.counting.count([said], encoding)
+        counted = tw.counting.count([said], encoding)
     if json:
-        return print_json({"encoding": encoding, "tokens": count})
-    return say(str(count))
+        return print_json(
+            {"encoding": encoding, "counted_by": counted.by, "tokens": counted.tokens[0]}
+        )
+    if counted.by != encoding:
+        notes.print(f"{encoding}: counted by {counted.by}", markup=False)
+    return say(str(counted.tokens[0]))
 
 
 def _read(text: str, encoding: str) -> str:
     from tunewright.errors import BadRequest
-    from tunewright.vocabularies import PUBLISHED
+    from tunewright.vocabularies import PUBLISHED, encoding_of
 
+    published = encoding in PUBLISHED or encoding_of(encoding) is not None
+    most = _MOST if published else _MOST_OF_A_MODEL
+    if text == "-":
+        return _decoded(sys.stdin.buffer.read(most + 1), "The input", most)
     path = Path(text)
+    if _is_file(path):
+        with path.open("rb") as file:
+            return _decoded(file.read(most + 1), text, most)
+    if _A_PATH.fullmatch(text) and "://" not in text:
+        raise BadRequest(f"There is no file {text}. If it is a text, add --text.")
+    return text
+
+
+def _is_file(path: Path) -> bool:
     try:
-        if not path.is_file():
-            return text
-    except OSError:  # too long a name, so a text
-        return text
-    most = _MOST if encoding in PUBLISHED else _MOST_OF_A_MODEL
-    if path.stat().st_size > most:
+        return path.is_file()
+    except (OSError, ValueError):  # too long for a name, or a NUL in it: a text
+        return False
+
+
+def _decoded(content: bytes, name: str, most: int) -> str:
+    from tunewright.errors import BadRequest
+
+    if len(content) > most:
         raise BadRequest(
-            f"{path} is larger than {most // MIB} MiB. For training data: tunewright check {path}"
+            f"{name} is larger than {most // MIB} MiB. For training data: tunewright check FILE"
         )
     try:
-        return path.read_text("utf-8")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadRequest(f"{path} is not UTF-8: byte {error.start + 1} is wrong.") from None
+        raise BadRequest(f"{name} is not UTF-8: byte {error.start + 1} is wrong.") from None

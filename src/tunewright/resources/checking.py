@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tunewright.dataset import checks
 from tunewright.dataset.examples import Form
-from tunewright.errors import BadRequest, JobFailed, MissingExtra
+from tunewright.errors import BadRequest, JobFailed
 from tunewright.records.checks import FileCheck, FileCheckRequest
 from tunewright.records.jobs import JobError
 from tunewright.records.models import Weights
@@ -70,7 +70,7 @@ class Checking:
     def _openai(self) -> tuple[Encoding | None, str | None]:
         try:
             return self._encoding(ENCODING), None
-        except (BadRequest, MissingExtra) as error:
+        except BadRequest as error:
             return None, error.message
 
 
