@@ -11,6 +11,9 @@ from servers import Server, chats, start_server
 # Two workers on a few cores, each with threads that wait for one another: tiny models take ten
 # times as long. Read when torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Tests that compare numbers mean float32's rounding, also where the processor is fast in bfloat16.
+# Those of tests/bfloat16 choose that one, on whatever processor.
+os.environ["TUNEWRIGHT_COMPUTE_DTYPE"] = "float32"
 
 
 @pytest.fixture(scope="session")
@@ -57,4 +60,14 @@ def pytest_report_header() -> str:
     import torch
     import transformers
 
-    return f"torch {torch.__version__}, transformers {transformers.__version__}"
+    from tunewright.weights.base import compute_dtype, fastest_dtype
+
+    kinds = ("avx", "amx", "fma", "neon", "sve", "bf16")
+    able = [name for name, has in torch.cpu.get_capabilities().items() if has is True]
+    capable = sorted(name for name in able if name.startswith(kinds))
+    return (
+        f"torch {torch.__version__}, transformers {transformers.__version__}\n"
+        f"processor: {torch.backends.cpu.get_cpu_capability()}, {', '.join(capable)}\n"
+        f"computed in {compute_dtype()} (this processor's own: {fastest_dtype()}), and in "
+        "torch.bfloat16 in tests/bfloat16"
+    )

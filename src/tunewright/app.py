@@ -70,7 +70,9 @@ class Tunewright:
         self.access = Access(self.catalog)
         self.usage = Usage(self.catalog, self.settings)
         self.engine = EngineClient(self.home.socket, seconds=self.settings.engine_seconds)
-        self.processes = Processes(self.home, on_worker_death=self.tasks.release_of_dead)
+        self.processes = Processes(
+            self.home, self.settings, on_worker_death=self.tasks.release_of_dead
+        )
         self.bases = Bases(self.catalog, self.home)
         self.bases.ensure_builtin()
         self.owner = self.access.first_organisation(self.settings.organisation)

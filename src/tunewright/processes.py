@@ -23,6 +23,7 @@ from typing import IO
 from tunewright.errors import BadRequest, TunewrightError
 from tunewright.home import Home
 from tunewright.records.record import new_id
+from tunewright.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +32,11 @@ BACKOFF_SECONDS = 1.0
 
 
 class Processes:
-    def __init__(self, home: Home, on_worker_death: Callable[[str], None]) -> None:
+    def __init__(
+        self, home: Home, settings: Settings, on_worker_death: Callable[[str], None]
+    ) -> None:
         self._home = home
+        self._environment = settings.for_children()
         self._on_worker_death = on_worker_death
         self._lock: IO[bytes] | None = None
         self._stopping = threading.Event()
@@ -121,7 +125,11 @@ class Processes:
         began = time.monotonic()
         try:
             child = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=pass_fds
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                pass_fds=pass_fds,
+                env=os.environ | self._environment,
             )
         except OSError as error:  # no files, processes or memory left: later, perhaps
             log.warning("the %s cannot be started: %s", name, error)

@@ -65,6 +65,10 @@ class Settings(BaseSettings):
         default="refuse",
         description="examples longer than the base reads: the job is refused, or they are cut",
     )
+    compute_dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto",
+        description="of the products in training and generation; auto: bfloat16 where it is fast",
+    )
     price_per_hour: float | None = Field(
         default=None, ge=0, description="of this machine while it trains, for estimates"
     )
@@ -130,6 +134,11 @@ class Settings(BaseSettings):
             return None
         hours = seconds / 3600 * (self.price_per_hour or 0)
         return hours + trained_tokens / 1e6 * (self.price_per_million_tokens or 0)
+
+    def for_children(self) -> dict[str, str]:
+        """What engine and worker read in their environment: they may be started with settings that
+        stand in no file."""
+        return {"TUNEWRIGHT_COMPUTE_DTYPE": self.compute_dtype}
 
     @classmethod
     def read(cls, home: Path | str | None = None, **given: Any) -> "Settings":

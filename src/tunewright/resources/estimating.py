@@ -35,6 +35,7 @@ class Estimating:
             "training_file": str(path.resolve()),
             "validation_file": str(validation.resolve()) if validation else None,
             "speed": str(Home(self._settings.home).speed.resolve()),
+            "compute_dtype": self._settings.compute_dtype,
         }
         with tempfile.TemporaryDirectory() as folder:
             durable.write_json(Path(folder) / "recipe.json", recipe)

@@ -18,6 +18,7 @@ class Recipe(BaseModel):
     chat files hold `messages`, completion files prompt and completion. "auto" is resolved by
     `defaults` when the run starts. processes: that share the rows of a step; "auto": one a GPU.
     speed: the file of what was measured of this machine, for plans; null: it is not measured.
+    compute_dtype: of products; null: as the environment's TUNEWRIGHT_COMPUTE_DTYPE says.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,6 +39,7 @@ class Recipe(BaseModel):
     seed: int = 0
     processes: Literal["auto"] | int = "auto"
     speed: Path | None = None
+    compute_dtype: Literal["auto", "float32", "bfloat16"] | None = None
 
     @classmethod
     def read(cls, folder: Path) -> "Recipe":

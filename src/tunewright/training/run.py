@@ -98,6 +98,7 @@ class Run:
             "base_fingerprint": base_fingerprint(self.recipe.base),
             "recipe": self.recipe.model_dump(mode="json"),
             "run": self.identity,
+            "dtype": str(compute_dtype()),
             "step": step,
             "metrics": metrics,
         }

@@ -13,6 +13,7 @@ from tunewright.errors import JobFailed
 from tunewright.training.defaults import rate_at
 from tunewright.training.examples import Sample
 from tunewright.training.memory import Misfit, misfit
+from tunewright.training.precision import as_it_began
 from tunewright.training.ranks import Ranks
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Message, Report, Said
@@ -54,12 +55,13 @@ def follow(recipe: Recipe, folder: Path, ranks: Ranks) -> None:
     def unsaid(_: Said, /) -> None:
         """The leader says it."""
 
-    run = prepare(recipe, folder, unsaid, ranks)
-    weights = list(run.trained.values())
-    while (step := ranks.begin(0, weights)) >= 0:
-        samples = run.training.samples(run.order.of(step))
-        gradients(run, samples, sum(sample.supervised for sample in samples), unsaid)
-        run.optimizer.zero_grad()
+    with as_it_began(recipe, folder):
+        run = prepare(recipe, folder, unsaid, ranks)
+        weights = list(run.trained.values())
+        while (step := ranks.begin(0, weights)) >= 0:
+            samples = run.training.samples(run.order.of(step))
+            gradients(run, samples, sum(sample.supervised for sample in samples), unsaid)
+            run.optimizer.zero_grad()
 
 
 def gradients(

@@ -8,7 +8,7 @@ from typing import Any
 
 from tunewright import durable
 from tunewright.faults import fault
-from tunewright.training import Stopped, checkpoints, parity
+from tunewright.training import Stopped, checkpoints, parity, precision, speed
 from tunewright.training.artefacts import write_model
 from tunewright.training.checkpoints import Clock, Position
 from tunewright.training.forecast import forecast, peak_bytes
@@ -16,7 +16,6 @@ from tunewright.training.ranks import lead
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Finished, Metrics, Report, Step
 from tunewright.training.run import Run, prepare
-from tunewright.training.speed import keep
 from tunewright.training.steps import learn
 from tunewright.training.validation import SMALL, validate
 from tunewright.weights.memory import save_memory
@@ -36,17 +35,29 @@ def train(
     step in which `should_stop` became true, JobFailed where the loss is no longer finite.
     """
     durable.sweep(folder)
+    with precision.as_it_began(recipe, folder):
+        _train(recipe, folder, report, should_stop, Clock(resume_seconds))
+
+
+def _train(
+    recipe: Recipe,
+    folder: Path,
+    report: Report,
+    should_stop: Callable[[], bool],
+    clock: Clock,
+) -> None:
     began = time.perf_counter()
     with lead(recipe, folder) as ranks:
         run = prepare(recipe, folder, report, ranks)
         prepared = time.perf_counter() - began
         position = checkpoints.resume(run, report)
-        keep(folder, run.planner.costs.rates, run.model.device)
+        speed.keep(folder, run.planner.costs.rates, run.model.device)
+        precision.keep(folder)
         _say_where_it_stands(run, position, report)
         if not position.step and (expected := forecast(run, prepared, SMALL)):
             report(expected)
         fault("training.prepared")
-        _loop(run, position, report, should_stop, Clock(resume_seconds))
+        _loop(run, position, report, should_stop, clock)
     _write_result(run, position)
     fault("training.written")
     trained_tokens, rows = position.trained_tokens, parity.choose(run)
@@ -99,10 +110,11 @@ def expect(
 ) -> None:
     """Only say what `train` would take: Started, and a Forecast unless memory runs out."""
     began = time.perf_counter()
-    run = prepare(recipe, folder, report)
-    report(run.started(None))
-    if expected := forecast(run, time.perf_counter() - began, SMALL):
-        report(expected)
+    with precision.as_it_began(recipe, folder):
+        run = prepare(recipe, folder, report)
+        report(run.started(None))
+        if expected := forecast(run, time.perf_counter() - began, SMALL):
+            report(expected)
 
 
 def _write_result(run: Run, position: Position) -> None:

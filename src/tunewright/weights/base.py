@@ -1,8 +1,11 @@
 """A directory of safetensors becomes a model in memory."""
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -10,8 +13,11 @@ from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, Pre
 
 from tunewright import durable
 from tunewright.errors import BadRequest, Corrupt
+from tunewright.settings import Settings
 from tunewright.weights.memory import out_of_memory
 
+DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+_computing: ContextVar[torch.dtype | None] = ContextVar("_computing", default=None)
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
 
@@ -20,8 +26,33 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-@functools.cache
 def compute_dtype() -> torch.dtype:
+    """What products are computed in: inside `computing_in` what it was given, else what the setting
+    `compute_dtype` says."""
+    return _computing.get() or _as_set()
+
+
+@contextmanager
+def computing_in(dtype: torch.dtype) -> Iterator[None]:
+    before = _computing.set(dtype)
+    try:
+        yield
+    finally:
+        _computing.reset(before)
+
+
+def named_dtype(name: str) -> torch.dtype:
+    """Of a value of the setting `compute_dtype`."""
+    return fastest_dtype() if name == "auto" else DTYPES[name]
+
+
+@functools.cache
+def _as_set() -> torch.dtype:
+    return named_dtype(Settings().compute_dtype)
+
+
+@functools.cache
+def fastest_dtype() -> torch.dtype:
     """bfloat16 where the hardware multiplies it fast, else float32.
 
     A CPU without avx512_bf16 or AMX runs bfloat16 several times slower than float32.

@@ -78,6 +78,7 @@ def _recipe(assignment: Assignment, job: Job) -> dict[str, Any]:
         "validation_file": _text(assignment.data(job.validation_file)),
         "seed": job.seed,
         "speed": str(assignment.tw.home.speed),
+        "compute_dtype": assignment.tw.settings.compute_dtype,
         **given.model_dump(),
     }
 
