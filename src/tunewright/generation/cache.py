@@ -57,6 +57,10 @@ class _SlotLayer(DynamicLayer):
         assert layer.values is not None
         return layer.keys, layer.values
 
+    @property
+    def kept_in(self) -> torch.dtype:
+        return self._of(self)[0].dtype
+
     @staticmethod
     def _store(like: Tensor, slots: int, columns: int) -> Tensor:
         """Zeros: what a mask hides is still multiplied by 0, and memory as found may hold NaN."""
@@ -143,7 +147,7 @@ class SlotCache:
         hidden = self._numbers[:width] > lengths
         # 4-D and float: of the forms that transformers 5.23 and 5.24 take, the one that is never
         # reinterpreted (bool is added as a number by eager attention) and costs no rebuilding.
-        mask = torch.zeros(hidden.shape, dtype=resident.model.dtype, device=device)
+        mask = torch.zeros(hidden.shape, dtype=self._layers[0].kept_in, device=device)
         mask.masked_fill_(hidden, torch.finfo(mask.dtype).min)
         resident.select(slots)
         logits, _ = resident.forward(

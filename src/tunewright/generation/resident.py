@@ -1,7 +1,8 @@
 """A base in memory, the adapters on it, and how it is called."""
 
 import inspect
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from tunewright.weights.base import load_base, threads
 
 ADAPTERS = 64
 _NO_LIMIT = 1 << 30
+NO_BATCH = "the rows of %s do not share a batch, so each is computed alone: %s"
+
+log = logging.getLogger(__name__)
 
 
 class Resident:
@@ -26,7 +30,7 @@ class Resident:
 
     def __init__(self, directory: Path) -> None:
         """Raises NotFound for no such directory, Corrupt for what is no sound base."""
-        _existing(directory)
+        self.directory = _existing(directory)
         with _its_own_fault():
             self.model: PreTrainedModel = load_base(directory, verify=_manifested(directory))
         config = self.model.config.get_text_config(decoder=True)
@@ -35,7 +39,10 @@ class Resident:
         self.vocabulary = self.model.get_input_embeddings().get_parameter("weight").shape[0]
         self.grammars = Grammars(directory, self.vocabulary)
         self._takes = inspect.signature(self.model.forward).parameters
-        self.merges = "position_ids" in self._takes and _positional(self.model, self.context)
+        reason = _unmergeable(self.model, self._takes, self.context)
+        if reason is not None:
+            log.warning(NO_BATCH, directory.name, reason)
+        self.merges = reason is None
         self._cache = caching.argument(self.model)
         self._slots: dict[ModelSpec, int] = {}
         self._selected: list[int] | None = None
@@ -147,7 +154,13 @@ def _manifested(directory: Path) -> bool:
     return (directory / durable.MANIFEST).is_file()
 
 
-def _positional(model: PreTrainedModel, context: int) -> bool:
-    """Whether the cache is plain keys and values by position, none hidden, each row's its own."""
+def _unmergeable(model: PreTrainedModel, takes: Container[str], context: int) -> str | None:
+    """Why the cache is not plain keys and values by position, none hidden, each row's its own."""
     window = caching.reach(model)
-    return caching.by_position(model) and (window is None or window >= context)
+    if "position_ids" not in takes:
+        return "it takes no positions"
+    if not caching.by_position(model):
+        return "its rotation of positions or its layers do not allow it"
+    if window is not None and window < context:
+        return f"its window of {window} tokens is shorter than its context of {context}"
+    return None

@@ -15,7 +15,7 @@ from tunewright.training.plans import layouts
 from tunewright.training.plans.layouts import Layout
 from tunewright.training.plans.passes import Prefix, head_logits, hidden_of, logits_of
 from tunewright.training.plans.planner import Piece
-from tunewright.weights.base import mixed_precision
+from tunewright.weights.base import compute_dtype, mixed_precision
 
 
 def full_logits_of(model: PreTrainedModel, layout: Layout) -> Tensor:
@@ -103,7 +103,7 @@ class Objective:
         total: Sums | None = None
         for batch in piece.batches:
             if piece.kind == "forest":
-                layout = layouts.trie(batch, model.device, model.dtype)
+                layout = layouts.trie(batch, model.device, compute_dtype())
             else:
                 layout = layouts.rows(batch, model.device, piece.shared)
             found = self.run(layout, prefix, then)

@@ -1,7 +1,8 @@
 """Which plans hold for a base: what its configuration rules out, and then two rows of the data.
 
 Packing and sharing go wrong silently (a mask that is taken for another kind, a rotation that
-depends on the batch), so no plan is believed: its logits are held against the plain forward's.
+depends on the batch), so no plan is believed: its logits are held against the plain forward's. In
+the dtype that training computes in, and in float32 too, where rounding hides nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from tunewright.training.plans.planner import Kind
 from tunewright.training.plans.tries import Sorted
 from tunewright.weights import caching
 from tunewright.weights.base import compute_dtype
+from tunewright.weights.exact import in_float32
 
 # Of the largest logit. Rounding alone reaches 1e-6 in float32 and 1e-2 in bfloat16.
 _TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}
@@ -64,7 +66,7 @@ def way_of(model: PreTrainedModel, samples: Sequence[Sample]) -> Way:
     pair = _two_lengths(samples[:_LOOKED_AT])
     if model.get_output_embeddings() is None:
         return "rows"
-    if _agree(model, _by_head, pair):
+    if _ends_with_its_head(model, pair[0]) and _agree(model, _by_head, pair):
         return "head"
     return "model" if _agree(model, _as_rows, pair) else "rows"
 
@@ -80,7 +82,45 @@ def _ruled_out(model: PreTrainedModel, kind: Kind, deepest: int) -> str | None:
     return None
 
 
+def _ends_with_its_head(model: PreTrainedModel, row: Sample) -> bool:
+    """Whether the model's logits are the numbers of its head. A soft cap far above an untrained
+    base's logits changes them by less than rounding, and a trained one's by much."""
+    seen: list[Tensor] = []
+
+    def see(_module: torch.nn.Module, _inputs: object, output: Tensor) -> None:
+        seen.append(output)
+
+    head = model.get_output_embeddings()
+    assert head is not None
+    handle = head.register_forward_hook(see)
+    try:
+        with torch.no_grad():
+            logits = _plain(model, row)
+    finally:
+        handle.remove()
+    return len(seen) == 1 and torch.equal(seen[0].flatten(0, -2).float(), logits)
+
+
 def _agree(model: PreTrainedModel, compare: Compare, pair: Sequence[Sample]) -> bool:
+    if not _near(model, compare, pair):
+        return False
+    if compute_dtype() == torch.float32 or not _goes_in_float32(model, pair):
+        return True
+    with in_float32(model):
+        return _near(model, compare, pair)
+
+
+def _goes_in_float32(model: PreTrainedModel, pair: Sequence[Sample]) -> bool:
+    """Not where a module uses another one's weights, or memory has no room for a wide module."""
+    try:
+        with torch.no_grad(), in_float32(model):
+            _plain(model, pair[0])
+    except (*_RAISED, MemoryError):
+        return False
+    return True
+
+
+def _near(model: PreTrainedModel, compare: Compare, pair: Sequence[Sample]) -> bool:
     try:
         with torch.no_grad():
             found, expected = compare(model, pair)
@@ -109,7 +149,7 @@ def _as_prefix(model: PreTrainedModel, pair: Sequence[Sample]) -> tuple[Tensor, 
 
 
 def _as_forest(model: PreTrainedModel, pair: Sequence[Sample]) -> tuple[Tensor, Tensor]:
-    layout = layouts.trie(pair, model.device, model.dtype)
+    layout = layouts.trie(pair, model.device, compute_dtype())
     return logits_of(model, layout), _in_trie(model, pair, layout)
 
 

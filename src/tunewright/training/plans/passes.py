@@ -49,25 +49,30 @@ class Prefix:
     def __init__(self, model: PreTrainedModel, ids: NDArray[np.int32]) -> None:
         self._tokens = len(ids)
         self._made = _cache_of(model, ids)
+        # float32: many small gradients are added here, which bfloat16 would round away.
         self._leaves = [
-            tuple(x.detach().requires_grad_(x.requires_grad) for x in pair) for pair in self._made
+            tuple(x.detach().float().requires_grad_(x.requires_grad) for x in pair)
+            for pair in self._made
         ]
 
     def cache(self, rows: int) -> DynamicCache:
         """A cache for `rows` rows that all go on from here."""
         cache = DynamicCache()
         layers: list[Any] = []
-        for keys, values in self._leaves:
+        for made, leaves in zip(self._made, self._leaves, strict=True):
             layer = DynamicLayer()
-            layer.lazy_initialization(keys, values)
-            layer.keys, layer.values = (x.expand(rows, -1, -1, -1) for x in (keys, values))
+            layer.lazy_initialization(*made)
+            layer.keys, layer.values = (
+                leaf.to(x.dtype).expand(rows, -1, -1, -1)
+                for x, leaf in zip(made, leaves, strict=True)
+            )
             layers.append(layer)
         cache.layers = layers
         return cache
 
     def backward(self) -> None:
         pairs = [
-            (x, leaf.grad)
+            (x, leaf.grad.to(x.dtype))
             for made, leaves in zip(self._made, self._leaves, strict=True)
             for x, leaf in zip(made, leaves, strict=True)
             if leaf.grad is not None
