@@ -11,13 +11,13 @@ so a revoked key is refused from the next request on.
 """
 
 import hashlib
-import re
 import secrets
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, insert, or_, select, update
 
+from tunewright import names
 from tunewright.catalog import tables
 from tunewright.catalog.catalog import Catalog
 from tunewright.errors import BadRequest, Forbidden, NotFound, Unauthorized
@@ -25,7 +25,6 @@ from tunewright.records.keys import CreatedKey, Key, KeyOwner, KeyRequest, Organ
 from tunewright.records.pages import Page
 from tunewright.records.record import new_id, now
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _keys, _organisations = tables.keys.c, tables.organisations.c
 
 
@@ -68,12 +67,7 @@ class Access:
 
     def create_organisation(self, name: str) -> Caller:
         """A new one, which sees nothing of the others. Raises BadRequest for a bad name."""
-        if not _NAME.fullmatch(name):
-            raise BadRequest(
-                f"'{name}' cannot be an organisation's name: a-z, 0-9 and - only, at most 32 "
-                "characters, since it becomes part of the names of tuned models.",
-                param="name",
-            )
+        names.organisation(name)
         with self._catalog.transaction():
             if any(known.name == name for known in self.organisations()):
                 raise BadRequest(f"There is an organisation '{name}' already.", param="name")

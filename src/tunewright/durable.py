@@ -26,6 +26,8 @@ from tunewright.faults import fault
 
 MANIFEST = "manifest.json"
 _TMP = ".tmp-"
+_OURS = re.compile(r".+\.tmp-\d+-[0-9a-f]{8}")
+_CLONE = 0x40049409  # FICLONE
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -52,6 +54,12 @@ def _number(error: Exception) -> int | None:
 def temporary(path: Path) -> Path:
     """A name beside `path` that `sweep` removes should it be left over."""
     return path.with_name(f"{path.name}{_TMP}{os.getpid()}-{secrets.token_hex(4)}")
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether `temporary` made the name. A base called ``x.tmp-1`` is none: what a folder of ours
+    ends with is its fingerprint."""
+    return bool(_OURS.fullmatch(path.name))
 
 
 def _sync_directory(path: Path) -> None:
@@ -287,6 +295,18 @@ def move(source: Path, target: Path) -> None:
         _sync_directory(source.parent)
 
 
+def move_unless_there(source: Path, target: Path) -> bool:
+    """`move` a directory, but for where another process, perhaps at this very moment, has put one
+    there: then False, and `source` stays."""
+    try:
+        move(source, target)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return False
+        raise
+    return True
+
+
 def link(source: Path, target: Path) -> None:
     """`target` becomes a directory with the same files (not folders) as `source`, manifest and all.
 
@@ -307,22 +327,45 @@ def link(source: Path, target: Path) -> None:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
+    """For files of ours only, which nobody writes to once they are there: with somebody else's the
+    copy would change whenever the source is written in place."""
     try:
         os.link(source, target)
     except OSError:
-        shutil.copyfile(source, target)
-        with target.open("rb") as copy:
-            os.fsync(copy.fileno())
+        copy(source, target)
+
+
+def copy(source: Path, target: Path) -> None:
+    """The bytes of a file as they are now: shared with the source until one of both is written,
+    where the file system can (Btrfs, XFS), else copied."""
+    with source.open("rb") as old, target.open("xb") as new:
+        try:
+            fcntl.ioctl(new, _CLONE, old.fileno())
+        except OSError:
+            shutil.copyfileobj(old, new, 1024 * 1024)
+        new.flush()
+        os.fsync(new.fileno())
 
 
 def sweep(root: Path) -> int:
     """Remove what killed processes left half written below `root`; return how many entries.
 
     What a living process writes, such as an upload by the command line, is left alone."""
-    litter = [path for path in root.rglob(f"*{_TMP}*") if path.exists() and not in_use(path)]
+    litter = [path for path in _temporaries(root) if path.exists() and not in_use(path)]
     for path in litter:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
     return len(litter)
+
+
+def _temporaries(root: Path) -> Iterator[Path]:
+    for folder, folders, files in os.walk(root):
+        if MANIFEST in files:  # whole: what is in it belongs to it, whatever it is called
+            folders.clear()
+            continue
+        for name in (*folders, *files):
+            if is_temporary(Path(name)):
+                yield Path(folder, name)
+        folders[:] = [name for name in folders if not is_temporary(Path(name))]

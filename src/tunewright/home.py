@@ -19,6 +19,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tunewright import names
+
 
 @dataclass(frozen=True)
 class Home:
@@ -56,8 +58,16 @@ class Home:
     def imports(self) -> Path:
         return self.root / "imports"
 
+    @property
+    def jobs(self) -> Path:
+        return self.root / "jobs"
+
     def job(self, id: str) -> Path:
-        return self.root / "jobs" / id
+        return self.jobs / names.id(id)
+
+    def inside(self, relative: str) -> Path:
+        """Where a record's path lies. Raises Corrupt where that is not in this home."""
+        return names.inside(self.root, relative)
 
     @property
     def socket(self) -> Path:

@@ -9,7 +9,7 @@ import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from servers import chats
-from tunewright import Tunewright, builtin
+from tunewright import Tunewright, builtin, durable
 from tunewright.errors import BadRequest
 from tunewright.settings import DEFAULT_ALIASES, Settings
 
@@ -131,3 +131,22 @@ def test_names_and_double_names(tmp_path: Path, directory: Path) -> None:
         tw.bases.delete("builtin-chat")
     tw.bases.delete("one")
     assert json.dumps([m.id for m in tw.models.list().data]).count("one") == 0
+
+
+def test_a_base_is_the_homes_own_whatever_happens_to_where_it_came_from(
+    tmp_path: Path, directory: Path
+) -> None:
+    """Also one with a name like those of half-written files."""
+    home = tmp_path / "home"
+    tw = Tunewright(home)
+    name = "mine.tmp-12-deadbeef"
+    tw.add_base(name, str(directory))
+    tw.close()
+    for file in directory.iterdir():  # in place, as an editor or a download may
+        with file.open("r+b") as written:
+            written.write(b"other")
+    with Tunewright(home) as again:  # sweeps
+        weights = again.models.weights(name, ("chat",))
+        kept = again.models.directory(weights)
+        assert kept.is_dir()
+        assert durable.verify(kept)

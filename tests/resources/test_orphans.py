@@ -68,3 +68,15 @@ def test_a_folder_in_which_somebody_trains_stays_as_it_is(tw: Tunewright) -> Non
         assert left(tw, id) == ALL
     orphans.tidy(tw.catalog, tw.home)
     assert left(tw, id) == {"checkpoints/step-3"}
+
+
+def test_what_somebody_put_into_a_home_stays(tw: Tunewright) -> None:
+    for path in ("jobs/notes/todo.txt", "blobs/README", "blobs/lost+found/x"):
+        durable.write_bytes(tw.home.root / path, b"mine")
+    ours = tw.home.blobs / ("file-" + "a" * 24)
+    durable.write_bytes(ours, b"nobody's")
+    orphans.sweep(tw.catalog, tw.home, tw.blobs)
+    orphans.tidy(tw.catalog, tw.home)
+    assert not ours.exists()
+    assert (tw.home.jobs / "notes" / "todo.txt").exists()
+    assert (tw.home.blobs / "README").exists()

@@ -1,12 +1,9 @@
 """Blobs as files of one directory."""
 
-import re
 from collections.abc import Container, Iterator
 from pathlib import Path
 
-from tunewright import durable
-
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
+from tunewright import durable, names
 
 
 class LocalBlobs:
@@ -15,9 +12,7 @@ class LocalBlobs:
 
     def path(self, name: str) -> Path:
         """Where the blob lies: for code of ours that reads by path, such as the trainer."""
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"not a name of a blob: {name!r}")
-        return self.root / name
+        return self.root / names.id(name)
 
     def upload(self, name: str) -> durable.Upload:
         return durable.Upload(self.path(name))
@@ -34,7 +29,7 @@ class LocalBlobs:
 
     def sweep(self, known: Container[str]) -> int:
         strangers = [path for path in self.root.iterdir() if path.name not in known]
-        orphans = [p for p in strangers if _NAME.fullmatch(p.name) and not durable.in_use(p)]
+        orphans = [p for p in strangers if names.is_made(p.name) and not durable.in_use(p)]
         for path in orphans:
             durable.remove(path)
         return len(orphans)

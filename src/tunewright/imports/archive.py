@@ -111,7 +111,7 @@ class Archive:
 
     def _objects(self) -> Iterator[Path]:
         for path in sorted(self.root.rglob("*")):
-            if path.is_file() and path.name != _LEDGER and ".tmp-" not in path.name:
+            if path.is_file() and path.name != _LEDGER and not durable.is_temporary(path):
                 yield path
 
     def _versions(self, name: str) -> Iterator[str]:

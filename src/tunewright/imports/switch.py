@@ -32,7 +32,7 @@ def candidate(tw: Tunewright, archive: Archive, old: str, model: str | None = No
     weights = tw.models.weights(model, ("chat", "completion"))
     if weights.directory is None or weights.job is None:
         raise BadRequest(f"{model} is no tuned model of this home.", param="model")
-    durable.verify(tw.home.root / weights.directory)
+    durable.verify(tw.home.inside(weights.directory))
     comparison = last_comparison(archive, old, weights.id)
     if comparison is None:
         command = f"tunewright import openai compare {old} --model {weights.id}"

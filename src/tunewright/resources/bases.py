@@ -7,7 +7,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from tunewright import builtin, durable
+from tunewright import builtin, durable, names
 from tunewright.catalog.catalog import SHARED, Catalog
 from tunewright.errors import BadRequest, NotFound
 from tunewright.home import Home
@@ -19,7 +19,6 @@ _KEPT = re.compile(
     r"|tokenizer.*\.json|special_tokens_map\.json|vocab\..*|merges\.txt|chat_template\.jinja"
     r"|LICENSE.*|README\.md"
 )
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,95}")
 
 
 class Bases:
@@ -44,12 +43,7 @@ class Bases:
         `source` holds safetensors weights, config.json and tokenizer.json. `probe` loads its
         tokenizer and template in a limited child and raises BadRequest where that fails.
         """
-        if not _NAME.fullmatch(name):
-            raise BadRequest(
-                f"'{name}' cannot be a model's name: letters, digits and . _ / - only, at most 96 "
-                "characters.",
-                param="name",
-            )
+        names.base(name)
         if self._shelf.get(Model, name):
             raise BadRequest(
                 f"There is a base '{name}' already. Choose another name.", param="name"
@@ -87,18 +81,19 @@ class Bases:
         return model
 
     def _keep(self, name: str, source: Path) -> Path:
-        """The files in the home, hard-linked where the file system allows, else copied."""
-        plain = name.replace("/", "--")
+        """The files in the home. Copied: what is linked to changes with the user's own file. The
+        built-in ones are the package's, which nobody writes to, and are linked."""
+        plain = names.folder(name)
         staging = durable.temporary(self._home.bases / plain)
         with durable.directory(staging, about={"name": name}) as filling:
             for file in sorted(source.iterdir()):
-                if file.is_file() and (_KEPT.fullmatch(file.name) or _builtin_file(file)):
+                if _builtin_file(file):
                     durable.link_or_copy(file.resolve(), filling / file.name)
+                elif file.is_file() and _KEPT.fullmatch(file.name):
+                    durable.copy(file.resolve(), filling / file.name)
         target = self._home.bases / f"{plain}-{durable.fingerprint(staging)}"
-        if target.exists():
+        if not durable.move_unless_there(staging, target):
             durable.remove(staging)
-        else:
-            durable.move(staging, target)
         return target
 
 

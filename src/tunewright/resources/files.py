@@ -1,11 +1,11 @@
 """Files: uploaded data and results."""
 
 import contextlib
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from tunewright import names
 from tunewright.blobs.blobs import Blobs
 from tunewright.catalog.catalog import Shelf
 from tunewright.errors import BadRequest, NotFound, PayloadTooLarge
@@ -181,7 +181,7 @@ class Draft:
             bytes=self._upload.bytes,
             created_at=created,
             expires_at=created + life.seconds if life else None,
-            filename=basename(filename),
+            filename=names.file(filename),
             purpose=upload_purpose(purpose),
         )
         if self._upload.bytes == 0:
@@ -219,12 +219,6 @@ def upload_purpose(purpose: str) -> Purpose:
             code="invalid_value",
         )
     return purpose
-
-
-def basename(filename: str) -> str:
-    """SDK command lines send the whole path as the name; keep its last part, 255 bytes at most."""
-    name = os.path.basename(filename.replace("\\", "/")).replace("\x00", "") or "file"
-    return name.encode("utf-8", "replace")[:255].decode("utf-8", "ignore")
 
 
 def _no_such_file(id: str) -> NotFound:

@@ -1,12 +1,12 @@
 """Fine-tuning jobs, as a client sees them. What moves them on is in `work/`."""
 
 import importlib.util
-import re
 import secrets
 import time
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from tunewright import names
 from tunewright.access import Caller
 from tunewright.catalog.catalog import Shelf
 from tunewright.errors import BadRequest, MissingExtra, NotFound
@@ -63,7 +63,7 @@ class Jobs:
         if request.validation_file:
             self._training_data(request.validation_file, "validation_file")
         if request.suffix is not None:
-            name_part(request.suffix)
+            names.suffix(request.suffix)
         try:
             return self._add(self._new(request, parent), parent, request.model)
         except FileNotFoundError:  # deleted at this very moment
@@ -259,18 +259,6 @@ class Jobs:
 
 def _wrong_status(message: str) -> BadRequest:
     return BadRequest(message, param="fine_tune_id", code="invalid_job_status")
-
-
-def name_part(suffix: str) -> str:
-    """The suffix as it stands in a model's name: lower case, anything unusual becomes ``-``."""
-    part = re.sub(r"[^a-z0-9_.-]+", "-", suffix.lower()).strip("-.")
-    if not part:
-        raise BadRequest(
-            "Invalid 'suffix': it needs at least one letter or digit.",
-            param="suffix",
-            code="invalid_value",
-        )
-    return part
 
 
 def _need_training() -> None:

@@ -135,12 +135,12 @@ class Models:
     def directory(self, weights: Weights) -> Path:
         """The directory with the tokenizer and, but for an adapter, the weights."""
         full = weights.directory if weights.adaptation == "full" else None
-        return self._home.root / (full or weights.base_directory)
+        return self._home.inside(full or weights.base_directory)
 
     def adapter(self, weights: Weights) -> Path | None:
         if weights.adaptation != "lora" or weights.directory is None:
             return None
-        return self._home.root / weights.directory
+        return self._home.inside(weights.directory)
 
     def delete(self, id: str) -> Deleted:
         """Delete a tuned model of the caller's organisation: for its owners.

@@ -1,6 +1,7 @@
 """Bytes that nobody needs: what a killed process left without a record, and what a job that ended
 in vain would have gone on from."""
 
+from tunewright import names
 from tunewright.blobs.blobs import Blobs
 from tunewright.catalog.catalog import Catalog
 from tunewright.home import Home
@@ -31,5 +32,6 @@ def tidy(catalog: Catalog, home: Home) -> None:
 
 
 def _folders(home: Home) -> set[str]:
-    jobs = home.job("")
-    return {folder.name for folder in jobs.iterdir()} if jobs.is_dir() else set()
+    if not home.jobs.is_dir():
+        return set()
+    return {folder.name for folder in home.jobs.iterdir() if names.is_made(folder.name)}

@@ -130,4 +130,4 @@ def remove_weights(catalog: Catalog, home: Home, weights: Weights) -> None:
             for column in ("directory", "base_directory")
         )
         if not needed:
-            durable.remove(home.root / directory)
+            durable.remove(home.inside(directory))

@@ -42,11 +42,11 @@ def keep(home: Home, parent: Weights, job: str, asked: str | None) -> Weights:
     update: dict[str, object] = {"id": job, "job": None, "step": None, "asked": asked}
     base = parent.directory if parent.adaptation == "full" else parent.base_directory
     if base is not None and (parent.adaptation == "full" or _of_a_job(home, base)):
-        durable.link(home.root / base, folder / "base")
+        durable.link(home.inside(base), folder / "base")
         update["base_directory"] = str((folder / "base").relative_to(home.root))
         update["base_fingerprint"] = durable.fingerprint(folder / "base")
     if parent.adaptation == "lora" and parent.directory is not None:
-        durable.link(home.root / parent.directory, folder / "adapter")
+        durable.link(home.inside(parent.directory), folder / "adapter")
         update["directory"] = str((folder / "adapter").relative_to(home.root))
     elif parent.adaptation == "full":
         update |= {"directory": None, "adaptation": "none"}
@@ -59,7 +59,7 @@ def drop(home: Home, job: str) -> None:
 
 
 def _of_a_job(home: Home, directory: str) -> bool:
-    return (home.root / directory).is_relative_to(home.job(""))
+    return home.inside(directory).is_relative_to(home.jobs)
 
 
 def _with(asked: Method, **effective: object) -> Method:

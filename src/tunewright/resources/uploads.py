@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from tunewright import names
 from tunewright.blobs.blobs import Blobs
 from tunewright.catalog.catalog import Shelf
 from tunewright.errors import BadRequest, NotFound, PayloadTooLarge
@@ -16,7 +17,7 @@ from tunewright.records.uploads import (
     UploadPart,
     UploadRequest,
 )
-from tunewright.resources.files import CHUNK, Draft, basename, upload_purpose
+from tunewright.resources.files import CHUNK, Draft, upload_purpose
 
 
 class Uploads:
@@ -37,7 +38,7 @@ class Uploads:
             )
         upload = Upload(
             bytes=request.bytes,
-            filename=basename(request.filename),
+            filename=names.file(request.filename),
             purpose=upload_purpose(request.purpose),
             expires_after=request.expires_after,
         )

@@ -5,7 +5,7 @@ import csv
 import io
 from typing import Any
 
-from tunewright import durable
+from tunewright import durable, names
 from tunewright.errors import JobFailed, TunewrightError, Unavailable
 from tunewright.faults import fault
 from tunewright.generation.generator import ModelSpec
@@ -64,7 +64,7 @@ def _tidy(assignment: Assignment, weights: Weights) -> None:
 
 def _keep_weights(assignment: Assignment, job: Job) -> Weights:
     home = assignment.tw.home
-    target = home.models / short(job.id, length=24)
+    target = home.models / names.id(short(job.id, length=24))
     trained = assignment.folder / "model"
     if not target.exists():
         durable.verify(trained)

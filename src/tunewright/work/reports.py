@@ -4,13 +4,13 @@ import hashlib
 import time
 from typing import Any
 
+from tunewright import names
 from tunewright.faults import fault
 from tunewright.records.checks import Estimate
 from tunewright.records.jobs import Checkpoint, CheckpointMetrics, Hyperparameters, Job
 from tunewright.records.models import Weights
 from tunewright.records.record import now
 from tunewright.resources.estimating import estimate_of
-from tunewright.resources.jobs import name_part
 from tunewright.resources.naming import put_named
 from tunewright.work.assignment import Assignment
 
@@ -182,7 +182,7 @@ class Reports:
 def model_name(job: Job, assignment: Assignment) -> str:
     """``ft:{name}:{organisation}:{suffix}:{id}`` (`resources.naming`). The id follows from the
     job's, so that a job that registers its model twice, around a crash, registers the same one."""
-    suffix = name_part(job.user_provided_suffix) if job.user_provided_suffix else ""
+    suffix = names.suffix(job.user_provided_suffix) if job.user_provided_suffix else ""
     name = assignment.base.asked or assignment.base.base
     return f"ft:{name}:{assignment.acting.caller.name}:{suffix}:{short(job.id)}"
 
