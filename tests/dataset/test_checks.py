@@ -213,7 +213,7 @@ def test_a_file_without_a_single_answer_to_learn_fails(checked):
 
 def test_what_the_template_refuses_is_a_problem_of_its_row(tmp_path, model_directory):
     template = (
-        "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}"
+        "{% for m in messages %}{% if 'x' in m.content %}{{ raise_exception('no x here') }}"
         "{% endif %}{{ m.content }}</s>{% endfor %}"
     )
     for name in ("tokenizer.json", "config.json"):
@@ -221,11 +221,12 @@ def test_what_the_template_refuses_is_a_problem_of_its_row(tmp_path, model_direc
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"eos_token": "</s>"}))
     (tmp_path / "chat_template.jinja").write_text(template)
     path = tmp_path / "rows.jsonl"
-    path.write_text(json.dumps(chat("u: a", "a: b")) + "\n" + json.dumps(chat("s: x", "a: b")))
+    path.write_text(json.dumps(chat("u: a", "a: b")) + "\n" + json.dumps(chat("u: x", "a: b")))
     found = check(path, Renderer.load(tmp_path, chat=True), wants="chat")
     assert (found.examples, found.bad, found.problems[0].line) == (1, 1, 2)
     assert found.problems[0].code == "template_refused"
-    assert "no system" in found.problems[0].message
+    assert "no x here" in found.problems[0].message
+    assert "Order the messages" not in found.problems[0].remedy
 
 
 def test_findings_tell_everything_once(renderers):

@@ -18,6 +18,13 @@ CONVERSATIONS = {
 }
 
 
+def moved(messages):
+    if messages[0]["role"] != "system":
+        return messages
+    system, user, *others = messages
+    return [{**user, "content": f"{system['content']}\n\n{user['content']}"}, *others]
+
+
 @pytest.mark.parametrize("tokenizer", TOKENIZERS)
 @pytest.mark.parametrize("template", TEMPLATES)
 @pytest.mark.parametrize("opened", [True, False], ids=["opened", "closed"])
@@ -30,6 +37,8 @@ def test_ids_and_text_equal_those_of_transformers(model, template, tokenizer, op
         ours = Renderer.load(directory, chat=True, thinking=thinking)
         for messages in CONVERSATIONS.values():
             given = {"add_generation_prompt": opened, "enable_thinking": thinking}
+            if template == "llama2":  # it takes no system message
+                messages = moved(messages)
             try:
                 text = theirs.apply_chat_template(messages, tokenize=False, **given)
             except Exception:
@@ -44,3 +53,12 @@ def test_ids_and_text_equal_those_of_transformers(model, template, tokenizer, op
                 assert ours.prompt(messages) == ids
             compared += 1
     assert compared >= 6
+
+
+def test_a_system_message_that_a_template_refuses_stands_before_the_users_text(model):
+    ours = Renderer.load(model("llama2"), chat=True)
+    given = CONVERSATIONS["system"]
+    assert ours.prompt(given) == ours.prompt(moved(given))
+    assert ours.notices(given) == ["system_moved"]
+    with pytest.raises(BadRequest, match="system_role"):
+        ours.using(moves_system=False).prompt(given)

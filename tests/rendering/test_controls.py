@@ -69,6 +69,6 @@ def test_the_guarded_path_gives_the_ids_of_the_plain_one(model, tokenizer, text)
     plain = renderer._tokenizer.encode(
         renderer._template.render(honest, answer=True), add_special_tokens=False
     ).ids
-    chat = renderer._guarded([*honest, *say("u: </s>")])
-    rendered = renderer._template.render(chat.turns[:2], answer=True)
-    assert renderer._encode(rendered, chat.marks) == plain
+    made = renderer._guarded([*honest, *say("u: </s>")])
+    rendered = renderer._template.render(made.chat.turns[:2], answer=True)
+    assert renderer._encode(rendered, made.marks) == plain

@@ -15,7 +15,7 @@ from tunewright.rendering import Renderer
 @pytest.mark.parametrize("tokenizer", TOKENIZERS)
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_every_supervised_turn_is_a_serving_prompt_and_its_answer(model, template, tokenizer):
-    renderer = Renderer.load(model(template, tokenizer), chat=True)
+    renderer = Renderer.load(model(template, tokenizer), chat=True).using(trained=True)
     chat = Chat(say("u: a", "a: The fox", "u: 12 times 12?", "a: 144 quick", "u: b", "a: dog"))
     chat.messages[3]["weight"] = 0
     chat.messages[5]["weight"] = 1
@@ -54,10 +54,13 @@ def test_thinking_off_trains_and_serves_the_bare_answer(model):
     assert renderer.decode(thought.answer) == "<think>\n\n</think>\n\nHello"
 
 
-def test_a_rendering_that_does_not_continue_the_prompt_falls_back_to_the_content(model):
+def test_a_prompt_that_opens_with_more_than_is_kept_of_an_answer(model):
+    # A base is asked as its template says; a tuned model as it was trained.
     renderer = Renderer.load(model("forgetful"), chat=True)
     [row] = renderer.rows(Chat(say("u: Hi", "a: Hello")), 1)
-    assert renderer.decode(row.prompt).endswith("<think>\n")
+    assert renderer.decode(row.prompt).endswith("assistant\n")
+    assert row.prompt == renderer.using(trained=True).prompt(say("u: Hi"))
+    assert renderer.decode(renderer.prompt(say("u: Hi"))).endswith("assistant\n<think>\n")
     assert row.answer == [*renderer._tokenizer.encode("Hello").ids, renderer.end_id]
 
 

@@ -83,7 +83,8 @@ def test_a_supervised_call_is_read_back_as_the_call_that_it_was(renderer, name):
         *say("a: Sunny."),
     ]
     rows = model.rows(ChatExample(messages, tools), 1)
-    assert [row.prompt for row in rows] == [model.prompt(messages[:at], tools) for at in (1, 3)]
+    tuned = model.using(trained=True)
+    assert [row.prompt for row in rows] == [tuned.prompt(messages[:at], tools) for at in (1, 3)]
     assert answered(model, rows[0].answer, "weather", "time") == ("", [("weather", city)])
     assert answered(model, rows[0].answer, "weather", step=10**6)[1] == [("weather", city)]
     said, calls = answered(model, rows[1].answer, "weather")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tunewright.dataset import notices, verdict
 from tunewright.dataset.cookbook import Cookbook, CountsTokens
-from tunewright.dataset.examples import Example, Form, example, faults, form_of
+from tunewright.dataset.examples import ChatExample, Example, Form, example, faults, form_of
 from tunewright.dataset.formats import wrong_format
 from tunewright.dataset.notices import Noticed
 from tunewright.dataset.problems import Fault
@@ -221,7 +221,12 @@ class Checking:
         fitting = [row for row in map(renderer.fit, whole) if row]
         used = fitting if self._cut else whole
         self._count(one, used)
-        for code in (*notices.of_text(one, renderer), *notices.of_rows(whole, used)):
+        found = (
+            *notices.of_text(one, renderer),
+            *notices.of_rows(whole, used),
+            *(renderer.notices(one.messages) if isinstance(one, ChatExample) else ()),
+        )
+        for code in found:
             self.found.notice(code, line.number)
         lost = _supervised(whole) - _supervised(fitting)
         self.found.lost_tokens += lost
@@ -295,5 +300,5 @@ def _refused(error: BadRequest) -> Fault:
     if error.code == "tools_not_supported":
         remedy = "Or remove the rows that use tools."
         return Fault(f"$.{error.param}", error.code, error.message, remedy)
-    remedy = "Order the messages as the model expects them."
+    remedy = "Change what the reason names, remove the row, or take another base."
     return Fault("$.messages", "template_refused", error.message, remedy)

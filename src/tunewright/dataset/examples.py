@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from tunewright.dataset import calls
 from tunewright.dataset.problems import Fault, kind, shown, step, unknown_keys
+from tunewright.records.messages import MESSAGE_KEYS, REASONING_KEYS
 from tunewright.rendering.turns import Tool, as_tools
 
 Form: TypeAlias = Literal["chat", "completion"]
@@ -21,9 +22,6 @@ COMPLETION_FORM = '{"prompt": "...", "completion": "..."}'
 MOST_MESSAGES = 2048
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _SPEAKERS = ("system", "developer", "user", "assistant")
-_MESSAGE_KEYS = {
-    "role", "content", "name", "weight", "function_call", "tool_calls", "tool_call_id"
-}  # fmt: skip
 _LINE_KEYS = {"messages", "tools", "parallel_tool_calls", "functions", "metadata"}
 _RESULTS = ("tool", "function")
 _PREFERENCE_KEYS = {"preferred_output", "non_preferred_output", "chosen", "rejected"}
@@ -182,7 +180,7 @@ def _message(message: Any, path: str) -> Iterator[Fault]:
         what = f"The message is {kind(message)}, not an object."
         yield Fault(path, "data_type", what, 'Write {"role": "...", "content": "..."}.')
         return
-    yield from unknown_keys(message, _MESSAGE_KEYS, path, "message_unrecognized_key")
+    yield from unknown_keys(message, MESSAGE_KEYS, path, "message_unrecognized_key")
     yield from calls.called(message, path)
     for key, look in _LOOKS.items():
         yield from look(message, step(path, key))
@@ -201,6 +199,8 @@ def _content(message: dict[str, Any], path: str) -> Iterator[Fault]:
     content = message.get("content")
     if content in (None, "") and (message.get("tool_calls") or message.get("function_call")):
         return  # who calls need not speak
+    if content in (None, "") and message.get("refusal"):
+        return  # it is what was said
     if content == "" and message.get("role") in _RESULTS:
         return
     if "content" not in message:
@@ -243,5 +243,40 @@ def _weight(message: dict[str, Any], path: str) -> Iterator[Fault]:
         yield Fault(path, "invalid_weight", what, "Remove it.")
 
 
+def _assistants_text(message: dict[str, Any], path: str) -> Iterator[Fault]:
+    """What only an assistant has beside its content: a refusal, a train of thought."""
+    key = path.rpartition(".")[2]
+    value = message.get(key)
+    if value is None:
+        return
+    if not isinstance(value, str):
+        what = f"The {key} is {kind(value)}, not text."
+        yield Fault(path, "data_type", what, "Put it in quotes or leave it out.")
+    elif message.get("role") != "assistant":
+        what = f"Only messages of the assistant have a {key}."
+        yield Fault(path, "message_unrecognized_key", what, "Remove it.")
+
+
+def _audio(message: dict[str, Any], path: str) -> Iterator[Fault]:
+    if message.get("audio") is not None:
+        what = "The message has audio; only text can be trained on."
+        yield Fault(path, "missing_content", what, "Write what was said into content.")
+
+
+def _annotations(message: dict[str, Any], path: str) -> Iterator[Fault]:
+    value = message.get("annotations")
+    if value is not None and not isinstance(value, list):
+        what = f"The annotations are {kind(value)}, not a list."
+        yield Fault(path, "data_type", what, "Remove them: they are not trained on.")
+
+
 _Look: TypeAlias = Callable[[dict[str, Any], str], Iterator[Fault]]
-_LOOKS: dict[str, _Look] = {"role": _role, "content": _content, "name": _name, "weight": _weight}
+_LOOKS: dict[str, _Look] = {
+    "role": _role,
+    "content": _content,
+    "name": _name,
+    "weight": _weight,
+    "audio": _audio,
+    "annotations": _annotations,
+    **dict.fromkeys(("refusal", *REASONING_KEYS), _assistants_text),
+}

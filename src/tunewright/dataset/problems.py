@@ -1,7 +1,7 @@
 """What can be wrong with a row, in words that say what to do."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,7 +95,7 @@ def kind(value: Any) -> str:
     return "null" if value is None else names.get(type(value), "a number")
 
 
-def unknown_keys(value: dict[str, Any], known: set[str], path: str, code: str) -> Iterator[Fault]:
+def unknown_keys(value: dict[str, Any], known: Set[str], path: str, code: str) -> Iterator[Fault]:
     for key in value:
         if key not in known:
             what = f"The key {shown(key)} is not one that we know here."

@@ -1,6 +1,6 @@
 """The messages of a chat, and the tools that it may call."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticKnownError
@@ -8,7 +8,8 @@ from pydantic_core import PydanticKnownError
 from tunewright.records.record import Record, Request, new_id
 
 FunctionName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-_Nothing = Annotated[list[Any], Field(max_length=0)]
+REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
+"""What servers and data sets call an assistant's train of thought."""
 
 
 class ContentPart(Request):
@@ -36,29 +37,52 @@ class FunctionCall(Request):
 
 
 class ToolCall(Request):
+    """`index`: its place, in what was put together of a stream."""
+
     id: Annotated[str, StringConstraints(min_length=1)]
     type: Literal["function"]
     function: FunctionCall
+    index: int | None = None
 
 
 class Message(Request):
-    """One message of a chat. An assistant's comes back as it was answered, nulls included."""
+    """One message of a chat or of a row of training data: these are all keys that there are.
+
+    An assistant's comes back as it was answered, here or elsewhere, nulls included. `weight` 0: not
+    trained on. `refusal`: said in place of the content.
+    """
+
+    without_effect: ClassVar[dict[str, str]] = {
+        "annotations": "say where a text comes from; no chat template shows them",
+        "weight": "of an assistant's message: whether training learns it; a chat learns nothing",
+    }
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    tool_calls: Annotated[list[ToolCall], Field(min_length=1)] | None = None
+    tool_calls: list[ToolCall] | None = None
     function_call: FunctionCall | None = None
     tool_call_id: str | None = Field(default=None, validate_default=True)
     name: str | None = Field(default=None, validate_default=True)
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    thinking: str | None = None
     content: str | list[ContentPart] | None = Field(default=None, validate_default=True)
-    refusal: None = None
+    weight: Literal[0, 1] | None = None
     audio: None = None
-    annotations: _Nothing | None = None
+    annotations: list[Any] | None = None
 
     @field_validator("tool_calls", "function_call")
     @classmethod
     def _by_assistants(cls, value: Any, info: ValidationInfo) -> Any:
-        if value is not None and info.data.get("role") != "assistant":
+        if value and info.data.get("role") != "assistant":
             raise ValueError("only messages with the role 'assistant' call functions")
+        return value or None
+
+    @field_validator("refusal", *REASONING_KEYS)
+    @classmethod
+    def _of_assistants(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("role") != "assistant":
+            raise ValueError("only messages with the role 'assistant' have one")
         return value
 
     @field_validator("tool_call_id")
@@ -80,13 +104,17 @@ class Message(Request):
     @field_validator("content")
     @classmethod
     def _said(cls, value: Any, info: ValidationInfo) -> Any:
-        if value is None and not (info.data.get("tool_calls") or info.data.get("function_call")):
+        others = ("tool_calls", "function_call", "refusal")
+        if value is None and not any(info.data.get(other) for other in others):
             raise PydanticKnownError("missing")
         return value
 
     def plain(self) -> dict[str, Any]:
         """What the renderer takes."""
         return self.model_dump(exclude_none=True)
+
+
+MESSAGE_KEYS = frozenset(Message.model_fields)
 
 
 class MadeFunction(Record):

@@ -7,6 +7,7 @@ stays text, and only the template's own control tokens become that token.
 """
 
 from tunewright.rendering.detokenizer import Detokenizer
-from tunewright.rendering.renderer import Renderer, Row
+from tunewright.rendering.renderer import Renderer
+from tunewright.rendering.rows import Row
 
 __all__ = ["Detokenizer", "Renderer", "Row"]

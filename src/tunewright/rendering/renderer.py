@@ -1,10 +1,11 @@
 """Messages to prompts, examples to supervised rows."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from datetime import datetime
+from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from tokenizers import AddedToken, Tokenizer
 
@@ -13,55 +14,32 @@ from tunewright.rendering import tool_use
 from tunewright.rendering.configuration import Configuration, read_tokenizer
 from tunewright.rendering.controls import Controls, Marks, fenced, texts
 from tunewright.rendering.detokenizer import Detokenizer
+from tunewright.rendering.dialogue import Chat, Dialogue
 from tunewright.rendering.pieces import Pieces
+from tunewright.rendering.rows import ChatLike, CompletionLike, Row
 from tunewright.rendering.templates import ChatTemplate
 from tunewright.rendering.tool_use import ToolUse
+from tunewright.rendering.traits import SWITCHES, Traits, arrange, is_system
 from tunewright.rendering.turns import (
     Dialect,
     Message,
     Tool,
     Turn,
+    is_reasoned,
     shown_tools,
+    thought,
     turns,
     uses_tools,
 )
 
 _PROBE = "aprobeanswer"
-
-
-class ChatLike(Protocol):
-    @property
-    def messages(self) -> Sequence[Message]: ...
-    @property
-    def tools(self) -> Sequence[Tool]: ...
-
-
-class CompletionLike(Protocol):
-    @property
-    def prompt(self) -> str: ...
-    @property
-    def completion(self) -> str: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One supervised stretch: what serving would be given, and what it should answer.
-
-    `answer` ends with the end-of-turn token, unless `cut`: then prompt and answer together were
-    longer than the context and the end was dropped, as OpenAI does.
-    """
-
-    prompt: list[int]
-    answer: list[int]
-    line: int
-    cut: bool = False
+_NAMED = ("system", "user", "assistant")  # roles whose name says who speaks
 
 
 class _Chat(NamedTuple):
     """A conversation as its template takes it; with the marks that fence what could forge."""
 
-    turns: list[Turn]
-    tools: list[Tool]
+    chat: Chat
     marks: Marks | None
 
 
@@ -70,12 +48,17 @@ class Renderer:
 
     `context`: the longest sequence in tokens. `stop_ids`: generation ends at any of them.
     `end_id`: the one that ends a supervised answer. `pieces`: the bytes of single tokens.
-    `shows_calls`: the special tokens with which the base writes calls appear in its text. Safe to
-    share among threads.
+    `shows_calls`: the special tokens with which the base writes calls appear in its text.
+    `kwargs`: what was given for the template's variables. Safe to share among threads.
     """
 
     def __init__(
-        self, tokenizer: Tokenizer, config: Configuration, source: str | None, *, thinking: bool
+        self,
+        tokenizer: Tokenizer,
+        config: Configuration,
+        source: str | None,
+        *,
+        thinking: bool | None,
     ) -> None:
         self._tokenizer = tokenizer
         self.shows_calls = False
@@ -84,21 +67,27 @@ class Renderer:
         self._adds_bos = bool(config.tokenizer.get("add_bos_token"))
         self._bos = tokenizer.token_to_id(self._names.get("bos_token", ""))
         self._eos = self._find_eos(config)
-        self._template = ChatTemplate(source or "", enable_thinking=thinking, **self._names)
+        self._plain = ChatTemplate(source or "", enable_thinking=False, **self._names)
         self.is_chat = source is not None
         self.context = config.context()
         self.stop_ids = frozenset({*config.stop_ids(), self._eos})
         self.end_id = self._find_end() if self.is_chat else self._eos
         self.stop_ids |= {self.end_id}
         self._controls, self._of_assistants = self._find_controls()
+        self._moves_system = True
+        self.kwargs: Mapping[str, Any] = {} if thinking is None else {SWITCHES[0]: thinking}
+        self.traits = Traits(self._plain)
+        self._speak(self._plain.using(self.kwargs), trained=False)
+        self._tool_use = cache(self._find_tool_use)  # once for this and all copies
 
     @classmethod
-    def load(cls, directory: Path, *, chat: bool, thinking: bool = False) -> "Renderer":
+    def load(cls, directory: Path, *, chat: bool, thinking: bool | None = None) -> "Renderer":
         """Read a Hugging Face model directory; nothing in it is executed but its template.
 
         `chat` says whether conversations are rendered; a completion base needs no template.
         `thinking` is what the templates of thinking models read as ``enable_thinking``: False asks
-        for the answer without a train of thought, in training and in serving alike.
+        for the answer without a train of thought, in training and in serving alike. None is False,
+        but for examples that hold such a train.
         Raises BadRequest where the tokenizer, the template or an end-of-text token is missing.
         """
         config = Configuration.read(directory)
@@ -111,6 +100,32 @@ class Renderer:
             )
         return cls(read_tokenizer(directory), config, source, thinking=thinking)
 
+    def using(
+        self,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        at: datetime | None = None,
+        trained: bool = False,
+        moves_system: bool = True,
+    ) -> "Renderer":
+        """The same base, its template used otherwise.
+
+        `kwargs`: values of the template's variables, as vLLM's ``chat_template_kwargs``. `at`: the
+        date that it writes. `trained`: prompts are those that training saw (`Dialogue`).
+        `moves_system`: a system message that the template does not take stands before the user's
+        text; else it is refused.
+        """
+        made = copy(self)
+        made.kwargs = {**self.kwargs, **(kwargs or {})}
+        made._moves_system = moves_system
+        made._speak(self._plain.using(made.kwargs, at), trained=trained)
+        return made
+
+    def _speak(self, template: ChatTemplate, *, trained: bool) -> None:
+        self._template = template
+        self._asking = Dialogue(template, self.traits, trained=trained)
+        self._teaching = Dialogue(template, self.traits, trained=True)
+
     def prompt(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> list[int]:
         """The serving prompt of a chat: its rendering, opened for the assistant's answer.
 
@@ -119,13 +134,44 @@ class Renderer:
         Raises BadRequest with param ``messages`` where there are none or the template refuses them,
         with code ``tools_not_supported`` where it knows no tools.
         """
-        chat = self._guarded(messages, tools)
-        return self._encode(self._render(chat.turns, chat.tools, answer=True), chat.marks)
+        if not messages:
+            raise BadRequest("messages must hold at least one message.", param="messages")
+        made = self._guarded(messages, tools)
+        return self._encode(self._asking.prompt(made.chat), made.marks)
 
-    @cached_property
+    @property
     def tool_use(self) -> ToolUse | str:
         """How this base calls tools, or the reason why it cannot."""
-        return tool_use.find(self._template, self._said, self._shown)
+        return self._tool_use()
+
+    def _find_tool_use(self) -> ToolUse | str:
+        return tool_use.find(self._plain, self._teaching, self._shown)
+
+    @property
+    def switches_thinking(self) -> Mapping[str, Any]:
+        """The kwargs with which examples that hold a train of thought are rendered; none where the
+        template has no switch for it or does not show it, or where `kwargs` say how."""
+        switch = self.traits.switch
+        if switch is None or switch in self.kwargs:
+            return {}
+        return {switch: True} if self.traits.shows_reasoning else {}
+
+    def notices(self, messages: Sequence[Message]) -> list[str]:
+        """The codes of what the model is not shown, or is shown otherwise than it was written."""
+        found = [("name_not_shown", any(map(self._hides_name, messages)))]
+        found.append(("reasoning_not_shown", any(map(self._hides_reasoning, messages))))
+        roles = [self._turn({"role": message["role"], "content": ""}) for message in messages]
+        changes = arrange(roles, self.traits, for_prompt=False).changes
+        return [code for code, holds in found if holds] + sorted(changes)
+
+    def _hides_name(self, message: Message) -> bool:
+        role = "system" if is_system(message["role"]) else message["role"]
+        return bool(message.get("name")) and role in _NAMED and role not in self.traits.named
+
+    def _hides_reasoning(self, message: Message) -> bool:
+        if thought(message):
+            return self.traits.reasoning is None
+        return is_reasoned(message) and not self.traits.reads_inline_reasoning
 
     def completion_prompt(self, text: str) -> list[int]:
         """A plain prompt, with the special tokens that the tokenizer and its config add."""
@@ -185,36 +231,35 @@ class Renderer:
     def _turns(
         self, messages: Sequence[Message], tools: Sequence[Tool]
     ) -> Iterator[tuple[list[int], list[int]]]:
-        chat = self._guarded(messages, tools)
+        learned = [m for m in messages if m["role"] == "assistant" and m.get("weight") != 0]
+        if self.switches_thinking and any(map(is_reasoned, learned)):
+            yield from self.using(self.switches_thinking)._turns(messages, tools)
+            return
+        made = self._guarded(messages, tools)
         for index, message in enumerate(messages):
             if message["role"] == "assistant" and message.get("weight") != 0:
-                prompt = self.prompt(messages[:index], tools)
-                yield prompt, self._answer(chat._replace(turns=chat.turns[: index + 1]))
+                self._refuse_unthinking(message)
+                yield self._pair(made._replace(chat=made.chat.first(index + 1)))
 
-    def _answer(self, chat: _Chat) -> list[int]:
-        """The ids of the last turn, encoded apart from its prompt as serving will produce them."""
-        ids = self._encode(self._said(chat.turns, chat.tools), chat.marks)
+    def _pair(self, made: _Chat) -> tuple[list[int], list[int]]:
+        """Prompt and answer of the last turn, the answer encoded apart as serving will produce
+        it."""
+        before, said = self._teaching.pair(made.chat)
+        prompt, ids = self._encode(before, made.marks), self._encode(said, made.marks)
         end = next((at for at, id in enumerate(ids) if id in self.stop_ids), None)
-        return [*ids, self.end_id] if end is None else ids[: end + 1]
+        answer = [*ids, self.end_id] if end is None else ids[: end + 1]
+        # A first token has nothing before it from which it could be foretold.
+        return (prompt, answer) if prompt else (answer[:1], answer[1:])
 
-    def _said(self, turns: Sequence[Turn], tools: Sequence[Tool]) -> str:
-        """The last turn as the template writes it after the prompt of its answer."""
-        before, last = turns[:-1], turns[-1]
-        prompt = self._render(before, tools, answer=True)
-        whole = self._render(turns, tools, answer=False)
-        if whole.startswith(prompt):
-            return whole.removeprefix(prompt)
-        # A thinking template opens with more than it keeps.
-        if "tool_calls" not in last:
-            return last["content"]
-        plain = {"role": last["role"], "content": _PROBE}
-        opening = self._render([*before, plain], tools, answer=False).partition(_PROBE)[0]
-        if not whole.startswith(opening):
+    def _refuse_unthinking(self, message: Message) -> None:
+        switch = self.traits.switch
+        if switch and is_reasoned(message) and self.kwargs.get(switch) is False:
             raise BadRequest(
-                "The model's chat template writes a call apart from its message's opening.",
+                "The answer holds a train of thought, which chat_template_kwargs turns off "
+                f"({switch}: false). Turn it on, or remove the thought from the answer.",
                 param="messages",
+                code="template_refused",
             )
-        return whole.removeprefix(opening)
 
     def _shown(self, text: str) -> tuple[str, dict[str, int]]:
         """What a client sees of an answer with calls, and the ids of the marks in it."""
@@ -225,9 +270,6 @@ class Renderer:
         reading = Detokenizer(self._tokenizer, special.values())
         return reading.push(ids[:end]) + reading.finish(), special
 
-    def _render(self, turns: Sequence[Turn], tools: Sequence[Tool], *, answer: bool) -> str:
-        return self._template.render(turns, answer=answer, tools=tools)
-
     def _guarded(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> _Chat:
         """The messages as turns; fenced, with the marks used, where their text could forge."""
         try:
@@ -237,19 +279,33 @@ class Renderer:
             raise BadRequest(what, param="tools" if tools else "messages") from None
 
     def _guard(self, messages: Sequence[Message], tools: Sequence[Tool]) -> _Chat:
-        if not messages:
-            raise BadRequest("messages must hold at least one message.", param="messages")
-        made = [self._turn(turn) for turn in turns(messages, self._dialect(messages, tools))]
+        dialect = self._dialect(messages, tools)
+        made = [self._turn(turn) for turn in turns(messages, dialect, self.traits.reasoning)]
+        self._refuse_system(made)
         shown = shown_tools(tools)
-        found = [*texts(made), *texts(shown)]
+        kwargs = {k: v for k, v in self.kwargs.items() if isinstance(v, str)}
+        found = [*texts(made), *texts(shown), *texts(kwargs)]
         if not any(map(self._controls.near, found)):
-            return _Chat(made, shown, None)
-        marks = Marks([*found, self._template.source])
-        return _Chat(
+            return _Chat(Chat(made, shown), None)
+        marks = Marks([*found, self._plain.source])
+        chat = Chat(
             [self._fenced(turn, marks) for turn in made],
             [fenced(tool, self._controls, marks) for tool in shown],
-            marks,
+            {k: self._controls.fence(v, marks) for k, v in kwargs.items()},
         )
+        return _Chat(chat, marks)
+
+    def _refuse_system(self, made: Sequence[Turn]) -> None:
+        if self._moves_system or not any(is_system(turn["role"]) for turn in made):
+            return
+        if "system_moved" in arrange(made, self.traits, for_prompt=False).changes:
+            raise BadRequest(
+                "The model's chat template has no place for this system message, and the setting "
+                'system_role = "refuse" forbids to move it. Put its text before the user\'s, or '
+                'allow that with system_role = "move".',
+                param="messages",
+                code="template_refused",
+            )
 
     def _dialect(self, messages: Sequence[Message], tools: Sequence[Tool]) -> Dialect:
         if not uses_tools(messages, tools):
@@ -260,7 +316,7 @@ class Renderer:
         raise BadRequest(self.tool_use, param=param, code="tools_not_supported")
 
     def _turn(self, turn: Turn) -> Turn:
-        if turn.get("role") == "developer" and "developer" not in self._template.source:
+        if turn.get("role") == "developer" and "developer" not in self._plain.source:
             return {**turn, "role": "system"}  # OpenAI's newer name for it
         return turn
 
@@ -298,7 +354,7 @@ class Renderer:
         """
         added = self._tokenizer.get_added_tokens_decoder().items()
         hard = {t.content: id for id, t in added if t.special or id in self.stop_ids}
-        soft = {t.content: id for id, t in added if t.content in self._template.source}
+        soft = {t.content: id for id, t in added if t.content in self._plain.source}
         # Whitespace tokens (Gemma's newlines) are ordinary text in every template.
         soft = {word: id for word, id in soft.items() if not word.isspace()}
         return Controls(self._tokenizer, soft | hard), Controls(self._tokenizer, hard)
@@ -306,7 +362,7 @@ class Renderer:
     def _find_end(self) -> int:
         """The control token that the template writes after an assistant's text."""
         turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": _PROBE}]
-        tail = self._template.render(turns, answer=False).rpartition(_PROBE)[2]
+        tail = self._plain.render(turns, answer=False).rpartition(_PROBE)[2]
         ids = self._tokenizer.encode(tail, add_special_tokens=False).ids
         added = self._tokenizer.get_added_tokens_decoder().items()
         # Spelled out in the tail: an unknown character is a special token too.

@@ -3,15 +3,16 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from copy import copy
 from datetime import datetime
 from typing import Any, NoReturn
 
 from jinja2 import TemplateError, nodes
 from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tunewright.errors import BadRequest
+from tunewright.rendering.sandbox import Sandbox
 
 _LONGEST = 64 * 2**20  # characters; the sandbox does not stop a loop that only writes
 
@@ -31,8 +32,14 @@ def _raise_exception(message: str) -> NoReturn:
     raise TemplateError(message)
 
 
-def _strftime_now(form: str) -> str:
-    return datetime.now().strftime(form)
+class _Clock:
+    """``strftime_now`` of a template: `at` stays, where it is given."""
+
+    def __init__(self, at: datetime | None) -> None:
+        self._at = at
+
+    def __call__(self, form: str) -> str:
+        return (self._at or datetime.now()).strftime(form)
 
 
 def _tojson(
@@ -57,15 +64,13 @@ def _escaped(found: re.Match[str]) -> str:
     return json.dumps(found[0])[1:-1]
 
 
-def _environment() -> ImmutableSandboxedEnvironment:
-    env = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
-    )
-    env.filters["tojson"] = _tojson
+def _environment() -> Sandbox:
+    env = Sandbox(trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols])
+    env.add_filter("tojson", _tojson)
     return env
 
 
-_FUNCTIONS = {"raise_exception": _raise_exception, "strftime_now": _strftime_now}
+_FUNCTIONS = {"raise_exception": _raise_exception}
 
 
 class ChatTemplate:
@@ -77,11 +82,20 @@ class ChatTemplate:
         Raises BadRequest where `source` is not a template.
         """
         self.source = source
-        self._constants = constants
+        self._constants: Mapping[str, Any] = {"strftime_now": _Clock(None), **constants}
         try:
-            self._template = _environment().from_string(source, globals=_FUNCTIONS)
+            self._sandbox = _environment()
+            self._template = self._sandbox.from_string(source, globals=_FUNCTIONS)
         except TemplateError as error:
             raise BadRequest(f"The chat template is not valid: {error}", param="model") from error
+
+    def using(self, variables: Mapping[str, Any], at: datetime | None = None) -> "ChatTemplate":
+        """The same template with other values of some variables; `at`: the date that it writes,
+        in place of today's."""
+        made = copy(self)
+        clock = {"strftime_now": _Clock(at)} if at else {}
+        made._constants = {**self._constants, **variables, **clock}
+        return made
 
     def render(
         self,
@@ -89,25 +103,31 @@ class ChatTemplate:
         *,
         answer: bool,
         tools: Sequence[Mapping[str, Any]] = (),
+        variables: Mapping[str, Any] | None = None,
     ) -> str:
         """The conversation as text; with `answer`, opened for the assistant to go on.
 
-        Raises BadRequest with param ``messages`` where the template refuses them.
+        `variables` go before the constants. Raises BadRequest with param ``messages`` and the
+        template's own reason where it refuses them.
         """
+        given = {**(variables or {}), "add_generation_prompt": answer}
         try:
-            return self._render(turns, add_generation_prompt=answer, tools=list(tools) or None)
+            return self._render(turns, tools=list(tools) or None, **given)
         except Exception as error:  # a template can raise anything that Python can
             raise BadRequest(
-                f"The model's chat template refuses these messages: {error}", param="messages"
+                f"The model's chat template refuses these messages: {error}",
+                param="messages",
+                code="template_refused",
             ) from error
 
     def _render(self, turns: Sequence[Mapping[str, Any]], **variables: Any) -> str:
         variables = {**self._constants, "documents": None, **variables}
         pieces: list[str] = []
         size = 0
-        for piece in self._template.generate(messages=turns, **variables):
-            pieces.append(piece)
-            size += len(piece)
-            if size > _LONGEST:
-                raise TemplateError("it writes more than 64 MiB")
+        with self._sandbox.limited():
+            for piece in self._template.generate(messages=turns, **variables):
+                pieces.append(piece)
+                size += len(piece)
+                if size > _LONGEST:
+                    raise TemplateError("it writes more than 64 MiB")
         return "".join(pieces)

@@ -7,14 +7,16 @@ from typing import TypeAlias
 
 from tunewright.errors import BadRequest
 from tunewright.rendering.calls import ARGUMENTS, IDS, NAMES, CallForm, CallReader
+from tunewright.rendering.dialogue import Chat, Dialogue
 from tunewright.rendering.templates import ChatTemplate
 from tunewright.rendering.turns import Dialect, Tool, Turn, turns
 
-Said: TypeAlias = Callable[[Sequence[Turn], Sequence[Tool]], str]
 Shown: TypeAlias = Callable[[str], tuple[str, dict[str, int]]]
 
 _USER = {"role": "user", "content": "aprobequestion"}
 _RESULT = "aproberesult"
+# As they come: of data made by hand, of Mistral's models, of OpenAI's, of other servers.
+_IDS = ("7", "call_0", "aprobecal", "call_" + "aProbe99" * 3, "chatcmpl-tool-" + "0f" * 16)
 _TOOLS: list[Tool] = [
     {
         "type": "function",
@@ -48,25 +50,38 @@ class ToolUse:
         return CallReader(self.form, frozenset(names))
 
 
-def find(template: ChatTemplate, said: Said, shown: Shown) -> ToolUse | str:
+def find(template: ChatTemplate, dialogue: Dialogue, shown: Shown) -> ToolUse | str:
     """How a template writes calls, or why tools cannot be used with it.
 
-    `said` is the text of the last turn as the template writes it after its prompt; `shown` what a
-    client would see of it, and the special tokens in it.
+    `shown` is what a client would see of an answer, and the special tokens in it.
     """
     known = False
     for dialect in _DIALECTS if _shows_tools(template) else ():
         try:
-            one = said(_conversation(dialect, 1), _TOOLS)
+            one = _said(dialogue, dialect, 1)
             known = known or _shows_results(template, dialect)
+            fits = _takes_ids(template, dialect)
         except BadRequest:
             continue
-        if known and NAMES[0] in one:
+        if known and fits and NAMES[0] in one:
             text, special = shown(one)
-            form = CallForm.find(text, _both(said, shown, dialect))
+            form = CallForm.find(text, _both(dialogue, shown, dialect))
             if form is not None:
                 return ToolUse(dialect, form, special)
     return NO_FORM if known else NO_TOOLS
+
+
+def _said(dialogue: Dialogue, dialect: Dialect, calls: int) -> str:
+    return dialogue.pair(Chat(_conversation(dialect, calls), _TOOLS))[1]
+
+
+def _takes_ids(template: ChatTemplate, dialect: Dialect) -> bool:
+    """Whether ids of all lengths are taken, and written whole if at all."""
+    whole = [
+        id in template.render(_answered(dialect, id), answer=True, tools=_TOOLS)
+        for id in (_IDS if dialect.ids == "any" else ())
+    ]
+    return len(set(whole)) <= 1
 
 
 _DIALECTS = [
@@ -87,16 +102,23 @@ def _shows_tools(template: ChatTemplate) -> bool:
 
 def _shows_results(template: ChatTemplate, dialect: Dialect) -> bool:
     """Whether a conversation goes on with what a call gave."""
-    name, id = NAMES[0], IDS[dialect.ids][0]
-    result = {"role": "tool", "name": name, "tool_call_id": id, "content": _RESULT}
-    text = template.render([*_conversation(dialect, 1), result], answer=True, tools=_TOOLS)
-    return name in text and _RESULT in text
+    asked = _answered(dialect, IDS[dialect.ids][0])
+    text = template.render(asked, answer=True, tools=_TOOLS)
+    return NAMES[0] in text and _RESULT in text
 
 
-def _both(said: Said, shown: Shown, dialect: Dialect) -> str | None:
+def _answered(dialect: Dialect, id: str) -> list[Turn]:
+    """A call with this id, and what it gave."""
+    called = _conversation(dialect, 1)
+    called[-1]["tool_calls"][0]["id"] = id
+    result = {"role": "tool", "name": NAMES[0], "tool_call_id": id, "content": _RESULT}
+    return [*called, result]
+
+
+def _both(dialogue: Dialogue, shown: Shown, dialect: Dialect) -> str | None:
     """An answer of two calls; None where the template takes a single one."""
     try:
-        text = said(_conversation(dialect, 2), _TOOLS)
+        text = _said(dialogue, dialect, 2)
     except BadRequest:
         return None
     return shown(text)[0] if NAMES[1] in text else None

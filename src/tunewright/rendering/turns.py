@@ -13,12 +13,15 @@ from hashlib import sha256
 from typing import Any, Literal, TypeAlias
 
 from tunewright.errors import BadRequest
+from tunewright.records.messages import REASONING_KEYS
 
 Message: TypeAlias = Mapping[str, Any]
 Turn: TypeAlias = dict[str, Any]
 Tool: TypeAlias = dict[str, Any]
 
-_NINE = 9  # the only length of a call's id that Mistral's templates take
+_NINE = 9  # what a call's id is cut to, or must have, where not all lengths are taken
+CLOSING = "</think>"  # ends a train of thought in an answer
+_WITHOUT_EFFECT = {"weight", "audio", "annotations", "refusal", *REASONING_KEYS}
 _EMPTY = {"type": "object", "properties": {}}
 
 
@@ -63,17 +66,41 @@ def _shown_tool(given: Mapping[str, Any]) -> Tool:
     return {"type": "function", "function": function}
 
 
-def turns(messages: Sequence[Message], dialect: Dialect) -> list[Turn]:
-    """Raises BadRequest where the arguments of a call are no JSON object."""
-    made: list[Turn] = []
+def turns(
+    messages: Sequence[Message], dialect: Dialect, reasoning: str | None = None
+) -> list[Turn]:
+    """`reasoning`: the key of the template's own for it, None where it has none.
+
+    Raises BadRequest where the arguments of a call are no JSON object.
+    """
     called = _Called(dialect)
-    for at, message in enumerate(messages):
-        # As transformers: templates print a null as "None" and handle an absent key.
-        turn = {k: v for k, v in message.items() if v is not None and k != "weight"}
-        if isinstance(parts := turn.get("content"), list):  # few templates know lists
-            turn["content"] = "\n".join(part["text"] for part in parts)
-        made.append(called.turn(turn, at))
-    return made
+    return [called.turn(_turn(message, reasoning), at) for at, message in enumerate(messages)]
+
+
+def thought(message: Message) -> str | None:
+    """An assistant's train of thought, where it stands beside the content."""
+    return next((text for key in REASONING_KEYS if (text := message.get(key)) is not None), None)
+
+
+def is_reasoned(message: Message) -> bool:
+    """Whether an assistant's message holds a train of thought, beside its content or in it."""
+    if message.get("role") != "assistant":
+        return False
+    content = message.get("content")
+    parts = content if isinstance(content, list) else [{"text": content or ""}]
+    return bool(thought(message)) or any(CLOSING in part["text"] for part in parts)
+
+
+def _turn(message: Message, reasoning: str | None) -> Turn:
+    # As transformers: templates print a null as "None" and handle an absent key.
+    turn = {k: v for k, v in message.items() if v is not None and k not in _WITHOUT_EFFECT}
+    if isinstance(parts := turn.get("content"), list):  # few templates know lists
+        turn["content"] = "\n".join(part["text"] for part in parts)
+    if turn.get("content") in (None, "") and (refusal := message.get("refusal")):
+        turn["content"] = refusal
+    if reasoning and (text := thought(message)) is not None:
+        turn[reasoning] = text
+    return turn
 
 
 class _Called:
@@ -87,7 +114,7 @@ class _Called:
     def turn(self, turn: Turn, at: int) -> Turn:
         if call := turn.pop("function_call", None):
             turn["tool_calls"] = [{"id": f"call_{at}", "type": "function", "function": call}]
-        if calls := turn.get("tool_calls"):
+        if calls := turn.pop("tool_calls", None):
             turn["tool_calls"] = [
                 self._call(call, f"messages[{at}].tool_calls[{which}]")
                 for which, call in enumerate(calls)
@@ -126,7 +153,10 @@ class _Called:
 
 
 def parsed_arguments(text: Any, param: str) -> dict[str, Any]:
-    """The object in the JSON text of a call's arguments. Raises BadRequest where it is none."""
+    """The object in the JSON text of a call's arguments; without text, an empty one: so models
+    write a call that has none. Raises BadRequest where it is no object."""
+    if isinstance(text, str) and not text.strip():
+        return {}
     try:
         value = json.loads(text, parse_constant=_no_constant)
     except (TypeError, ValueError, RecursionError):
