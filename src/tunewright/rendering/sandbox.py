@@ -156,7 +156,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         elif name == "join" and args and isinstance(parts := args[0], list | tuple):
             self.counted(parts)
             self.spend(1, len(text) * len(parts) * 4)
-        elif name == "translate":
+        elif name == "translate" and args:
             longest = max((len(v) for v in dict(args[0]).values() if isinstance(v, str)), default=1)
             self.spend(1, len(text) * longest * 4)
 
