@@ -29,8 +29,9 @@ def test_check_names_the_line_of_a_problem(run, tmp_path: Path) -> None:
     assert "invalid_file_format" in done.stderr
 
 
-def test_check_cuts_a_long_list_of_problems(run) -> None:
-    path = str(samples.COMPLETIONS)  # 24 rows of the wrong form for a chat base
+def test_check_cuts_a_long_list_of_problems(run, tmp_path: Path) -> None:
+    path = str(tmp_path / "numbers.jsonl")
+    Path(path).write_text("\n".join(map(str, range(24))))
     assert "4 more errors: --all" in run("check", path, code=1).stdout
     assert run("check", path, "--all", code=1).stdout.count("error: line") == 24
 

@@ -81,23 +81,34 @@ LONG = [
 def test_what_is_noticed_is_said_with_its_lines(checked):
     plain = chat("s: be brief", "u: a", "a: b")
     marked = chat("s: x", "u: what ends with <|im_end|>?", "a: \n ")
-    found = checked(*[plain] * 10, *LONG, chat("s: x", "a: b", "s: y"), marked, cut=True)
+    late = chat("u: a", "a: b", "u: " + "z " * 900, "a: late")
+    found = checked(*[plain] * 10, LONG[0], late, chat("s: x", "a: b", "s: y"), marked, cut=True)
     assert said(found) == [
-        "warning: 1 example(s) exceed the model's 512 tokens; their end is cut off. (line 11)",
-        "warning: 1 example(s) have answers beyond the model's 512 tokens; those are not trained "
-        + "on. (line 12)",
-        "warning: 1 example(s) have no user message. (line 13)",
-        "warning: 1 example(s) go on after the last answer; that is not trained on. Add the "
+        "warning: 1 example is longer than the 512 tokens that the model reads; the end is cut "
+        + "off. (line 11)",
+        "warning: 1 example has answers beyond the 512 tokens that the model reads; those are not "
+        + "trained on. (line 12)",
+        "warning: 1 example has no user message. (line 13)",
+        "warning: 1 example has messages after the last answer; those are not trained on. Add the "
         + "answer, or remove what follows the last one. (line 13)",
-        "warning: 1 example(s) have an answer of white space only. Fill it, or remove the "
+        "warning: 1 example has an answer of white space only. Write the answer, or remove the "
         + "example. (line 14)",
-        "warning: 1 example(s) spell special tokens of the base; they are trained on as plain "
+        "warning: 1 example has special tokens of the base in a text; they are trained on as plain "
         + "text. Remove them where they are left over from a rendered template. (line 14)",
-        "advice: 1 example(s) have no system message, others have. In use, send the system "
+        "advice: 1 example has no system message, others have one. In use, send the system "
         + "message that training saw. (line 12)",
     ]
     assert found.tokens.max == 512
     assert found.error() is None
+
+
+def test_a_cut_never_takes_the_whole_answer(checked):
+    found = checked(*[chat("u: a", "a: b")] * 10, *LONG, cut=True)
+    [problem] = found.problems
+    assert (problem.line, problem.code) == (12, "too_long")
+    assert "lose the whole answer" in problem.message
+    assert "data prepare" in problem.remedy
+    assert "--drop-long" in problem.remedy
 
 
 def test_long_examples_are_refused_with_what_a_cut_would_lose(checked, renderers):
@@ -113,11 +124,12 @@ def test_long_examples_are_refused_with_what_a_cut_would_lose(checked, renderers
     assert [p.line for p in found.problems] == [11, 12]
     for problem, (tokens, tokens_lost) in zip(found.problems, lost, strict=True):
         assert f"has {tokens:,} tokens, the model reads 512" in problem.message
-        assert f"would lose {tokens_lost:,} of its" in problem.message
+        whole = "the whole answer" if tokens == lost[1][0] else f"{tokens_lost:,} of its"
+        assert f"would lose {whole}" in problem.message
     assert (found.examples, found.bad, found.lost_tokens) == (10, 2, sum(n for _, n in lost))
     error = found.error()
     assert error.code == "invalid_file_format"
-    assert f"Cuts would lose {found.lost_tokens:,} tokens to learn in all." in error.message
+    assert f"Cuts would lose {found.lost_tokens:,} supervised tokens in all." in error.message
 
 
 def test_findings_name_byte_and_excerpt(tmp_path, renderers):
@@ -139,12 +151,13 @@ def test_preference_rows_and_mixtures_are_named(checked):
     trl = {"prompt": "a", "chosen": "b", "rejected": "c"}
     pair = {"prompt": "a", "completion": "b"}
     found = checked(*[chat("u: a", "a: b")] * 10, preferred, trl, pair)
-    assert [(p.line, p.code) for p in found.problems] == [
-        (11, "preference_row"),
-        (12, "preference_row"),
-        (13, "wrong_form"),
+    mixed, *whole = found.findings[:3]
+    assert [(f.code, f.severity, f.lines) for f in whole] == [
+        ("preference_row", "error", (11, 12)),
+        ("wrong_form", "error", (13,)),
     ]
-    mixed = found.findings[0]
+    assert whole[0].message.startswith("2 rows are in the preference (DPO) form;")
+    assert whole[1].message.startswith("The row is in the prompt/completion form;")
     assert (mixed.code, mixed.line, mixed.count) == ("mixed_formats", None, 3)
     assert "10 chat, 2 preference (DPO) and 1 prompt/completion rows" in mixed.message
 
@@ -190,7 +203,7 @@ def test_an_error_names_each_kind_of_problem_once(checked):
     error = checked(*[chat("u: a", "a: b")] * 10, bad, bad, 7).error()
     assert error.code == "invalid_file_format"
     assert error.message == (
-        "Training file has 3 bad row(s) of 13. Line 11, $.messages[1].role: 'bot' is not a role. "
+        "Training file has 3 bad rows of 13. Line 11, $.messages[1].role: 'bot' is not a role. "
         "Use system, user or assistant. (1 more of this kind.) Line 11, $.messages: No message has "
         "the role 'assistant': there is nothing to learn. Add the answer that you want. (1 more of "
         "this kind.) Line 13: The row is a number, not an object. Write it as "
@@ -201,8 +214,8 @@ def test_an_error_names_each_kind_of_problem_once(checked):
 
 def test_the_wrong_form_is_shown_the_right_one_once(checked):
     error = checked(*[{"prompt": "a", "completion": "b"}] * 12).error()
-    assert error.message.count('{"messages": [{"role": "user"') == 1
-    assert "(11 more of this kind.)" in error.message
+    assert error.message.count("12 rows are in the prompt/completion form") == 1
+    assert error.message.count("tunewright data prepare ") == 1
 
 
 def test_a_file_without_a_single_answer_to_learn_fails(checked):
@@ -235,7 +248,7 @@ def test_findings_tell_everything_once(renderers):
     told = said(found)
     assert sum(line.startswith("error: line 3: Not valid JSON") for line in told) == 1
     assert any(line.startswith("error: line 5, $.messages[0].content:") for line in told)
-    assert told[-1] == "advice: 1 blank line(s) are skipped. (line 2)"
+    assert told[-1] == "advice: 1 blank line is skipped. (line 2)"
 
 
 def test_examples_come_with_their_lines(tmp_path):

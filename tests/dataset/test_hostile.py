@@ -19,6 +19,8 @@ CASES = json.loads((HOSTILE / "cases.json").read_text(encoding="utf-8"))
 def test_every_row_is_accounted_for(case, renderers):
     found = check(HOSTILE / case["file"], renderers[case["wants"]], wants=case["wants"])
     lines = defaultdict(set)
+    for code, at in ((fault.code, noticed.lines) for fault, noticed in found.layouts.items()):
+        lines[code].update(at)
     for problem in found.problems:
         lines[problem.code].add(problem.line)
         assert problem.path.startswith("$")

@@ -5,6 +5,7 @@ import typer
 from rich.text import Text
 
 from tunewright.cli.terminal import HomeOption, JsonOption, notes, print_json, say, screen
+from tunewright.suggestions import DEFAULT_MODEL, Value, command
 
 if TYPE_CHECKING:
     from tunewright.app import Tunewright
@@ -12,8 +13,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 20
 _STYLES = {"error": "red", "warning": "yellow", "advice": "cyan"}
-BaseOption = Annotated[
-    str, typer.Option("--base", metavar="MODEL", help="The base that it is for.")
+ModelOption = Annotated[
+    str, typer.Option("--model", metavar="MODEL", help="The model that is to be tuned with it.")
 ]
 
 
@@ -21,9 +22,9 @@ def check(
     file: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="Training data, JSONL.")
     ] = None,
-    base: BaseOption = "gpt-3.5-turbo",
+    model: ModelOption = DEFAULT_MODEL,
     validation: Annotated[
-        Path | None, typer.Option("--validation", metavar="FILE", help="Held-out rows.")
+        Path | None, typer.Option("--validation-file", metavar="FILE", help="Held-out rows.")
     ] = None,
     html: Annotated[
         Path | None, typer.Option(metavar="REPORT", help="Write a report with pictures.")
@@ -60,7 +61,7 @@ def check(
 ) -> None:
     """Check training data as a job would: every row, each problem with its line and a remedy.
 
-    Example: tunewright check chats.jsonl --validation held-out.jsonl --base gpt-3.5-turbo
+    Example: tunewright check chats.jsonl --validation-file held-out.jsonl --model gpt-3.5-turbo
     """
     from tunewright.cli.opening import records
     from tunewright.cli.quality import judged, print_failures
@@ -75,12 +76,12 @@ def check(
         _fix(file, fix, validation)
         file = fix
     with records(home) as tw:
-        found = [look(tw, file, base)]
+        found = [look(tw, file, model, home=home)]
         if validation:
-            found.append(look(tw, validation, base, "validation_file"))
+            found.append(look(tw, validation, model, "validation_file", home))
         found = judged(tw, found, file, validation) if quality else found
         fit = all(one.fit for one in found)
-        expected = tw.estimating.estimate(file, base, validation) if estimate and fit else None
+        expected = tw.estimating.estimate(file, model, validation) if estimate and fit else None
     if json:
         wire = expected.wire() if expected else None
         print_json({"object": "list", "data": [one.wire() for one in found], "estimate": wire})
@@ -91,14 +92,20 @@ def check(
             say(f"  a job would take {expected}")
     if html:
         _write(html, found)
-    _conclude(file, base, found)
+    _conclude(found, file, validation_file=validation, model=model, home=home)
 
 
-def look(tw: "Tunewright", path: Path, base: str, purpose: str = "training_file") -> "FileCheck":
+def look(
+    tw: "Tunewright",
+    path: Path,
+    model: str,
+    purpose: str = "training_file",
+    home: Path | None = None,
+) -> "FileCheck":
     from tunewright.records.checks import FileCheckRequest
 
-    request = FileCheckRequest.parse({"model": base, "purpose": purpose})
-    return tw.checking.check(path, path.name, request)
+    request = FileCheckRequest.parse({"model": model, "purpose": purpose})
+    return tw.checking.check(path, path.name, request, file=path, home=home)
 
 
 def show(found: "FileCheck", *, everything: bool = False, spreads: bool = True) -> None:
@@ -186,11 +193,14 @@ def _write(html: Path, found: list["FileCheck"]) -> None:
     notes.print(f"Report: {html}", markup=False)
 
 
-def _conclude(file: Path, base: str, found: list["FileCheck"]) -> None:
+def _conclude(found: list["FileCheck"], file: Path, **asked: Value) -> None:
+    """`asked`: what else the job is to have. Raises JobFailed where it would fail."""
     from tunewright.errors import JobFailed
 
     for one in found:
         if one.error:
             raise JobFailed(one.error.message, code=one.error.code, param=one.error.param)
-    create = f"tunewright jobs create --training-file {file} --follow"
-    notes.print(f"Fit to train {base} on. Next: {create}", markup=False, soft_wrap=True)
+    create = command("jobs", "create", training_file=file, **asked, follow=True)
+    notes.print(
+        f"{asked['model']} can be tuned with it. Next: {create}", markup=False, soft_wrap=True
+    )

@@ -20,6 +20,7 @@ from tunewright.cli import (
     serve,
     tokens,
 )
+from tunewright.cli.options import accept_earlier_names
 
 app = typer.Typer(
     name="tunewright",
@@ -61,3 +62,4 @@ app.command()(embed.embed)
 app.add_typer(imports.app, name="import")
 app.add_typer(organisations.app, name="organisations")
 app.add_typer(keys.app, name="keys")
+accept_earlier_names(app)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from tunewright.cli.check import BaseOption
+from tunewright.cli.check import ModelOption
 from tunewright.cli.prepare import prepare
 from tunewright.cli.terminal import HomeOption, print_json, say, screen
+from tunewright.suggestions import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from tunewright.rendering import Renderer, Row
@@ -26,22 +27,22 @@ _LEARNED, _CONTEXT, _CONTROL = "bold green", "", "magenta"
 def render(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Training data, JSONL.")],
     line: Annotated[int, typer.Option(help="Which line, from 1.", min=1)] = 1,
-    base: BaseOption = "gpt-3.5-turbo",
+    model: ModelOption = DEFAULT_MODEL,
     home: HomeOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print token by token.")] = False,
 ) -> None:
     """Show the tokens that training makes of a row, and which of them are learned.
 
-    Example: tunewright data render chats.jsonl --line 3 --base gpt-3.5-turbo
+    Example: tunewright data render chats.jsonl --line 3 --model gpt-3.5-turbo
     """
     from tunewright.cli.opening import records
 
     with records(home) as tw:
-        renderer, form = tw.checking.renderer(base)
+        renderer, form = tw.checking.renderer(model)
         whole = _rows(file, line, renderer, form)
     if json:
         rows = [_wire(row, renderer) for row in whole]
-        return print_json({"line": line, "base": base, "context": renderer.context, "rows": rows})
+        return print_json({"line": line, "model": model, "context": renderer.context, "rows": rows})
     for number, row in enumerate(whole, 1):
         _print(row, renderer, f"answer {number} of {len(whole)}")
     if not whole:
@@ -73,7 +74,7 @@ def _print(row: "Row", renderer: "Renderer", title: str) -> None:
     screen.print(Text(f"{title}: {tokens}", "bold"))
     over = len(row.prompt) + len(row.answer) - renderer.context
     if over > 0:
-        say(f"{over:,} tokens beyond the {renderer.context:,} that the base reads")
+        say(f"{over:,} tokens beyond the {renderer.context:,} that the model reads")
     for name, ids, style in (
         ("context", row.prompt, _CONTEXT),
         ("learned", row.answer, _LEARNED),

@@ -1,9 +1,13 @@
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tunewright.cli.terminal import notes, print_json
+from tunewright.cli.terminal import HomeOption, notes, print_json
+from tunewright.suggestions import COMPLETION_MODEL, DEFAULT_MODEL, command
+from tunewright.wording import counted, some
 
 if TYPE_CHECKING:
     from tunewright.dataset.preparation import Prepared
@@ -16,7 +20,9 @@ def prepare(
         Path,
         typer.Argument(metavar="FILE", help="A .csv, .tsv, .xlsx, .parquet, .json or .jsonl file."),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT.jsonl", help="What to write.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="OUT.jsonl", help="What to write.")
+    ],
     prompt: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="What is asked.", rich_help_panel="Columns")
     ] = None,
@@ -35,7 +41,21 @@ def prepare(
     system: Annotated[
         str | None, typer.Option(metavar="TEXT", help="A system message to open each chat.")
     ] = None,
-    to: Annotated[Literal["chat", "completion"], typer.Option(help="The form to write.")] = "chat",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="The model that is to be tuned: how much it reads. "
+            f"[default: {DEFAULT_MODEL}; {COMPLETION_MODEL} for --to completion]",
+            show_default=False,
+        ),
+    ] = None,
+    drop_long: Annotated[
+        bool, typer.Option("--drop-long", help="Leave out the rows that are longer than it reads.")
+    ] = False,
+    to: Annotated[
+        Literal["chat", "completion"] | None,
+        typer.Option(help="The form to write. [default: the one that the model takes]"),
+    ] = None,
     separator: Annotated[
         str | None,
         typer.Option(
@@ -54,28 +74,42 @@ def prepare(
         str | None, typer.Option(metavar="COLUMN", help="Hold out that much of each value of it.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the draw of what is held out.")] = 0,
+    home: HomeOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
-    """Make training data of a table: every row is written, or refused with its line and a reason.
+    """Make training data of a table, or of rows in another layout; leave out what cannot be used.
 
-    Held-out rows go to OUT.validation.jsonl, refused ones to OUT.refused.jsonl.
+    Without --prompt, --completion and --messages each row is recognised by its own names: chats,
+    ShareGPT, Alpaca, question and answer, preferences (DPO), and JSON text inside JSON text. Every
+    row is written, or refused with its line and a reason, in OUT.refused.jsonl; held-out rows go to
+    OUT.validation.jsonl. The check finds no error in what is written.
 
     Example: tunewright data prepare faq.csv --prompt question --completion answer -o faq.jsonl
     """
+    from tunewright.cli.opening import records
     from tunewright.dataset.columns import Columns
-    from tunewright.dataset.preparation import Split
+    from tunewright.dataset.preparation import Base, Split
     from tunewright.dataset.preparation import prepare as prepared
     from tunewright.errors import BadRequest
 
-    columns = Columns(prompt, completion, tuple(messages or ()), system, to, separator)
     if stratify is not None and validation_share is None:
         raise BadRequest("Say how much to hold out: --validation-share 0.1.", param="stratify")
     split = None if validation_share is None else Split(validation_share, stratify, seed)
-    done = prepared(file, out, columns, split, sheet)
-    if json:
-        print_json(_wire(done))
-    else:
-        _print(done)
+    model = model or (COMPLETION_MODEL if to == "completion" else DEFAULT_MODEL)
+    with records(home) as tw:
+        renderer, form = tw.checking.renderer(model)
+        base = Base(renderer, tw.checking.cut, drop_long)
+    if to not in (None, form):
+        raise BadRequest(f"{model} takes {form} rows: leave out --to, or name another --model.")
+    columns = Columns(prompt, completion, tuple(messages or ()), system, form, separator)
+    try:
+        done = prepared(file, output, columns, split, sheet, base)
+    except BadRequest as error:
+        if error.param != "drop_long":
+            raise
+        again = shlex.join(["tunewright", *sys.argv[1:], "--drop-long"])
+        raise BadRequest(f"{error.message} That is: {again}") from None
+    print_json(_wire(done)) if json else _print(done, model, home)
 
 
 def _wire(done: "Prepared") -> dict[str, object]:
@@ -89,6 +123,7 @@ def _wire(done: "Prepared") -> dict[str, object]:
             "reasons": dict(done.refused.most_common()),
         },
         "values_not_held_out": done.without,
+        "keys_left_out": dict(done.left_out.most_common()),
     }
 
 
@@ -96,19 +131,25 @@ def _path(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-def _print(done: "Prepared") -> None:
-    _note(f"{done.rows:,} rows: {done.trained:,} to {done.out}")
+def _print(done: "Prepared", model: str, home: Path | None) -> None:
+    from tunewright.dataset.verdict import FEWEST
+
+    _note(f"{counted(done.rows, 'row')}: {done.trained:,} to {done.out}")
     if done.validation:
         _note(f"  held out: {done.held_out:,} to {done.validation}")
     if done.without:
-        more = ", ..." if len(done.without) > _SHOWN else ""
-        _note(f"  too rare to be held out: {', '.join(done.without[:_SHOWN])}{more}")
+        _note(f"  too rare to be held out: {some(done.without)}")
+    if done.left_out:
+        _note(f"  not used: the keys {some(list(done.left_out))}")
     if done.refusals:
         _note(f"  refused: {done.refused.total():,}, each with its line in {done.refusals}")
         for reason, count in done.refused.most_common(_SHOWN):
             _note(f"    {count:,}: {reason}")
-    held_out = f" --validation {done.validation}" if done.validation else ""
-    _note(f"Next: tunewright check {done.out}{held_out}")
+    fewest = FEWEST["training_file"]
+    if done.trained < fewest:
+        _note(f"  a job needs at least {counted(fewest, 'row')}: add some")
+    options = {"validation_file": done.validation, "model": model, "home": home}
+    _note(f"Next: {command('check', done.out, **options)}")
 
 
 def _note(text: str) -> None:

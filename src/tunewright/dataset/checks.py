@@ -3,22 +3,25 @@
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
+from tunewright import suggestions
 from tunewright.dataset import notices, verdict
 from tunewright.dataset.cookbook import Cookbook, CountsTokens
 from tunewright.dataset.examples import ChatExample, Example, Form, example, faults, form_of
 from tunewright.dataset.formats import wrong_format
 from tunewright.dataset.notices import Noticed
-from tunewright.dataset.problems import Fault
-from tunewright.dataset.reading import Line, lines
+from tunewright.dataset.problems import DROP_LONG, PREPARE, Fault
+from tunewright.dataset.reading import Line, line_of, lines
 from tunewright.dataset.tokens import distribution, epochs
 from tunewright.errors import BadRequest, JobFailed
 from tunewright.records.checks import Distribution, OpenAICounts
 from tunewright.records.findings import Finding
 from tunewright.rendering import Renderer, Row
 
+_UNNAMED = partial(suggestions.prepare, "FILE")
 MOST_PROBLEMS = 1_000  # kept; the others are counted
 MOST_ROWS = 10_000_000  # 512 MiB of the shortest useful rows; of lines like {} it holds 170 million
 
@@ -42,17 +45,21 @@ class Check:
     `rows` = `examples` (fine) + `bad` + `blank`. `problems` holds the first 1,000 errors of rows,
     `counts` the number of all by code; `notices` what is no error. The arrays have one number for
     each example that could be rendered, too long ones among them: its messages, its tokens up to
-    the last trained answer, and those of them that are learned.
+    the last trained answer, and those of them that are supervised. `layouts`: what is wrong with
+    rows and is said once for all of them. `suggest` gives the command that makes a fit file of this
+    one.
     """
 
     param: str
     context: int
+    suggest: Callable[..., str] = _UNNAMED
     rows: int = 0
     examples: int = 0
     bad: int = 0
     blank: int = 0
     problems: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    layouts: dict[Fault, Noticed] = field(default_factory=dict)
     notices: dict[str, Noticed] = field(default_factory=dict)
     forms: Counter[str] = field(default_factory=Counter)
     example_messages: "array[int]" = field(default_factory=_counts)
@@ -106,7 +113,8 @@ class Check:
     @property
     def left_out(self) -> int:
         """How many errors of rows are counted and not kept."""
-        return self.counts.total() - len(self.problems)
+        named = sum(noticed.count for noticed in self.layouts.values())
+        return self.counts.total() - len(self.problems) - named
 
     def error(self) -> JobFailed | None:
         """Why a job with this file must fail, in OpenAI's codes; None where it can go on."""
@@ -117,9 +125,18 @@ class Check:
         before = self.counts.total()
         for fault in found:
             self.counts[fault.code] += 1
-            if len(self.problems) < MOST_PROBLEMS:
+            if fault.code in verdict.OF_THE_FILE:
+                self.layouts.setdefault(fault, Noticed()).add(line.number)
+            elif len(self.problems) < MOST_PROBLEMS:
+                fault = replace(fault, remedy=self.said(fault.remedy))
                 self.problems.append(fault.finding(line.number, line.offset, line.value))
         return self.counts.total() > before
+
+    def said(self, remedy: str) -> str:
+        """With the commands that it names written out for this file."""
+        if DROP_LONG in remedy:
+            remedy = remedy.replace(DROP_LONG, self.suggest(drop_long=True))
+        return remedy.replace(PREPARE, self.suggest()) if PREPARE in remedy else remedy
 
     def notice(self, code: str, line: int) -> None:
         self.notices.setdefault(code, Noticed()).add(line)
@@ -134,18 +151,30 @@ def check(
     cut: bool = False,
     openai: CountsTokens | None = None,
     should_stop: Callable[[], bool] = _never,
+    suggest: Callable[..., str] | None = None,
 ) -> Check:
     """Look at every row of a file, with the renderer that training will use.
 
     Memory grows by twelve bytes an example. `param` is the job's field that names the file:
     ``training_file`` (at least 10 examples) or ``validation_file`` (at least 1). `cut`: examples
-    longer than the context lose their end, instead of being errors. Without `renderer` only the
-    form is looked at. `openai`: also count as OpenAI does, with that encoding. Raises Interrupted
-    as soon as `should_stop`, asked before each row, is true.
+    longer than the context lose their end, instead of being errors, unless nothing of an answer
+    would be left. Without `renderer` only the form is looked at. `openai`: also count as OpenAI
+    does, with that encoding. `suggest`: the command that prepares the file, where it is known by
+    another name than its path. Raises Interrupted as soon as `should_stop`, asked before each row,
+    is true.
     """
-    going = Checking(path, renderer, wants=wants, param=param, cut=cut, openai=openai)
+    going = Checking(
+        path, renderer, wants=wants, param=param, cut=cut, openai=openai, suggest=suggest
+    )
     if not going.go_on(should_stop):
         raise Interrupted
+    return going.found
+
+
+def look_at(raw: bytes, renderer: Renderer | None, *, wants: Form, cut: bool = False) -> Check:
+    """One row of a file, as `check` looks at it."""
+    going = Checking(None, renderer, wants=wants, cut=cut)
+    going.at(line_of(1, 0, raw))
     return going.found
 
 
@@ -155,20 +184,22 @@ class Checking:
 
     def __init__(
         self,
-        path: Path,
+        path: Path | None,
         renderer: Renderer | None,
         *,
         wants: Form,
         param: str = "training_file",
         cut: bool = False,
         openai: CountsTokens | None = None,
+        suggest: Callable[..., str] | None = None,
     ) -> None:
-        self.found = Check(param, renderer.context if renderer else 0)
+        suggest = suggest or partial(suggestions.prepare, path or "FILE")
+        self.found = Check(param, renderer.context if renderer else 0, suggest)
         self._renderer = renderer
         self._wants: Form = wants
         self._cut = cut
         self._cookbook = Cookbook(openai) if openai else None
-        self._lines = self._opened(path)
+        self._lines = self._opened(path) if path else iter(())
 
     def go_on(self, should_stop: Callable[[], bool] = _never) -> bool:
         """Go on to the end of the file, or until `should_stop`; whether the end is reached."""
@@ -177,7 +208,7 @@ class Checking:
             if line is None:
                 self.found.openai = self._cookbook and self._cookbook.finish()
                 return True
-            self._at(line)
+            self.at(line)
         return False
 
     def _opened(self, path: Path) -> Iterator[Line]:
@@ -190,7 +221,8 @@ class Checking:
                 return
             yield line
 
-    def _at(self, line: Line) -> None:
+    def at(self, line: Line) -> None:
+        """Take one line into account."""
         self.found.rows += 1
         if line.blank:
             self.found.blank += 1
@@ -230,7 +262,9 @@ class Checking:
             self.found.notice(code, line.number)
         lost = _supervised(whole) - _supervised(fitting)
         self.found.lost_tokens += lost
-        return self._cut or not self.found.add(line, _too_long(whole, lost, renderer.context))
+        if self._cut and fitting:
+            return True
+        return not self.found.add(line, _too_long(whole, lost, renderer.context))
 
     def _count(self, one: Example, rows: list[Row]) -> None:
         longest = max((len(row.prompt) + len(row.answer) for row in rows), default=0)
@@ -249,7 +283,7 @@ def examples_of(path: Path, wants: Form) -> Iterator[tuple[int, Example]]:
             continue
         for fault in _faults(line, wants):
             raise JobFailed(
-                f"The file has changed since it was checked: {fault.finding(line.number, 0)}",
+                f"The file has changed since it was checked: line {line.number}: {fault.message}",
                 code="invalid_file_format",
                 param="training_file",
             )
@@ -258,15 +292,18 @@ def examples_of(path: Path, wants: Form) -> Iterator[tuple[int, Example]]:
 
 def row_of(path: Path, number: int, wants: Form) -> Example:
     """The example in line `number`. Raises BadRequest where there is none, or a bad one."""
+    suggest = partial(suggestions.prepare, path)
     if fault := wrong_format(path):
-        raise BadRequest(f"{fault.message} {fault.remedy}")
+        raise BadRequest(f"{fault.message} {Check('', 0, suggest).said(fault.remedy)}")
     for line in lines(path):
         if line.number < number:
             continue
         if line.blank:
             raise BadRequest(f"Line {number} is blank.")
         for fault in _faults(line, wants):
-            raise BadRequest(f"{fault.finding(number, line.offset)}".capitalize())
+            fault = replace(fault, remedy=Check("", 0, suggest).said(fault.remedy))
+            said = str(fault.finding(number, line.offset))
+            raise BadRequest(said[0].upper() + said[1:])
         return example(line.value, wants)
     raise BadRequest(f"{path} has no line {number}.")
 
@@ -282,12 +319,15 @@ def _supervised(rows: list[Row]) -> int:
 def _too_long(whole: list[Row], lost: int, context: int) -> Iterator[Fault]:
     if not lost:
         return
-    tokens = max(len(row.prompt) + len(row.answer) for row in whole)
-    what = (
-        f"The example has {tokens:,} tokens, the model reads {context:,}: a cut would lose {lost:,}"
-        + f" of its {_supervised(whole):,} tokens to learn."
-    )
-    remedy = 'Shorten or split it, or permit the cut: the setting long_examples = "cut".'
+    tokens, supervised = max(len(row.prompt) + len(row.answer) for row in whole), _supervised(whole)
+    what = f"The example has {tokens:,} tokens, the model reads {context:,}"
+    without = f"or leave out such rows: {DROP_LONG}"
+    if lost == supervised:
+        what += ", and its prompt alone fills them: a cut would lose the whole answer."
+        yield Fault("$", "too_long", what, f"Shorten the prompt, {without}")
+        return
+    what += f": a cut would lose {lost:,} of its {supervised:,} supervised tokens."
+    remedy = f'Shorten or split it, permit the cut (the setting long_examples = "cut"), {without}'
     yield Fault("$", "too_long", what, remedy)
 
 

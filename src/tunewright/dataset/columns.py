@@ -1,23 +1,18 @@
 """From the columns of a table to an example."""
 
-import datetime
-import decimal
-import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
 
-from tunewright.dataset.examples import CHAT_FORM, Form, faults
-from tunewright.dataset.problems import kind, shown
+from tunewright.dataset.cells import cell, text_at
+from tunewright.dataset.examples import CHAT_FORM, Form
+from tunewright.dataset.layouts import as_chat, as_completion
+from tunewright.dataset.problems import Refused, shown
 from tunewright.errors import BadRequest
 
 SEPARATOR = "\n\n###\n\n"
 _ROLES = ("system", "developer", "user", "assistant")
-
-
-class Refused(Exception):
-    """A row of which no example can be made; its text says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +20,8 @@ class Columns:
     """Which columns become what.
 
     Either `prompt` and `completion`, or `messages`: one column that holds whole conversations, or
-    ``role=column`` for each message. `to` is the form that is written. `system` opens each chat
+    ``role=column`` for each message. With none of them each row is recognised by its own names
+    (`layouts`). `to` is the form that is written. `system` opens each chat
     that has no system message of its own. Prompts of the completion form end in `separator`, so
     that the model sees where its part begins, and completions begin with a space.
 
@@ -43,8 +39,8 @@ class Columns:
         pair = (self.prompt is not None, self.completion is not None)
         if self.messages and any(pair):
             raise _wrong("messages", "Give either messages, or prompt and completion.")
-        if not self.messages and not all(pair):
-            raise _wrong("prompt", "Name the columns: prompt and completion, or messages.")
+        if not self.messages and any(pair) and not all(pair):
+            raise _wrong("prompt", "Name both columns: prompt and completion.")
         if self.to == "completion":
             self._check_completion()
         elif self.separator is not None:
@@ -62,23 +58,37 @@ class Columns:
     @property
     def parts(self) -> list[tuple[str | None, str]]:
         """Role and column of each message; the role is None for a column of conversations."""
-        if self.messages:
+        if self.prompt is None or self.completion is None:
             return [_part(text) for text in self.messages]
-        return [("user", self.prompt or ""), ("assistant", self.completion or "")]
+        return [("user", self.prompt), ("assistant", self.completion)]
 
     @property
     def names(self) -> list[str]:
         return [column for _, column in self.parts]
 
-    def example(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The row to write: what the check has no fault with. Raises Refused."""
+    def example(self, values: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
+        """The row to write, and the keys that a recognised row has beside. Raises Refused."""
+        if not self.names:
+            return self._recognised(values)
         row = self._completion(values) if self.to == "completion" else self._chat(values)
-        for fault in faults(row, self.to):
-            raise Refused(f"{fault.message} {fault.remedy} ({fault.path})")
-        return row
+        return row, set()
+
+    def _recognised(self, values: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
+        if self.to == "completion":
+            row, left = as_completion(values)
+            is_ready = {"prompt", "completion"} <= values.keys() and self.separator is None
+            return row if is_ready else row | self._framed(row["prompt"], row["completion"]), left
+        row, left = as_chat(values)
+        return self._opened(row), left
 
     def _completion(self, values: dict[str, Any]) -> dict[str, Any]:
-        prompt, completion = (_text(values, name) for name in self.names)
+        return self._framed(*(text_at(values, name) for name in self.names))
+
+    def _framed(self, prompt: Any, completion: Any) -> dict[str, Any]:
+        if not isinstance(prompt, str) or not isinstance(completion, str) or not completion:
+            return {"prompt": prompt, "completion": completion}  # for the check to refuse
+        if not prompt:  # of a mere text there is nothing to part
+            return {"prompt": prompt, "completion": completion}
         ending = SEPARATOR if self.separator is None else self.separator
         return {
             "prompt": prompt if prompt.endswith(ending) else prompt + ending,
@@ -91,10 +101,14 @@ class Columns:
             if role is None:
                 messages = _conversation(values, column)
             else:
-                messages.append({"role": role, "content": _text(values, column)})
-        if self.system is not None and not _opens_with_system(messages):
-            messages.insert(0, {"role": "system", "content": self.system})
-        return {"messages": messages}
+                messages.append({"role": role, "content": text_at(values, column)})
+        return self._opened({"messages": messages})
+
+    def _opened(self, row: dict[str, Any]) -> dict[str, Any]:
+        messages = row["messages"]
+        if self.system is None or _opens_with_system(messages):
+            return row
+        return row | {"messages": [{"role": "system", "content": self.system}, *messages]}
 
 
 def asked(row: dict[str, Any]) -> Any:
@@ -116,43 +130,6 @@ def _part(text: str) -> tuple[str | None, str]:
 def _opens_with_system(messages: list[Any]) -> bool:
     first = messages[0] if messages else None
     return isinstance(first, dict) and first.get("role") in ("system", "developer")
-
-
-def cell(values: dict[str, Any], column: str) -> Any:
-    """Raises Refused where the row has no such column, or nothing in it."""
-    if column not in values:
-        names = ", ".join(map(str, values))
-        raise Refused(f"The row has no column {shown(column)}. It has: {shown(names, 120)}.")
-    value = values[column]
-    nothing = value is None or (isinstance(value, float) and math.isnan(value))
-    if nothing or (isinstance(value, str) and not value.strip()):
-        raise Refused(f"The column {shown(column)} is empty.")
-    return value
-
-
-def text_of(value: Any) -> str | None:
-    """How a value is written; None for what is no single value."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float | decimal.Decimal):
-        return str(value)
-    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
-        value = value.date()  # a sheet knows no dates without a time
-    return value.isoformat() if isinstance(value, datetime.date | datetime.time) else None
-
-
-def _text(values: dict[str, Any], column: str) -> str:
-    value = cell(values, column)
-    text = text_of(value)
-    if text is None:
-        raise Refused(f"The column {shown(column)} holds {_kind(value)}, not text.")
-    return text
-
-
-def _kind(value: Any) -> str:
-    return kind(value) if isinstance(value, list | dict) else f"a {type(value).__name__}"
 
 
 def _conversation(values: dict[str, Any], column: str) -> list[Any]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from tunewright.dataset import calls
-from tunewright.dataset.problems import Fault, kind, shown, step, unknown_keys
+from tunewright.dataset.layouts import is_text, layout_of
+from tunewright.dataset.problems import PREPARE, Fault, kind, shown, step, unknown_keys
 from tunewright.records.messages import MESSAGE_KEYS, REASONING_KEYS
 from tunewright.rendering.turns import Tool, as_tools
 
@@ -70,7 +71,9 @@ def form_of(value: Any) -> str | None:
 
 def faults(value: Any, wants: Form) -> Iterator[Fault]:
     """Everything that is wrong with a row, in the order in which it stands there."""
-    if not isinstance(value, dict):
+    if fault := _other_layout(value, wants):
+        yield fault
+    elif not isinstance(value, dict):
         form = CHAT_FORM if wants == "chat" else COMPLETION_FORM
         what = f"The row is {kind(value)}, not an object."
         yield Fault("$", "data_type", what, f"Write it as {form}")
@@ -83,9 +86,24 @@ def faults(value: Any, wants: Form) -> Iterator[Fault]:
         yield from _completion(value)
 
 
-def _wrong_form(found: str, takes: str, form: str) -> Fault:
-    what = f"This is a {found} row; the model to be tuned takes {takes} rows."
-    return Fault("$", "wrong_form", what, f"Write it as {form} or choose a {found} model.")
+def _other_layout(value: Any, wants: Form) -> Fault | None:
+    """One for each layout: it is said once, with all lines."""
+    form = form_of(value)
+    if form in ("chat", "preference") or (form and value.keys() >= _COMPLETION_KEYS):
+        return None
+    if wants == "completion" and is_text(value):
+        name = "a text alone"
+    elif found := layout_of(value):
+        name = found.name
+    else:
+        return None
+    what = f"The row is in another layout: {name}."
+    return Fault("$", "other_layout", what, f"Convert the file: {PREPARE}")
+
+
+def _wrong_form(found: str, takes: str, remedy: str) -> Fault:
+    what = f"The row is in the {found} form; the model to be tuned takes {takes} rows."
+    return Fault("$", "wrong_form", what, remedy)
 
 
 def is_plain(row: dict[str, Any]) -> bool:
@@ -108,15 +126,18 @@ def is_plain(row: dict[str, Any]) -> bool:
 
 
 def _preference(wants: Form) -> Fault:
-    what = "This is a preference (DPO) row; only supervised tuning is offered."
-    form = CHAT_FORM if wants == "chat" else COMPLETION_FORM
-    remedy = f"Keep what was asked with the preferred answer: {form}"
+    what = "The row is in the preference (DPO) form; only supervised tuning is offered."
+    if wants == "chat":
+        remedy = f"Keep what was asked with the preferred answer: {PREPARE}"
+    else:
+        remedy = f"Keep what was asked with the preferred answer: {COMPLETION_FORM}"
     return Fault("$", "preference_row", what, remedy)
 
 
 def _completion(row: dict[str, Any]) -> Iterator[Fault]:
     if form_of(row) == "chat" and _COMPLETION_KEYS.isdisjoint(row):
-        yield _wrong_form("chat", "prompt/completion", COMPLETION_FORM)
+        remedy = "Tune a chat model with it, such as gpt-3.5-turbo."
+        yield _wrong_form("chat", "prompt/completion", remedy)
         return
     for key in ("prompt", "completion"):
         if key not in row:
@@ -136,7 +157,8 @@ def _completion(row: dict[str, Any]) -> Iterator[Fault]:
 def _chat(row: dict[str, Any]) -> Iterator[Fault]:
     messages = row.get("messages")
     if form_of(row) == "completion":
-        yield _wrong_form("prompt/completion", "chat", CHAT_FORM)
+        remedy = f"Convert the file ({PREPARE}), or tune a completion model with it."
+        yield _wrong_form("prompt/completion", "chat", remedy)
         return
     yield from unknown_keys(row, _LINE_KEYS, "$", "example_unrecognized_key")
     yield from _metadata(row)

@@ -2,62 +2,87 @@
 
 from pathlib import Path
 
-from tunewright.dataset.problems import Fault
+import orjson
 
-_HEAD = 64 * 1024
-_CONVERT = "Write one JSON object a line and upload that."
-_UTF8 = "Save it as UTF-8 (Python: open(path, 'w', encoding='utf-8'))."
-_UNPACK = "Unpack it and upload the .jsonl file inside."
-_SIGNATURES = [  # UTF-32 before UTF-16: its mark begins with UTF-16's
-    (b"\xff\xfe\x00\x00", "UTF-32 text", _UTF8),
-    (b"\x00\x00\xfe\xff", "UTF-32 text", _UTF8),
-    (b"\xff\xfe", "UTF-16 text", _UTF8),
-    (b"\xfe\xff", "UTF-16 text", _UTF8),
-    (b"{\x00", "UTF-16 text", _UTF8),
-    (b"\x00{", "UTF-16 text", _UTF8),
-    (b"\x1f\x8b", "a gzip archive", _UNPACK),
-    (b"BZh", "a bzip2 archive", _UNPACK),
-    (b"\xfd7zXZ", "an xz archive", _UNPACK),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive", _UNPACK),
-    (b"PK\x03\x04", "a zip archive (or an Office document)", _UNPACK),
-    (b"PK\x05\x06", "an empty zip archive", _UNPACK),
-    (b"%PDF", "a PDF document", _CONVERT),
-    (
-        b"PAR1",
-        "a Parquet file",
-        "Convert it: pandas.read_parquet(a).to_json(b, 'records', lines=True).",
-    ),
+from tunewright.dataset.problems import PREPARE, Fault
+
+HEAD = 64 * 1024
+BOM = b"\xef\xbb\xbf"
+PARQUET, ZIP = b"PAR1", b"PK\x03\x04"
+GZIP, BZIP2, XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ"
+_CONVERT = f"Convert it: {PREPARE}"
+_UNPACK = f"Unpack it: {PREPARE}"
+_BY_HAND = "Write one JSON object a line, as the documents of the format show, and use that."
+# UTF-32 before UTF-16: its mark begins with UTF-16's
+ENCODINGS = [
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+    (b"{\x00", "utf-16-le"),
+    (b"\x00{", "utf-16-be"),
 ]
-_ARRAY = "Write one object a line: jq -c '.[]' file.json > file.jsonl"
-_SPREAD = "Write each object on a single line: jq -c . file.json > file.jsonl"
+_SIGNATURES = [
+    *((mark, f"{encoding[:6].upper()} text", _CONVERT) for mark, encoding in ENCODINGS),
+    (GZIP, "a gzip archive", _UNPACK),
+    (BZIP2, "a bzip2 archive", _UNPACK),
+    (XZ, "an xz archive", _UNPACK),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive", "Unpack it with zstd -d and use what is inside."),
+    (ZIP, "a zip archive or an Excel workbook", _UNPACK),
+    (b"PK\x05\x06", "an empty zip archive", _BY_HAND),
+    (b"%PDF", "a PDF document", _BY_HAND),
+    (PARQUET, "a Parquet file", _CONVERT),
+]
 
 
 def wrong_format(path: Path) -> Fault | None:
     """What the file is, where it is not JSON lines at all; None where its rows can be read."""
     with path.open("rb") as file:
-        head = file.read(_HEAD)
+        head = file.read(HEAD)
     for signature, name, remedy in _SIGNATURES:
         if head.startswith(signature):
             return _fault(name, remedy)
-    lines = [line.strip() for line in head.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
-    return _layout([line for line in lines if line])
+    name = layout(head)
+    return _fault(name, _CONVERT) if name else None
 
 
-def _layout(lines: list[bytes]) -> Fault | None:
+ARRAY, SPREAD, TABLE = "a JSON array", "JSON spread over several lines", "a table (CSV or TSV)"
+
+
+def layout(head: bytes) -> str | None:
+    """What a text is that begins so, where it is not JSON lines."""
+    lines = [line.strip() for line in head.removeprefix(BOM).split(b"\n")]
+    lines = [line for line in lines if line]
     first = lines[0] if lines else b""
     if first.startswith(b"["):
-        return _fault("a JSON array", _ARRAY)
+        return None if _lists(lines) else ARRAY
     if first == b"{":
-        return _fault("JSON spread over several lines", _SPREAD)
-    if _table(lines):
-        return _fault("a table (CSV or TSV)", _CONVERT)
-    return None
+        return SPREAD
+    return TABLE if _table(lines) else None
+
+
+def _lists(lines: list[bytes]) -> bool:
+    """Whether each line is a conversation: a list of its own."""
+    return len(lines) > 1 and lines[1].startswith(b"[") and isinstance(_value(lines[0]), list)
 
 
 def _table(lines: list[bytes]) -> bool:
     some = lines[:5]
     separated = bool(some) and any(all(mark in line for line in some) for mark in (b",", b"\t"))
-    return separated and not any(line.startswith(b"{") for line in some)
+    return separated and not any(line.startswith(b"{") or _quoted_json(line) for line in some)
+
+
+def _quoted_json(line: bytes) -> bool:
+    """JSON text written as JSON text: no cell of a table, though it has quotes and commas."""
+    value = _value(line)
+    return isinstance(value, str) and value.lstrip()[:1] in ("{", "[")
+
+
+def _value(line: bytes) -> object:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _fault(name: str, remedy: str) -> Fault:

@@ -8,6 +8,7 @@ from tunewright.dataset.examples import ChatExample, Example
 from tunewright.records.findings import NAMED_LINES, Finding, Severity
 from tunewright.rendering import Renderer, Row
 from tunewright.rendering.controls import texts
+from tunewright.wording import counted, of
 
 
 class Notice(NamedTuple):
@@ -17,35 +18,37 @@ class Notice(NamedTuple):
 
 
 NOTICES = {
-    "blank": Notice("advice", "{n:,} blank line(s) are skipped."),
+    "blank": Notice("advice", "{lines} {is} skipped."),
     "missing_system": Notice(
         "advice",
-        "{n:,} example(s) have no system message, others have.",
+        "{examples} {has} no system message, others have one.",
         "In use, send the system message that training saw.",
     ),
-    "missing_user": Notice("warning", "{n:,} example(s) have no user message."),
+    "missing_user": Notice("warning", "{examples} {has} no user message."),
     "ends_without_answer": Notice(
         "warning",
-        "{n:,} example(s) go on after the last answer; that is not trained on.",
+        "{examples} {has} messages after the last answer; those are not trained on.",
         "Add the answer, or remove what follows the last one.",
     ),
     "too_long": Notice(
-        "warning", "{n:,} example(s) exceed the model's {context:,} tokens; their end is cut off."
+        "warning",
+        "{examples} {is} longer than the {context:,} tokens that the model reads; the end is cut "
+        + "off.",
     ),
     "answer_too_late": Notice(
         "warning",
-        "{n:,} example(s) have answers beyond the model's {context:,} tokens; those are not "
+        "{examples} {has} answers beyond the {context:,} tokens that the model reads; those are not "
         + "trained on.",
     ),
     "nothing_to_learn": Notice(
         "warning",
-        "{n:,} example(s) have no answer to train on.",
+        "{examples} {has} no answer to train on.",
         "Give an answer the weight 1, or remove the example.",
     ),
     "empty_answer": Notice(
         "warning",
-        "{n:,} example(s) have an answer of white space only.",
-        "Fill it, or remove the example.",
+        "{examples} {has} an answer of white space only.",
+        "Write the answer, or remove the example.",
     ),
     "name_not_shown": Notice(
         "warning",
@@ -79,7 +82,7 @@ NOTICES = {
     ),
     "special_tokens_as_text": Notice(
         "warning",
-        "{n:,} example(s) spell special tokens of the base; they are trained on as plain text.",
+        "{examples} {has} special tokens of the base in a text; they are trained on as plain text.",
         "Remove them where they are left over from a rendered template.",
     ),
 }
@@ -102,7 +105,13 @@ class Noticed:
         return Finding(
             code=code,
             severity=notice.severity,
-            message=notice.message.format(n=self.count, context=context),
+            message=notice.message.format(
+                examples=counted(self.count, "example"),
+                lines=counted(self.count, "blank line"),
+                has=of(self.count, "has"),
+                context=context,
+                **{"is": of(self.count, "is")},
+            ),
             remedy=notice.remedy,
             lines=tuple(self.lines),
             count=self.count,

@@ -11,12 +11,18 @@ from typing import Any
 
 import orjson
 
-from tunewright.dataset.columns import Columns, Refused, asked, text_of
-from tunewright.dataset.problems import shown
+from tunewright.dataset.cells import text_of
+from tunewright.dataset.checks import Check, look_at
+from tunewright.dataset.columns import Columns, asked
+from tunewright.dataset.problems import Refused, shown
 from tunewright.dataset.sources import Source, SourceRow, open_source
 from tunewright.dataset.splitting import held_out
 from tunewright.durable import Upload
 from tunewright.errors import BadRequest
+from tunewright.rendering import Renderer
+from tunewright.wording import counted, of, some
+
+NOT_TEXT = "The row is not UTF-8 text. Save the file as UTF-8, or remove what is no character."
 
 
 @dataclass(frozen=True)
@@ -34,12 +40,27 @@ class Split:
             raise BadRequest(what, param="validation_share")
 
 
+@dataclass(frozen=True)
+class Base:
+    """What is to be tuned: rows that the check refuses for it are refused here.
+
+    `cut`: the setting long_examples is so. Where a row is too long, nothing is written, unless
+    `drop_long`: then it is refused like others.
+    """
+
+    renderer: Renderer
+    cut: bool = False
+    drop_long: bool = False
+
+
 @dataclass
 class Prepared:
     """``rows == trained + held_out + sum(refused.values())``; `refused` counts by reason.
 
     `validation` and `refusals` are None where there was nothing to write there; `without`: values
-    of the column by which was stratified that are too rare to be held out.
+    of the column by which was stratified that are too rare to be held out; `left_out`: the keys of
+    recognised rows that are not among what is written, with how many rows had them; `long`: the
+    lines that are too long for the base.
     """
 
     out: Path
@@ -50,6 +71,20 @@ class Prepared:
     held_out: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     without: list[str] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    long: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What became of a row of the table: its `example`, and that as JSON; or `reason`, why not."""
+
+    row: SourceRow
+    example: dict[str, Any] = field(default_factory=dict)
+    raw: bytes = b""
+    reason: str = ""
+    left_out: frozenset[str] = frozenset()
+    long: bool = False
 
 
 def prepare(
@@ -58,24 +93,30 @@ def prepare(
     columns: Columns,
     split: Split | None = None,
     sheet: str | None = None,
+    base: Base | None = None,
 ) -> Prepared:
     """Write `out`; with a split, the held-out rows to ``NAME.validation.jsonl`` beside it; and what
-    was refused, line and reason, to ``NAME.refused.jsonl``.
+    was refused, line and reason, to ``NAME.refused.jsonl``. The check of what is written finds no
+    row that is bad for `base`; without one, none whose form is.
 
     Files appear whole or not at all. A split reads the table twice and takes some 200 bytes of
-    memory a row. Raises BadRequest where a file exists already, a column is not there or no row is
-    fit, and what `open_source` raises.
+    memory a row. Raises BadRequest where a file exists already, a column is not there, a row is too
+    long (`param` is then ``drop_long``) or no row is fit, and what `open_source` raises.
     """
     done = Prepared(out)
     targets = [out, _beside(out, "validation"), _beside(out, "refused")]
     for target in targets:
         if target.exists():
             raise BadRequest(f"{target} exists already. Nothing is overwritten: name another file.")
-    chosen = _chosen(path, sheet, columns, split, done) if split else itertools.repeat(False)
+
+    def examples() -> Iterator[_Made]:
+        return _examples(_opened(path, sheet, columns, split), columns, base)
+
+    chosen = _chosen(path, examples(), split, done) if split else itertools.repeat(False)
     with ExitStack() as stack:
         files = [stack.enter_context(Upload(target)) for target in targets]
-        _write(_examples(_opened(path, sheet, columns, split), columns), chosen, files, done)
-        _conclude(files, done)
+        _write(examples(), chosen, files, done)
+        _conclude(files, done, base)
     return done
 
 
@@ -93,34 +134,45 @@ def _opened(path: Path, sheet: str | None, columns: Columns, split: Split | None
     return source
 
 
-def _examples(
-    source: Source, columns: Columns
-) -> Iterator[tuple[SourceRow, dict[str, Any] | None, str]]:
+def _examples(source: Source, columns: Columns, base: Base | None) -> Iterator[_Made]:
     """Each row of the table with the example made of it, or why there is none."""
     for row in source.rows:
         if row.values is None:
-            yield row, None, row.fault
+            yield _Made(row, reason=row.fault)
             continue
         try:
-            example = columns.example(row.values)
-            orjson.dumps(example)
+            example, left = columns.example(row.values)
+            raw = orjson.dumps(example)
         except Refused as error:
-            yield row, None, str(error)
-        except TypeError:  # lone surrogates: bytes that are not UTF-8
-            yield row, None, "The row is not UTF-8 text. Save the file as UTF-8."
+            yield _Made(row, reason=str(error))
+        except (TypeError, RecursionError):  # lone surrogates; or lists without end
+            yield _Made(row, reason=NOT_TEXT)
         else:
-            yield row, example, ""
+            found = look_at(
+                raw, base and base.renderer, wants=columns.to, cut=bool(base and base.cut)
+            )
+            reason, long = _reason(found), set(found.counts) == {"too_long"}
+            yield _Made(row, example, raw, reason, frozenset(left), long)
 
 
-def _chosen(
-    path: Path, sheet: str | None, columns: Columns, split: Split, done: Prepared
-) -> Iterator[bool]:
+def _reason(found: Check) -> str:
+    """Why the check refuses a row; empty where it does not."""
+    for problem in found.problems:
+        remedy = "" if problem.code == "too_long" else problem.remedy
+        where = "" if problem.path == "$" else f" ({problem.path})"
+        return f"{problem.message} {remedy}".rstrip() + where
+    if found.bad or found.blank:
+        return "The row is in no form that can be trained on."
+    return "No answer of the row is to be learned." if "nothing_to_learn" in found.notices else ""
+
+
+def _chosen(path: Path, examples: Iterator[_Made], split: Split, done: Prepared) -> Iterator[bool]:
     strata, groups, known = list[str](), list[int](), split.stratify is None
-    for row, example, _ in _examples(_opened(path, sheet, columns, split), columns):
-        if example is not None and row.values is not None:
-            strata.append(text_of(row.values.get(split.stratify or "")) or "")
-            known = known or split.stratify in row.values
-            groups.append(_digest(asked(example)))
+    for made in examples:
+        if not made.reason and made.row.values is not None:
+            strata.append(text_of(made.row.values.get(split.stratify or "")) or "")
+            known = known or split.stratify in made.row.values
+            groups.append(_digest(asked(made.example)))
     if strata and not known:
         raise BadRequest(f"No row of {path.name} has a column {shown(split.stratify or '')}.")
     chosen, without = held_out(strata, groups, split.share, split.seed)
@@ -134,30 +186,34 @@ def _digest(value: Any) -> int:
 
 
 def _write(
-    examples: Iterator[tuple[SourceRow, dict[str, Any] | None, str]],
-    chosen: Iterator[bool],
-    files: list[Upload],
-    done: Prepared,
+    examples: Iterator[_Made], chosen: Iterator[bool], files: list[Upload], done: Prepared
 ) -> None:
     train, validation, refused = files
-    for row, example, reason in examples:
+    for made in examples:
         done.rows += 1
-        if example is None:
-            done.refused[reason] += 1
-            refused.write(orjson.dumps({"line": row.line, "reason": reason}) + b"\n")
-        elif next(chosen):
+        if made.reason:
+            done.refused[made.reason] += 1
+            line = {"line": made.row.line, "reason": made.reason}
+            refused.write(orjson.dumps(line) + b"\n")
+            if made.long:
+                done.long.append(made.row.line)
+            continue
+        done.left_out.update(made.left_out)
+        if next(chosen):
             done.held_out += 1
-            validation.write(orjson.dumps(example) + b"\n")
+            validation.write(made.raw + b"\n")
         else:
             done.trained += 1
-            train.write(orjson.dumps(example) + b"\n")
+            train.write(made.raw + b"\n")
 
 
-def _conclude(files: list[Upload], done: Prepared) -> None:
+def _conclude(files: list[Upload], done: Prepared, base: Base | None) -> None:
     train, validation, refused = files
+    if done.long and base and not base.drop_long:
+        raise _too_long(done, base)
     if not done.trained:
         why = f" Mostly: {done.refused.most_common(1)[0][0]}" if done.refused else ""
-        raise BadRequest(f"No row of {done.rows:,} became a row to train on.{why}")
+        raise BadRequest(f"None of {counted(done.rows, 'row')} can be trained on.{why}")
     if done.refused:
         refused.commit()
         done.refusals = refused.target
@@ -165,3 +221,13 @@ def _conclude(files: list[Upload], done: Prepared) -> None:
         validation.commit()
         done.validation = validation.target
     train.commit()
+
+
+def _too_long(done: Prepared, base: Base) -> BadRequest:
+    lines = f"{of(len(done.long), 'line')} {some(done.long)}"
+    return BadRequest(
+        f"{counted(len(done.long), 'row')} {of(len(done.long), 'is')} longer than the "
+        f"{base.renderer.context:,} tokens that the model reads ({lines}). Nothing was written. "
+        "Leave them out with --drop-long, or shorten them.",
+        param="drop_long",
+    )

@@ -9,8 +9,22 @@ import orjson
 
 from tunewright.records.findings import Finding, Severity
 
-__all__ = ["Fault", "Faulty", "Finding", "Severity", "kind", "shown", "step", "unknown_keys"]
+__all__ = [
+    "DROP_LONG",
+    "PREPARE",
+    "Fault",
+    "Faulty",
+    "Finding",
+    "Refused",
+    "Severity",
+    "kind",
+    "shown",
+    "step",
+    "unknown_keys",
+]
 
+# In a remedy: the command that makes a fit file of this one, which the check writes out.
+PREPARE, DROP_LONG = "{prepare}", "{prepare --drop-long}"
 _EXCERPT = 80
 _STEPS = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+)\]")
 
@@ -51,6 +65,10 @@ class Faulty(Exception):
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.message)
         self.fault = fault
+
+
+class Refused(Exception):
+    """A row of which no example can be made; its text says why and what to do."""
 
 
 def shown(text: str, longest: int = 40) -> str:

@@ -47,7 +47,7 @@ def lines(path: Path) -> Iterator[Line]:
     """
     with path.open("rb") as file:
         for number, (offset, raw) in enumerate(_raw_lines(file), 1):
-            yield _line(number, offset, raw)
+            yield line_of(number, offset, raw)
 
 
 def _raw_lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
@@ -68,7 +68,10 @@ def _raw_lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
         offset += size
 
 
-def _line(number: int, offset: int, raw: bytes | None) -> Line:
+def line_of(number: int, offset: int, raw: bytes | None) -> Line:
+    """A line of these bytes, without its end; None for one that is too long to hold."""
+    if raw is not None and len(raw) > LONGEST_LINE:
+        raw = None
     if raw is not None and not raw.strip():
         return Line(number, offset, blank=True)
     try:
@@ -124,7 +127,7 @@ def _text(raw: bytes) -> str:
         raise _faulty(
             "invalid_utf8",
             f"Byte {error.start + 1} of the line is not valid UTF-8.",
-            "Save the file as UTF-8; it may be in Latin-1 or Windows-1252 now.",
+            "Save the file as UTF-8, if it is Latin-1 or Windows-1252 now; else remove the byte.",
             byte=error.start,
         ) from error
 
@@ -138,7 +141,8 @@ def _parsed(raw: bytes, text: str) -> Any:
         near = shown(text[max(0, error.pos - 12) : error.pos + 12])
         what = f"Not valid JSON at character {error.pos + 1}, near {near}: {error.msg}."
         byte = len(text[: error.pos].encode())
-        raise _faulty("invalid_json", what, _json_remedy(text), byte=byte, near=near) from error
+        remedy = _json_remedy(text, error)
+        raise _faulty("invalid_json", what, remedy, byte=byte, near=near) from error
 
 
 def _deeper_than_allowed(text: str) -> bool:
@@ -150,12 +154,32 @@ def _deeper_than_allowed(text: str) -> bool:
     return False
 
 
-def _json_remedy(text: str) -> str:
-    if found := _NOT_JSON.search(text):
+def _json_remedy(text: str, error: orjson.JSONDecodeError) -> str:
+    """What mends the text, by what stands where the parser stopped."""
+    at = text[max(0, error.pos - 1) : error.pos + 9]
+    if "surrogate" in error.msg:
+        return "Remove the escape: it is half of a character, and there is no such text."
+    if found := _NOT_JSON.search(at):
         return f"JSON has no {found[1]}: leave the value out."
-    if "\r" in text:
-        return "Lines must end with a line feed, not with a carriage return alone."
-    return "Write each row with json.dumps, which quotes and escapes rightly."
+    if "\0" in at[:2]:
+        return "Remove the NUL characters."
+    if at.startswith("\ufeff"):
+        return "Remove the byte order mark at its beginning: two files were joined."
+    if "number" in error.msg:
+        return "Write the number as a text, in quotes."
+    if _two_values(text):
+        if at.startswith("\r"):
+            return "End each line with a line feed, not with a carriage return alone."
+        return "Write each object on a line of its own."
+    return "Write the row anew with json.dumps, which quotes and escapes as JSON wants it."
+
+
+def _two_values(text: str) -> bool:
+    try:
+        _, end = json.JSONDecoder().raw_decode(text.lstrip())
+    except (ValueError, RecursionError):
+        return False
+    return text.lstrip()[end:].lstrip().startswith(("{", "["))
 
 
 def _inspect(value: Any, path: str, depth: int) -> int:

@@ -2,19 +2,25 @@
 
 import csv
 import itertools
+import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from json import JSONDecoder
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import orjson
 
+from tunewright.dataset.formats import ARRAY, HEAD, PARQUET, SPREAD, TABLE, ZIP, layout
+from tunewright.dataset.layouts import unpacked
 from tunewright.dataset.problems import kind, shown
 from tunewright.dataset.reading import BOM, Line, lines
+from tunewright.dataset.unpacking import plain
 from tunewright.errors import BadRequest, MissingExtra
 
+_SPACE = re.compile(r"[ \t\r\n,]*")
 _LONGEST_CELL = 2**24  # characters; the csv module's own limit is 128 KiB
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +43,51 @@ class Source:
 
 def open_source(path: Path, sheet: str | None = None) -> Source:
     """The rows of a .csv, .tsv, .xlsx, .parquet, .json or .jsonl file, read as they are asked for;
-    a .json file, an array of objects, is held in memory whole.
+    a .json file, an array of objects, is held in memory whole. What a file is shows how it begins,
+    whatever its ending; what is packed (gzip, bzip2, xz, zip) or UTF-16 is unpacked first.
 
-    Raises BadRequest where the file as a whole is not what its ending says, MissingExtra where
-    the reader of its kind is not installed.
+    Raises BadRequest where the file as a whole is not what it seems to be, MissingExtra where the
+    reader of its kind is not installed.
     """
     if not path.is_file():
         raise BadRequest(f"There is no file {path}.")
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
-        endings = ", ".join(_READERS)
-        raise BadRequest(f"{path.name}: expected a file that ends in one of {endings}.")
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    with ExitStack() as keeping:
+        if inside := plain(path, head, keeping):
+            source = open_source(inside, sheet)
+            return Source(source.columns, _kept(source.rows, keeping.pop_all()))
+    reader = _reader(path, head)
     if sheet is not None and reader is not _sheet:
         raise BadRequest(f"{path.name} has no sheets; only .xlsx files have.", param="sheet")
     return _sheet(path, sheet) if reader is _sheet else reader(path)
 
 
+def _kept(rows: Iterator[SourceRow], keeping: ExitStack) -> Iterator[SourceRow]:
+    with keeping:
+        yield from rows
+
+
+def _reader(path: Path, head: bytes) -> "_Reader":
+    suffix = path.suffix.lower()
+    if head.startswith(ZIP) or suffix == ".xlsx":
+        return _sheet
+    if head.startswith(PARQUET) or suffix == ".parquet":
+        return _parquet
+    if suffix in (".csv", ".tsv"):
+        return _delimited
+    seen = layout(head)
+    if seen in _LAYOUTS:
+        return _LAYOUTS[seen]
+    if suffix not in (".json", ".jsonl") and head.lstrip()[:1] not in (b"{", b"[", b'"'):
+        endings = ".csv, .tsv, .xlsx, .parquet, .json, .jsonl"
+        raise BadRequest(f"{path.name}: expected a file that ends in one of {endings}.")
+    return _jsonl
+
+
 def _delimited(path: Path) -> Source:
     with path.open("rb") as file:
         first = file.readline(_LONGEST_CELL)
-    if first.startswith(_UTF_16):
-        raise BadRequest(f"{path.name} is UTF-16. Save it as UTF-8.")
     records = _records(path, _delimiter(path, first))
     _, names, fault = next(records, (1, [], "it is empty"))
     if fault or not any(names):
@@ -67,7 +97,7 @@ def _delimited(path: Path) -> Source:
 
 def _delimiter(path: Path, first: bytes) -> str:
     """Where a comma is the decimal mark, spreadsheets write semicolons into .csv files."""
-    if path.suffix.lower() == ".tsv":
+    if path.suffix.lower() == ".tsv" or (b"\t" in first and b"," not in first):
         return "\t"
     return ";" if b";" in first and b"," not in first else ","
 
@@ -163,11 +193,31 @@ def _array(path: Path) -> Source:
     try:
         value = orjson.loads(path.read_bytes().removeprefix(BOM))
     except orjson.JSONDecodeError as error:
-        hint = "" if error.pos == 0 else " If each line is an object, name it .jsonl."
-        raise BadRequest(f"{path.name} is not valid JSON: {error}.{hint}") from None
-    if not isinstance(value, list):
-        raise BadRequest(f"{path.name} is {kind(value)}; expected an array of objects.")
+        raise BadRequest(f"{path.name} is not valid JSON: {error}.") from None
     return Source(None, (_of_object(at, row) for at, row in enumerate(value, start=1)))
+
+
+def _spread(path: Path) -> Source:
+    """One object after the other, each over several lines; held in memory whole."""
+    try:
+        text = path.read_bytes().removeprefix(BOM).decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"{path.name} is not UTF-8: byte {error.start + 1} is wrong.") from None
+    return Source(None, itertools.starmap(_of_object, enumerate(_values(path, text), start=1)))
+
+
+def _values(path: Path, text: str) -> Iterator[Any]:
+    decoder, at = JSONDecoder(), 0
+    while rest := _SPACE.match(text, at):
+        at = rest.end()
+        if at == len(text):
+            return
+        try:
+            value, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            raise BadRequest(f"{path.name} is not valid JSON: {error}.") from None
+        yield value
+        at = end
 
 
 def _jsonl(path: Path) -> Source:
@@ -183,6 +233,10 @@ def _of_line(line: Line) -> SourceRow:
 
 
 def _of_object(line: int, value: Any) -> SourceRow:
+    if isinstance(value, str) and (inner := unpacked(value)) is not None:
+        value = inner
+    if isinstance(value, list):
+        value = {"messages": value}
     if isinstance(value, dict):
         return SourceRow(line, value)
     return SourceRow(line, fault=f"The row is {kind(value)}, not an object.")
@@ -190,11 +244,4 @@ def _of_object(line: int, value: Any) -> SourceRow:
 
 EMPTY = "The row is empty."
 _Reader: TypeAlias = Callable[[Path], Source]
-_READERS: dict[str, _Reader] = {
-    ".csv": _delimited,
-    ".tsv": _delimited,
-    ".xlsx": _sheet,
-    ".parquet": _parquet,
-    ".json": _array,
-    ".jsonl": _jsonl,
-}
+_LAYOUTS: dict[str, _Reader] = {ARRAY: _array, SPREAD: _spread, TABLE: _delimited}

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from tunewright.dataset.columns import text_of
+from tunewright.dataset.cells import text_of
 from tunewright.dataset.sources import EMPTY, open_source
 from tunewright.errors import BadRequest
 

@@ -6,12 +6,18 @@ from typing import TYPE_CHECKING
 from tunewright.dataset.examples import FORMS
 from tunewright.errors import JobFailed
 from tunewright.records.findings import Finding
+from tunewright.wording import counted
 
 if TYPE_CHECKING:
     from tunewright.dataset.checks import Check
 
 FEWEST = {"training_file": 10, "validation_file": 1}
 FEW = 50
+OF_THE_FILE = (
+    "other_layout",
+    "wrong_form",
+    "preference_row",
+)  # faults of rows that are said once, for all of them
 _NAMED_KINDS = 5
 
 
@@ -24,8 +30,8 @@ def errors(check: "Check") -> Iterator[Finding]:
         yield Finding(
             code="invalid_n_examples",
             severity="error",
-            message=f"{subject(check)} has {count} example(s), but must have at least {fewest} "
-            + "examples.",
+            message=f"{subject(check)} has {counted(count, 'example')}, but must have at least "
+            + f"{counted(fewest, 'example')}.",
             remedy="Add examples: 50 to 100 good ones show whether tuning helps.",
         )
     if len(check.forms) > 1:
@@ -36,6 +42,15 @@ def errors(check: "Check") -> Iterator[Finding]:
             remedy="Write all rows in the form that the model takes.",
             count=check.forms.total() - max(check.forms.values()),
         )
+    for fault, noticed in check.layouts.items():
+        yield Finding(
+            code=fault.code,
+            severity="error",
+            message=_of_all(fault.message, noticed.count),
+            remedy=check.said(fault.remedy),
+            lines=tuple(noticed.lines),
+            count=noticed.count,
+        )
     if check.example_tokens and not check.supervised_tokens:
         yield Finding(
             code="no_supervised_tokens",
@@ -43,6 +58,11 @@ def errors(check: "Check") -> Iterator[Finding]:
             message=f"{subject(check)} has no answer to train on.",
             remedy="Give the answers that are to be learned the weight 1, or none.",
         )
+
+
+def _of_all(message: str, count: int) -> str:
+    """What is wrong with one row, said of `count`."""
+    return message if count == 1 else message.replace("The row is", f"{count:,} rows are", 1)
 
 
 def advice(check: "Check") -> Iterator[Finding]:
@@ -60,7 +80,9 @@ def failure(check: "Check") -> JobFailed | None:
     """Why a job with this file must fail, in OpenAI's codes; None where it can go on."""
     whole = {finding.code: finding for finding in errors(check)}
     if "invalid_n_examples" in whole:
-        return _failed(check, whole["invalid_n_examples"].message[:-1], "invalid_n_examples")
+        count, fewest = check.examples + check.bad, FEWEST[check.param]
+        what = f"{subject(check)} has {count} example(s), but must have at least {fewest} examples"
+        return _failed(check, what, "invalid_n_examples")  # OpenAI's words, letter by letter
     if check.counts.total():
         return _failed(check, _bad_rows(check), "invalid_file_format")
     for finding in whole.values():
@@ -85,9 +107,9 @@ def _bad_rows(check: "Check") -> str:
     if not check.bad:  # no row of it is at fault, such as its format
         return f"{subject(check)}: {_reasons(check)}"
     count = check.examples + check.bad
-    said = f"{subject(check)} has {check.bad:,} bad row(s) of {count:,}. {_reasons(check)}"
+    said = f"{subject(check)} has {counted(check.bad, 'bad row')} of {count:,}. {_reasons(check)}"
     if check.counts["too_long"] > 1:
-        said += f" Cuts would lose {check.lost_tokens:,} tokens to learn in all."
+        said += f" Cuts would lose {check.lost_tokens:,} supervised tokens in all."
     return said
 
 
@@ -96,7 +118,9 @@ def _reasons(check: "Check") -> str:
     first: dict[str, Finding] = {}
     for problem in check.problems:
         first.setdefault(problem.code, problem)
-    return " ".join(_reason(check, problem) for problem in list(first.values())[:_NAMED_KINDS])
+    whole = [str(finding) for finding in errors(check) if finding.code in OF_THE_FILE]
+    said = [_reason(check, problem) for problem in first.values()]
+    return " ".join([*whole, *said][:_NAMED_KINDS])
 
 
 def _reason(check: "Check", problem: Finding) -> str:

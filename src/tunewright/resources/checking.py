@@ -1,8 +1,10 @@
 """The check of a file for a base: the one that jobs run, as a record."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from tunewright import suggestions
 from tunewright.dataset import checks
 from tunewright.dataset.examples import Form
 from tunewright.errors import BadRequest, JobFailed
@@ -30,7 +32,7 @@ class Checking:
         self._models = models
         self._renderer = renderer
         self._encoding = encoding
-        self._cut = cut
+        self.cut = cut
 
     def renderer(self, model: str) -> tuple[Renderer, Form]:
         """Of a base that can be tuned, with the form of the rows that it takes. Raises NotFound,
@@ -38,12 +40,22 @@ class Checking:
         renderer = self._renderer(self._models.weights(model, ("chat", "completion")))
         return renderer, "chat" if renderer.is_chat else "completion"
 
-    def check(self, path: Path, name: str, request: FileCheckRequest) -> FileCheck:
-        """`name`: what to call the file that lies at `path`."""
+    def check(
+        self, path: Path, name: str, request: FileCheckRequest, **asked: suggestions.Value
+    ) -> FileCheck:
+        """`name`: what to call the file that lies at `path`. `asked`: what else commands that are
+        suggested are to have, such as the `home`; ``file``: where the file lies for who asks."""
+        file = str(asked.pop("file", name))
         renderer, form = self.renderer(request.model)
         encoding, absent = self._openai()
         found = checks.check(
-            path, renderer, wants=form, param=request.purpose, cut=self._cut, openai=encoding
+            path,
+            renderer,
+            wants=form,
+            param=request.purpose,
+            cut=self.cut,
+            openai=encoding,
+            suggest=partial(suggestions.prepare, file, model=request.model, **asked),
         )
         error = found.error()
         return FileCheck(

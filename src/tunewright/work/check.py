@@ -3,8 +3,10 @@
 import contextlib
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Literal
 
+from tunewright import suggestions
 from tunewright.dataset.checks import Check, Checking
 from tunewright.errors import JobFailed, TunewrightError
 from tunewright.faults import fault
@@ -75,7 +77,12 @@ def _files(assignment: Assignment, job: Job) -> Iterator[tuple[str, Checking]]:
     ):
         path = assignment.data(file)
         if file and path:
-            yield file, Checking(path, renderer, wants=wants, param=param, cut=cut)
+            suggest = partial(
+                suggestions.prepare,
+                assignment.acting.files.retrieve(file).filename,
+                model=job.model,
+            )
+            yield file, Checking(path, renderer, wants=wants, param=param, cut=cut, suggest=suggest)
 
 
 def _go_on(assignment: Assignment, files: list[tuple[str, Checking]], turn: _Turn) -> bool:

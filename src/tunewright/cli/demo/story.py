@@ -68,7 +68,7 @@ def _upload(client: Client) -> tuple[str, str]:
 
 def _check(server: DemoServer) -> None:
     _chapter(3, "Is the data fit to train on?")
-    _sdk("tunewright check sarcastic.jsonl --validation sarcastic_valid.jsonl")
+    _sdk("tunewright check sarcastic.jsonl --validation-file sarcastic_valid.jsonl")
     with records(server.home) as tw:
         show(look(tw, samples.CHATS, BASE), spreads=False)
         show(look(tw, samples.VALIDATION, BASE, "validation_file"), spreads=False)

@@ -1,0 +1,45 @@
+"""The cells of a table, as texts."""
+
+import datetime
+import decimal
+import math
+from typing import Any
+
+from tunewright.dataset.problems import Refused, kind, shown
+
+
+def cell(values: dict[str, Any], column: str) -> Any:
+    """Raises Refused where the row has no such column, or nothing in it."""
+    if column not in values:
+        names = ", ".join(map(str, values))
+        raise Refused(f"The row has no column {shown(column)}. It has: {shown(names, 120)}.")
+    value = values[column]
+    nothing = value is None or (isinstance(value, float) and math.isnan(value))
+    if nothing or (isinstance(value, str) and not value.strip()):
+        raise Refused(f"The column {shown(column)} is empty.")
+    return value
+
+
+def text_of(value: Any) -> str | None:
+    """How a value is written; None for what is no single value."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float | decimal.Decimal):
+        return str(value)
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
+        value = value.date()  # a sheet knows no dates without a time
+    return value.isoformat() if isinstance(value, datetime.date | datetime.time) else None
+
+
+def text_at(values: dict[str, Any], column: str) -> str:
+    value = cell(values, column)
+    text = text_of(value)
+    if text is None:
+        raise Refused(f"The column {shown(column)} holds {_kind(value)}, not text.")
+    return text
+
+
+def _kind(value: Any) -> str:
+    return kind(value) if isinstance(value, list | dict) else f"a {type(value).__name__}"
