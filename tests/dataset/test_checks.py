@@ -86,7 +86,7 @@ def test_what_is_noticed_is_said_with_its_lines(checked):
     assert said(found) == [
         "warning: 1 example is longer than the 512 tokens that the model reads; the end is cut "
         + "off. (line 11)",
-        "warning: 1 example has answers beyond the 512 tokens that the model reads; those are not "
+        "warning: 1 example has answers beyond the 512 tokens that the model reads; they are not "
         + "trained on. (line 12)",
         "warning: 1 example has no user message. (line 13)",
         "warning: 1 example has messages after the last answer; those are not trained on. Add the "

@@ -37,7 +37,7 @@ NOTICES = {
     ),
     "answer_too_late": Notice(
         "warning",
-        "{examples} {has} answers beyond the {context:,} tokens that the model reads; those are not "
+        "{examples} {has} answers beyond the {context:,} tokens that the model reads; they are not "
         + "trained on.",
     ),
     "nothing_to_learn": Notice(
