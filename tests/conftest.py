@@ -12,7 +12,7 @@ from servers import Server, chats, start_server
 # times as long. Read when torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Tests that compare numbers mean float32's rounding, also where the processor is fast in bfloat16.
-# Those of tests/bfloat16 choose that one, on whatever processor.
+# Those that are marked bfloat16 choose that, on whatever processor.
 os.environ["TUNEWRIGHT_COMPUTE_DTYPE"] = "float32"
 
 
@@ -69,5 +69,5 @@ def pytest_report_header() -> str:
         f"torch {torch.__version__}, transformers {transformers.__version__}\n"
         f"processor: {torch.backends.cpu.get_cpu_capability()}, {', '.join(capable)}\n"
         f"computed in {compute_dtype()} (this processor's own: {fastest_dtype()}), and in "
-        "torch.bfloat16 in tests/bfloat16"
+        "torch.bfloat16 where tests are marked so"
     )

@@ -6,9 +6,10 @@ the dtype that training computes in, and in float32 too, where rounding hides no
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -190,5 +191,17 @@ def _closest(samples: Sequence[Sample]) -> tuple[list[Sample], int]:
         shared = min(int(found.shared[at]), *(row.start - 1 for row in pair))
         part = shared / sum(len(row.ids) for row in pair)
         if part > most:
-            best, most = (pair, shared), part
+            best, most = (_branching(pair), shared), part
     return best
+
+
+def _branching(pair: Sequence[Sample]) -> list[Sample]:
+    """`pair`, so that each goes its own way for two tokens at least. Equal rows, and the turns of
+    one conversation, would make a trie without a branch, which says nothing of the mask."""
+    shorter, longer = sorted(pair, key=lambda row: len(row.ids))
+    at = len(shorter.ids) - 2
+    if not np.array_equal(shorter.ids[: at + 1], longer.ids[: at + 1]):
+        return list(pair)
+    ids = shorter.ids.copy()
+    ids[at] = next((token for token in longer.ids if token != ids[at]), ids[at] ^ 1)
+    return [replace(shorter, ids=ids), longer]
