@@ -102,6 +102,14 @@ def test_what_is_noticed_is_said_with_its_lines(checked):
     assert found.error() is None
 
 
+@pytest.mark.parametrize("code", notices.NOTICES)
+def test_every_notice_has_its_plural(code):
+    one, two = notices.Noticed(1, [3]), notices.Noticed(2, [3, 4])
+    assert str(one.finding(code, 9)).startswith(("1 example ", "1 blank line "))
+    assert str(two.finding(code, 9)).startswith(("2 examples ", "2 blank lines "))
+    assert "(s)" not in str(two.finding(code, 9))
+
+
 def test_a_cut_never_takes_the_whole_answer(checked):
     found = checked(*[chat("u: a", "a: b")] * 10, *LONG, cut=True)
     [problem] = found.problems

@@ -15,6 +15,7 @@ import orjson
 from tunewright.dataset.calling import as_calls, as_declared
 from tunewright.dataset.cells import text_at
 from tunewright.dataset.problems import Refused, shown
+from tunewright.records.messages import MESSAGE_KEYS
 
 Row: TypeAlias = dict[str, Any]
 _ASKED = ("prompt", "instruction", "question", "query")
@@ -23,7 +24,7 @@ _GIVEN = ("input", "context")  # what an instruction or a question is about
 _SYSTEM = ("system", "system_prompt", "system_message")
 _TURNS = ("messages", "conversations", "conversation", "dialogue", "dialog", "turns", "contents")
 _SPEAKER, _SAID = ("role", "from", "speaker"), ("content", "value", "text", "parts")
-_KEPT = {"weight", "name", "tool_calls", "tool_call_id", "function_call"}
+_KEPT = MESSAGE_KEYS - {"role", "content"}
 _KEPT_OF_ROW = {"tools", "functions", "parallel_tool_calls", "metadata"}
 ROLES = {
     **dict.fromkeys(("user", "human", "prompter", "customer"), "user"),

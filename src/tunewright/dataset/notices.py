@@ -52,32 +52,32 @@ NOTICES = {
     ),
     "name_not_shown": Notice(
         "warning",
-        "{n:,} example(s) give names of speakers, which the base's template does not show.",
+        "{examples} {has} names of speakers, which the base's template does not show.",
         "Write the name into the content where the model should know it, or leave it out.",
     ),
     "reasoning_not_shown": Notice(
         "warning",
-        "{n:,} example(s) have reasoning that the base's template leaves out; it is not trained "
+        "{examples} {has} reasoning that the base's template leaves out; it is not trained "
         + "on.",
         "Take a base whose template shows it, or leave it out.",
     ),
     "system_moved": Notice(
         "warning",
-        "{n:,} example(s) have a system message where the base's template takes none; it stands "
+        "{examples} {has} a system message where the base's template takes none; it stands "
         + "before the user's text, in training and in use.",
         'The setting system_role = "refuse" forbids that.',
     ),
     "systems_joined": Notice(
-        "advice", "{n:,} example(s) open with several system messages; the base is shown one."
+        "advice", "{examples} {has} several system messages; the base is shown one."
     ),
     "users_joined": Notice(
         "advice",
-        "{n:,} example(s) have several messages of the user in a row; the base, which wants "
+        "{examples} {has} several messages of the user in a row; the base, which wants "
         + "speakers in turn, is shown one.",
     ),
     "user_inserted": Notice(
         "advice",
-        "{n:,} example(s) have an answer that no user asked for; the base, which wants a user "
+        "{examples} {has} an answer that no user asked for; the base, which wants a user "
         + "before each, is shown an empty message.",
     ),
     "special_tokens_as_text": Notice(
