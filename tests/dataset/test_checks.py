@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tunewright.dataset import checks, examples, reading
+from tunewright.dataset import checks, examples, notices, reading
 from tunewright.dataset.checks import check, examples_of, row_of
 from tunewright.dataset.examples import ChatExample, CompletionExample
 from tunewright.dataset.reading import lines
