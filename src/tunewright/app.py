@@ -36,7 +36,8 @@ from tunewright.resources.models import Models
 from tunewright.resources.permissions import Permissions
 from tunewright.resources.removals import Removals
 from tunewright.resources.uploads import Uploads
-from tunewright.serving.client import EngineClient, metered
+from tunewright.serving.client import EngineClient
+from tunewright.serving.rows import Rows
 from tunewright.settings import Settings
 from tunewright.tasks import Tasks
 from tunewright.usage import Usage
@@ -70,6 +71,7 @@ class Tunewright:
         self.access = Access(self.catalog)
         self.usage = Usage(self.catalog, self.settings)
         self.engine = EngineClient(self.home.socket, seconds=self.settings.engine_seconds)
+        self.rows = Rows(self.engine, self.settings.generation_rows)
         self.processes = Processes(
             self.home, self.settings, on_worker_death=self.tasks.release_of_dead
         )
@@ -240,7 +242,7 @@ class Acting:
         self.permissions = Permissions(caller, self.shelf, self.models)
         self.keys = Keys(caller, tw.catalog, tw.access)
         self.embeddings = Embeddings(self.models, embedder, tw.vocabulary)
-        engine = metered(tw.engine.submit, partial(tw.usage.spend, caller.organisation))
+        engine = tw.rows.of(caller.organisation, partial(tw.usage.spend, caller.organisation))
         self.chat = Chat(self.models, engine, renderer)
         self.completions = Completions(self.models, engine, renderer)
         self.failures = Failures(

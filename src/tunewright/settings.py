@@ -99,6 +99,11 @@ class Settings(BaseSettings):
     generation_queue: int = Field(
         default=256, ge=1, description="chat and completion requests under way"
     )
+    generation_rows: int = Field(
+        default=1024,
+        ge=1,
+        description="answers of an organisation under way, and of one request: prompts x n",
+    )
     head_seconds: float = Field(
         default=10.0, gt=0, description="a request's head must be complete by then"
     )

@@ -193,9 +193,9 @@ def test_numbers_that_are_not_finite_end_their_row_and_touch_no_other(
     starts = ((bad, models.alone(spec, bad, 1)[0]) for bad in map(prompt_of, range(1, 99)))
     bad, poison = next((b, t) for b, t in starts if t not in {*expected, *good, *b})
     generator.load(spec)
-    (batch,) = generator._batches.values()
+    (place,) = generator._batches.values()
     with torch.no_grad():
-        batch.resident.model.get_input_embeddings().weight[poison] = float("nan")
+        place.batch.resident.model.get_input_embeddings().weight[poison] = float("nan")
     generator.submit(Request(1, spec, bad, max_tokens=9, temperature=0))
     generator.submit(Request(2, spec, good, max_tokens=20, temperature=0))
     pieces = [piece for _ in range(4) for piece in generator.step()]

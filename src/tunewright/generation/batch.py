@@ -2,7 +2,6 @@
 
 import math
 import random
-from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +16,7 @@ from tunewright.generation.logprobs import logprobs
 from tunewright.generation.probe import rows_may_share
 from tunewright.generation.resident import Resident
 from tunewright.generation.shaping import Shape, check_bias
+from tunewright.generation.turns import Turns
 
 # Prompt tokens read in one step: bounds how long a newcomer delays the streams that run. Fixed, so
 # that a prompt is always cut at the same places and its rounding is its own.
@@ -24,19 +24,24 @@ CHUNK = 256
 ROWS = 16
 # Rows times columns of the store: bounds its memory where prompts are long.
 CELLS = 1 << 17
+# Logits of a prompt that is read in one piece, where its log-probabilities are told: 1 GiB, and
+# they are copied twice.
+TOLD = 1 << 28
+# Rows of organisations that have none running, while others fill the store; as many CELLS again.
+APART = 8
 
 
 @dataclass(eq=False)
 class Row:
-    """A request on its way. `read`: prompt tokens in `cache`; `next`: the token to feed."""
+    """A request on its way. `ids`: the prompt, then the tokens `made`; `read`: those in `cache`."""
 
     request: Request
     slot: int
     cache: Any = None
     read: int = 0
-    next: int = 0
     made: int = 0
     shape: Shape | None = None
+    ids: list[int] = field(init=False)
     prompt: list[Logprob] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     top: list[tuple[int, float, float]] = field(default_factory=list)
@@ -44,6 +49,21 @@ class Row:
 
     def __post_init__(self) -> None:
         self.numbers = sampling.source(self.request.seed)
+        self.ids = list(self.request.prompt)
+
+    @property
+    def organisation(self) -> str:
+        return self.request.organisation
+
+    @property
+    def due(self) -> int:
+        """How many of `ids` must be read before the row runs."""
+        return len(self.ids) - (self.made > 0)
+
+    def suspend(self) -> None:
+        """Leave the base. What is half read is kept; a row that ran is read again."""
+        if self.cache is None:
+            self.read = 0
 
     @property
     def samples(self) -> bool:
@@ -59,96 +79,139 @@ class Row:
         self.top.append(greedy)
 
 
+class _Running:
+    """Rows that make a token in each step, and their caches."""
+
+    def __init__(self, caches: Caches) -> None:
+        self.rows: list[Row] = []
+        self._caches = caches
+
+    def join(self, row: Row) -> None:
+        self._caches.join(row.cache, row.read)
+        self.rows.append(row)
+        row.cache = None
+
+    def leave(self, at: int) -> None:
+        self._caches.leave(at)
+        last = self.rows.pop()
+        if at < len(self.rows):
+            self.rows[at] = last
+
+    def forward(self, resident: Resident) -> Tensor:
+        """Feed every row its newest token; logits [rows, vocabulary]."""
+        tokens = [row.ids[-1] for row in self.rows]
+        return self._caches.forward(resident, tokens, [row.slot for row in self.rows])
+
+
 class Batch:
-    """The rows of one resident base, in the order of their arrival until they run."""
+    """The rows of one resident base; those that wait go by turns of their organisations."""
 
     def __init__(self, resident: Resident) -> None:
         self.resident = resident
-        self._waiting: deque[Row] = deque()  # its head may be half read
-        self._running: list[Row] = []
+        self._waiting: Turns[Row] = Turns()  # the first of an organisation may be half read
         resident.merges = resident.merges and rows_may_share(resident)
-        self._caches: Caches = SlotCache() if resident.merges else OwnCaches()
+        self._together = _Running(SlotCache() if resident.merges else OwnCaches())
+        self._apart = _Running(OwnCaches())
 
     @property
     def rows(self) -> list[Row]:
-        return [*self._running, *self._waiting]
+        return [*self.running, *self._waiting]
+
+    @property
+    def running(self) -> list[Row]:
+        return [*self._together.rows, *self._apart.rows]
 
     def add(self, request: Request) -> None:
         """Raises BadRequest for what this model cannot run, and what loading an adapter raises."""
         _check(request, self.resident)
-        shape = _shape(request, self.resident)
-        in_use = [row.slot for row in self.rows]
-        self._waiting.append(Row(request, self.resident.slot(request.model, in_use), shape=shape))
+        row = Row(request, self._slot(request), shape=_shape(request, self.resident))
+        self._waiting.add(row.organisation, row)
+
+    def take_back(self, row: Row) -> None:
+        """A row that was suspended when this base had to make room. Raises as `add` does."""
+        row.slot = self._slot(row.request)
+        self._waiting.add(row.organisation, row)
+
+    def _slot(self, request: Request) -> int:
+        return self.resident.slot(request.model, [row.slot for row in self.rows])
 
     @torch.inference_mode()
     def drop(self, row: Row) -> None:
-        if row in self._running:
-            self._leave(self._running.index(row))
-        else:
-            self._waiting.remove(row)
+        for group in (self._together, self._apart):
+            if row in group.rows:
+                group.leave(group.rows.index(row))
+        self._waiting.remove(row.organisation, row)
 
     @torch.inference_mode()
     def step(self) -> list[Piece]:
-        return [*self._advance(), *self._read()]
+        return [*self._advance(self._together), *self._advance(self._apart), *self._read()]
 
-    def _advance(self) -> list[Piece]:
-        if not self._running:
+    def _advance(self, group: _Running) -> list[Piece]:
+        if not group.rows:
             return []
-        rows = list(self._running)
-        logits = self._caches.forward(
-            self.resident, [row.next for row in rows], [row.slot for row in rows]
-        )
-        pieces = self._pieces(rows, logits)
+        pieces = self._pieces(list(group.rows), group.forward(self.resident))
         # From the end: the last row takes the place of one that leaves.
         for at in reversed([at for at, piece in enumerate(pieces) if piece.last]):
-            self._leave(at)
+            group.leave(at)
         return pieces
-
-    def _leave(self, at: int) -> None:
-        self._caches.leave(at)
-        last = self._running.pop()
-        if at < len(self._running):
-            self._running[at] = last
 
     def _read(self) -> list[Piece]:
         """Read prompts, at most CHUNK tokens; those that are read whole begin to run."""
         pieces: list[Piece] = []
         budget = CHUNK
-        while self._waiting and budget > 0 and self._has_room(self._waiting[0]):
-            row = self._waiting[0]
-            end = min(row.read + CHUNK, len(row.request.prompt))
-            if not self.resident.merges:
-                end = len(row.request.prompt)  # such a cache may not take a prompt in parts
-            budget -= end - row.read
-            part = row.request.prompt[row.read : end]
-            logits, row.cache = self.resident.prefill(
-                part, row.slot, row.cache, row.read, every=row.request.prompt_logprobs
-            )
-            _note_prompt(row, logits, end)
-            row.read = end
-            if end == len(row.request.prompt):
-                pieces += self._begin(self._waiting.popleft(), logits[-1:])
+        while budget > 0 and (row := self._waiting.next(self._may_read)) is not None:
+            before = row.read
+            logits = self._read_on(row)
+            budget -= row.read - before
+            if row.read == row.due:
+                pieces += self._begin(row, logits)
+                self._waiting.remove(row.organisation, row)
         return pieces
 
+    def _read_on(self, row: Row) -> Tensor:
+        """The logits [1, vocabulary] of the last token that was read now."""
+        end = min(row.read + CHUNK, row.due)
+        if not self.resident.merges:
+            end = row.due  # such a cache may not take a prompt in parts
+        told = row.request.prompt_logprobs and not row.made
+        logits, row.cache = self.resident.prefill(
+            row.ids[row.read : end], row.slot, row.cache, row.read, every=told
+        )
+        if told:
+            _note_prompt(row, logits, end)
+        row.read = end
+        return logits[-1:]
+
     def _begin(self, row: Row, logits: Tensor) -> list[Piece]:
+        pieces = [] if row.made else self._first(row, logits)
+        if not pieces or not pieces[0].last:
+            group = self._together if self._fits(row) else self._apart
+            group.join(row)
+        return pieces
+
+    def _first(self, row: Row, logits: Tensor) -> list[Piece]:
         if row.request.max_tokens or row.request.forced:
             pieces = self._pieces([row], logits)
         else:
             pieces = [Piece(row.request.id, [], "length")]
         if row.request.prompt_logprobs:
             pieces = [replace(pieces[0], prompt=row.prompt)]
-        if not pieces[0].last:
-            self._caches.join(row.cache, row.read)
-            self._running.append(row)
-        row.cache = None
         return pieces
 
-    def _has_room(self, row: Row) -> bool:
-        if not self._running:
-            return True
-        rows = len(self._running) + 1
-        longest = max(len(r.request.prompt) + r.made for r in [row, *self._running])
-        return rows <= ROWS and rows * longest <= CELLS
+    def _may_read(self, row: Row) -> bool:
+        return row.cache is not None or self._fits(row) or self._deserves(row)
+
+    def _fits(self, row: Row) -> bool:
+        running = self._together.rows
+        longest = max(len(r.ids) for r in [row, *running])
+        return not running or (len(running) < ROWS and (len(running) + 1) * longest <= CELLS)
+
+    def _deserves(self, row: Row) -> bool:
+        """Whether nothing of its organisation runs, so that it need not wait for others to end."""
+        apart = self._apart.rows
+        tokens = sum(len(r.ids) for r in [row, *apart])
+        mine = any(r.organisation == row.organisation for r in self.running)
+        return not mine and len(apart) < APART and tokens <= CELLS
 
     def _pieces(self, rows: list[Row], logits: Tensor) -> list[Piece]:
         """Choose each row's next token from its logits [rows, vocabulary]."""
@@ -211,10 +274,9 @@ def _told(rows: list[Row], logits: Tensor, chosen: list[int]) -> dict[int, Logpr
 
 def _note_prompt(row: Row, logits: Tensor, end: int) -> None:
     """`logits` [prompt tokens read now, vocabulary]: each foretells the token after its own."""
-    if row.request.prompt_logprobs:
-        following = row.request.prompt[row.read + 1 : end + 1]
-        tops = [row.request.logprobs or 0] * len(following)
-        row.prompt += logprobs(logits[: len(following)], following, tops)
+    following = row.request.prompt[row.read + 1 : end + 1]
+    tops = [row.request.logprobs or 0] * len(following)
+    row.prompt += logprobs(logits[: len(following)], following, tops)
 
 
 def _score(row: Row, logits: Tensor) -> int:
@@ -233,7 +295,7 @@ def _settle(row: Row, token: int, context: int, told: Logprob | None) -> Piece:
         return _settle_forced(row, token, request.forced)
     if token in request.stop_ids:
         return Piece(request.id, [], "stop")
-    row.next = token
+    row.ids.append(token)
     row.made += 1
     full = row.made >= request.max_tokens or len(request.prompt) + row.made >= context
     try:
@@ -245,7 +307,7 @@ def _settle(row: Row, token: int, context: int, told: Logprob | None) -> Piece:
 
 
 def _settle_forced(row: Row, token: int, forced: list[int]) -> Piece:
-    row.next = token
+    row.ids.append(token)
     row.made += 1
     if row.made < len(forced):
         return Piece(row.request.id, [])
@@ -274,7 +336,18 @@ def _check(request: Request, resident: Resident) -> None:
             f"prompt has {len(tokens)} tokens. Please reduce its length.",
             code="context_length_exceeded",
         )
+    if request.prompt_logprobs and not resident.merges:
+        _check_told(len(request.prompt), resident.vocabulary)
     if min(tokens) < 0 or max(tokens) >= resident.vocabulary:
         raise BadRequest(
             f"Token ids must lie between 0 and {resident.vocabulary - 1}.", param="prompt"
+        )
+
+
+def _check_told(tokens: int, vocabulary: int) -> None:
+    if tokens * vocabulary > TOLD:
+        raise BadRequest(
+            f"This model reads a prompt in one piece, so 'echo' with 'logprobs' takes at most "
+            f"{TOLD // vocabulary} tokens of it; yours has {tokens}.",
+            param="echo",
         )

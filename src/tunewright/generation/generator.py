@@ -31,6 +31,8 @@ class Request:
     to the logits of token ids. `grammar`, in llguidance's Lark, is what the answer may be; one that
     cannot be compiled is the fault of the client's parameter `grammar_param`.
 
+    Rows of one `organisation` go in the order in which they came; organisations take turns.
+
     With `forced`, nothing is sampled: those tokens are fed one by one through the same path and
     scored, and all that concerns sampling is ignored.
     """
@@ -51,6 +53,7 @@ class Request:
     logit_bias: dict[int, float] = field(default_factory=dict)
     grammar: str | None = None
     grammar_param: str = "response_format"
+    organisation: str = ""
 
 
 @dataclass(frozen=True)

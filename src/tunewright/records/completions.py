@@ -54,7 +54,7 @@ class Sampling(Request):
     temperature: Temperature | None = None
     top_p: TopP | None = None
     n: Choices | None = None
-    seed: int | None = None
+    seed: Annotated[int, Field(ge=-(2**63), le=2**64 - 1)] | None = None
     stop: Stop | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None

@@ -29,6 +29,7 @@ class Completions:
     def prepare(self, request: CompletionRequest) -> Prepared:
         """Everything that can be refused is refused here, before the first byte of an answer."""
         _check(request)
+        self._engine.check(len(request.prompts) * request.tries)
         weights = self._models.weights(request.model, ("completion",))
         renderer = self._renderer(weights)
         prompts = [self._prompt(renderer, request.model, given) for given in request.prompts]

@@ -29,6 +29,7 @@ class Generation:
         self._to_engine = submit
         self._choices = [Choice(index, wish, renderer, stops) for index, wish in enumerate(wishes)]
         self._left = len(self._choices)
+        self._release: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
         self._emit: Callable[[Event | None], None] = lambda _: None
 
@@ -36,10 +37,14 @@ class Generation:
         """Begin. `emit` gets every event, and None after the last one (or after an error)."""
         self._emit = emit
         try:
-            for choice in self._choices:
-                self._submit(choice)
+            self._release = self._to_engine.reserve(len(self._choices))
         except TunewrightError as error:
             self._end_with(error)
+        for choice in self._choices:
+            if self._left:
+                self._submit(choice)
+        if not self._left:
+            self._release()
 
     def cancel(self) -> None:
         """Stop whatever still runs; nothing is emitted afterwards."""
@@ -47,6 +52,7 @@ class Generation:
             self._left = 0
         for choice in self._choices:
             choice.stop()
+        self._release()
 
     def __iter__(self) -> Iterator[Event]:
         events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
@@ -61,6 +67,8 @@ class Generation:
 
     def _submit(self, choice: Choice) -> None:
         choice.handle = self._to_engine(choice.wish.request, lambda event: self._on(choice, event))
+        if choice.ended:  # before there was a handle to stop it by
+            choice.stop()
 
     def _on(self, choice: Choice, event: EngineEvent) -> None:
         if choice.ended:
@@ -84,6 +92,7 @@ class Generation:
             if self._left:
                 self._left -= 1
                 if not self._left:
+                    self._release()
                     self._emit(None)
 
     def _end_with(self, error: TunewrightError) -> None:
@@ -94,3 +103,4 @@ class Generation:
             self._emit(None)
         for choice in self._choices:
             choice.stop()
+        self._release()

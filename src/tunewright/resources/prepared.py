@@ -79,6 +79,7 @@ def prepare(
 ) -> Prepared:
     """Lay out the choices for every prompt. Raises BadRequest where a prompt leaves no room."""
     _need_torch()
+    engine.check(len(prompts) * asked.tries)
     if request.logit_bias:
         models.check_vocabulary(request.model, "logit_bias")
     spec = model_spec(models, weights)
@@ -115,7 +116,7 @@ def _request(
         "max_tokens": _room(renderer, prompt.ids, asked.token_limit),
         "temperature": 1.0 if request.temperature is None else request.temperature,
         "top_p": 1.0 if request.top_p is None else request.top_p,
-        "seed": None if request.seed is None else request.seed + choice,
+        "seed": None if request.seed is None else derived(request.seed, choice),
         "stop_ids": renderer.stop_ids,
         "presence_penalty": request.presence_penalty or 0.0,
         "frequency_penalty": request.frequency_penalty or 0.0,
@@ -123,6 +124,13 @@ def _request(
         **asked.more,
     }
     return Request(choice, spec, prompt.ids, **fields)  # pyright: ignore[reportArgumentType]
+
+
+def derived(seed: int, choice: int) -> int:
+    """The seed of the choice of that number: each its own, the first the one that was given, all
+    integers of 64 bits, as they must be to reach the engine."""
+    found = seed + choice
+    return found if found < 1 << 64 else found - (1 << 64)
 
 
 @functools.cache

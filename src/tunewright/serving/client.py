@@ -9,9 +9,9 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tunewright.errors import TunewrightError, Unavailable
 from tunewright.generation.generator import Logprob, ModelSpec, Reason, Request, Scores
@@ -31,6 +31,7 @@ from tunewright.serving.protocol import (
 _GRACE = 5.0
 _SEND_SECONDS = 10
 _TICK_MS = 2000
+_MORE_FOLLOWS = frozenset({"delta", "prompt"})
 _STOPPED = "The engine stopped while it was working on this. Try again."
 
 log = logging.getLogger(__name__)
@@ -136,7 +137,8 @@ class _Link:
     def _dispatch(self, message: Message) -> None:
         id = message.get("id", -1)
         with self._lock:
-            call = self._open.get(id) if message["op"] == "delta" else self._open.pop(id, None)
+            more = message["op"] in _MORE_FOLLOWS
+            call = self._open.get(id) if more else self._open.pop(id, None)
         if call is not None:  # else it was cancelled while this was on its way
             self._guarded(id, call.take, message)
 
@@ -183,15 +185,20 @@ def _connected(path: Path) -> socket.socket:
     return sock
 
 
-@dataclass(frozen=True)
-class Handle:
+class Handle(Protocol):
     """A call in flight. `cancel` may be called any number of times, from any thread."""
 
+    def cancel(self) -> None:
+        """Stop soon; no event that begins after this returns is sent."""
+        ...
+
+
+@dataclass(frozen=True)
+class _LinkHandle:
     _link: _Link
     _id: int
 
     def cancel(self) -> None:
-        """Stop within one step of the engine; no event that begins after this returns is sent."""
         self._link.cancel(self._id)
 
 
@@ -223,9 +230,17 @@ class EngineClient:
         no engine; `on_event` is then not called.
         """
         seconds = seconds or self._seconds
+        prompt: list[Logprob] = []
 
         def take(message: Message) -> None:
-            on_event(_event(message))
+            if message["op"] == "prompt":
+                prompt.extend(logprobs_from(message["prompt"]))
+                return
+            event = _event(message)
+            if prompt and isinstance(event, Delta):
+                event = replace(event, prompt=prompt.copy())
+                prompt.clear()
+            on_event(event)
 
         def fail(error: TunewrightError) -> None:
             on_event(Failed(error))
@@ -303,7 +318,7 @@ class EngineClient:
         link, id = self._connection(), next(self._ids)
         call = _Call(take, fail, time.monotonic() + seconds + _GRACE)
         link.open(id, call, {**message, "id": id})
-        return Handle(link, id)
+        return _LinkHandle(link, id)
 
     def _connection(self) -> _Link:
         with self._lock:
@@ -312,29 +327,25 @@ class EngineClient:
             return self._link
 
 
-Submit = Callable[[Request, Callable[[EngineEvent], None]], Handle]
-"""`EngineClient.submit`, or what does more and then calls it."""
+class Submit(Protocol):
+    """How a request of an organisation gets its rows into the engine: `serving.rows`."""
 
+    def check(self, rows: int) -> None:
+        """Raises BadRequest for more rows than one request can ever have."""
+        ...
 
-def metered(submit: Submit, spend: Callable[[int], None]) -> Submit:
-    """The same; `spend` hears of all tokens that the engine reads and writes for it."""
+    def reserve(self, rows: int) -> Callable[[], None]:
+        """Take room for the rows of one request; what is returned gives it back. Raises Busy."""
+        ...
 
-    def counted(request: Request, on_event: Callable[[EngineEvent], None]) -> Handle:
-        def hear(event: EngineEvent) -> None:
-            if isinstance(event, Delta):
-                spend(len(event.ids))
-            on_event(event)
-
-        spend(len(request.prompt))
-        return submit(request, hear)
-
-    return counted
+    def __call__(self, request: Request, on_event: Callable[[EngineEvent], None]) -> Handle:
+        """As `EngineClient.submit`, but what cannot be sent is Failed to `on_event`."""
+        ...
 
 
 def _event(message: Message) -> EngineEvent:
     if message["op"] == "delta":
-        told = (logprobs_from(message.get(name, [])) for name in ("logprobs", "prompt"))
-        return Delta(message["ids"], *told)
+        return Delta(message["ids"], logprobs_from(message.get("logprobs", [])))
     if message["op"] == "done":
         return Done(message["reason"])
     return Failed(error_from(message))

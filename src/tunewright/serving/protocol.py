@@ -7,12 +7,13 @@ Client to engine, `id` chosen by the client and unique on its connection:
 
 Engine to client:
 
-    delta {id, ids, logprobs?, prompt?}    done {id, reason}    scores {id, rows}    ok {id}
-    error {id, name, status, code, param, message}
+    prompt {id, prompt}    delta {id, ids, logprobs?}    done {id, reason}
+    scores {id, rows}    ok {id}    error {id, name, status, code, param, message}
 
-Every frame but `cancel` and `delta` opens or ends one call: exactly one of done, scores, ok or
-error ends it; after a cancel there is none. `seconds` is the call's deadline. A log-probability
-is [token, logprob, [[token, logprob], ...]].
+`prompt` frames bring a prompt's log-probabilities in parts; they belong to the next delta.
+Every frame but `cancel`, `prompt` and `delta` opens or ends one call: exactly one of done, scores,
+ok or error ends it; after a cancel there is none. `seconds` is the call's deadline. A
+log-probability is [token, logprob, [[token, logprob], ...]].
 
 JSON and never pickle: a frame cannot become code.
 """
@@ -20,7 +21,7 @@ JSON and never pickle: a frame cannot become code.
 import os
 import socket
 import struct
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -33,6 +34,7 @@ from tunewright.errors import BadRequest, TunewrightError, Unavailable
 from tunewright.generation.generator import Logprob, ModelSpec, Request, Scores
 
 FRAME_LIMIT = 16 * 1024 * 1024
+LOGPROBS = 4096  # of a prompt in one frame: with 20 alternatives each some 3 MB
 # sockaddr_un holds 108 bytes on Linux and 104 on macOS, the closing zero included.
 _ADDRESS_LIMIT = 103
 _LENGTH = struct.Struct(">I")
@@ -45,10 +47,17 @@ class ProtocolError(Exception):
 
 
 def pack(message: Message) -> bytes:
-    """The frame of `message`. Raises BadRequest when it is longer than FRAME_LIMIT."""
-    body = orjson.dumps(message)
+    """The frame of `message`. Raises BadRequest when it is longer than FRAME_LIMIT, or holds what
+    JSON cannot."""
+    try:
+        body = orjson.dumps(message)
+    except orjson.JSONEncodeError as error:
+        raise BadRequest(f"The engine cannot be told of this request: {error}.") from error
     if len(body) > FRAME_LIMIT:
-        raise BadRequest(f"A request to the engine has {len(body)} bytes; at most {FRAME_LIMIT}.")
+        raise BadRequest(
+            f"This request makes a message of {len(body)} bytes between the server's processes; "
+            f"at most {FRAME_LIMIT} are possible. Please make it smaller."
+        )
     return _LENGTH.pack(len(body)) + body
 
 
@@ -112,6 +121,13 @@ def request_from(id: int, fields: Message) -> Request:
         return Request(**{**fields, **made})
     except (KeyError, TypeError, ValueError) as error:
         raise ProtocolError(f"a request that cannot be read: {error}") from error
+
+
+def parts(logprobs: list[Logprob] | None) -> Iterator[list[list[Any]]]:
+    """Fields of log-probabilities, in parts that fit a frame: 130,000 with 5 alternatives each had
+    20 MB."""
+    for start in range(0, len(logprobs or []), LOGPROBS):
+        yield logprob_fields((logprobs or [])[start : start + LOGPROBS])
 
 
 def logprob_fields(logprobs: list[Logprob] | None) -> list[list[Any]]:

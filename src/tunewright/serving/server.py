@@ -24,13 +24,17 @@ from tunewright.serving.protocol import (
     error_fields,
     logprob_fields,
     pack,
+    parts,
     receive,
     request_from,
 )
 
 OPEN_ROWS = 1024
-# A client that reads more slowly than this is cut off: it would hold everybody's memory.
+# A client with so much unread that takes nothing for so long is cut off: it would hold everybody's
+# memory. One that only reads slowly is not, for all the API's generations share its connection.
 BACKLOG_LIMIT = 32 * 1024 * 1024
+DEAF_SECONDS = 5.0
+BACKLOG_MOST = 512 * 1024 * 1024
 _BACKLOG_TICK = 0.02
 _DEADLINE_TICK = 0.25
 _ACCEPT_SECONDS = 0.2  # between two attempts while files are short
@@ -44,6 +48,7 @@ class Connection:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._out = bytearray()
+        self._read_at = 0.0  # when the peer last took something, or nothing was left to take
         self.calls: dict[int, Call] = {}
         self.open = True
 
@@ -56,18 +61,24 @@ class Connection:
     def flush(self) -> bool:
         """Send what the peer takes now; whether something is left over. Closes a broken one."""
         if not self._out or not self.open:
+            self._read_at = time.monotonic()
             return False
         try:
             sent = self._sock.send(self._out, socket.MSG_DONTWAIT)
             del self._out[:sent]
+            self._read_at = time.monotonic()
         except BlockingIOError:
             pass
         except OSError:
             self.close()
-        if len(self._out) > BACKLOG_LIMIT:
+        if self._deaf():
             log.warning("a client does not read its answers; its connection is closed")
             self.close()
         return self.open and bool(self._out)
+
+    def _deaf(self) -> bool:
+        silent = time.monotonic() - self._read_at > DEAF_SECONDS
+        return len(self._out) > BACKLOG_MOST or (len(self._out) > BACKLOG_LIMIT and silent)
 
     def close(self) -> None:
         """The reader thread notices, and its last word ends this connection's calls."""
@@ -82,9 +93,10 @@ class Connection:
                 inbox.put((self, message))
         except (OSError, ProtocolError) as error:
             log.warning("a client's connection ended: %s", error)
-        self.close()
-        inbox.put((self, None))
-        self._sock.close()
+        finally:  # whatever it was: its calls must end
+            self.close()
+            inbox.put((self, None))
+            self._sock.close()
 
 
 Arrival = tuple[Connection, Message | None]
@@ -143,10 +155,22 @@ class Server:
         while True:
             self._take_arrivals(backlog)
             if self._generator.busy:
-                for piece in self._generator.step():
+                for piece in self._step():
                     self._pass_on(piece)
             self._end_overdue()
             backlog = sum(connection.flush() for connection in self._connections) > 0
+
+    def _step(self) -> list[Piece]:
+        """A generator answers for its rows' faults itself. One that raises fails all that are open,
+        once, and those that come afterwards find it empty."""
+        try:
+            return self._generator.step()
+        except Exception as error:
+            log.exception("the generator failed")
+            failed = Unavailable(f"The engine failed: {type(error).__name__}: {error}")
+            for call in {id(call): call for call in self._rows.values()}.values():
+                self._fail(call, failed)
+            return []
 
     def _take_arrivals(self, backlog: bool) -> None:
         """All that has arrived; waits for something when there is nothing else to do."""
@@ -171,13 +195,19 @@ class Server:
         try:
             self._operations[message["op"]](connection, message)
         except TunewrightError as error:
-            connection.fail(id, error)
+            self._refuse(connection, id, error)
         except (ProtocolError, KeyError, TypeError, ValueError) as error:
             log.warning("a client sent what cannot be understood: %r", error)
             connection.close()
         except Exception as error:  # torch's: it must not end the engine for everybody
             log.exception("%s failed", message["op"])
-            connection.fail(id, Unavailable(f"The engine failed: {error}"))
+            self._refuse(connection, id, Unavailable(f"The engine failed: {error}"))
+
+    def _refuse(self, connection: Connection, id: int, error: TunewrightError) -> None:
+        connection.fail(id, error)
+        call = connection.calls.get(id)
+        if call is not None:  # it had begun
+            self._end(call)
 
     def _submit(self, connection: Connection, message: Message) -> None:
         self._begin(connection, message, [request_from(next(self._ids), message["request"])])
@@ -223,11 +253,26 @@ class Server:
         call = self._rows.get(piece.id)
         if call is None:
             return
+        try:
+            self._tell(call, piece)
+        except TunewrightError as error:  # what cannot be said of one row harms no other
+            self._fail(call, error)
+        except Exception as error:
+            log.exception("a piece of an answer cannot be passed on")
+            self._fail(call, Unavailable(f"The engine failed: {type(error).__name__}: {error}"))
+
+    def _fail(self, call: Call, error: TunewrightError) -> None:
+        call.connection.fail(call.id, error)
+        self._end(call)
+
+    def _tell(self, call: Call, piece: Piece) -> None:
+        for part in parts(piece.prompt):
+            call.connection.say("prompt", call.id, prompt=part)
         if piece.ids or piece.prompt:
-            call.connection.say("delta", call.id, ids=piece.ids, **_more(piece))
+            told = {"logprobs": logprob_fields(piece.logprobs)} if piece.logprobs else {}
+            call.connection.say("delta", call.id, ids=piece.ids, **told)
         if piece.error is not None:
-            call.connection.fail(call.id, piece.error)
-            self._end(call)
+            self._fail(call, piece.error)
         elif piece.scores is not None:
             self._keep_scores(call, piece.id, piece.scores)
         elif piece.finished is not None:
@@ -241,11 +286,9 @@ class Server:
             self._finish_scores(call)
 
     def _finish_scores(self, call: Call) -> None:
-        try:
-            rows = [vars(call.scores[row]) for row in call.rows]
-            call.connection.say("scores", call.id, rows=rows)
-        except TunewrightError as error:  # too long for a frame: to be asked for in parts
-            call.connection.fail(call.id, error)
+        # Too long for a frame: it is refused, and can be asked for in parts.
+        rows = [vars(call.scores[row]) for row in call.rows]
+        call.connection.say("scores", call.id, rows=rows)
         self._end(call)
 
     def _end(self, call: Call) -> None:
@@ -253,7 +296,13 @@ class Server:
         call.connection.calls.pop(call.id, None)
         for row in call.rows:
             if self._rows.pop(row, None) is not None:
-                self._generator.cancel(row)
+                self._cancel_row(row)
+
+    def _cancel_row(self, row: int) -> None:
+        try:
+            self._generator.cancel(row)
+        except Exception:  # its pieces are for nobody; what it takes is freed with its base
+            log.exception("a row cannot be cancelled")
 
     def _end_overdue(self) -> None:
         now = time.monotonic()
@@ -262,10 +311,4 @@ class Server:
         self._next_look = now + _DEADLINE_TICK
         for call in {id(call): call for call in self._rows.values()}.values():
             if call.deadline < now:
-                call.connection.fail(call.id, Unavailable("The time for this request is over."))
-                self._end(call)
-
-
-def _more(piece: Piece) -> Message:
-    told = {"logprobs": piece.logprobs, "prompt": piece.prompt}
-    return {name: logprob_fields(value) for name, value in told.items() if value}
+                self._fail(call, Unavailable("The time for this request is over."))
