@@ -297,3 +297,55 @@ def test_embeddings_float_and_base64_agree(server: Server) -> None:
     assert vectors[0] == vectors[2]
     assert sum(x * x for x in vectors[0]) == pytest.approx(1, abs=1e-5)
     assert floats["usage"]["prompt_tokens"] == floats["usage"]["total_tokens"] > 0
+
+
+@pytest.mark.parametrize("seed", [2**64 - 1, 2**64 - 2, 2**63, 2**63 - 1, -(2**63), -1, 0])
+def test_any_integer_of_64_bits_is_a_seed_and_so_are_those_of_the_choices(
+    server: Server, seed: int
+) -> None:
+    first, again = (
+        [c["message"]["content"] for c in ask(server, n=3, temperature=2, seed=seed)["choices"]]
+        for _ in range(2)
+    )
+    assert first == again
+    assert len(set(first)) > 1
+    body = {"model": "babbage-002", "prompt": "a", "seed": seed, "n": 2, "best_of": 3}
+    assert server.http.post("/completions", json={**body, "max_tokens": 2}).status_code == 200
+
+
+@pytest.mark.parametrize("seed", [2**64, 10**30, -(2**63) - 1, -(10**30), 0.5, "1", True])
+def test_what_is_no_such_integer_is_refused(server: Server, seed: object) -> None:
+    for path, body in (("/chat/completions", ASK), ("/completions", {**COMPLETION, "n": 2})):
+        answer = server.http.post(path, json={**body, "seed": seed})
+        assert answer.status_code == 400
+        assert answer.json()["error"]["param"] == "seed"
+
+
+COMPLETION = {"model": "babbage-002", "prompt": "a", "max_tokens": 2}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"prompt": ["a"] * 128, "n": 128},
+        {"prompt": ["a"] * 128, "n": 1, "best_of": 20},
+        {"prompt": [[5]] * 9, "n": 128, "stream": True},
+    ],
+)
+def test_more_answers_than_one_request_can_have_are_no_reason_to_come_back(
+    server: Server, more: dict
+) -> None:
+    answer = server.http.post("/completions", json={**COMPLETION, **more})
+    assert answer.status_code == 400
+    assert answer.headers["x-should-retry"] == "false"
+    assert answer.json()["error"]["code"] == "too_many_answers"
+
+
+def test_more_answers_than_the_engine_holds_of_one_organisation_come_in_order(
+    server: Server,
+) -> None:
+    answer = server.http.post(
+        "/completions", json={**COMPLETION, "prompt": ["a", "b"] * 12, "n": 4, "max_tokens": 1}
+    )
+    assert answer.status_code == 200
+    assert [choice["index"] for choice in answer.json()["choices"]] == [*range(96)]

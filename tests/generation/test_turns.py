@@ -13,9 +13,7 @@ def wish(
     id: int, spec: ModelSpec, organisation: str, count: int = 4, prompt: list[int] | None = None
 ) -> Request:
     prompt = prompt or prompt_of(5)
-    return Request(
-        id, spec, prompt, max_tokens=count, temperature=0, organisation=organisation
-    )
+    return Request(id, spec, prompt, max_tokens=count, temperature=0, organisation=organisation)
 
 
 def steps_until(generator: EmbeddedGenerator, id: int) -> tuple[int, list[Piece]]:

@@ -97,7 +97,7 @@ class EmbeddedGenerator:
     def _stepped(self, base: _Base, place: "_Place") -> list[Piece]:
         try:
             pieces = place.batch.step()
-            # What is half read is kept; what runs is read again, and would for ever without a token.
+            # What is half read is kept; what runs is read again: without a token, for ever.
             place.advanced = place.advanced or bool(pieces) or not place.batch.running
             return pieces
         except Exception as error:  # out of memory, or a model that cannot be run
