@@ -55,9 +55,10 @@ class Access:
 
     def first_organisation(self, name: str) -> Caller:
         """The owner of the home's first organisation, which is made where there is none."""
-        with self._catalog.transaction():
-            first = next(iter(self.organisations()), None) or self._add(name)
-        return Caller(first.id, first.name)
+        if not (known := self.organisations()):
+            with self._catalog.transaction():
+                known = self.organisations() or [self._add(name)]
+        return Caller(known[0].id, known[0].name)
 
     def organisations(self) -> list[Organisation]:
         """All of this home, oldest first."""

@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 
 from tunewright.catalog import tables
-from tunewright.catalog.migrations import migrate
+from tunewright.catalog.migrations import is_current, migrate
 from tunewright.errors import Corrupt, StorageFull, TunewrightError, Unavailable
 from tunewright.records.pages import Page
 from tunewright.records.record import Record
@@ -55,8 +55,11 @@ class Catalog:
         event.listen(self._engine, "begin", _on_begin)
         self._readers = self._engine.execution_options(reading=True)
         self._local = threading.local()
-        with self.transaction() as connection:
-            migrate(connection)
+        with self.reading() as connection:
+            current = is_current(connection)
+        if not current:
+            with self.transaction() as connection:
+                migrate(connection)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

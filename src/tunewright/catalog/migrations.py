@@ -1,25 +1,62 @@
-"""The steps that bring a catalog to the version of this code, each applied once, in order."""
+"""The steps that bring a catalog to the version of this code, each applied once, in order.
+
+A new home goes through all of them, as an old one does through those that it lacks: both end with
+the tables of `tables.metadata`. A step that was released is never changed, and uses nothing that
+may change: names of tables and columns stand in it as they were.
+"""
 
 from collections.abc import Callable
 
 from sqlalchemy import Connection, insert, inspect, select
 
-from tunewright.catalog import tables
+from tunewright.catalog import first_schema, tables
 from tunewright.errors import TunewrightError
 
 
 def _first_tables(connection: Connection) -> None:
-    tables.metadata.create_all(connection)
+    for statement in first_schema.statements():
+        connection.exec_driver_sql(statement)
 
 
-STEPS: list[Callable[[Connection], None]] = [_first_tables]
+def _index_what_is_searched_by(connection: Connection) -> None:
+    for table, columns in {
+        "files": ("purpose",),
+        "jobs": ("status", "training_file", "validation_file"),
+        "checkpoint_permissions": ("project_id",),
+        "uploads": ("status",),
+        "upload_parts": ("upload_id",),
+        "weights": ("directory", "base_directory", "job"),
+    }.items():
+        for column in columns:
+            index(connection, table, column)
+
+
+STEPS: list[Callable[[Connection], None]] = [_first_tables, _index_what_is_searched_by]
+
+
+def index(connection: Connection, table: str, column: str) -> None:
+    connection.exec_driver_sql(
+        f"CREATE INDEX {table}_by_{column} ON {table} ({column}, organisation, sequence)"
+    )
+
+
+def search_by(connection: Connection, table: str, field: str) -> None:
+    """A field of a table's records becomes a column to search by, with an index; records that are
+    there already are found by it too."""
+    connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {field} VARCHAR(128)")
+    connection.exec_driver_sql(
+        f"UPDATE {table} SET {field} = json_extract(body, '$.{field}') WHERE NOT deleted"
+    )
+    index(connection, table, field)
+
+
+def is_current(connection: Connection) -> bool:
+    return _done(connection) == len(STEPS)
 
 
 def migrate(connection: Connection) -> None:
     """Apply what is missing. Refuses a catalog that a newer Tunewright wrote."""
-    done = 0
-    if inspect(connection).has_table("schema"):
-        done = len(connection.execute(select(tables.schema.c.version)).all())
+    done = _done(connection)
     if done > len(STEPS):
         raise TunewrightError(
             f"This home was written by a newer Tunewright (its catalog has version {done}, this "
@@ -28,3 +65,9 @@ def migrate(connection: Connection) -> None:
     for version, step in enumerate(STEPS[done:], start=done + 1):
         step(connection)
         connection.execute(insert(tables.schema).values(version=version))
+
+
+def _done(connection: Connection) -> int:
+    if not inspect(connection).has_table("schema"):
+        return 0
+    return len(connection.execute(select(tables.schema.c.version)).all())

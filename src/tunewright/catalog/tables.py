@@ -1,6 +1,7 @@
 """A table a noun: id, organisation, sequence, version, the few columns searched by, and `body`.
 
-`body` is the record's JSON, so a new field needs no migration. A deleted row keeps its id and
+`body` is the record's JSON, so a new field needs no migration; a new column, table or index does:
+these are the tables that the steps in `migrations` end with. A deleted row keeps its id and
 sequence (its body is emptied), so that paging `after` a deleted id still works.
 """
 
@@ -55,6 +56,7 @@ def _noun(record: type[Record], name: str, *searched: str, named: bool = False) 
         Column("subject", String(256)),
         Column("body", Text, nullable=False),
         Index(f"{name}_by_organisation", "organisation", "subject", "sequence"),
+        *(Index(f"{name}_by_{field}", field, "organisation", "sequence") for field in searched),
         sqlite_autoincrement=True,
     )
     return Noun(record, table, searched, named)

@@ -13,7 +13,16 @@ from tunewright.errors import BadRequest, MissingExtra, NotFound
 from tunewright.faults import fault
 from tunewright.home import Home
 from tunewright.records.files import File
-from tunewright.records.jobs import ENDED, OPEN, Checkpoint, Event, Hyperparameters, Job, JobRequest
+from tunewright.records.jobs import (
+    ENDED,
+    OPEN,
+    Checkpoint,
+    Event,
+    Hyperparameters,
+    Job,
+    JobRequest,
+    JobSpec,
+)
 from tunewright.records.models import Weights
 from tunewright.records.pages import (
     CheckpointPageRequest,
@@ -239,7 +248,7 @@ class Jobs:
         method = starting.method(request, parent, self._models.adapter(parent))
         given = method.supervised.hyperparameters
         spec = request.model_dump(
-            include={"training_file", "validation_file", "metadata"}, exclude_unset=True
+            include=JobSpec.model_fields.keys() - {"model"}, exclude_unset=True
         )
         seed = secrets.randbelow(2**31 - 1) if request.seed is None else request.seed
         return Job(
