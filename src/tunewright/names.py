@@ -6,6 +6,7 @@ import os
 import re
 import unicodedata
 from pathlib import Path
+from urllib.parse import quote
 
 from tunewright.errors import BadRequest, Corrupt
 
@@ -13,6 +14,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _MADE = re.compile(r"[a-z]+[-_][A-Za-z0-9]{24}")
 _BASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,95}")
 _ORGANISATION = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+LONGEST_FOREIGN = 200  # also in bytes; endings come to it, and file systems end at 255
 _LONGEST_FILE = 255  # bytes, as file systems have it
 
 
@@ -28,6 +30,17 @@ def is_made(text: str) -> bool:
     """Whether `records.record.new_id` made it, or may have: what is called otherwise in a folder
     of ours somebody has put there, and it is left alone."""
     return bool(_MADE.fullmatch(text))
+
+
+def foreign(id: object) -> str:
+    """What another server calls something, as a part of a path and of a URL's: nothing in it leads
+    elsewhere, and none looks like a file that is being written. Raises BadRequest for what cannot
+    be kept."""
+    if isinstance(id, str) and 0 < len(id) <= LONGEST_FOREIGN and not id.startswith("."):
+        found = quote(id, safe=":", errors="replace").replace(".tmp-", "%2Etmp-")
+        if len(found) <= LONGEST_FOREIGN:
+            return found
+    raise BadRequest(f"An object is called {str(id)[:80]!r}, which cannot be kept.", param="id")
 
 
 def base(text: str) -> str:

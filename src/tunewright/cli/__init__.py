@@ -23,4 +23,6 @@ def main() -> None:
 
 def _one_line(message: str, **details: str | None) -> str:
     known = ", ".join(f"{name}: {value}" for name, value in details.items() if value)
-    return " ".join(f"Error: {message}".split()) + (f" ({known})" if known else "")
+    from tunewright.cli.plain import plain
+
+    return plain(" ".join(f"Error: {message}".split())) + (f" ({known})" if known else "")

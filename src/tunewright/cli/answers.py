@@ -4,17 +4,16 @@ from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.text import Text
 
 from tunewright.cli.sources import OPENAI, FromOption, archive_of, asking
 from tunewright.cli.terminal import (
     HomeOption,
     JsonOption,
+    complain,
     notes,
     print_json,
     print_table,
     say,
-    screen,
 )
 
 if TYPE_CHECKING:
@@ -102,10 +101,11 @@ def _asked(
     from tunewright.imports import answers as record
 
     lines: list[Answered] = []
+    usd = 0.0
     with asking(base_url) as source, notes.status("Asking") as status:
         for line in record(source, archive, found, max_usd=max_usd, max_tokens=max_tokens):
             lines.append(line)
-            usd = sum(each.usd for each in lines)
+            usd += line.usd
             status.update(f"Asking: {len(lines):,} answers, ${usd:.4f}")
     return lines
 
@@ -114,7 +114,7 @@ def _print_estimates(archive: "Archive", found: "list[Estimate]") -> None:
     from tunewright.imports import price_source
 
     if not found:
-        say(f"No tuned model is in {archive.root}. First: tunewright import openai fetch")
+        say(f"No tuned model is in {archive.root}. First: {archive.command('fetch')}")
         return
     print_table(
         ["model", ">prompts", ">seen", "from", ">to ask", ">$/M in", ">$/M out", ">about", ">most"],
@@ -149,8 +149,7 @@ def _report(lines: "list[Answered]", spent: float, max_usd: float) -> None:
     print_table(["model", "state", ">answers", ">cost"], rows)
     told = [each for each in lines if each.message]
     for line in {(each.model, each.state, each.remedy): each for each in told}.values():
-        said = f"{line.state}: {line.model}: {line.message} {line.remedy}".rstrip()
-        screen.print(Text(said, "red"), soft_wrap=True)
+        complain(f"{line.state}: {line.model}: {line.message} {line.remedy}")
     say(f"Spent so far, all runs: ${spent:.4f} of ${max_usd:.4f}.")
     missing = sum(line.state in ("failed", "over budget") for line in lines)
     if missing:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tunewright.cli.plain import plain
 from tunewright.cli.terminal import HomeOption, notes
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def _answer(tw: "Tunewright", given: dict[str, Any], messages: list[dict[str, st
         for choice in chunk["choices"]:
             piece = choice["delta"].get("content") or ""
             pieces.append(piece)
-            sys.stdout.write(piece)
+            sys.stdout.write(plain(piece) if sys.stdout.isatty() else piece)
             sys.stdout.flush()
     sys.stdout.write("\n")
     return "".join(pieces)

@@ -7,6 +7,7 @@ import typer
 from rich.text import Text
 
 from tunewright.cli.check import ModelOption
+from tunewright.cli.plain import plain
 from tunewright.cli.prepare import prepare
 from tunewright.cli.terminal import HomeOption, print_json, say, screen
 from tunewright.suggestions import DEFAULT_MODEL
@@ -93,12 +94,6 @@ def _coloured(ids: list[int], renderer: "Renderer", style: str) -> Text:
         if piece.endswith("\ufffd") and at + 1 < len(ids) and len(pending) < 8:
             continue  # a part of a character
         shade = _CONTROL if renderer.pieces.is_special(id) else style
-        said.append(_visible(piece), f"{shade} underline" if at % 2 else shade or None)
+        said.append(plain(piece), f"{shade} underline" if at % 2 else shade or None)
         pending = []
     return said
-
-
-def _visible(piece: str) -> str:
-    """Control characters of somebody's data do nothing to the terminal."""
-    shown = (c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in piece)
-    return "".join(shown)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from tunewright.cli.plain import in_json
 from tunewright.cli.sources import OPENAI, FromOption, archive_of, opened
 from tunewright.cli.terminal import HomeOption, JsonOption, moment, say, screen, size_of
 
@@ -38,7 +39,7 @@ def follow(
             for line in lines:
                 fetched += line.state == "fetched"
                 (failing.add if line.state == "failed" else failing.discard)(line.id)
-                typer.echo(jsons.dumps(vars(line))) if json else _print(line)
+                typer.echo(in_json(jsons.dumps(vars(line)))) if json else _print(line)
         except KeyboardInterrupt:
             pass
         finally:

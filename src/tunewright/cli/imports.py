@@ -4,24 +4,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.text import Text
 
 from tunewright.cli.answers import answers
 from tunewright.cli.following import follow
-from tunewright.cli.sources import OPENAI, FromOption, archive_of, opened
+from tunewright.cli.sources import OPENAI, FromOption, archive_of, opened, options_of
 from tunewright.cli.switching import compare, switch
 from tunewright.cli.terminal import (
     HomeOption,
     JsonOption,
+    complain,
     notes,
     print_json,
     print_table,
     say,
-    screen,
     size_of,
 )
 
 if TYPE_CHECKING:
+    from tunewright.errors import TunewrightError
     from tunewright.imports import Archive, Line, Plan, Replay, Source, SourceError
 
 app = typer.Typer(
@@ -56,7 +56,7 @@ def plan(base_url: FromOption = OPENAI, json: JsonOption = False) -> None:
 
     with opened(base_url) as source, notes.status("Looking at what there is"):
         found = look(source)
-    print_json(_wire(found)) if json else _print(found)
+    print_json(_wire(found)) if json else _print(found, base_url)
     raise typer.Exit(_SOON if found.soon else 0)
 
 
@@ -80,12 +80,14 @@ def fetch(
     archive = archive_of(base_url, home)
     given = dict(_given(each) for each in file or ())
     with opened(base_url) as source:
-        lines = _fetched(source, archive, given)
+        lines, ended = _fetched(source, archive, given)
     failed = [line for line in lines if line.state == "failed"]
     if json:
         print_json({"folder": str(archive.root), "lines": [vars(line) for line in lines]})
     else:
         _report(archive, lines, failed)
+    if ended is not None:
+        raise ended
     raise typer.Exit(1 if failed else 0)
 
 
@@ -120,13 +122,13 @@ def replay(
     Example: tunewright import openai replay --base my-base --dry-run
     """
     from tunewright.cli.opening import records
-    from tunewright.imports import OUTPUT_TRAINING, Archive
+    from tunewright.imports import OUTPUT_TRAINING
     from tunewright.imports import replay as create
 
     if allow_output_training:
         notes.print(OUTPUT_TRAINING, markup=False, soft_wrap=True)
     with records(home) as tw, notes.status("Checking the files"):
-        archive = Archive.of(tw.home.imports, base_url)
+        archive = archive_of(base_url, home)
         made = create(
             tw,
             archive,
@@ -161,22 +163,34 @@ def _given(option: str) -> tuple[str, Path]:
     return id, Path(path)
 
 
-def _fetched(source: "Source", archive: "Archive", given: dict[str, Path]) -> "list[Line]":
+def _fetched(
+    source: "Source", archive: "Archive", given: dict[str, Path]
+) -> "tuple[list[Line], TunewrightError | None]":
+    """What became of each object, and what ended it before its end."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from tunewright.errors import TunewrightError
     from tunewright.imports import fetch as get
 
     # How much there is shows only while it is listed: a count and a clock, not a share.
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    columns = (
+        TextColumn("{task.description}", markup=False),  # ids hold brackets
+        BarColumn(),
+        TimeElapsedColumn(),
+    )
     lines: list[Line] = []
+    size = 0
     with Progress(*columns, console=notes, transient=True) as progress:
         task = progress.add_task("Fetching", total=None)
-        for line in get(source, archive, given=given):
-            lines.append(line)
-            size = sum(each.bytes for each in lines)
-            said = f"{len(lines):,} objects, {size_of(size)}: {line.kind} {line.id}"
-            progress.update(task, description=said)
-    return lines
+        try:
+            for line in get(source, archive, given=given):
+                lines.append(line)
+                size += line.bytes
+                said = f"{len(lines):,} objects, {size_of(size)}: {line.kind} {line.id}"
+                progress.update(task, description=said)
+        except TunewrightError as error:
+            return lines, error
+    return lines, None
 
 
 def _report(archive: "Archive", lines: "list[Line]", failed: "list[Line]") -> None:
@@ -187,15 +201,14 @@ def _report(archive: "Archive", lines: "list[Line]", failed: "list[Line]") -> No
     print_table([">count", "what", "state", ">size"], rows)
     say(f"In {archive.root}")
     for line in failed:
-        said = f"failed: {line.kind} {line.id}: {line.message} {line.remedy}".rstrip()
-        screen.print(Text(said, "red"), soft_wrap=True)
+        complain(f"failed: {line.kind} {line.id}: {line.message} {line.remedy}")
     if failed:
         say(f"{len(failed):,} of {len(lines):,} objects are missing: see above, then run it again.")
 
 
 def _replayed(archive: "Archive", lines: "list[Replay]") -> None:
     if not lines:
-        say(f"No job of that kind is in {archive.root}. First: tunewright import openai fetch")
+        say(f"No job of that kind is in {archive.root}. First: {archive.command('fetch')}")
         return
     print_table(
         [
@@ -224,10 +237,10 @@ def _replayed(archive: "Archive", lines: "list[Replay]") -> None:
     )
     for message in dict.fromkeys(line.message for line in lines if line.message):
         jobs = ", ".join(line.job for line in lines if line.message == message)
-        screen.print(Text(f"refused: {jobs}: {message}", "red"), soft_wrap=True)
+        complain(f"refused: {jobs}: {message}")
 
 
-def _print(found: "Plan") -> None:
+def _print(found: "Plan", base_url: str) -> None:
     rows = [
         (
             item.end.date if item.end else "",
@@ -241,10 +254,10 @@ def _print(found: "Plan") -> None:
     ]
     print_table(["ends", ">days left", ">count", "what", ">size", "note"], rows)
     for error in found.refused:
-        screen.print(Text(f"refused: {_said(error)}", "red"), soft_wrap=True)
+        complain(f"refused: {_said(error)}")
     for source in dict.fromkeys(item.end.source for item in found.items if item.end):
         say(f"Dates: {source}")
-    say("Next: tunewright import openai fetch")
+    say(f"Next: tunewright import openai fetch{options_of(base_url, None)}")
 
 
 def _wire(found: "Plan") -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The server that is imported from, as the commands name and open it."""
 
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +41,15 @@ def archive_of(base_url: str, home: Path | None) -> "Archive":
     from tunewright.imports import Archive
     from tunewright.settings import Settings
 
-    return Archive.of(Home(Settings.read(home).home).imports, base_url)
+    options = options_of(base_url, home)
+    return Archive.of(Home(Settings.read(home).home).imports, base_url, options)
+
+
+def options_of(base_url: str, home: Path | None) -> str:
+    """What the commands that are suggested need besides, to mean the same source and home."""
+    given = [] if base_url == OPENAI else ["--from-base-url", base_url]
+    given += [] if home is None else ["--home", str(home)]
+    return f" {shlex.join(given)}" if given else ""
 
 
 def _access(base_url: str) -> dict[str, Any]:

@@ -4,17 +4,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
 from tunewright.cli.sources import OPENAI, FromOption, archive_of
 from tunewright.cli.terminal import (
     HomeOption,
     JsonOption,
+    complain,
     notes,
     print_json,
     print_table,
     say,
-    screen,
 )
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ def _switch(
     if json:
         return print_json(made.wire())
     say(f"{old} is now answered by {made.target}.")
-    return say(f"Take it back: tunewright import openai switch {old} --undo")
+    return say(f"Take it back: {archive.command('switch', old, '--undo')}")
 
 
 def _undo(old: str, home: Path | None, json: bool) -> None:
@@ -152,9 +151,9 @@ def _print(made: "Comparison") -> None:
             ],
         )
     for message in dict.fromkeys(row.message for row in made.rows if row.message):
-        screen.print(Text(f"not compared: {message}", "red"), soft_wrap=True)
+        complain(f"not compared: {message}")
     for reason in made.worse:
-        screen.print(Text(f"worse: {reason}", "red"), soft_wrap=True)
+        complain(f"worse: {reason}")
 
 
 def _number(value: float | None) -> str:

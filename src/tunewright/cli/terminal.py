@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+
+from tunewright.cli.plain import in_json, line, plain
 
 HomeOption = Annotated[
     Path | None,
@@ -27,13 +30,30 @@ HomeOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the API's JSON object.")]
 
-screen = Console(highlight=False)
-notes = Console(stderr=True, highlight=False)  # progress and hints: never in a pipe's data
+
+class _Plain(Console):
+    """Whatever is printed may hold what others wrote: names, messages, rows of data."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            control = segment.control
+            yield segment if control else Segment(plain(segment.text), segment.style)
+
+
+screen = _Plain(highlight=False)
+notes = _Plain(stderr=True, highlight=False)  # progress and hints: never in a pipe's data
 
 
 def say(*parts: str) -> None:
     """Plain text as it is: no markup (ids hold brackets), no wrapping (lines are copied)."""
-    screen.print(Text("".join(parts)), soft_wrap=True)
+    screen.print(Text(plain("".join(parts))), soft_wrap=True)
+
+
+def complain(said: str) -> None:
+    """What went wrong, for reading; the command goes on."""
+    screen.print(Text(plain(said).rstrip(), "red"), soft_wrap=True)
 
 
 def program() -> str:
@@ -52,7 +72,7 @@ def program() -> str:
 
 
 def print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    typer.echo(in_json(json.dumps(value, ensure_ascii=False, indent=2)))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -66,14 +86,14 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
             overflow="fold",
         )
     for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text("" if cell is None else line(str(cell))) for cell in row))
     if screen.is_terminal:
         screen.print(table)
         return
-    wide = Console(file=io.StringIO(), width=10_000)  # a pipe has no width to fit: a row, a line
+    wide = _Plain(file=io.StringIO(), width=10_000)  # a pipe has no width to fit: a row, a line
     with wide.capture() as printed:
         wide.print(table)
-    typer.echo("\n".join(line.rstrip() for line in printed.get().splitlines()))
+    typer.echo("\n".join(row.rstrip() for row in printed.get().split("\n")).rstrip("\n"))
 
 
 def moment(unix: int | None) -> str:

@@ -6,20 +6,21 @@ the most that it can have cost, in this run and in every later one.
 """
 
 import fcntl
+import math
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from urllib.parse import quote
 
 import orjson
 
-from tunewright import durable
+from tunewright import durable, names
 from tunewright.errors import BadRequest
 from tunewright.imports.archive import Archive
 from tunewright.imports.asking import AskingSource, Lost
+from tunewright.imports.fields import mapping, number
 from tunewright.imports.prices import Budget, Price, known_price, most_tokens
 from tunewright.imports.prompts import OldModel, Prompt, old_models, prompts, stop_of
 from tunewright.imports.source import SourceError
@@ -82,7 +83,7 @@ def estimates(
     for name in models:
         if name not in known:
             what = f"{name} is no tuned model of {archive.root}."
-            raise BadRequest(f"{what} First: tunewright import openai fetch", param="model")
+            raise BadRequest(f"{what} First: {archive.command('fetch')}", param="model")
     chosen = [known[name] for name in dict.fromkeys(models)] if models else list(known.values())
     return [_estimate(archive, model, per_model, max_tokens, price) for model in chosen]
 
@@ -125,6 +126,9 @@ def answers(
     where the source refuses the key or cannot be reached at all, BadRequest where a price is
     missing or another run is asking.
     """
+    for usd in (max_usd, *(usd for each in asked for usd in _of(each.price))):
+        if not (math.isfinite(usd) and usd >= 0):
+            raise BadRequest(f"{usd} is no amount of money.", param="max_usd")
     unknown = [each.model for each in asked if each.price is None and each.to_ask]
     if unknown:
         raise BadRequest(
@@ -138,7 +142,7 @@ def answers(
         try:
             for each in asked:
                 if not each.prompts:
-                    yield _nothing_to_ask(each)
+                    yield _nothing_to_ask(archive, each)
                 for prompt in each.prompts:  # another run may have asked it since the estimate
                     if _answer_name(archive, each.model, prompt.id):
                         yield Answered(each.model, prompt.id, "kept")
@@ -147,6 +151,10 @@ def answers(
             yield from asking.run()
         finally:
             archive.save()
+
+
+def _of(price: Price | None) -> tuple[float, ...]:
+    return () if price is None else (price.read, price.written)
 
 
 @contextmanager
@@ -298,12 +306,12 @@ def _failed(question: _Question, error: SourceError, cost: float = 0.0) -> Answe
     return Answered(question.model, id, "failed", cost, error.message, error.remedy)
 
 
-def _nothing_to_ask(each: Estimate) -> Answered:
+def _nothing_to_ask(archive: Archive, each: Estimate) -> Answered:
     if not each.absent:
         what = "There is no row and no stored prompt to ask it with."
         return Answered(each.model, "", "failed", 0.0, what)
     what = f"Nothing to ask it with: the content of {', '.join(each.absent)} was not fetched."
-    remedy = f"Give it by hand: tunewright import openai fetch --file {each.absent[0]}=PATH"
+    remedy = f"Give it by hand: {archive.command('fetch', '--file', f'{each.absent[0]}=PATH')}"
     return Answered(each.model, "", "failed", 0.0, what, remedy)
 
 
@@ -328,14 +336,16 @@ def spent(archive: Archive) -> float:
 def _cost(raw: bytes, price: Price, at_most: float) -> float:
     """By what the answer says that it used; the most that it can be where it does not say."""
     try:
-        usage = orjson.loads(raw)["usage"]
-        return price.of(int(usage["prompt_tokens"]), int(usage["completion_tokens"]))
-    except (ValueError, KeyError, TypeError):
+        usage = mapping(mapping(orjson.loads(raw)).get("usage"))
+    except ValueError:
         return at_most
+    read, written = (number(usage.get(name)) for name in ("prompt_tokens", "completion_tokens"))
+    return at_most if read is None or written is None else price.of(read, written)
 
 
 def folder(model: str, prompt: str) -> str:
-    return f"answers/{quote(model, safe=':')}/{prompt}"
+    """Of the archive. `prompt`: an id of ours, or a pattern of them."""
+    return f"answers/{names.foreign(model)}/{prompt}"
 
 
 def _answer_name(archive: Archive, model: str, prompt: str) -> str | None:

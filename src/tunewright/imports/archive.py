@@ -1,6 +1,7 @@
 """What was fetched from one source, on this disk: bytes as they were received, none overwritten."""
 
 import hashlib
+import shlex
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,10 +10,12 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from tunewright import durable
-from tunewright.errors import Corrupt
+from tunewright import durable, names
+from tunewright.errors import BadRequest, Corrupt
+from tunewright.imports.fields import mapping
 
 _LEDGER = "received.json"
+_LONGEST_HOST = 100
 _SAVE_EVERY = 5.0  # seconds
 
 
@@ -24,26 +27,32 @@ class Archive:
     on from there.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, options: str = "") -> None:
+        """`options`: what a command needs besides to mean this archive."""
         self.root = root
+        self.options = options
         self._saved = 0.0
         self._ledger: dict[str, dict[str, Any]] = {}
         if (root / _LEDGER).is_file():
             self._ledger = durable.read_json(root / _LEDGER)["objects"]
 
     @classmethod
-    def of(cls, imports: Path, base_url: str) -> "Archive":
+    def of(cls, imports: Path, base_url: str, options: str = "") -> "Archive":
         """The archive of a source below `imports`: a source has one, whatever is fetched."""
-        host = urlsplit(base_url).netloc.replace(":", "-") or "source"
+        host = urlsplit(base_url).netloc.rpartition("@")[2].replace(":", "-").strip(".")
         mark = hashlib.sha256(base_url.rstrip("/").encode()).hexdigest()[:8]
-        return cls(imports / f"{host}-{mark}")
+        return cls(imports / names.foreign(f"{host[:_LONGEST_HOST] or 'source'}-{mark}"), options)
+
+    def command(self, *words: str) -> str:
+        """A command to go on with, as it can be pasted into a shell."""
+        return f"tunewright import openai {shlex.join(words)}{self.options}"
 
     def has(self, name: str) -> bool:
-        return (self.root / name).is_file()
+        return self._place(name).is_file()
 
     def read(self, name: str) -> bytes:
         """The newest bytes of an object. Raises Corrupt where they are not those received."""
-        path = self.root / self._newest(name)
+        path = self._place(self._newest(name))
         data = path.read_bytes()
         known = self._ledger.get(path.relative_to(self.root).as_posix())
         if known and known["sha256"] != hashlib.sha256(data).hexdigest():
@@ -52,7 +61,7 @@ class Archive:
 
     def path(self, name: str) -> Path:
         """Where the newest bytes of an object lie. Raises Corrupt as `read` does."""
-        path = self.root / self._newest(name)
+        path = self._place(self._newest(name))
         known = self._ledger.get(path.relative_to(self.root).as_posix())
         if known and known["sha256"] != durable.sha256(path):
             raise _changed(path)
@@ -65,6 +74,14 @@ class Archive:
     def json(self, name: str) -> Any:
         return orjson.loads(self.read(name))
 
+    def record(self, name: str) -> dict[str, Any]:
+        """An object as its source gave it, which may be anything: without fields where it is no
+        JSON object. Raises Corrupt as `read` does."""
+        try:
+            return mapping(orjson.loads(self.read(name)))
+        except orjson.JSONDecodeError:
+            return {}
+
     def put(self, name: str, data: bytes) -> bool:
         """Keep an object; whether it was new or has changed."""
         if self.has(name) and self.read(name) == data:
@@ -75,7 +92,7 @@ class Archive:
     def put_pieces(self, name: str, pieces: Iterable[bytes]) -> int:
         """Keep an object that comes in pieces, whole or not at all; its bytes."""
         target = self._free(name)
-        with durable.Upload(self.root / target) as upload:
+        with durable.Upload(self._place(target)) as upload:
             for piece in pieces:
                 upload.write(piece)
             upload.commit()
@@ -106,13 +123,20 @@ class Archive:
         return [
             name
             for name, known in self._ledger.items()
-            if not self.has(name) or durable.sha256(self.root / name) != known["sha256"]
+            if not self.has(name) or durable.sha256(self._place(name)) != known["sha256"]
         ]
 
     def _objects(self) -> Iterator[Path]:
         for path in sorted(self.root.rglob("*")):
-            if path.is_file() and path.name != _LEDGER and not durable.is_temporary(path):
+            if path.is_file() and path != self.root / _LEDGER and not durable.is_temporary(path):
                 yield path
+
+    def _place(self, name: str) -> Path:
+        """Raises BadRequest for a name that leads out of the folder: of its parts none does where
+        each came through `names.foreign`."""
+        if name.startswith("/") or ".." in name.split("/"):
+            raise BadRequest(f"{name[:80]!r} is no name of an object.", param="id")
+        return self.root / name
 
     def _versions(self, name: str) -> Iterator[str]:
         yield name

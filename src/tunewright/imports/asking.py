@@ -6,6 +6,7 @@ from typing import Any
 import httpx2
 import orjson
 
+from tunewright.imports.connection import FAULTS, TooLarge, TooSlow
 from tunewright.imports.source import TRIES, Source, SourceError, backoff, told
 
 PATHS = ("/chat/completions", "/completions")
@@ -16,7 +17,8 @@ class Lost(SourceError):
 
 
 class AskingSource(Source):
-    """A source whose models may be asked as well: POST to two paths, to no other host."""
+    """A source whose models may be asked as well: POST to two paths, to no other host. Several
+    threads may ask at once."""
 
     def ask(self, path: str, body: Mapping[str, Any]) -> bytes:
         """The answer's bytes. A request that was refused before it cost anything is made again.
@@ -37,22 +39,29 @@ class AskingSource(Source):
     def _asked(self, path: str, body: bytes) -> bytes:
         headers = {"Content-Type": "application/json"}
         url = f"{self.base_url}{path}"
-        request = self._http.build_request("POST", url, content=body, headers=headers)
         try:
+            request = self._connection.request("POST", url, content=body, headers=headers)
             # A redirect is an answer that was not given: it is followed nowhere.
-            answer = self._http.send(request, follow_redirects=False)
+            answer = self._connection.send(request)
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             raise _Unasked(self._unreachable(error)) from None
-        except httpx2.HTTPError as error:
+        except (TooSlow, *FAULTS) as error:
             raise Lost(f"POST {path} broke off: {self._clean(error)}.") from None
-        if answer.is_success:
-            return answer.content
-        refused = self._refused(answer)
+        if not answer.is_success:
+            raise self._not_given(answer)
+        try:
+            return b"".join(self._connection.pieces(answer, self.bounds.body))
+        except (TooLarge, TooSlow, *FAULTS) as error:
+            raise Lost(f"POST {path} broke off: {self._clean(error)}.") from None
+
+    def _not_given(self, answer: httpx2.Response) -> Exception:
+        raw = self._reason(answer)
+        refused = self._refusal(answer, raw)
         if answer.status_code >= 500:
-            raise Lost(refused.message, answer.status_code)
-        if answer.status_code == 429 and b"insufficient_quota" not in answer.content:
-            raise _Unasked(refused, told(answer))
-        raise refused
+            return Lost(refused.message, answer.status_code)
+        if answer.status_code == 429 and b"insufficient_quota" not in raw:
+            return _Unasked(refused, told(answer))
+        return refused
 
     def _unreachable(self, error: Exception) -> SourceError:
         what = f"{self.base_url} cannot be reached: {self._clean(error)}."

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from statistics import fmean
 from typing import Any
-from urllib.parse import quote
 
 import orjson
 
+from tunewright import names
 from tunewright.app import Tunewright
 from tunewright.dataset.examples import ChatExample, CompletionExample
 from tunewright.errors import BadRequest, NotFound
@@ -68,14 +68,14 @@ class Comparison:
         return {**asdict(self), "rows": rows, "summary": summary(self.rows)}
 
 
-def successor(tw: Tunewright, old: str) -> str:
+def successor(tw: Tunewright, archive: Archive, old: str) -> str:
     """The newest model here that an old model's job was replayed as. Raises NotFound."""
     for job in tw.jobs.list(metadata={"openai_fine_tuned_model": old}, limit=100).data:
         if job.fine_tuned_model is not None:
             return job.fine_tuned_model
     raise NotFound(
         f"No job that was replayed in place of {old} has succeeded here. Say which model is meant, "
-        "or first: tunewright import openai replay",
+        f"or first: {archive.command('replay', '--base', 'NAME')}",
         param="model",
     )
 
@@ -95,11 +95,9 @@ def compare(
     """
     answers = regression_set(archive, old)
     if not answers:
-        raise BadRequest(
-            f"No answer of {old} is recorded. First: tunewright import openai answers {old}",
-            param="model",
-        )
-    model = model or successor(tw, old)
+        first = archive.command("answers", old)
+        raise BadRequest(f"No answer of {old} is recorded. First: {first}", param="model")
+    model = model or successor(tw, archive, old)
     weights = tw.models.weights(model, _KINDS)
     rows = list(_Comparing(tw, weights).rows(answers, each))
     made = Comparison(old, weights.id, weights.base, int(time.time()), rows, _worse(rows))
@@ -125,7 +123,7 @@ _FIELDS = tuple(Compared.__dataclass_fields__)
 
 
 def _name(old: str, model: str) -> str:
-    return f"comparisons/{quote(old, safe=':')}/{quote(model, safe=':')}.json"
+    return f"comparisons/{names.foreign(old)}/{names.foreign(model)}.json"
 
 
 @dataclass(frozen=True)

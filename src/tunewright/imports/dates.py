@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tunewright.imports.fields import text
+
 _FILE = Path(__file__).with_name("dates.toml")
 
 
@@ -38,18 +40,21 @@ class Dates:
     def job_creation(self) -> End:
         return self._end("job_creation")
 
-    def completion(self, created: int) -> End:
-        """The end of a stored completion; `created` in Unix seconds."""
+    def completion(self, created: int) -> End | None:
+        """The end of a stored completion; `created` in Unix seconds, None where that is no date."""
         table = self._table["completions"]
-        made = datetime.datetime.fromtimestamp(created, datetime.UTC).date()
-        return End(made + datetime.timedelta(table["days"]), table["what"], self.source)
+        try:
+            made = datetime.datetime.fromtimestamp(created, datetime.UTC).date()
+            return End(made + datetime.timedelta(table["days"]), table["what"], self.source)
+        except (ValueError, OverflowError, OSError):
+            return None
 
     def model(self, model: Mapping[str, Any]) -> End | None:
         """The end of a model, tuned or not; None where no date is known."""
         own = _date(model.get("shutdown_date"))
         if own is not None:
             return End(own, "stops answering", "the model's shutdown_date")
-        base = str(model["id"]).removeprefix("ft:").split(":")[0]
+        base = text(model.get("id")).removeprefix("ft:").split(":")[0]
         table = self._table["models"]
         names = table["bases"]
         # gpt-4o itself, gpt-4o-2024-08-06, gpt-4o-mini-2024-07-18; not gpt-4o-audio-preview.
@@ -65,8 +70,8 @@ def _family(prefix: str) -> str:
     return prefix.rstrip("-").removesuffix("-2024").removesuffix("-2025")
 
 
-def _date(text: Any) -> datetime.date | None:
+def _date(said: Any) -> datetime.date | None:
     try:
-        return datetime.date.fromisoformat(str(text)[:10])
+        return datetime.date.fromisoformat(str(said)[:10])
     except ValueError:
         return None

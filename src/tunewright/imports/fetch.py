@@ -5,13 +5,15 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import quote
 
-from tunewright import durable
+from tunewright import durable, names
+from tunewright.errors import BadRequest
 from tunewright.imports.archive import Archive
+from tunewright.imports.fields import number, text
 from tunewright.imports.source import Source, SourceError
 
 PURPOSES = ("fine-tune", "fine-tune-results")
+_TAKEN = (NotADirectoryError, FileExistsError, IsADirectoryError)
 _ENDED = ("succeeded", "failed", "cancelled", "completed", "canceled")
 
 
@@ -94,14 +96,16 @@ def _newest(fetching: "_Fetching", *, whole: bool) -> Iterator[Line]:
 
 def _is_there(fetching: "_Fetching", record: dict[str, Any]) -> bool:
     try:
-        return fetching.archive.has(f"completions/{_named(record)}/completion.json")
-    except SourceError:  # an id that cannot be kept: it is a failed line
+        return fetching.archive.has(
+            f"completions/{names.foreign(record.get('id'))}/completion.json"
+        )
+    except BadRequest:  # an id that cannot be kept: it is a failed line
         return False
 
 
 def _descends(records: list[dict[str, Any]]) -> bool:
     """Whether a page is in the order that was asked for; a source may know no order."""
-    made = [int(record.get("created") or 0) for record in records]
+    made = [number(record.get("created")) or 0 for record in records]
     return made == sorted(made, reverse=True) and made[:1] != made[-1:]
 
 
@@ -122,23 +126,23 @@ class _Fetching:
                 raise _Refused(_failed(kind, path, error)) from error
 
     def object(self, name: str, path: str) -> int:
-        """One object as it is now; the bytes that are new."""
-        data = self.source.get(path)
+        """One object as it is now; the bytes that are new. What is no object is not kept."""
+        data = self.source.record(path)
         return len(data) if self.archive.put(name, data) else 0
 
     def whole(self, folder: str, name: str, path: str, *lists: str) -> int:
         """An object and its lists; the bytes that are new. It is kept last, so that it says that
         the rest is there, and as it was before them: what had ended by then has all of its lists.
         """
-        data = self.source.get(path)
+        data = self.source.record(path)
         size = sum(self.pages(f"{folder}/{each}", f"{path}/{each}") for each in lists)
         return size + len(data) * self.archive.put(f"{folder}/{name}", data)
 
     def pages(self, name: str, path: str, **query: Any) -> int:
         """A list of which nothing goes away, page by page; the bytes that are new."""
         size = 0
-        for number, page in enumerate(self.source.pages(path, **query), 1):
-            size += len(page.raw) * self.archive.put(f"{name}-{number:04}.json", page.raw)
+        for at, page in enumerate(self.source.pages(path, **query), 1):
+            size += len(page.raw) * self.archive.put(f"{name}-{at:04}.json", page.raw)
         return size
 
 
@@ -161,9 +165,18 @@ def _each(
             except SourceError as error:
                 if error.fatal:
                     raise
-                yield _failed(kind, str(each.get("id")), error)
+                yield _failed(kind, _called(each), error)
+            except BadRequest as error:
+                yield Line(kind, _called(each), "failed", 0, error.message)
+            except _TAKEN:
+                what = "It cannot be kept: another object has a name that its folder would have."
+                yield Line(kind, _called(each), "failed", 0, what)
     except _Refused as refused:
         yield refused.line
+
+
+def _called(record: dict[str, Any]) -> str:
+    return str(record.get("id"))[: names.LONGEST_FOREIGN]
 
 
 def _failed(kind: str, id: str, error: SourceError) -> Line:
@@ -171,7 +184,7 @@ def _failed(kind: str, id: str, error: SourceError) -> Line:
 
 
 def _models(fetching: _Fetching) -> Iterator[Line]:
-    tuned = (m for m in fetching.list("models", "/models") if str(m["id"]).startswith("ft:"))
+    tuned = (m for m in fetching.list("models", "/models") if text(m.get("id")).startswith("ft:"))
     return _each(fetching, "model", tuned, _record("model", "/models"))
 
 
@@ -179,8 +192,9 @@ def _record(kind: str, path: str) -> Callable[[_Fetching, dict[str, Any]], Line]
     """Keeps an object that is all in one piece."""
 
     def keep(fetching: _Fetching, record: dict[str, Any]) -> Line:
-        size = fetching.object(f"{path[1:]}/{_named(record)}.json", f"{path}/{_named(record)}")
-        return Line(kind, str(record["id"]), "fetched" if size else "kept", size)
+        id = names.foreign(record.get("id"))
+        size = fetching.object(f"{path[1:]}/{id}.json", f"{path}/{id}")
+        return Line(kind, _called(record), "fetched" if size else "kept", size)
 
     return keep
 
@@ -192,7 +206,7 @@ def _files(fetching: _Fetching) -> Iterator[Line]:
 
 
 def _file(fetching: _Fetching, record: dict[str, Any]) -> Line:
-    id, name = str(record["id"]), f"files/{_named(record)}"
+    id, name = _called(record), f"files/{names.foreign(record.get('id'))}"
     content = f"{name}.content"
     if fetching.archive.has(content):
         return Line("file", id, "kept")
@@ -211,7 +225,7 @@ def _file(fetching: _Fetching, record: dict[str, Any]) -> Line:
 def _given(fetching: _Fetching) -> Iterator[Line]:
     """What was given by hand of files that the source does not even list."""
     for id, path in fetching.given.items():
-        content = f"files/{_named({'id': id})}.content"
+        content = f"files/{names.foreign(id)}.content"
         if not fetching.archive.has(content):
             size = fetching.archive.put_pieces(content, [path.read_bytes()])
             yield Line("file", id, "given", size)
@@ -222,8 +236,8 @@ def _jobs(fetching: _Fetching) -> Iterator[Line]:
 
 
 def _job(fetching: _Fetching, record: dict[str, Any]) -> Line:
-    id, path = str(record["id"]), f"/fine_tuning/jobs/{_named(record)}"
-    folder = f"jobs/{_named(record)}"
+    id, named = _called(record), names.foreign(record.get("id"))
+    path, folder = f"/fine_tuning/jobs/{named}", f"jobs/{named}"
     if _settled(fetching.archive, folder):
         return Line("job", id, "kept")
     size = fetching.whole(folder, "job.json", path, "events", "checkpoints")
@@ -234,7 +248,7 @@ def _settled(archive: Archive, folder: str) -> bool:
     """Whether a job or run was fetched after its end: nothing of it changes any more."""
     for name in (f"{folder}/job.json", f"{folder}/run.json"):
         if archive.has(name):
-            return archive.json(name).get("status") in _ENDED
+            return text(archive.record(name).get("status")) in _ENDED
     return False
 
 
@@ -244,7 +258,7 @@ def _evals(fetching: _Fetching) -> Iterator[Line]:
         yield line
         if line.state == "failed":  # its runs come with it when it can be read
             continue
-        path = f"/evals/{_named(record)}/runs"
+        path = f"/evals/{names.foreign(record.get('id'))}/runs"
         yield from _each(fetching, "run", fetching.list("runs", path), _run_of(record))
     yield from found
 
@@ -258,12 +272,11 @@ def _caught(lines: list[Line], records: Iterator[dict[str, Any]]) -> Iterator[di
 
 def _run_of(record: dict[str, Any]) -> Callable[[_Fetching, dict[str, Any]], Line]:
     def keep(fetching: _Fetching, run: dict[str, Any]) -> Line:
-        path = f"/evals/{_named(record)}/runs/{_named(run)}"
-        folder = f"evals/{_named(record)}/runs/{_named(run)}"
+        folder = f"evals/{names.foreign(record.get('id'))}/runs/{names.foreign(run.get('id'))}"
         if _settled(fetching.archive, folder):
-            return Line("run", str(run["id"]), "kept")
-        size = fetching.whole(folder, "run.json", path, "output_items")
-        return Line("run", str(run["id"]), "fetched" if size else "kept", size)
+            return Line("run", _called(run), "kept")
+        size = fetching.whole(folder, "run.json", f"/{folder}", "output_items")
+        return Line("run", _called(run), "fetched" if size else "kept", size)
 
     return keep
 
@@ -274,17 +287,10 @@ def _completions(fetching: _Fetching) -> Iterator[Line]:
 
 
 def _completion(fetching: _Fetching, record: dict[str, Any]) -> Line:
-    id, folder = str(record["id"]), f"completions/{_named(record)}"
+    id, named = _called(record), names.foreign(record.get("id"))
+    folder = f"completions/{named}"
     if fetching.archive.has(f"{folder}/completion.json"):
         return Line("completion", id, "kept")
-    path = f"/chat/completions/{_named(record)}"
+    path = f"/chat/completions/{named}"
     size = fetching.whole(folder, "completion.json", path, "messages")
     return Line("completion", id, "fetched", size)
-
-
-def _named(record: dict[str, Any]) -> str:
-    """An id as a part of a path and of a file's name: nothing in it may lead elsewhere."""
-    id = record.get("id")
-    if not isinstance(id, str) or not 0 < len(id) <= 200 or id.startswith("."):
-        raise SourceError(f"The source gave an object the id {id!r}, which cannot be kept.")
-    return quote(id, safe=":")

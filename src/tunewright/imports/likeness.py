@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tunewright.imports.fields import mapping, mappings
+
 _RESAMPLES = 2000
 
 
@@ -14,19 +16,20 @@ def canonical(message: Mapping[str, Any]) -> str:
     its calls, a line each, the keys of their arguments in order."""
     content = message.get("content") or ""
     if isinstance(content, list):
-        content = " ".join(part["text"] for part in content)
-    calls = [call["function"] for call in message.get("tool_calls") or ()]
-    calls += [message["function_call"]] if message.get("function_call") else []
-    text = " ".join(str(content).split())
-    return "\n".join([text] * bool(text) + [_call(call) for call in calls])
+        content = " ".join(str(part.get("text", "")) for part in mappings(content))
+    calls = [mapping(call.get("function")) for call in mappings(message.get("tool_calls"))]
+    calls += [mapping(message["function_call"])] if message.get("function_call") else []
+    said = " ".join(str(content).split())
+    return "\n".join([said] * bool(said) + [_call(call) for call in calls])
 
 
 def _call(function: Mapping[str, Any]) -> str:
+    arguments = function.get("arguments", "")
     try:
-        arguments = json.dumps(json.loads(function["arguments"]), sort_keys=True)
-    except (ValueError, TypeError):
-        arguments = str(function["arguments"])
-    return f"{function['name']}({arguments})"
+        arguments = json.dumps(json.loads(arguments), sort_keys=True)
+    except (ValueError, TypeError, RecursionError):
+        arguments = str(arguments)
+    return f"{function.get('name', '')}({arguments})"
 
 
 def distance(one: str, other: str) -> float:

@@ -2,14 +2,19 @@
 
 import datetime
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from tunewright.imports.dates import Dates, End
+from tunewright.imports.fields import number, text
 from tunewright.imports.source import Source, SourceError
 
 SOON = 14  # days
+_STATES = (
+    *("validating_files", "queued", "running", "paused", "pausing", "resuming"),
+    *("succeeded", "failed", "cancelled"),
+)
 MOST_COMPLETIONS = 1_000  # counted; there may be more
 
 
@@ -65,47 +70,47 @@ def plan(source: Source, *, today: datetime.date | None = None, dates: Dates | N
 
 
 def _models(source: Source, dates: Dates) -> Iterator[Item]:
-    tuned = [model for model in source.objects("/models") if str(model["id"]).startswith("ft:")]
-    for end, models in _by_end(tuned, dates.model):
-        yield Item("tuned models", len(models), None, end, "weights cannot be fetched")
+    listed = source.objects("/models")
+    tuned = (model for model in listed if text(model.get("id")).startswith("ft:"))
+    for end, count in Counter(map(dates.model, tuned)).items():
+        yield Item("tuned models", count, None, end, "weights cannot be fetched")
 
 
 def _files(source: Source, _: Dates) -> Iterator[Item]:
     for purpose in ("fine-tune", "fine-tune-results"):
-        files = list(source.objects("/files", limit=1000, purpose=purpose))
-        yield Item(f"files ({purpose})", len(files), sum(int(f.get("bytes") or 0) for f in files))
+        count = size = 0
+        for file in source.objects("/files", limit=1000, purpose=purpose):
+            count, size = count + 1, size + (number(file.get("bytes")) or 0)
+        yield Item(f"files ({purpose})", count, size)
 
 
 def _jobs(source: Source, dates: Dates) -> Iterator[Item]:
-    jobs = list(source.objects("/fine_tuning/jobs"))
-    states = Counter(str(job.get("status")) for job in jobs)
+    states = Counter(_state(job) for job in source.objects("/fine_tuning/jobs"))
     said = ", ".join(f"{count} {state}" for state, count in states.most_common())
-    yield Item("jobs", len(jobs), note=said)
+    yield Item("jobs", states.total(), note=said)
     yield Item("new jobs", 0, None, dates.job_creation, "train here instead")
 
 
 def _evals(source: Source, dates: Dates) -> Iterator[Item]:
-    evals = list(source.objects("/evals"))
-    yield Item("evals with their runs", len(evals), None, dates.evals, dates.evals.what)
+    count = sum(1 for _ in source.objects("/evals"))
+    yield Item("evals with their runs", count, None, dates.evals, dates.evals.what)
 
 
 def _completions(source: Source, dates: Dates) -> Iterator[Item]:
-    stored: list[dict[str, Any]] = []
+    count, ends = 0, list[End]()
     for page in source.pages("/chat/completions"):
-        stored += page.data
-        if len(stored) >= MOST_COMPLETIONS:
+        count += len(page.data)
+        made = (number(each.get("created")) for each in page.data)
+        ends += [end for at in made if at is not None and (end := dates.completion(at))]
+        if count >= MOST_COMPLETIONS:
             break
-    if not stored:
+    if not count:
         return
-    first = dates.completion(min(int(each.get("created") or 0) for each in stored))
-    more = len(stored) >= MOST_COMPLETIONS
-    yield Item("stored completions", len(stored), None, first, "the first of them ends then", more)
+    first = min(ends, key=lambda end: end.date, default=None)
+    note, more = "the first of them ends then", count >= MOST_COMPLETIONS
+    yield Item("stored completions", count, None, first, note, more)
 
 
-def _by_end(
-    objects: Iterable[dict[str, Any]], end_of: Callable[[dict[str, Any]], End | None]
-) -> Iterator[tuple[End | None, list[dict[str, Any]]]]:
-    ends: dict[End | None, list[dict[str, Any]]] = {}
-    for each in objects:
-        ends.setdefault(end_of(each), []).append(each)
-    yield from ends.items()
+def _state(job: dict[str, Any]) -> str:
+    state = text(job.get("status"))
+    return state if state in _STATES else "of another state"

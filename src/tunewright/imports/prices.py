@@ -58,7 +58,7 @@ class Budget:
 
     def hold(self, usd: float) -> bool:
         """Set `usd` aside for a request; False where there is not so much left."""
-        if self.spent + self._held + usd > self.most:
+        if not self.spent + self._held + usd <= self.most:  # also where one is no number
             return False
         self._held += usd
         return True

@@ -8,9 +8,13 @@ from typing import Any, Literal
 
 import orjson
 
+from tunewright import names
 from tunewright.dataset import reading
+from tunewright.errors import BadRequest
 from tunewright.imports.archive import Archive
+from tunewright.imports.fields import mappings, text
 
+_KINDS = ("training", "validation")
 Origin = Literal["validation", "training", "stored"]
 _ASKED = ("messages", "tools", "functions", "parallel_tool_calls")
 _MESSAGE = ("role", "content", "name", "tool_calls", "tool_call_id", "function_call")
@@ -57,22 +61,33 @@ def old_models(archive: Archive) -> list[OldModel]:
     """Every tuned model of an archive, also those whose job is of another project."""
     found: dict[str, OldModel] = {}
     for name in sorted(archive.names("jobs/*/job.json")):
-        job = archive.json(name)
-        if tuned := job.get("fine_tuned_model"):
-            training, validation = job.get("training_file"), job.get("validation_file")
+        job = archive.record(name)
+        tuned = text(job.get("fine_tuned_model"))
+        if _can_be_kept(tuned):
+            training, validation = (text(job.get(f"{kind}_file")) for kind in _KINDS)
             absent = [id for id in (training, validation) if id and not _content(archive, id)]
             found[tuned] = OldModel(
                 tuned, _content(archive, training), _content(archive, validation), tuple(absent)
             )
     for name in sorted(archive.names("models/*.json")):
-        model = str(archive.json(name)["id"])
-        found.setdefault(model, OldModel(model))
+        model = text(archive.record(name).get("id"))
+        if _can_be_kept(model):
+            found.setdefault(model, OldModel(model))
     return list(found.values())
 
 
-def _content(archive: Archive, id: str | None) -> Path | None:
-    name = f"files/{id}.content"
-    return archive.path(name) if id and archive.has(name) else None
+def _can_be_kept(id: str) -> bool:
+    try:
+        return bool(names.foreign(id))
+    except BadRequest:
+        return False
+
+
+def _content(archive: Archive, id: str) -> Path | None:
+    if not _can_be_kept(id):
+        return None
+    name = f"files/{names.foreign(id)}.content"
+    return archive.path(name) if archive.has(name) else None
 
 
 def prompts(archive: Archive, model: OldModel, most: int) -> list[Prompt]:
@@ -153,13 +168,13 @@ def _is_text(message: Mapping[str, Any]) -> bool:
 
 def _stored(archive: Archive, model: str) -> Iterator[Prompt]:
     for name in archive.names("completions/*/completion.json"):
-        record = archive.json(name)
+        record = archive.record(name)
         if record.get("model") != model:
             continue
         folder = name.removesuffix("/completion.json")
         messages: list[dict[str, Any]] = []
         for page in sorted(archive.names(f"{folder}/messages-*.json")):
-            messages += archive.json(page)["data"]
+            messages += mappings(archive.record(page).get("data"))
         while messages and messages[-1].get("role") == "assistant":
             messages.pop()
         if messages and all(each.get("role") and _is_text(each) for each in messages):

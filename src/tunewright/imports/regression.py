@@ -41,7 +41,7 @@ def regression_set(archive: Archive, model: str) -> list[OldAnswer]:
     """Every recorded answer of an old model. Raises Corrupt where one has changed since."""
     found: list[OldAnswer] = []
     for name in sorted(archive.names(f"{folder(model, '*')}/answer-*.json")):
-        asked = archive.json(name.replace("/answer-", "/asked-"))
+        asked = archive.record(name.replace("/answer-", "/asked-"))
         answer = _read(archive.read(name), asked)
         if answer is not None:
             found.append(answer)
@@ -59,7 +59,7 @@ def _read(raw: bytes, asked: dict[str, Any]) -> OldAnswer | None:
             message = {"role": "assistant", "content": choice["text"]}
             logprob = _total(choice, lambda told: told["token_logprobs"])
         cut = choice["finish_reason"] == "length"
-    except (ValueError, KeyError, TypeError, IndexError):
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         return None
     body = asked["body"]
     return OldAnswer(prompt, message, logprob, cut, body["max_tokens"], body.get("stop"))

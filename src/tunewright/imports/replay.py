@@ -2,17 +2,20 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
+from tunewright import names
 from tunewright.app import Tunewright
 from tunewright.errors import BadRequest, TunewrightError
 from tunewright.imports.archive import Archive
 from tunewright.imports.bases import suggestions
+from tunewright.imports.fields import mapping, number, text
 from tunewright.imports.regression import holds_answers, regression_set, training_rows
 from tunewright.records.checks import FileCheck, FileCheckRequest
 from tunewright.records.jobs import Job
 
+_FILES = ("training_file", "validation_file")
+_HYPERPARAMETERS = ("n_epochs", "batch_size", "learning_rate_multiplier")
 _MOST_METADATA = 16
 _LONGEST_VALUE = 512
 OUTPUT_TRAINING = (
@@ -67,8 +70,12 @@ def replay(
     allowed = Allowed(dry_run, on_answers, allow_output_training)
     files: dict[str, str] = {}
     for name in sorted(archive.names("jobs/*/job.json")):
-        old = archive.json(name)
-        wanted = old["id"] in jobs if jobs else old.get("status") == "succeeded"
+        try:
+            old = _Old(archive.record(name))
+        except TunewrightError as error:  # changed on this disk since
+            yield Replay(name.split("/")[1], "", "refused", message=error.message)
+            continue
+        wanted = old.id in jobs if jobs else old.text("status") == "succeeded"
         if wanted:
             yield _Replaying(tw, archive, base, allowed, files, old).line()
 
@@ -83,13 +90,53 @@ class Allowed:
 
 
 @dataclass(frozen=True)
+class _Old:
+    """A job as its source gave it: every field may be anything."""
+
+    given: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return self.text("id")
+
+    def text(self, name: str) -> str:
+        return text(self.given.get(name))
+
+    @property
+    def files(self) -> list[str]:
+        """The ids of its training file and of its validation file, where it has one. Raises
+        BadRequest where they are none."""
+        found = [self.given.get(name) for name in _FILES]
+        if not found[1]:
+            found.pop()
+        for id in found:
+            names.foreign(id)
+        return [str(id) for id in found]
+
+    @property
+    def method(self) -> str:
+        return text(mapping(self.given.get("method")).get("type")) or "supervised"
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        method = mapping(mapping(self.given.get("method")).get("supervised"))
+        own = mapping(method.get("hyperparameters"))
+        return own or mapping(self.given.get("hyperparameters"))
+
+    @property
+    def n_epochs(self) -> int | str:
+        given = number(self.hyperparameters.get("n_epochs"))
+        return given or "auto"
+
+
+@dataclass(frozen=True)
 class _Replaying:
     tw: Tunewright
     archive: Archive
     base: str | None
     allowed: Allowed
     files: dict[str, str]  # old id -> new id, of what was brought in before
-    old: dict[str, Any]
+    old: _Old
 
     def line(self) -> Replay:
         try:
@@ -98,9 +145,10 @@ class _Replaying:
             return self._said("refused", message=error.message)
 
     def _line(self) -> Replay:
-        method = (self.old.get("method") or {}).get("type", "supervised")
+        method = self.old.method
         if method != "supervised":
             return self._said("refused", message=f"Jobs of the method {method} cannot be replayed.")
+        names.foreign(self.old.id)
         if self.base is None:
             return self._said("refused", message=self._suggested())
         if (there := self._there()) is not None:
@@ -110,7 +158,8 @@ class _Replaying:
             self._write_answers()
         elif missing:
             what = f"The content of {', '.join(missing)} was not fetched."
-            remedy = f"Give it by hand: tunewright import openai fetch --file {missing[0]}=PATH"
+            command = self.archive.command("fetch", "--file", f"{missing[0]}=PATH")
+            remedy = f"Give it by hand: {command}"
             return self._said("refused", message=f"{what} {remedy}")
         if not self.allowed.output_training and self._holds_answers():
             what = "The training file holds answers of the old model that no file of it has."
@@ -121,7 +170,7 @@ class _Replaying:
         return self._created(self.base, found)
 
     def _created(self, base: str, found: FileCheck) -> Replay:
-        n_epochs = self._hyperparameters().get("n_epochs", "auto")
+        n_epochs = self.old.n_epochs
         times = n_epochs if isinstance(n_epochs, int) else found.n_epochs
         counted: dict[str, Any] = {
             "n_epochs": times,
@@ -139,8 +188,8 @@ class _Replaying:
             model=base,
             training_file=training,
             validation_file=validation[0] if validation else None,
-            suffix=self.old.get("user_provided_suffix"),
-            seed=self.old.get("seed"),
+            suffix=self.old.given.get("user_provided_suffix"),
+            seed=self.old.given.get("seed"),
             hyperparameters={"n_epochs": n_epochs},
             metadata=self._metadata(),
         )
@@ -152,9 +201,9 @@ class _Replaying:
 
     def _brought_in(self, id: str) -> str:
         if id not in self.files:
-            record = f"files/{id}.json"
-            known = self.archive.json(record) if self.archive.has(record) else {}
-            name = Path(str(known.get("filename") or f"{id}.jsonl")).name
+            record = f"files/{names.foreign(id)}.json"
+            known = self.archive.record(record) if self.archive.has(record) else {}
+            name = names.file(text(known.get("filename")) or f"{id}.jsonl")
             path = self.archive.path(_content(id))
             with path.open("rb") as opened:
                 made = self.tw.files.create(file=opened, purpose="fine-tune", filename=name)
@@ -163,61 +212,55 @@ class _Replaying:
 
     def _there(self) -> str | None:
         """The job that this one was replayed as before, unless that came to nothing."""
-        page = self.tw.jobs.list(metadata={"openai_job": self.old["id"]}, limit=100)
+        page = self.tw.jobs.list(metadata={"openai_job": self.old.id}, limit=100)
         alive = (job.id for job in page.data if job.status not in ("failed", "cancelled"))
         return next(alive, None)
 
     def _write_answers(self) -> None:
         """Keep the recorded answers as a training file."""
-        old = str(self.old.get("fine_tuned_model"))
+        old = self.old.text("fine_tuned_model")
         rows = training_rows(regression_set(self.archive, old))
         if not rows:
-            raise BadRequest(
-                f"No answer of {old} is recorded. First: tunewright import openai answers {old}"
-            )
+            first = self.archive.command("answers", old)
+            raise BadRequest(f"No answer of {old} is recorded. First: {first}")
         self.archive.put(_content(self._data_files()[0]), rows)
 
     def _holds_answers(self) -> bool:
-        old = str(self.old.get("fine_tuned_model"))
+        old = self.old.text("fine_tuned_model")
         path = self.archive.path(_content(self._data_files()[0]))
         return holds_answers(path, regression_set(self.archive, old))
 
     def _data_files(self) -> list[str]:
         if self.allowed.on_answers:
-            return [f"answers-{self.old['id']}"]
-        both = (self.old["training_file"], self.old.get("validation_file"))
-        return [id for id in both if id]
-
-    def _hyperparameters(self) -> dict[str, Any]:
-        method = (self.old.get("method") or {}).get("supervised") or {}
-        return method.get("hyperparameters") or self.old.get("hyperparameters") or {}
+            return [f"answers-{self.old.id}"]
+        return self.old.files
 
     def _metadata(self) -> dict[str, str]:
         ours = {
-            "openai_job": self.old["id"],
-            "openai_model": self.old["model"],
-            "openai_fine_tuned_model": self.old.get("fine_tuned_model"),
-            "openai_trained_tokens": self.old.get("trained_tokens"),
-            **{f"openai_{name}": value for name, value in self._hyperparameters().items()},
+            "openai_job": self.old.id,
+            "openai_model": self.old.text("model"),
+            "openai_fine_tuned_model": self.old.text("fine_tuned_model"),
+            "openai_trained_tokens": number(self.old.given.get("trained_tokens")),
+            **{f"openai_{name}": self.old.hyperparameters.get(name) for name in _HYPERPARAMETERS},
         }
         kept = {name: str(value)[:_LONGEST_VALUE] for name, value in ours.items() if value}
         if self.allowed.on_answers:
             kept["openai_answers"] = "trained on what the old model answered"
-        theirs = list((self.old.get("metadata") or {}).items())
+        theirs = list(mapping(self.old.given.get("metadata")).items())
         return dict(theirs[: _MOST_METADATA - len(kept)]) | kept
 
     def _suggested(self) -> str:
-        found = suggestions(self.old["model"])
+        found = suggestions(self.old.text("model"))
         named = " or ".join(map(str, found)) or "a base of your choice"
         return (
-            f"No base is chosen. In place of {self.old['model']}, for example {named}. "
+            f"No base is chosen. In place of {self.old.text('model')}, for example {named}. "
             "Add one with tunewright models add NAME ID, then say --base NAME."
         )
 
     def _said(self, state: Any, **more: Any) -> Replay:
-        old_tokens = self.old.get("trained_tokens")
-        return Replay(self.old["id"], self.old["model"], state, old_tokens=old_tokens, **more)
+        old_tokens = number(self.old.given.get("trained_tokens"))
+        return Replay(self.old.id, self.old.text("model"), state, old_tokens=old_tokens, **more)
 
 
 def _content(id: str) -> str:
-    return f"files/{id}.content"
+    return f"files/{names.foreign(id)}.content"

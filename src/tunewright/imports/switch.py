@@ -28,14 +28,14 @@ def candidate(tw: Tunewright, archive: Archive, old: str, model: str | None = No
 
     Raises Corrupt where its weights are not those that passed the parity gate.
     """
-    model = model or successor(tw, old)
+    model = model or successor(tw, archive, old)
     weights = tw.models.weights(model, ("chat", "completion"))
     if weights.directory is None or weights.job is None:
         raise BadRequest(f"{model} is no tuned model of this home.", param="model")
     durable.verify(tw.home.inside(weights.directory))
     comparison = last_comparison(archive, old, weights.id)
     if comparison is None:
-        command = f"tunewright import openai compare {old} --model {weights.id}"
+        command = archive.command("compare", old, "--model", weights.id)
         doubts = [f"It was not compared with all recorded answers of {old}; {command} does that."]
     else:
         doubts = comparison.worse
