@@ -37,6 +37,7 @@ from tunewright.resources.permissions import Permissions
 from tunewright.resources.removals import Removals
 from tunewright.resources.uploads import Uploads
 from tunewright.serving.client import EngineClient
+from tunewright.serving.metering import Metered
 from tunewright.serving.rows import Rows
 from tunewright.settings import Settings
 from tunewright.tasks import Tasks
@@ -69,7 +70,7 @@ class Tunewright:
         self.blobs = LocalBlobs(self.home.blobs)
         self.tasks = Tasks(self.catalog, self.settings.lease_seconds)
         self.access = Access(self.catalog)
-        self.usage = Usage(self.catalog, self.settings)
+        self.usage = Usage(self.catalog, self.settings, self.blobs.size)
         self.engine = EngineClient(self.home.socket, seconds=self.settings.engine_seconds)
         self.rows = Rows(self.engine, self.settings.generation_rows)
         self.processes = Processes(
@@ -241,8 +242,10 @@ class Acting:
         self.uploads = Uploads(self.shelf, tw.blobs, tw.settings.upload_limit)
         self.permissions = Permissions(caller, self.shelf, self.models)
         self.keys = Keys(caller, tw.catalog, tw.access)
-        self.embeddings = Embeddings(self.models, embedder, tw.vocabulary)
-        engine = tw.rows.of(caller.organisation, partial(tw.usage.spend, caller.organisation))
+        reserve = partial(tw.usage.reserve, caller.organisation)
+        spend = partial(tw.usage.spend, caller.organisation)
+        self.embeddings = Embeddings(self.models, embedder, tw.vocabulary, reserve)
+        engine = Metered(tw.rows.of(caller.organisation), reserve, spend)
         self.chat = Chat(self.models, engine, renderer)
         self.completions = Completions(self.models, engine, renderer)
         self.failures = Failures(

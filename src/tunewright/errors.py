@@ -32,7 +32,7 @@ class TunewrightError(Exception):
     status: ClassVar[int] = 500
     type: ClassVar[str] = "server_error"
     default_code: ClassVar[str | None] = None
-    retry: ClassVar[bool | None] = None  # what x-should-retry tells the SDK; None: by the status
+    retry: bool | None = None  # what x-should-retry tells the SDK; None: by the status
 
     retry_after: float | None = None  # seconds until a repetition may succeed
 
@@ -124,10 +124,13 @@ class Busy(TunewrightError):
         retry_after: float | None = None,
         param: str | None = None,
         code: str | None = None,
+        retry: bool | None = None,
     ) -> None:
         super().__init__(message, param=param, code=code)
         if retry_after is not None:
             self.retry_after = retry_after
+        if retry is not None:
+            self.retry = retry
 
 
 class TokensExceeded(Busy):

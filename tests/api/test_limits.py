@@ -2,12 +2,23 @@
 
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import pytest
 
 from servers import Server, chats, start_server
-from tunewright.usage import Bucket, duration
+from tunewright.catalog.catalog import Catalog
+from tunewright.errors import TunewrightError
+from tunewright.generation.generator import ModelSpec, Request
+from tunewright.serving.client import Delta, Done, EngineEvent, Failed, Handle
+from tunewright.serving.metering import Metered
+from tunewright.settings import Settings
+from tunewright.usage import Bucket, Usage, duration
 
 EMBED = {"model": "text-embedding-ada-002", "input": "one two three"}
 
@@ -34,15 +45,98 @@ def test_tokens_and_headers(server: Server) -> None:
     assert 0 < left <= 50 - first.json()["usage"]["total_tokens"] + 1
     assert re.fullmatch(r"\d+ms|[\d.]+s", first.headers["x-ratelimit-reset-tokens"])
 
-    many = {**EMBED, "input": ["one two three"] * 100}
-    assert server.http.post("/embeddings", json=many).status_code == 200, "counted when it is known"
-    refused = server.http.post("/embeddings", json=EMBED)
+    many = server.http.post("/embeddings", json={**EMBED, "input": ["one two three"] * 100})
+    assert (many.status_code, many.json()["error"]["type"]) == (429, "tokens")
+    assert many.headers["x-should-retry"] == "false", "it would never fit"
+    assert "limit 50, requested 300" in many.json()["error"]["message"]
+
+
+def test_calls_made_at_once_get_no_more_than_the_limit(server: Server) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: server.http.post("/embeddings", json=EMBED), range(20)))
+    used = sum(a.json()["usage"]["total_tokens"] for a in answers if a.status_code == 200)
+    assert 30 <= used <= 50
+    refused = next(a for a in answers if a.status_code == 429)
     error = refused.json()["error"]
-    assert (refused.status_code, error["type"]) == (429, "tokens")
-    assert error["code"] == "rate_limit_exceeded"
-    assert refused.headers["x-ratelimit-remaining-tokens"] == "0"
+    assert (error["type"], error["code"]) == ("tokens", "rate_limit_exceeded")
+    assert int(refused.headers["x-ratelimit-remaining-tokens"]) < 3
     assert int(refused.headers["retry-after"]) * 1000 >= int(refused.headers["retry-after-ms"]) > 0
     assert server.http.get("/models").status_code == 200, "reading is not limited"
+    for stop in ("cancel", "pause", "resume"):
+        answer = server.http.post(f"/fine_tuning/jobs/ftjob-none/{stop}")
+        assert answer.status_code == 404, "what stops work is not limited"
+    assert server.http.post("/uploads/upload_none/cancel").status_code == 404
+
+
+def test_what_a_generation_may_use_is_taken_and_the_rest_given_back(tmp_path: Path) -> None:
+    settings = Settings(tokens_per_minute=1000)
+    usage = Usage(Catalog(tmp_path / "catalog.db"), settings, lambda _: 0)
+    events: list[Callable[[EngineEvent], None]] = []
+
+    def submit(_: Request, on_event: Callable[[EngineEvent], None]) -> Handle:
+        events.append(on_event)
+        return cast("Handle", SimpleNamespace(cancel=lambda: None))
+
+    engine = Metered(cast("Any", submit), partial(usage.reserve, "a"), partial(usage.spend, "a"))
+    heard: list[EngineEvent] = []
+
+    def left() -> int:
+        return int(usage.headers("a")["x-ratelimit-remaining-tokens"])
+
+    def ask(prompt: int, most: int) -> Handle:
+        model = ModelSpec("m", "base", None, "")
+        return engine(Request(0, model, [1] * prompt, max_tokens=most), heard.append)
+
+    def refused() -> TunewrightError:
+        heard.clear()
+        ask(10, 10)
+        assert isinstance(heard[0], Failed)
+        return heard[0].error
+
+    first, second = ask(100, 200), ask(100, 8000)
+    assert left() == 0, "all that is left is taken for the one that may use more"
+    assert 0 < (refused().retry_after or 0) <= 60
+    events[0](Delta([1] * 50))
+    events[0](Done("stop"))
+    first.cancel()
+    assert 150 <= left() <= 152, "once, though it was cancelled after its end"
+    events[1](Delta([1] * 5000))
+    second.cancel()
+    assert left() == 0
+    assert 55 <= (refused().retry_after or 0) <= 61, "a debt is as large as the limit at most"
+
+
+def test_uploads_are_counted_as_files_are(new_server: Callable[..., Server]) -> None:
+    """What is announced, what the parts really have, and what arrives at the same time."""
+    server = new_server(TUNEWRIGHT_DISK_BYTES="100000")
+    announce = {"filename": "a", "mime_type": "text/plain", "purpose": "fine-tune"}
+
+    def begin(size: int) -> httpx.Response:
+        return server.http.post("/uploads", json={**announce, "bytes": size})
+
+    def part(id: str, size: int) -> httpx.Response:
+        return server.http.post(f"/uploads/{id}/parts", files={"data": b"x" * size})
+
+    def file(size: int) -> httpx.Response:
+        files = {"file": ("a", b"x" * size)}
+        return server.http.post("/files", data={"purpose": "fine-tune"}, files=files)
+
+    def refused(answer: httpx.Response) -> bool:
+        return (answer.status_code, answer.json()["error"]["type"]) == (429, "insufficient_quota")
+
+    assert refused(begin(100_001))
+    upload = begin(60_000).json()["id"]
+    assert refused(begin(40_001)), "what is announced is counted"
+    assert refused(file(40_001))
+    parts = [part(upload, 30_000), part(upload, 30_000)]
+    assert [p.status_code for p in parts] == [200, 200], "and not twice"
+    assert part(upload, 40_000).status_code == 200, "room for a part that came again"
+    assert refused(part(upload, 1_000))
+    ids = [p.json()["id"] for p in parts]
+    done = server.http.post(f"/uploads/{upload}/complete", json={"part_ids": ids})
+    assert done.json()["file"]["bytes"] == 60_000
+    assert refused(file(40_001))
+    assert file(40_000).status_code == 200
 
 
 def test_jobs_and_disk(new_server: Callable[..., Server]) -> None:
@@ -76,6 +170,9 @@ def test_a_bucket_fills_steadily() -> None:
     bucket = Bucket(60, lambda: now[0])
     bucket.take(90)
     assert (bucket.level(), bucket.seconds_until(1)) == (-30, 31)
+    bucket.take(-1000)
+    assert bucket.level() == 60
+    bucket.take(90)
     now[0] = 31.0
     assert (bucket.level(), bucket.seconds_until(60)) == (1, 59)
     now[0] = 1000.0
@@ -83,5 +180,6 @@ def test_a_bucket_fills_steadily() -> None:
 
 
 def test_durations_are_written_as_openai_does() -> None:
-    seconds = (0.012, 1, 8.64, 90, 360)
-    assert [duration(s) for s in seconds] == ["12ms", "1s", "8.64s", "1m30s", "6m0s"]
+    seconds = (0.012, 1, 8.64, 59.999, 90, 119.9, 360, 16080)
+    written = ["12ms", "1s", "8.64s", "1m0s", "1m30s", "2m0s", "6m0s", "4h28m0s"]
+    assert [duration(s) for s in seconds] == written

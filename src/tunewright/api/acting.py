@@ -21,5 +21,8 @@ def usage(request: Request) -> Usage:
 
 
 async def answer(call: Callable[[], Record]) -> Response:
-    """Run a use case in a thread, as they are synchronous, and send the record that it gives."""
-    return record_response(await run_in_threadpool(call))
+    """Run a use case in a thread, as they are synchronous, and send the record that it gives.
+
+    For what reads. What writes to the catalog goes through `crowd.change` or `once.once`.
+    """
+    return await run_in_threadpool(lambda: record_response(call()))

@@ -3,7 +3,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
@@ -20,7 +20,7 @@ from tunewright.api import (
     permissions,
     uploads,
 )
-from tunewright.api.crowd import Crowd
+from tunewright.api.crowd import Crowd, Lanes
 from tunewright.api.gate import Gate
 from tunewright.api.once import Once
 from tunewright.api.responses import error_response, json_response
@@ -45,10 +45,11 @@ def create_api(tw: Tunewright) -> Starlette:
             HTTPException: _http_error,
             OSError: _scarce,
             RuntimeError: _scarce,
-            Exception: _unknown_error,
+            ClientDisconnect: _left,
         },
     )
     app.state.tunewright = tw
+    app.state.lanes = Lanes(tw.settings)
     app.state.once = Once(tw.catalog)
     return app
 
@@ -94,12 +95,5 @@ async def _scarce(request: Request, error: Any) -> Response:
     return error_response(scarce(error))
 
 
-async def _unknown_error(request: Request, error: Exception) -> Response:
-    """A fault of ours. The trace goes to the log; the client gets the id to ask about."""
-    id = getattr(request.state, "request_id", "unknown")
-    return error_response(
-        TunewrightError(
-            "The server had an error while processing your request. The server's log tells more "
-            f"(request {id})."
-        )
-    )
+async def _left(request: Request, error: Any) -> Response:
+    return Response(status_code=499)  # nobody reads it

@@ -5,28 +5,86 @@ bytes must be UTF-8 and JSON in the strict sense, or the answer is 400 in OpenAI
 """
 
 import hashlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
 
+from tunewright.api.crowd import Visit, lanes
+from tunewright.api.scan import TooDeep, TooMany, scan
+from tunewright.api.turns import by_turns
 from tunewright.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
+from tunewright.stepwise import Steps, finish
+
+T = TypeVar("T")
 
 MAX_DEPTH = 64
+MAX_VALUES = 50_000
+MAX_IDS = 330_000  # token ids, of calls that take them: OpenAI's 300,000 and what is around them
+SMALL = 4096  # bytes that are parsed at once: what a thread costs, and no more than a head
+HEAVY = 64 * 1024
+_REST = 2.0  # parsing holds the interpreter's lock: at most a third of the time, whatever comes
 
 
 async def read_json(request: Request, *, empty: bool = False) -> dict[str, Any]:
-    """The body of a request as a JSON object; `empty`: it may be left out.
+    """The body of a request as a JSON object; `empty`: it may be left out."""
+    return await read(request, lambda body: body, empty=empty)
 
-    Raises BadRequest for anything else, PayloadTooLarge above `body_limit`, and
-    UnsupportedMediaType for a compressed body (nothing is inflated).
+
+async def read(
+    request: Request,
+    make: Callable[[dict[str, Any]], T],
+    *,
+    empty: bool = False,
+    most: int = MAX_VALUES,
+) -> T:
+    """What `make` makes of the body's JSON object: the record of a request.
+
+    All but the smallest are parsed and checked away from the event loop, by turns, one at a time.
+
+    Raises BadRequest for anything else than an object, one of more than `most` values or deeper
+    than MAX_DEPTH, PayloadTooLarge above `body_limit`, and UnsupportedMediaType for a compressed
+    body (nothing is inflated).
     """
     check_encoding(request)
     body = await _read(request, request.app.state.tunewright.settings.body_limit)
+    steps = _made(request, body, make, empty, most)
+    if len(body) <= SMALL:
+        return finish(steps)
+    rest = _REST if len(body) > HEAVY else 0.0
+    return await by_turns(request, lanes(request).bodies, steps, rest=rest)
+
+
+def _made(
+    request: Request,
+    body: bytearray,
+    make: Callable[[dict[str, Any]], T],
+    empty: bool,
+    most: int,
+) -> Steps[T]:
     request.state.body_sha256 = hashlib.sha256(body).hexdigest()
     if empty and not body.strip():
-        return {}
-    return with_engine(parse(body), request.path_params.get("engine"))
+        return make({})
+    yield from _scanned(body, most)
+    value = with_engine(parse(body), request.path_params.get("engine"))
+    yield
+    return make(value)
+
+
+def _scanned(body: bytearray, most: int) -> Steps[None]:
+    """Before anything is built of it: nothing that we take is large in number or deep."""
+    try:
+        yield from scan(body, most, MAX_DEPTH)
+    except TooMany as error:
+        where = f"Invalid '{error.param}': " if error.param else ""
+        raise BadRequest(
+            f"{where}The body of the request holds more than {most} values.",
+            param=error.param,
+            code="too_many_values",
+        ) from None
+    except TooDeep:
+        raise _malformed(f"it is nested more than {MAX_DEPTH} deep") from None
 
 
 def with_engine(body: dict[str, Any], engine: str | None) -> dict[str, Any]:
@@ -45,7 +103,7 @@ def with_engine(body: dict[str, Any], engine: str | None) -> dict[str, Any]:
     return {**body, "model": engine}
 
 
-def parse(body: bytes) -> dict[str, Any]:
+def parse(body: bytes | bytearray) -> dict[str, Any]:
     if not body.strip():
         raise _malformed("the body is empty")
     try:
@@ -54,7 +112,6 @@ def parse(body: bytes) -> dict[str, Any]:
         raise _malformed(str(error)) from None
     if not isinstance(value, dict):
         raise BadRequest("We expected a JSON object as the body of your request.")
-    _check_depth(value)
     return value
 
 
@@ -76,37 +133,20 @@ def check_encoding(request: Request) -> None:
         )
 
 
-async def _read(request: Request, limit: int) -> bytes:
+async def _read(request: Request, limit: int) -> bytearray:
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and int(declared) > limit:
         raise _too_large(limit)
-    pieces: list[bytes] = []
-    size = 0
+    visit, body = Visit.of(request), bytearray()
     try:
         async for piece in request.stream():
-            size += len(piece)
-            if size > limit:
+            if len(body) + len(piece) > limit:
                 raise _too_large(limit)
-            pieces.append(piece)
+            visit.hold(len(piece))
+            body += piece
     except ClientDisconnect:
         raise BadRequest("The client left before its request was complete.") from None
-    return b"".join(pieces)
-
-
-def _check_depth(value: Any) -> None:
-    """Nothing that we take is deep; what is deep is meant to exhaust a recursive reader."""
-    layer: list[Any] = [value]
-    for _ in range(MAX_DEPTH):
-        layer = [child for item in layer for child in _children(item)]
-        if not layer:
-            return
-    raise _malformed(f"it is nested more than {MAX_DEPTH} deep")
-
-
-def _children(item: Any) -> list[Any]:
-    if isinstance(item, dict):
-        return [v for v in item.values() if isinstance(v, dict | list)]
-    return [v for v in item if isinstance(v, dict | list)]
+    return body
 
 
 def _malformed(reason: str) -> BadRequest:

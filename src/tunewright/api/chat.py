@@ -4,23 +4,30 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tunewright.api.acting import acting
-from tunewright.api.bodies import read_json
+from tunewright.api.bodies import read
+from tunewright.api.crowd import Visit, lanes
 from tunewright.api.responses import record_response, tell
 from tunewright.api.streaming import collect, stream
+from tunewright.api.turns import by_turns
 from tunewright.records.completions import ChatRequest
 from tunewright.resources.answers import Collected
 from tunewright.resources.chat import Chunks, completion
 
 
 async def create(request: Request) -> Response:
-    asked: ChatRequest = ChatRequest.parse(await read_json(request))
-    prepared = await run_in_threadpool(acting(request).chat.prepare, asked)
+    asked: ChatRequest = await read(request, ChatRequest.parse)
+    Visit.of(request).enter(lanes(request).generating)
+    steps = acting(request).chat.preparing(asked)
+    prepared = await by_turns(request, lanes(request).preparing, steps)
     if asked.stream:
         return tell(await stream(prepared.generation, Chunks(asked, prepared)), prepared.answering)
     collected = Collected(prepared)
     if not await collect(request, prepared.generation, collected):
         return Response(status_code=499)
-    return tell(record_response(completion(asked, prepared, collected)), prepared.answering)
+    response = await run_in_threadpool(
+        lambda: record_response(completion(asked, prepared, collected))
+    )
+    return tell(response, prepared.answering)
 
 
 routes = [Route("/v1/chat/completions", create, methods=["POST"])]

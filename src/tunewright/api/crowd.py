@@ -1,116 +1,124 @@
 """Bounds on what is done at once: beyond them the answer is 429 with a time to come back.
 
 Without them 1,000 clients wait in line until most have given up, and their bodies fill the memory.
+What counts is what a request takes, where it takes it, and nothing that it says of itself.
 """
 
-import asyncio
-import random
+import os
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tunewright.errors import Busy
+from tunewright.api.acting import acting
+from tunewright.api.memory import LARGE, Trimmer
+from tunewright.api.responses import record_response
+from tunewright.api.turns import Lane, busy, in_turn
+from tunewright.records.record import Record
 from tunewright.settings import Settings
 
-# Of the 40 threads in which use cases run: the others answer whoever wants no vectors.
-EMBEDDING_THREADS = 8
+_WAITING = 4096  # where only connections bound how many wait
+_PROCESSORS = os.cpu_count() or 1
+
+
+class Lanes:
+    """The work that takes a processor, or the catalog, for longer than a moment.
+
+    bodies: one at a time, as a parser holds the interpreter's lock. embedding: each place computes
+    with several threads. preparing: rendering and tokenizing prompts. generating: counted only, the
+    engine runs them. checks: of files. writing: changes in the catalog; all can wait for a process
+    that holds it, and no reader waits behind them. uploads: pieces of files.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.bodies = Lane("body", 1, _WAITING)
+        self.embedding = Lane("embedding", max(2, _PROCESSORS // 4), settings.embedding_queue)
+        self.preparing = Lane("generating", 2, settings.generation_queue)
+        self.generating = Lane("generating", 1, settings.generation_queue)
+        self.checks = Lane("checking", 1, 64)
+        self.writing = Lane("writing", 8, _WAITING)
+        self.uploads = Lane("uploading", 4, _WAITING)
+
+
+def lanes(request: Request) -> Lanes:
+    return request.app.state.lanes
 
 
 class Crowd:
-    """Counts bodies in memory, and the embedding and generating requests under way.
+    """Counts the bodies in memory, and lets go of what a request held when it has ended.
 
-    A place is taken when the body has arrived whole, so that slow bodies keep nobody out. Forms
-    are not counted: they go to the disk as they come.
+    One organisation may hold three quarters of the room, so that it cannot keep the others out.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        self._bytes = 0
+        self._bytes: Counter[str] = Counter()
         self._most_bytes = settings.bodies_limit
-        self._lanes = {
-            "/embeddings": Lane("embedding", settings.embedding_queue, EMBEDDING_THREADS),
-            "/completions": Lane("generating", settings.generation_queue, None),
-        }
+        self._trimmer = Trimmer()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST" or _is_form(scope):
+        if scope["type"] != "http" or "acting" not in scope["state"]:
             await self._app(scope, receive, send)
             return
-        visit = _Visit(self, self._lane(scope["path"]), receive)
+        visit = Visit(self, scope["state"]["acting"].caller.organisation)
+        scope["state"]["visit"] = visit
         try:
-            await self._app(scope, visit.receive, send)
+            await self._app(scope, receive, send)
         finally:
             visit.end()
 
-    def hold(self, size: int) -> None:
-        if self._bytes + size > self._most_bytes:
-            raise _busy("The bodies of the requests under way are too large together.")
-        self._bytes += size
+    def hold(self, who: str, size: int) -> None:
+        total, share = self._bytes.total() + size, self._bytes[who] + size
+        if total > self._most_bytes or share > self._most_bytes - self._most_bytes // 4:
+            raise busy("The bodies of the requests under way are too large together.")
+        self._bytes[who] += size
 
-    def release(self, size: int) -> None:
-        self._bytes -= size
-
-    def _lane(self, path: str) -> "Lane | None":
-        return next((lane for end, lane in self._lanes.items() if path.endswith(end)), None)
-
-
-class Lane:
-    """At most `most` requests of a kind, of which at most `running` run and the others wait."""
-
-    def __init__(self, what: str, most: int, running: int | None) -> None:
-        self._what = what
-        self._most = most
-        self._inside = 0
-        self._running = asyncio.Semaphore(running or most)
-
-    async def enter(self) -> None:
-        """Wait for a turn. Raises Busy when all places are taken."""
-        if self._inside >= self._most:
-            raise _busy(f"{self._most} {self._what} requests are under way or waiting.")
-        self._inside += 1
-        try:
-            await self._running.acquire()
-        except BaseException:
-            self._inside -= 1
-            raise
-
-    def leave(self) -> None:
-        self._inside -= 1
-        self._running.release()
+    def release(self, who: str, size: int) -> None:
+        self._bytes[who] -= size
+        if not self._bytes[who]:
+            del self._bytes[who]
+        if size >= LARGE:
+            self._trimmer.soon()
 
 
-class _Visit:
-    """One request: what it holds of the crowd's room."""
+class Visit:
+    """One request: what it holds of the crowd's room until its answer is out."""
 
-    def __init__(self, crowd: Crowd, lane: Lane | None, receive: Receive) -> None:
+    def __init__(self, crowd: Crowd, who: str) -> None:
         self._crowd = crowd
-        self._lane = lane
-        self._receive = receive
+        self._who = who
         self._held = 0
-        self._inside = False
+        self._lanes = ExitStack()
 
-    async def receive(self) -> Message:
-        message = await self._receive()
-        if message["type"] != "http.request":
-            return message
-        size = len(message.get("body", b""))
-        self._crowd.hold(size)
+    @classmethod
+    def of(cls, request: Request) -> "Visit":
+        return request.state.visit
+
+    def hold(self, size: int) -> None:
+        """Count so many more bytes of the body. Raises Busy."""
+        self._crowd.hold(self._who, size)
         self._held += size
-        if self._lane and not self._inside and not message.get("more_body"):
-            await self._lane.enter()
-            self._inside = True
-        return message
+
+    def enter(self, lane: Lane) -> None:
+        """Be counted in a lane. Raises Busy. Call it when the body has arrived whole: slow ones
+        would keep others out."""
+        self._lanes.enter_context(lane.inside(self._who))
 
     def end(self) -> None:
-        self._crowd.release(self._held)
-        if self._lane and self._inside:
-            self._lane.leave()
+        self._crowd.release(self._who, self._held)
+        self._lanes.close()
 
 
-def _is_form(scope: Scope) -> bool:
-    kinds = [value for name, value in scope["headers"] if name == b"content-type"]
-    return any(kind.lower().startswith(b"multipart/") for kind in kinds)
+async def change(request: Request, call: Callable[[], Record]) -> Response:
+    """`acting.answer` for a use case that writes to the catalog."""
+    return await in_turn(request, lanes(request).writing, lambda: record_response(call()))
 
 
-def _busy(what: str) -> Busy:
-    # Spread, or all who are refused now would come back at the same moment.
-    return Busy(f"The server is busy: {what}", retry_after=random.uniform(0.5, 1.5))
+async def in_uploads_turn(request: Request, call: Callable[[], None]) -> None:
+    """Run a short call on a piece of an upload in a thread."""
+    async with lanes(request).uploads.turn(acting(request).caller.organisation):
+        await run_in_threadpool(call)

@@ -1,27 +1,42 @@
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tunewright.api.acting import acting, usage
-from tunewright.api.bodies import read_json
-from tunewright.api.responses import json_response, tell
+from tunewright.api.acting import acting
+from tunewright.api.bodies import MAX_IDS, read
+from tunewright.api.crowd import Visit, lanes
+from tunewright.api.responses import PiecewiseResponse, json_bytes, tell
+from tunewright.api.turns import by_turns
+from tunewright.app import Acting
+from tunewright.embedding.embedder import Embedded
 from tunewright.records.embeddings import EmbeddingRequest
 from tunewright.resources.embeddings import base64_vectors
+from tunewright.stepwise import Steps
 
 
 async def create(request: Request) -> Response:
-    asked: EmbeddingRequest = EmbeddingRequest.parse(await read_json(request))
-    caller = acting(request)
-    embedded, answering = await run_in_threadpool(
-        lambda: (caller.embeddings.embed(asked), caller.models.answering(asked.model))
-    )
+    asked: EmbeddingRequest = await read(request, EmbeddingRequest.parse, most=MAX_IDS)
+    steps = _answer(acting(request), asked)
+    response = await by_turns(request, lanes(request).embedding, steps)
+    Visit.of(request).hold(len(response.body))
+    return response
+
+
+def _answer(caller: Acting, asked: EmbeddingRequest) -> Steps[Response]:
+    embedded = yield from caller.embeddings.embedding(asked)
+    yield
+    response = PiecewiseResponse(_body(asked, embedded), media_type="application/json")
+    if embedded.chunked:
+        response.headers["tunewright-chunked-inputs"] = str(embedded.chunked)
+    return tell(response, caller.models.answering(asked.model))
+
+
+def _body(asked: EmbeddingRequest, embedded: Embedded) -> bytes:
+    """The same object as `Embeddings.create` gives, written without a record for each vector."""
     as_text = asked.encoding_format == "base64"
     vectors = base64_vectors(embedded.vectors) if as_text else list(embedded.vectors)
     total = sum(embedded.tokens)
-    usage(request).spend(caller.caller.organisation, total)
-    # The same object as `Embeddings.create` gives, written without a record for each vector.
-    response = json_response(
+    return json_bytes(
         {
             "object": "list",
             "data": [
@@ -32,9 +47,6 @@ async def create(request: Request) -> Response:
             "usage": {"prompt_tokens": total, "total_tokens": total},
         }
     )
-    if embedded.chunked:
-        response.headers["tunewright-chunked-inputs"] = str(embedded.chunked)
-    return tell(response, answering)
 
 
 routes = [Route("/v1/embeddings", create, methods=["POST"])]

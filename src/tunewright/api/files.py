@@ -1,4 +1,4 @@
-import threading
+from contextlib import closing
 
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.requests import Request
@@ -7,25 +7,25 @@ from starlette.routing import Route
 
 from tunewright.api.acting import acting, answer, usage
 from tunewright.api.bodies import check_encoding, read_json, read_query
+from tunewright.api.crowd import change, lanes
 from tunewright.api.multipart import receive
 from tunewright.api.once import once
-from tunewright.errors import Busy
+from tunewright.api.responses import record_response
+from tunewright.api.turns import by_turns
 from tunewright.records.record import Record
-
-MOST_CHECKS = 2
-_CHECKS = threading.BoundedSemaphore(MOST_CHECKS)  # of the process: each takes a core for minutes
 
 
 async def create(request: Request) -> Response:
     check_encoding(request)
     organisation = acting(request).caller.organisation
-    async with receive(request, acting(request).files.draft) as form:
+    with closing(await run_in_threadpool(usage(request).arrival, organisation)) as arrival:
+        async with receive(request, acting(request).files.draft, room=arrival.more) as form:
 
-        def effect() -> Record:
-            usage(request).check_disk(organisation, form.size)
-            return form.publish()
+            def effect() -> Record:
+                usage(request).check_disk(organisation, form.size)
+                return form.publish()
 
-        return await once(request, effect, before=form.seal)
+            return await once(request, effect, before=form.seal)
 
 
 async def list_(request: Request) -> Response:
@@ -51,16 +51,12 @@ async def content(request: Request) -> Response:
 async def check(request: Request) -> Response:
     body = await read_json(request, empty=True)
     files, id = acting(request).files, request.path_params["id"]
-    if not _CHECKS.acquire(blocking=False):
-        raise Busy(f"{MOST_CHECKS} files are being checked; try again.", retry_after=5)
-    try:
-        return await answer(lambda: files.check(id, **body))
-    finally:
-        _CHECKS.release()
+    steps = files.checking(id, **body)
+    return record_response(await by_turns(request, lanes(request).checks, steps))
 
 
 async def delete(request: Request) -> Response:
-    return await answer(lambda: acting(request).files.delete(request.path_params["id"]))
+    return await change(request, lambda: acting(request).files.delete(request.path_params["id"]))
 
 
 routes = [

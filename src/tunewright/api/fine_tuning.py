@@ -7,6 +7,7 @@ from starlette.routing import Route
 
 from tunewright.api.acting import acting, answer, usage
 from tunewright.api.bodies import read_json, read_query
+from tunewright.api.crowd import change
 from tunewright.api.once import once
 from tunewright.errors import BadRequest
 from tunewright.records.jobs import Job
@@ -46,7 +47,7 @@ async def resume(request: Request) -> Response:
 
 
 async def delete(request: Request) -> Response:
-    return await answer(lambda: acting(request).jobs.delete(request.path_params["id"]))
+    return await change(request, lambda: acting(request).jobs.delete(request.path_params["id"]))
 
 
 async def events(request: Request) -> Response:

@@ -19,6 +19,8 @@ from tunewright.errors import BadRequest, TunewrightError, Unauthorized
 log = logging.getLogger(__name__)
 
 OPEN_PATHS = frozenset({"/healthz", "/openapi.json"})
+_CONTROLS = ("/cancel", "/pause", "/resume")
+_TOKENS = ("/embeddings", "/completions")
 MAX_HEAD = 32 * 1024
 API_VERSION = "2020-10-01"  # what api.openai.com says in openai-version
 
@@ -50,15 +52,26 @@ class Gate:
                 state["acting"] = self._tw.acting(caller)
                 answer.organisation = caller.name
                 answer.rates = lambda: self._tw.usage.headers(caller.organisation)
-                if scope["method"] == "POST":  # who polls a job uses up nothing
-                    self._tw.usage.admit(caller.organisation)
+                self._admit(scope, caller)
         except TunewrightError as error:
             await error_response(error)(scope, receive, answer.send)
             return
         except (OSError, RuntimeError) as error:
             await error_response(scarce(error))(scope, receive, answer.send)
             return
-        await self._app(scope, receive, answer.send)
+        try:
+            await self._app(scope, receive, answer.send)
+        except Exception:
+            log.exception("request %s: %s %s", answer.id, scope["method"], scope["path"])
+            if answer.begun:
+                raise  # nothing can be said any more: the connection breaks off
+            await error_response(_fault(answer.id))(scope, receive, answer.send)
+
+    def _admit(self, scope: Scope, caller: Caller) -> None:
+        """Who polls a job uses up nothing, and a job can be stopped whatever was used up."""
+        path = scope["path"]
+        if scope["method"] == "POST" and not path.endswith(_CONTROLS):
+            self._tw.usage.admit(caller.organisation, tokens=path.endswith(_TOKENS))
 
     def _caller(self, headers: Headers) -> Caller:
         scheme, _, key = headers.get("authorization", "").partition(" ")
@@ -70,6 +83,14 @@ class Gate:
                 "makes another."
             )
         return self._tw.access.caller(key.strip())
+
+
+def _fault(id: str) -> TunewrightError:
+    """A fault of ours. The trace goes to the log; the client gets the id to ask about."""
+    return TunewrightError(
+        "The server had an error while processing your request. The server's log tells more "
+        f"(request {id})."
+    )
 
 
 def _check_head(headers: Headers, answer: "_Answer") -> None:
@@ -91,7 +112,8 @@ class _Answer:
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
-        self._request_id = request_id
+        self.id = request_id
+        self.begun = False
         self._began = time.perf_counter()
         self.organisation: str | None = None
         self.rates: Callable[[], dict[str, str]] = dict
@@ -99,9 +121,10 @@ class _Answer:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            self.begun = True
             headers = MutableHeaders(scope=message)
             milliseconds = (time.perf_counter() - self._began) * 1000
-            headers["x-request-id"] = self._request_id
+            headers["x-request-id"] = self.id
             headers["openai-processing-ms"] = str(round(milliseconds))
             headers["openai-version"] = API_VERSION
             if self.organisation:

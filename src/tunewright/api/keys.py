@@ -4,11 +4,12 @@ from starlette.routing import Route
 
 from tunewright.api.acting import acting, answer
 from tunewright.api.bodies import read_json, read_query
+from tunewright.api.crowd import change
 
 
 async def create(request: Request) -> Response:
     body = await read_json(request)
-    return await answer(lambda: acting(request).keys.create(**body))
+    return await change(request, lambda: acting(request).keys.create(**body))
 
 
 async def list_(request: Request) -> Response:
@@ -21,7 +22,7 @@ async def retrieve(request: Request) -> Response:
 
 
 async def delete(request: Request) -> Response:
-    return await answer(lambda: acting(request).keys.delete(request.path_params["id"]))
+    return await change(request, lambda: acting(request).keys.delete(request.path_params["id"]))
 
 
 # OpenAI's admin API keys. Other than there, these keys open all the other calls as well.

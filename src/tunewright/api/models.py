@@ -3,6 +3,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tunewright.api.acting import acting, answer
+from tunewright.api.crowd import change
 
 
 async def list_(request: Request) -> Response:
@@ -14,7 +15,7 @@ async def retrieve(request: Request) -> Response:
 
 
 async def delete(request: Request) -> Response:
-    return await answer(lambda: acting(request).models.delete(request.path_params["id"]))
+    return await change(request, lambda: acting(request).models.delete(request.path_params["id"]))
 
 
 # {id:path}: names of hub models hold a slash, and SDK 1.x sends it unescaped.

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import orjson
@@ -17,6 +18,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
+from tunewright.api.crowd import in_uploads_turn
 from tunewright.errors import BadRequest, Unsupported
 from tunewright.records.record import Record
 
@@ -60,22 +62,27 @@ PART = Shape("data")
 
 @asynccontextmanager
 async def receive(
-    request: Request, draft: Callable[[], Draft], shape: Shape = FILE
+    request: Request,
+    draft: Callable[[], Draft],
+    shape: Shape = FILE,
+    *,
+    room: Callable[[int], None],
 ) -> AsyncIterator["Form"]:
     """Read a multipart form with the fields of `shape`, in any order.
 
-    What is not published inside the block is gone after it. Raises BadRequest for a form that is
-    malformed or lacks a field, Unsupported for other fields.
+    What is not published inside the block is gone after it. `room` hears of the file's bytes before
+    they are written, and may refuse them. Raises BadRequest for a form that is malformed or lacks a
+    field, Unsupported for other fields.
     """
-    form = Form(_boundary(request, shape), draft, shape)
+    form = Form(_boundary(request, shape), draft, shape, room)
     try:
         batch = bytearray()
         async for piece in request.stream():
             batch += piece
             if len(batch) >= BATCH:
-                await run_in_threadpool(form.write, bytes(batch))
+                await in_uploads_turn(request, partial(form.write, bytes(batch)))
                 batch.clear()
-        await run_in_threadpool(form.write, bytes(batch))
+        await in_uploads_turn(request, partial(form.write, bytes(batch)))
         # The SDKs take a new boundary for each attempt: what was sent is told by its parts.
         request.state.body_sha256 = form.digest()
         yield form
@@ -96,8 +103,15 @@ def _boundary(request: Request, shape: Shape) -> bytes:
 class Form:
     """A form that was read: `seal` makes its bytes last, `publish` shows what they became."""
 
-    def __init__(self, boundary: bytes, draft: Callable[[], Draft], shape: Shape) -> None:
+    def __init__(
+        self,
+        boundary: bytes,
+        draft: Callable[[], Draft],
+        shape: Shape,
+        room: Callable[[int], None],
+    ) -> None:
         self._shape = shape
+        self._room = room
         self._make_draft = draft
         self._draft: Draft | None = None
         self._record: Record | None = None
@@ -193,6 +207,7 @@ class Form:
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._name == self._shape.data and self._draft:
+            self._room(end - start)
             self._draft.write(data[start:end])
             self.size += end - start
             return

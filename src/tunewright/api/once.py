@@ -14,15 +14,17 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from weakref import WeakValueDictionary
 
 import orjson
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tunewright.api.acting import acting
+from tunewright.api.crowd import lanes
 from tunewright.api.responses import error_response, record_response
+from tunewright.api.turns import in_turn
 from tunewright.catalog.catalog import Catalog
 from tunewright.catalog.replies import Replies, Reply
 from tunewright.errors import BadRequest, TunewrightError
@@ -60,7 +62,8 @@ class Once:
         attempt = _Attempt.of(request)
         lock = self._running.setdefault(attempt.id, asyncio.Lock()) if attempt else asyncio.Lock()
         async with lock:
-            return await run_in_threadpool(self._answer, attempt, effect, before)
+            call = partial(self._answer, attempt, effect, before)
+            return await in_turn(request, lanes(request).writing, call)
 
     def _answer(
         self,

@@ -4,6 +4,7 @@ from starlette.routing import Route
 
 from tunewright.api.acting import acting, answer
 from tunewright.api.bodies import read_json, read_query
+from tunewright.api.crowd import change
 from tunewright.api.once import once
 
 
@@ -21,7 +22,7 @@ async def list_(request: Request) -> Response:
 
 async def delete(request: Request) -> Response:
     name, id = request.path_params["checkpoint"], request.path_params["id"]
-    return await answer(lambda: acting(request).permissions.delete(name, id))
+    return await change(request, lambda: acting(request).permissions.delete(name, id))
 
 
 # {checkpoint:path}: names of bases may hold a slash, and so do those of what is tuned from them.

@@ -5,10 +5,29 @@ from typing import Any
 
 import orjson
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from tunewright.errors import TunewrightError
 from tunewright.records.record import Record
 from tunewright.resources.naming import Answering
+
+PIECE = 256 * 1024
+
+
+class PiecewiseResponse(Response):
+    """Sends a large body in pieces: the next one when the client has read most of the last.
+
+    Whole, it would lie in the connection's buffer for as long as the client does not read.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        start = {"type": "http.response.start", "status": self.status_code}
+        await send({**start, "headers": self.raw_headers})
+        body = memoryview(self.body)
+        for at in range(0, len(body), PIECE):
+            piece = bytes(body[at : at + PIECE])
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def json_bytes(value: Any) -> bytes:
@@ -20,7 +39,7 @@ def json_response(value: Any, status: int = 200) -> Response:
 
 
 def record_response(record: Record) -> Response:
-    return Response(record.model_dump_json().encode(), media_type="application/json")
+    return PiecewiseResponse(record.model_dump_json().encode(), media_type="application/json")
 
 
 def tell(response: Response, answering: Answering) -> Response:

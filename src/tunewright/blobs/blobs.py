@@ -19,6 +19,10 @@ class Blobs(Protocol):
 
     def path(self, name: str) -> Path: ...
 
+    def size(self, name: str) -> int:
+        """In bytes; 0 of one that is not there."""
+        ...
+
     def delete(self, name: str) -> None: ...
 
     def sweep(self, known: Container[str]) -> int:

@@ -24,6 +24,12 @@ class LocalBlobs:
             raise KeyError(name) from None
         return _chunks(file, chunk)
 
+    def size(self, name: str) -> int:
+        try:
+            return self.path(name).stat().st_size
+        except FileNotFoundError:
+            return 0
+
     def delete(self, name: str) -> None:
         durable.remove(self.path(name))
 

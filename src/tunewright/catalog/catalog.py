@@ -17,6 +17,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Engine,
     create_engine,
     delete,
     event,
@@ -42,6 +43,11 @@ SHARED = "tunewright"
 BUSY_SECONDS = 10.0
 """So long does a writer wait for another one."""
 
+_ERRORS = (exc.DatabaseError, exc.TimeoutError, sqlite3.DatabaseError)
+# Connections, and how many more in need. One writes at a time; a server has 40 threads that read.
+_WRITERS = (2, 8)
+_READERS = (8, 40)
+
 _NO_FILE_LEFT = (sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMMAP)
 
 
@@ -50,10 +56,9 @@ class Catalog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._engine = create_engine(f"sqlite:///{path}")
-        event.listen(self._engine, "connect", _on_connect)
-        event.listen(self._engine, "begin", _on_begin)
-        self._readers = self._engine.execution_options(reading=True)
+        self._engine = _engine(path, _WRITERS)
+        # Apart: writers that wait for another process would take every connection of one pool.
+        self._readers = _engine(path, _READERS).execution_options(reading=True)
         self._local = threading.local()
         with self.reading() as connection:
             current = is_current(connection)
@@ -77,7 +82,7 @@ class Catalog:
                     self._local.connection = None
         except exc.IntegrityError:  # the caller's: an id is put once
             raise
-        except (exc.DatabaseError, sqlite3.DatabaseError) as error:
+        except _ERRORS as error:
             raise self._plain(error) from error
 
     @contextmanager
@@ -90,7 +95,7 @@ class Catalog:
         try:
             with self._readers.begin() as connection:
                 yield connection
-        except (exc.DatabaseError, sqlite3.DatabaseError) as error:
+        except _ERRORS as error:
             raise self._plain(error) from error
 
     def check(self) -> None:
@@ -101,6 +106,8 @@ class Catalog:
             raise _damaged(self._path, found)
 
     def _plain(self, error: Exception) -> TunewrightError:
+        if isinstance(error, exc.TimeoutError):  # no connection of the pool has become free
+            return Unavailable("The catalog is busy. Please try again in a moment.")
         error = getattr(error, "orig", None) or error  # SQLite's own; _on_connect's is not wrapped
         code = getattr(error, "sqlite_errorcode", 0)
         if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
@@ -155,6 +162,7 @@ class Catalog:
                 connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
+        self._readers.dispose()
         self._engine.dispose()
 
 
@@ -333,6 +341,16 @@ def _of_metadata(
 
 def _id(record: Record) -> str:
     return str(record.id)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _engine(path: Path, connections: tuple[int, int]) -> Engine:
+    kept, more = connections
+    engine = create_engine(
+        f"sqlite:///{path}", pool_size=kept, max_overflow=more, pool_timeout=BUSY_SECONDS
+    )
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
+    return engine
 
 
 def _on_connect(connection: Any, _: Any) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.errors import Corrupt
+from tunewright.stepwise import Steps
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ class Embedder(Protocol):
     * `tokenize` gives the ids of each text, all below `vocabulary`; `count` their numbers; `embed`
       is `embed_tokens` of them, with texts beyond `declared.context` cut and averaged
       (`embedding.long`). Nothing is truncated.
-    * `embed_tokens` takes ids of its own vocabulary, at most `declared.context` an input.
+    * `embed_tokens` takes ids of its own vocabulary, at most `declared.context` an input;
+      `embedding` is the same by steps, each of some ten milliseconds.
 
     Memory beyond the result is bounded, however many texts come. Opening raises Corrupt for files
     that do not fit together; after that, TypeError for what is not a str is all that is raised.
@@ -93,3 +95,5 @@ class Embedder(Protocol):
     def embed(self, texts: Sequence[str]) -> Embedded: ...
 
     def embed_tokens(self, inputs: Sequence[Sequence[int]]) -> NDArray[np.float32]: ...
+
+    def embedding(self, inputs: Sequence[Sequence[int]]) -> Steps[NDArray[np.float32]]: ...

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from tunewright.embedding.embedder import Embedded, Embedder
 from tunewright.embedding.vectors import averaged
+from tunewright.stepwise import Steps, finish
 
 
 def embed_long(
@@ -20,12 +21,20 @@ def embed_long(
     Chunks of an input differ by at most one token and count by their length. `tokens` counts the
     inputs without the prompt.
     """
+    return finish(embedding_long(embedder, inputs, prompt))
+
+
+def embedding_long(
+    embedder: Embedder, inputs: Sequence[list[int]], prompt: Sequence[int] = ()
+) -> Steps[Embedded]:
+    """The same by steps."""
     tokens = [len(ids) for ids in inputs]
     room = _room(embedder, prompt)
     if room is None or max(tokens, default=0) <= room:
-        return Embedded(embedder.embed_tokens([[*prompt, *ids] for ids in inputs]), tokens)
+        rows = yield from embedder.embedding([[*prompt, *ids] for ids in inputs])
+        return Embedded(rows, tokens)
     chunks = [(i, chunk) for i, ids in enumerate(inputs) for chunk in _equal(ids, room)]
-    rows = embedder.embed_tokens([[*prompt, *chunk] for _, chunk in chunks])
+    rows = yield from embedder.embedding([[*prompt, *chunk] for _, chunk in chunks])
     owners = [owner for owner, _ in chunks]
     weights = [max(1, len(chunk)) for _, chunk in chunks]
     chunked = sum(length > room for length in tokens)

@@ -16,6 +16,7 @@ from tunewright import durable
 from tunewright.embedding.texts import OfTokens
 from tunewright.embedding.vectors import unit
 from tunewright.errors import Corrupt
+from tunewright.stepwise import Steps
 
 _TOKENS = 2048  # rows gathered at once: at 256 dimensions 2 MB of float32, which stays in cache
 
@@ -31,12 +32,12 @@ class StaticEmbedder(OfTokens):
         if self._scales.shape != (rows,) or self._texts.vocabulary > rows:
             raise Corrupt(f"{directory}: vectors, scales and vocabulary differ in length.")
 
-    def embed_tokens(self, inputs: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    def embedding(self, inputs: Sequence[Sequence[int]]) -> Steps[NDArray[np.float32]]:
         sums = np.zeros((len(inputs), self.dimensions), np.float32)
-        self._add(inputs, sums)
+        yield from self._add(inputs, sums)
         return unit(sums)
 
-    def _add(self, encoded: Sequence[Sequence[int]], sums: NDArray[np.float32]) -> None:
+    def _add(self, encoded: Sequence[Sequence[int]], sums: NDArray[np.float32]) -> Steps[None]:
         """Add to `sums[i]` the rows of text i, in the order of its tokens."""
         for owners, starts, ids in _blocks(encoded):
             rows = self._vectors[ids].astype(np.float32)
@@ -44,6 +45,7 @@ class StaticEmbedder(OfTokens):
             # A text's pieces come in order and only its last one shares a block, so its sum is
             # the same to the bit whatever stands around it.
             sums[owners] += np.add.reduceat(rows, starts, axis=0)
+            yield
 
 
 def _blocks(

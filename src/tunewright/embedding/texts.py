@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from tunewright.embedding.embedder import Declared, Embedded, Embedder
 from tunewright.embedding.long import embed_long
 from tunewright.errors import Corrupt
+from tunewright.stepwise import Steps, finish
 
 # Tokenized at once. A token costs the tokenizer up to 465 bytes, and a character can be a token.
 _TEXTS = 256
@@ -64,7 +65,7 @@ class Texts:
 
 
 class OfTokens(ABC):
-    """What of an `Embedder` follows from its tokenizer, its config.json and `embed_tokens`."""
+    """What of an `Embedder` follows from its tokenizer, its config.json and `embedding`."""
 
     def __init__(self, directory: Path, config: dict[str, Any]) -> None:
         self._texts = Texts(directory / "tokenizer.json")
@@ -91,8 +92,11 @@ class OfTokens(ABC):
     def embed(self, texts: Sequence[str]) -> Embedded:
         return self._texts.embed(self, texts)
 
+    def embed_tokens(self, inputs: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        return finish(self.embedding(inputs))
+
     @abstractmethod
-    def embed_tokens(self, inputs: Sequence[Sequence[int]]) -> NDArray[np.float32]: ...
+    def embedding(self, inputs: Sequence[Sequence[int]]) -> Steps[NDArray[np.float32]]: ...
 
 
 def _batches(texts: Sequence[str]) -> Iterator[list[str]]:

@@ -19,6 +19,7 @@ from tunewright import durable
 from tunewright.embedding.texts import OfTokens, Texts
 from tunewright.embedding.vectors import unit
 from tunewright.errors import Corrupt
+from tunewright.stepwise import Steps
 
 # In one batch: what stays in a processor's cache. 4,096 took 1.35 times as long, 8,192 1.8 times.
 _TOKENS = 1024
@@ -44,7 +45,7 @@ class TransformerEmbedder(OfTokens):
         if not 1 <= (self._declared.context or 0) <= most:
             raise Corrupt(f"{directory}: `context` of config.json is not between 1 and {most}.")
 
-    def embed_tokens(self, inputs: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    def embedding(self, inputs: Sequence[Sequence[int]]) -> Steps[NDArray[np.float32]]:
         vectors = np.empty((len(inputs), self.dimensions), np.float32)
         # What is given more than once is computed once: in another row of a batch the last bit
         # may differ.
@@ -54,6 +55,7 @@ class TransformerEmbedder(OfTokens):
         for batch in _batches(sorted(rows, key=len), len(self._around)):
             for ids, vector in zip(batch, self._run(batch), strict=True):
                 vectors[rows[ids]] = vector
+            yield
         return unit(vectors)
 
     def _run(self, batch: list[tuple[int, ...]]) -> NDArray[np.float32]:

@@ -11,10 +11,9 @@ from tunewright.records.response_format import ResponseFormat
 from tunewright.records.tool_choice import FunctionChoice, ToolChoice
 
 FinishReason = Literal["stop", "length", "tool_calls", "function_call"]
-Stop = (
-    Annotated[str, StringConstraints(min_length=1)]
-    | Annotated[list[Annotated[str, StringConstraints(min_length=1)]], Field(max_length=4)]
-)
+# Looked for in the text after each token; what could become one is held back.
+_StopString = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+Stop = _StopString | Annotated[list[_StopString], Field(max_length=4)]
 Temperature = Annotated[float, Field(ge=0, le=2)]
 TopP = Annotated[float, Field(ge=0, le=1)]
 Choices = Annotated[int, Field(ge=1, le=128)]
@@ -93,7 +92,7 @@ class ChatRequest(Sampling):
         "safety_identifier": Sampling.without_effect["user"],
     }
 
-    messages: Annotated[list[Message], Field(min_length=1)]
+    messages: Annotated[list[Message], Field(min_length=1, max_length=2048, fail_fast=True)]
     max_completion_tokens: Tokens | None = None
     prompt_cache_key: str | None = None
     prompt_cache_retention: Literal["in_memory", "in-memory", "24h"] | None = None

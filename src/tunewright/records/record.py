@@ -10,6 +10,8 @@ from pydantic_core import PydanticCustomError
 
 from tunewright.errors import BadRequest, Unsupported
 
+MAX_KEYS = 256  # of one object in a request; none has so many fields
+
 _ALPHABET = string.ascii_letters + string.digits
 
 
@@ -49,7 +51,12 @@ class Request(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _refuse_by_name(cls, given: Any) -> Any:
-        if not cls.unsupported or not isinstance(given, dict):
+        if not isinstance(given, dict):
+            return given
+        if len(given) > MAX_KEYS:  # one complaint, not one for each
+            unknown = next((name for name in given if name not in cls.model_fields), "")
+            raise PydanticCustomError("extra_forbidden", "{name}", {"name": unknown})
+        if not cls.unsupported:
             return given
         for name, value in given.items():
             nothing = cls.unsupported.get(name)
@@ -78,9 +85,12 @@ class Request(BaseModel):
 def bad_request(error: ValidationError) -> BadRequest:
     """OpenAI's words for the most telling of pydantic's complaints."""
     first = min(error.errors(include_url=False), key=_rank)
+    place = first["loc"]
+    if name := first.get("ctx", {}).get("name"):
+        place = (*place, name)
+    param = _param(place)
     if first["type"] == "unsupported_parameter":
-        return _unsupported(_param((*first["loc"], first.get("ctx", {})["name"])))
-    param = _param(first["loc"])
+        return _unsupported(param)
     message, code = _WORDS.get(first["type"], _other)(param, first)
     return BadRequest(message, param=param or None, code=code)
 

@@ -9,6 +9,7 @@ from tunewright.records.record import Record, Request, new_id, now
 
 LIFE_SECONDS = 3600
 PART_LIMIT = 64 * 1024 * 1024
+MOST_PARTS = 10_000
 
 
 class UploadRequest(Request):
@@ -32,7 +33,7 @@ class PartForm(Request):
 
 
 class CompleteRequest(Request):
-    part_ids: Annotated[list[str], Field(min_length=1, max_length=10_000)]
+    part_ids: Annotated[list[str], Field(min_length=1, max_length=MOST_PARTS)]
     md5: str | None = None
 
 

@@ -61,12 +61,12 @@ class Controls:
         fenced = f"{marks.open}({self._any}){marks.close}"
         pattern = f"{fenced}|[{marks.open}{marks.close}]|{self._any}"
         private = re.sub(pattern, name, rendered)
-        return self._private.encode(private, add_special_tokens=False).ids
+        return ids_of(self._private, private)
 
     def encode_text(self, text: str, *, special: bool) -> list[int]:
         """Ids of a text in which nothing is a control token; `special` adds the tokenizer's own."""
         tokenizer = self._private if self._pattern.search(text) else self._tokenizer
-        return tokenizer.encode(text, add_special_tokens=special).ids
+        return ids_of(tokenizer, text, special=special)
 
     def _open_ended(self, text: str) -> bool:
         return text.endswith(self._heads) or text.startswith(self._tails)
@@ -91,6 +91,11 @@ class Controls:
         if any(tokenizer.token_to_id(name) != self._ids[word] for word, name in names.items()):
             raise BadRequest("This model's tokenizer cannot keep the spelling of a token as text.")
         return tokenizer
+
+
+def ids_of(tokenizer: Tokenizer, text: str, *, special: bool = False) -> list[int]:
+    """`Tokenizer.encode` would hold the interpreter's lock: for seconds, where the text is long."""
+    return tokenizer.encode_batch_fast([text], add_special_tokens=special)[0].ids
 
 
 def texts(value: Any) -> Iterator[str]:

@@ -12,10 +12,11 @@ from tokenizers import AddedToken, Tokenizer
 from tunewright.errors import BadRequest
 from tunewright.rendering import tool_use
 from tunewright.rendering.configuration import Configuration, read_tokenizer
-from tunewright.rendering.controls import Controls, Marks, fenced, texts
+from tunewright.rendering.controls import Controls, Marks, fenced, ids_of, texts
 from tunewright.rendering.detokenizer import Detokenizer
 from tunewright.rendering.dialogue import Chat, Dialogue
 from tunewright.rendering.pieces import Pieces
+from tunewright.rendering.room import Room
 from tunewright.rendering.rows import ChatLike, CompletionLike, Row
 from tunewright.rendering.templates import ChatTemplate
 from tunewright.rendering.tool_use import ToolUse
@@ -70,6 +71,7 @@ class Renderer:
         self._plain = ChatTemplate(source or "", enable_thinking=False, **self._names)
         self.is_chat = source is not None
         self.context = config.context()
+        self.room = Room(tokenizer, self.context, "messages" if self.is_chat else "prompt")
         self.stop_ids = frozenset({*config.stop_ids(), self._eos})
         self.end_id = self._find_end() if self.is_chat else self._eos
         self.stop_ids |= {self.end_id}
@@ -126,8 +128,12 @@ class Renderer:
         self._asking = Dialogue(template, self.traits, trained=trained)
         self._teaching = Dialogue(template, self.traits, trained=True)
 
-    def prompt(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> list[int]:
+    def prompt(
+        self, messages: Sequence[Message], tools: Sequence[Tool] = (), *, bounded: bool = False
+    ) -> list[int]:
         """The serving prompt of a chat: its rendering, opened for the assistant's answer.
+
+        bounded: one that is surely longer than the context is refused without being tokenized.
 
         A message has ``role``, ``content`` (a text or a list of text parts) and what else its
         template reads; ``weight`` is ignored. Messages and `tools` are as OpenAI writes them.
@@ -136,8 +142,13 @@ class Renderer:
         """
         if not messages:
             raise BadRequest("messages must hold at least one message.", param="messages")
+        if bounded:
+            self.room.check_size(sum(map(len, texts([*messages, *tools]))))
         made = self._guarded(messages, tools)
-        return self._encode(self._asking.prompt(made.chat), made.marks)
+        rendered = self._asking.prompt(made.chat)
+        if bounded:
+            self.room.check(rendered)
+        return self._encode(rendered, made.marks)
 
     @property
     def tool_use(self) -> ToolUse | str:
@@ -332,7 +343,7 @@ class Renderer:
 
     def _encode(self, rendered: str, marks: Marks | None) -> list[int]:
         if marks is None:  # one pass over the plain text, as transformers does
-            return self._tokenizer.encode(rendered, add_special_tokens=False).ids
+            return ids_of(self._tokenizer, rendered)
         return self._controls.encode(rendered, marks)
 
     def _find_eos(self, config: Configuration) -> int:

@@ -20,6 +20,7 @@ from tunewright.resources.logprobs import of_chat
 from tunewright.resources.models import Models
 from tunewright.resources.prepared import Asked, Prepared, Prompt, prepare
 from tunewright.serving.client import Submit
+from tunewright.stepwise import Steps, finish
 
 
 class Chat:
@@ -32,11 +33,18 @@ class Chat:
 
     def prepare(self, request: ChatRequest) -> Prepared:
         """Everything that can be refused is refused here, before the first byte of an answer."""
+        return finish(self.preparing(request))
+
+    def preparing(self, request: ChatRequest) -> Steps[Prepared]:
+        """The same by steps."""
         _check(request)
+        yield
         weights = self._models.weights(request.model, ("chat",))
         tools = calling.shown(request)
         renderer = calling.speaking(self._renderer(weights), tools)
-        prompt = Prompt(renderer.prompt([message.plain() for message in request.messages], tools))
+        messages = [message.plain() for message in request.messages]
+        prompt = Prompt(renderer.prompt(messages, tools, bounded=True))
+        yield
         more = {"logprobs": request.told, **calling.grammar(request, renderer, tools)}
         asked = Asked(request.token_limit, request.n or 1, more=more)
         made = prepare(request, weights, self._models, self._engine, renderer, [prompt], asked)

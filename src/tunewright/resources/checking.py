@@ -1,5 +1,6 @@
 """The check of a file for a base: the one that jobs run, as a record."""
 
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,9 +14,11 @@ from tunewright.records.jobs import JobError
 from tunewright.records.models import Weights
 from tunewright.rendering import Renderer
 from tunewright.resources.models import Models
+from tunewright.stepwise import Steps, finish
 from tunewright.vocabularies import Encoding
 
 ENCODING = "cl100k_base"
+STEP = 0.02  # seconds
 
 
 class Checking:
@@ -45,10 +48,16 @@ class Checking:
     ) -> FileCheck:
         """`name`: what to call the file that lies at `path`. `asked`: what else commands that are
         suggested are to have, such as the `home`; ``file``: where the file lies for who asks."""
+        return finish(self.checking(path, name, request, **asked))
+
+    def checking(
+        self, path: Path, name: str, request: FileCheckRequest, **asked: suggestions.Value
+    ) -> Steps[FileCheck]:
+        """The same by steps, each of some ten milliseconds or of a row that takes longer."""
         file = str(asked.pop("file", name))
         renderer, form = self.renderer(request.model)
         encoding, absent = self._openai()
-        found = checks.check(
+        going = checks.Checking(
             path,
             renderer,
             wants=form,
@@ -57,6 +66,9 @@ class Checking:
             openai=encoding,
             suggest=partial(suggestions.prepare, file, model=request.model, **asked),
         )
+        while not going.go_on(_after(STEP)):
+            yield
+        found = going.found
         error = found.error()
         return FileCheck(
             file=name,
@@ -84,6 +96,12 @@ class Checking:
             return self._encoding(ENCODING), None
         except BadRequest as error:
             return None, error.message
+
+
+def _after(seconds: float) -> Callable[[], bool]:
+    """Whether so much time has passed, asked again and again."""
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() > end
 
 
 def _as_record(error: JobFailed | None) -> JobError | None:

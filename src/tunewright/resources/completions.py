@@ -16,6 +16,7 @@ from tunewright.resources.logprobs import of_completion
 from tunewright.resources.models import Models
 from tunewright.resources.prepared import Asked, Prepared, Prompt, prepare
 from tunewright.serving.client import Submit
+from tunewright.stepwise import Steps, finish
 
 
 class Completions:
@@ -28,18 +29,28 @@ class Completions:
 
     def prepare(self, request: CompletionRequest) -> Prepared:
         """Everything that can be refused is refused here, before the first byte of an answer."""
+        return finish(self.preparing(request))
+
+    def preparing(self, request: CompletionRequest) -> Steps[Prepared]:
+        """The same by steps."""
         _check(request)
         self._engine.check(len(request.prompts) * request.tries)
         weights = self._models.weights(request.model, ("completion",))
         renderer = self._renderer(weights)
-        prompts = [self._prompt(renderer, request.model, given) for given in request.prompts]
+        prompts: list[Prompt] = []
+        for given in request.prompts:
+            prompts.append(self._prompt(renderer, request.model, given))
+            yield
         asked = Asked(request.token_limit, request.tries, bool(request.echo), _told(request))
         return prepare(request, weights, self._models, self._engine, renderer, prompts, asked)
 
     def _prompt(self, renderer: Renderer, model: str, given: str | list[int]) -> Prompt:
         if not isinstance(given, str):
             self._models.check_vocabulary(model, "prompt")
+            if len(given) > renderer.context:
+                raise renderer.room.too_long(len(given))
             return Prompt(given, renderer.pieces.text(given))
+        renderer.room.check(given)
         ids = renderer.completion_prompt(given)
         # Text never makes a special token: those at the head are the tokenizer's addition.
         hidden = itertools.takewhile(renderer.pieces.is_special, ids)

@@ -14,6 +14,7 @@ from tunewright.records.embeddings import (
     too_many,
 )
 from tunewright.resources import aliases
+from tunewright.stepwise import Steps
 from tunewright.vocabularies import Vocabulary
 
 Vocabularies = Callable[[str], Vocabulary]
@@ -22,27 +23,30 @@ Vocabularies = Callable[[str], Vocabulary]
 _LONGEST = 128 * MAX_TOKENS_EACH
 _PIECE = 1 << 16  # characters tokenized at once: a tokenizer takes up to 465 bytes for each
 _TOLERANCE = 2048  # tokens that cutting a text into pieces may add
+# A token of OpenAI's can be 64 dashes, each of them a token of another model's.
+_MOST_OWN = 4 * MAX_TOKENS_TOGETHER
 
 
 def tokens(
     request: EmbeddingRequest, embedder: Embedder, vocabularies: Vocabularies
-) -> tuple[list[list[int]], list[int]]:
-    """(ids of the model, tokens to count) of every input.
+) -> Steps[tuple[list[list[int]], list[int]]]:
+    """(ids of the model, tokens to count) of every input, by steps.
 
     Ids in OpenAI's vocabulary count as what the client sent: it cut its texts by them.
     """
     if isinstance(request.inputs[0], str):
-        ids = _tokenized(cast(list[str], request.inputs), embedder)
+        ids = yield from _tokenized(cast(list[str], request.inputs), embedder)
         counts = [len(each) for each in ids]
         check_tokens(counts)
         return ids, counts
     given = cast(list[list[int]], request.inputs)
-    return _own_ids(request.model, given, embedder, vocabularies), [len(each) for each in given]
+    own = yield from _own_ids(request.model, given, embedder, vocabularies)
+    return own, [len(each) for each in given]
 
 
 def _own_ids(
     model: str, given: list[list[int]], embedder: Embedder, vocabularies: Vocabularies
-) -> list[list[int]]:
+) -> Steps[list[list[int]]]:
     name = aliases.vocabulary(model)
     if name is None:
         size = embedder.vocabulary
@@ -50,7 +54,21 @@ def _own_ids(
         return given
     vocabulary = vocabularies(name)
     _check_known(given, vocabulary.__contains__, f"the vocabulary {name}")
-    return embedder.tokenize([vocabulary.decode(ids) for ids in given])
+    found: list[list[int]] = []
+    total = 0
+    for ids in given:
+        found += yield from _piecewise(vocabulary.decode(ids), embedder)
+        total += len(found[-1])
+        if total > _MOST_OWN:
+            raise too_many(f"at least {total} of `{model}`'s own")
+    return found
+
+
+def _piecewise(text: str, embedder: Embedder) -> Steps[list[list[int]]]:
+    if len(text) > _PIECE:
+        yield from _check_long(text, embedder, _MOST_OWN)
+    yield
+    return embedder.tokenize([text])
 
 
 def _check_known(given: list[list[int]], known: Callable[[int], bool], where: str) -> None:
@@ -59,13 +77,16 @@ def _check_known(given: list[list[int]], known: Callable[[int], bool], where: st
         raise invalid_input(f"The token {unknown} is not among {where}.")
 
 
-def _tokenized(texts: list[str], embedder: Embedder) -> list[list[int]]:
+def _tokenized(texts: list[str], embedder: Embedder) -> Steps[list[list[int]]]:
     """Stops where the limits are passed for sure: a body of 30 MB would take gigabytes."""
+    if sum(map(len, texts)) > _LONGEST * MAX_TOKENS_TOGETHER // MAX_TOKENS_EACH:
+        raise too_many(f"more than {MAX_TOKENS_TOGETHER}")
     found: list[list[int]] = []
     total = 0
     for batch in _batches(texts):
         if len(batch) == 1:
-            _check_long(batch[0], embedder)
+            yield from _check_long(batch[0], embedder)
+        yield
         ids = embedder.tokenize(batch)
         total += sum(map(len, ids))
         found += ids
@@ -75,7 +96,7 @@ def _tokenized(texts: list[str], embedder: Embedder) -> list[list[int]]:
     return found
 
 
-def _check_long(text: str, embedder: Embedder) -> None:
+def _check_long(text: str, embedder: Embedder, most: int = MAX_TOKENS_EACH) -> Steps[None]:
     if len(text) > _LONGEST:
         raise too_long(f"more than {MAX_TOKENS_EACH}")
     if len(text) <= _PIECE:
@@ -83,8 +104,9 @@ def _check_long(text: str, embedder: Embedder) -> None:
     counted = 0
     for start in range(0, len(text), _PIECE):
         counted += embedder.count([text[start : start + _PIECE]])[0]
-        if counted > MAX_TOKENS_EACH + _TOLERANCE:
-            raise too_long(f"more than {MAX_TOKENS_EACH}")
+        if counted > most + _TOLERANCE:
+            raise too_long(f"more than {most}")
+        yield
 
 
 def _batches(texts: list[str]) -> Iterator[list[str]]:

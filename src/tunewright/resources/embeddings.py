@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.embedding.embedder import Embedded, Embedder
-from tunewright.embedding.long import embed_long
+from tunewright.embedding.long import embedding_long
 from tunewright.embedding.vectors import shortened
 from tunewright.errors import BadRequest
 from tunewright.records.embeddings import (
@@ -21,6 +21,7 @@ from tunewright.records.models import Weights
 from tunewright.resources import aliases
 from tunewright.resources.embedding_inputs import Vocabularies, tokens
 from tunewright.resources.models import Models
+from tunewright.stepwise import Steps, finish
 
 
 class Embeddings:
@@ -29,10 +30,13 @@ class Embeddings:
         models: Models,
         embedder: Callable[[Weights], Embedder],
         vocabularies: Vocabularies,
+        reserve: Callable[[int], object],
     ) -> None:
+        """`reserve` hears of a request's tokens before they are computed, and may refuse them."""
         self._models = models
         self._embedder = embedder
         self._vocabularies = vocabularies
+        self._reserve = reserve
 
     def create(self, /, **given: Any) -> EmbeddingList:
         """`given`: the fields of `EmbeddingRequest`."""
@@ -57,11 +61,16 @@ class Embeddings:
         Token ids are of OpenAI's vocabulary under OpenAI's names, else of the model's own. Raises
         BadRequest for an unknown id, a too long input, or dimensions that the model cannot give.
         """
+        return finish(self.embedding(request))
+
+    def embedding(self, request: EmbeddingRequest) -> Steps[Embedded]:
+        """The same by steps, each of some ten milliseconds."""
         weights = self._models.weights(request.model, ("embedding",))
         embedder = self._embedder(weights)
         _check_dimensions(request, embedder)
-        ids, counts = tokens(request, embedder, self._vocabularies)
-        found = embed_long(embedder, ids, _prompt(request.model, embedder))
+        ids, counts = yield from tokens(request, embedder, self._vocabularies)
+        self._reserve(sum(counts))
+        found = yield from embedding_long(embedder, ids, _prompt(request.model, embedder))
         vectors = found.vectors
         if request.dimensions:
             vectors = shortened(vectors, request.dimensions)

@@ -17,6 +17,7 @@ from tunewright.records.pages import Deleted, FilePageRequest, Page
 from tunewright.records.record import new_id, now
 from tunewright.resources.checking import Checking
 from tunewright.resources.removals import Removals
+from tunewright.stepwise import Steps, finish
 
 CHUNK = 1024 * 1024
 
@@ -103,10 +104,15 @@ class Files:
     def check(self, id: str, /, **given: Any) -> FileCheck:
         """The check that a job with this file begins with. `given`: the fields of
         `FileCheckRequest`. Takes some minutes for 100 MB of chats."""
+        return finish(self.checking(id, **given))
+
+    def checking(self, id: str, /, **given: Any) -> Steps[FileCheck]:
+        """The same by steps."""
         request: FileCheckRequest = FileCheckRequest.parse(given)
         file = self.retrieve(id)
         try:
-            return self._checking.check(self._blobs.path(id), file.filename, request)
+            path = self._blobs.path(id)
+            return (yield from self._checking.checking(path, file.filename, request))
         except FileNotFoundError:  # deleted meanwhile
             raise _no_such_file(id) from None
 

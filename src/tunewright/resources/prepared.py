@@ -5,7 +5,7 @@ import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tunewright.errors import BadRequest, MissingExtra
+from tunewright.errors import MissingExtra
 from tunewright.generation.generator import ModelSpec, Request
 from tunewright.records.completions import Sampling
 from tunewright.records.models import Weights
@@ -144,13 +144,7 @@ def _need_torch() -> None:
 
 
 def _room(renderer: Renderer, prompt: list[int], token_limit: int | None) -> int:
-    subject = "messages" if renderer.is_chat else "prompt"
     room = renderer.context - len(prompt)
     if room < (token_limit != 0):
-        raise BadRequest(
-            f"This model's maximum context length is {renderer.context} tokens. However, your "
-            f"{subject} resulted in {len(prompt)} tokens. Please reduce their length.",
-            param=subject,
-            code="context_length_exceeded",
-        )
+        raise renderer.room.too_long(len(prompt))
     return room if token_limit is None else min(room, token_limit)

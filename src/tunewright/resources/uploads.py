@@ -11,6 +11,7 @@ from tunewright.errors import BadRequest, NotFound, PayloadTooLarge
 from tunewright.records.files import File
 from tunewright.records.record import new_id, now
 from tunewright.records.uploads import (
+    MOST_PARTS,
     PART_LIMIT,
     CompleteRequest,
     Upload,
@@ -60,8 +61,21 @@ class Uploads:
         )
 
     def part(self, id: str) -> "PartDraft":
-        """A part that arrives in pieces; it belongs to the upload after `PartDraft.publish`."""
-        self.pending(id)
+        """A part that arrives in pieces; it belongs to the upload after `PartDraft.publish`.
+
+        Raises BadRequest where the upload has more parts than can be completed, or twice the bytes
+        that it announced: a part may be sent again, but not for ever.
+        """
+        upload = self.pending(id)
+        parts = self._shelf.all(UploadPart, where={"upload_id": id})
+        came = sum(self._blobs.size(part.id) for part in parts)
+        if len(parts) >= MOST_PARTS or came > 2 * upload.bytes:
+            raise BadRequest(
+                f"Upload {id} has {len(parts)} parts of {came} bytes together, and 'bytes' "
+                f"announced {upload.bytes}. Complete or cancel it.",
+                param="data",
+                code="too_many_parts",
+            )
         return PartDraft(self, self._shelf, self._blobs, id)
 
     def add_part(self, id: str, data: bytes | BinaryIO) -> UploadPart:
