@@ -59,7 +59,7 @@ def test_calls_made_at_once_get_no_more_than_the_limit(server: Server) -> None:
     refused = next(a for a in answers if a.status_code == 429)
     error = refused.json()["error"]
     assert (error["type"], error["code"]) == ("tokens", "rate_limit_exceeded")
-    assert int(refused.headers["x-ratelimit-remaining-tokens"]) < 3
+    assert int(refused.headers["x-ratelimit-remaining-tokens"]) < 30
     assert int(refused.headers["retry-after"]) * 1000 >= int(refused.headers["retry-after-ms"]) > 0
     assert server.http.get("/models").status_code == 200, "reading is not limited"
     for stop in ("cancel", "pause", "resume"):
