@@ -45,6 +45,8 @@ from tunewright.usage import Usage
 from tunewright.vocabularies import Encoding, Vocabulary, open_encoding, open_vocabulary
 
 T = TypeVar("T")
+KEPT_RENDERERS = 16
+"""Some 10 to 150 MB each, by the size of the vocabulary."""
 
 
 class Tunewright:
@@ -79,7 +81,7 @@ class Tunewright:
         self.bases = Bases(self.catalog, self.home)
         self.bases.ensure_builtin()
         self.owner = self.access.first_organisation(self.settings.organisation)
-        self._renderers = _Kept[Renderer]()
+        self._renderers = _Kept[Renderer](KEPT_RENDERERS)
         self._embedders = _Kept[Embedder]()
         self._vocabularies = _Kept[Vocabulary]()
         self._encodings = _Kept[Encoding]()
@@ -157,9 +159,11 @@ class Tunewright:
     def renderer(self, weights: Weights, models: Models) -> Renderer:
         directory = models.directory(weights)
         chat = weights.kind == "chat"
-        return self._renderers.get(
+        plain = self._renderers.get(
             f"{directory}:{chat}", lambda: Renderer.load(directory, chat=chat)
         )
+        moves = self.settings.system_role == "move"
+        return plain.using(moves_system=moves).rendered_as(weights.rendering)
 
     def embedder(self, weights: Weights, models: Models) -> Embedder:
         directory = models.directory(weights)
@@ -254,17 +258,21 @@ class Acting:
 
 
 class _Kept(Generic[T]):
-    """What is costly to open and the same for everybody, opened once."""
+    """What is costly to open and the same for everybody, opened once; at most `most` are kept,
+    those that were used last."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
         self._lock = threading.Lock()
         self._items: dict[str, T] = {}
+        self._most = most
 
     def get(self, key: str, make: Callable[[], T]) -> T:
         with self._lock:
-            if key not in self._items:
-                self._items[key] = make()
-            return self._items[key]
+            found = self._items.pop(key) if key in self._items else make()
+            self._items[key] = found  # the latest last
+            while self._most and len(self._items) > self._most:
+                del self._items[next(iter(self._items))]
+            return found
 
 
 def _kind(directory: Path) -> ModelKind:

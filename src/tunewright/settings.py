@@ -69,6 +69,11 @@ class Settings(BaseSettings):
         default="auto",
         description="of the products in training and generation; auto: bfloat16 where it is fast",
     )
+    system_role: Literal["move", "refuse"] = Field(
+        default="move",
+        description="system messages where a base's template takes none: put before the user's "
+        "text, or refused",
+    )
     price_per_hour: float | None = Field(
         default=None, ge=0, description="of this machine while it trains, for estimates"
     )

@@ -37,9 +37,12 @@ def render(
     Example: tunewright data render chats.jsonl --line 3 --model gpt-3.5-turbo
     """
     from tunewright.cli.opening import records
+    from tunewright.dataset.reasoning import for_rows
 
     with records(home) as tw:
         renderer, form = tw.checking.renderer(model)
+        if file.is_file():
+            renderer = for_rows(file, renderer)
         whole = _rows(file, line, renderer, form)
     if json:
         rows = [_wire(row, renderer) for row in whole]

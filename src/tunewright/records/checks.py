@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 from tunewright.records.findings import Finding
 from tunewright.records.jobs import JobError
 from tunewright.records.record import Record, Request
+from tunewright.records.template_kwargs import TemplateKwargs
 
 
 class FileCheckRequest(Request):
@@ -15,6 +16,7 @@ class FileCheckRequest(Request):
 
     model: Annotated[str, StringConstraints(min_length=1)] = "gpt-3.5-turbo"
     purpose: Literal["training_file", "validation_file"] = "training_file"
+    chat_template_kwargs: TemplateKwargs | None = None
 
 
 class Histogram(Record):

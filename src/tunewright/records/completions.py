@@ -8,6 +8,7 @@ from tunewright.records.logprobs import ChatLogprobs, CompletionLogprobs
 from tunewright.records.messages import AssistantMessage, Function, Message, Tool
 from tunewright.records.record import Record, Request, new_id, now
 from tunewright.records.response_format import ResponseFormat
+from tunewright.records.template_kwargs import TemplateKwargs
 from tunewright.records.tool_choice import FunctionChoice, ToolChoice
 
 FinishReason = Literal["stop", "length", "tool_calls", "function_call"]
@@ -93,6 +94,7 @@ class ChatRequest(Sampling):
     }
 
     messages: Annotated[list[Message], Field(min_length=1, max_length=2048, fail_fast=True)]
+    chat_template_kwargs: TemplateKwargs | None = None
     max_completion_tokens: Tokens | None = None
     prompt_cache_key: str | None = None
     prompt_cache_retention: Literal["in_memory", "in-memory", "24h"] | None = None

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from tunewright.records.record import Record, Request, new_id, now
+from tunewright.records.template_kwargs import TemplateKwargs
 
 Status = Literal["validating_files", "queued", "running", "succeeded", "failed", "cancelled"]
 OPEN: tuple[Status, ...] = ("validating_files", "queued", "running")
@@ -56,6 +57,9 @@ class JobSpec(Request):
     training_file: Annotated[str, StringConstraints(min_length=1)]
     validation_file: str | None = None
     metadata: Metadata | None = None
+    chat_template_kwargs: TemplateKwargs | None = Field(
+        default=None, exclude_if=lambda value: value is None
+    )
 
 
 class JobRequest(JobSpec):

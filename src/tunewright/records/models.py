@@ -3,6 +3,7 @@ from typing import Literal
 from pydantic import Field
 
 from tunewright.records.record import Record, now
+from tunewright.records.template_kwargs import Rendering
 
 ModelKind = Literal["chat", "completion", "embedding"]
 
@@ -32,7 +33,8 @@ class Weights(Record):
     another base under the same name never changes an existing model. `job` made it; `step` is set
     for a checkpoint, which can be used but is not listed. `deleted_name`: what it was called, while
     its bytes wait to be removed. `asked`, of what a job starts from: what its model is named by,
-    where that is not the real base.
+    where that is not the real base. `rendering`: None of a base, and of a model of an older
+    version.
     """
 
     id: str
@@ -46,6 +48,7 @@ class Weights(Record):
     step: int | None = None
     deleted_name: str | None = None
     asked: str | None = None
+    rendering: Rendering | None = None
     created: int = Field(default_factory=now)
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from tokenizers import AddedToken, Tokenizer
 
 from tunewright.errors import BadRequest
+from tunewright.records.template_kwargs import Rendering
 from tunewright.rendering import tool_use
 from tunewright.rendering.configuration import Configuration, read_tokenizer
 from tunewright.rendering.controls import Controls, Marks, fenced, ids_of, texts
@@ -107,10 +108,10 @@ class Renderer:
         kwargs: Mapping[str, Any] | None = None,
         *,
         at: datetime | None = None,
-        trained: bool = False,
-        moves_system: bool = True,
+        trained: bool | None = None,
+        moves_system: bool | None = None,
     ) -> "Renderer":
-        """The same base, its template used otherwise.
+        """The same base, its template used otherwise; what is None stays.
 
         `kwargs`: values of the template's variables, as vLLM's ``chat_template_kwargs``. `at`: the
         date that it writes. `trained`: prompts are those that training saw (`Dialogue`).
@@ -119,12 +120,21 @@ class Renderer:
         """
         made = copy(self)
         made.kwargs = {**self.kwargs, **(kwargs or {})}
-        made._moves_system = moves_system
-        made._speak(self._plain.using(made.kwargs, at), trained=trained)
+        if moves_system is not None:
+            made._moves_system = moves_system
+        template = self._template.using(made.kwargs, at)
+        made._speak(template, trained=self._trained if trained is None else trained)
         return made
 
+    def rendered_as(self, rendering: Rendering | None) -> "Renderer":
+        """As training used it for the model at hand; None: as the base is used."""
+        if rendering is None:
+            return self
+        at = datetime.fromisoformat(rendering.date)
+        return self.using(rendering.kwargs, at=at, trained=True)
+
     def _speak(self, template: ChatTemplate, *, trained: bool) -> None:
-        self._template = template
+        self._template, self._trained = template, trained
         self._asking = Dialogue(template, self.traits, trained=trained)
         self._teaching = Dialogue(template, self.traits, trained=True)
 

@@ -41,7 +41,8 @@ class Chat:
         yield
         weights = self._models.weights(request.model, ("chat",))
         tools = calling.shown(request)
-        renderer = calling.speaking(self._renderer(weights), tools)
+        renderer = self._renderer(weights).using(request.chat_template_kwargs)
+        renderer = calling.speaking(renderer, tools)
         messages = [message.plain() for message in request.messages]
         prompt = Prompt(renderer.prompt(messages, tools, bounded=True))
         yield
@@ -49,7 +50,9 @@ class Chat:
         asked = Asked(request.token_limit, request.n or 1, more=more)
         made = prepare(request, weights, self._models, self._engine, renderer, [prompt], asked)
         return replace(
-            made, generation=calling.listening(made.generation, renderer, tools, request)
+            made,
+            generation=calling.listening(made.generation, renderer, tools, request),
+            answering=made.answering.noticing(renderer.notices(messages)),
         )
 
     def create(self, /, **given: Any) -> ChatCompletion:

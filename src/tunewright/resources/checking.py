@@ -8,6 +8,7 @@ from pathlib import Path
 from tunewright import suggestions
 from tunewright.dataset import checks
 from tunewright.dataset.examples import Form
+from tunewright.dataset.reasoning import for_rows
 from tunewright.errors import BadRequest, JobFailed
 from tunewright.records.checks import FileCheck, FileCheckRequest
 from tunewright.records.jobs import JobError
@@ -56,6 +57,7 @@ class Checking:
         """The same by steps, each of some ten milliseconds or of a row that takes longer."""
         file = str(asked.pop("file", name))
         renderer, form = self.renderer(request.model)
+        renderer = for_rows(path, renderer.using(request.chat_template_kwargs))
         encoding, absent = self._openai()
         going = checks.Checking(
             path,

@@ -6,6 +6,7 @@ base in that place, under which its weights stand as well (as their subject in t
 """
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from tunewright import builtin
@@ -20,7 +21,23 @@ class Answering(NamedTuple):
     model: str
     warning: str | None
 
+    def noticing(self, codes: Sequence[str]) -> "Answering":
+        """The same with what the model is shown otherwise than it was sent, by the codes of
+        `Renderer.notices`."""
+        said = [self.warning] if self.warning else []
+        said += [REMARKS[code] for code in codes]
+        return self._replace(warning=" ".join(said) or None)
 
+
+REMARKS = {
+    "name_not_shown": "The chat template does not show names.",
+    "reasoning_not_shown": "The chat template leaves out the reasoning of earlier answers.",
+    "system_moved": "The chat template takes no system message there: it stands before the user's "
+    "text.",
+    "systems_joined": "The system messages became one.",
+    "users_joined": "The chat template wants speakers in turn: messages in a row became one.",
+    "user_inserted": "The chat template wants a user before each answer: an empty one was put in.",
+}
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,95}")
 
 

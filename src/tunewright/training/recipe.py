@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tunewright import durable
 from tunewright.errors import BadRequest
+from tunewright.records.template_kwargs import Rendering
 
 FILE = "recipe.json"
 
@@ -27,6 +28,7 @@ class Recipe(BaseModel):
     base_name: str
     adapter: Path | None = None
     kind: Literal["chat", "completion"]
+    rendering: Rendering | None = None
     training_file: Path
     validation_file: Path | None = None
     method: str = "supervised"

@@ -139,6 +139,7 @@ def prepare(
     if torch.cuda.is_available():  # a CPU is deterministic anyhow
         torch.use_deterministic_algorithms(True, warn_only=True)
     renderer = Renderer.load(recipe.base, chat=recipe.kind == "chat")
+    renderer = renderer.rendered_as(recipe.rendering)
     training = read(recipe.training_file, renderer, recipe.kind)
     file = recipe.validation_file
     validation = read(file, renderer, recipe.kind) if file else None

@@ -3,15 +3,20 @@
 import contextlib
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
 from typing import Literal
 
 from tunewright import suggestions
 from tunewright.dataset.checks import Check, Checking
+from tunewright.dataset.reasoning import for_rows
 from tunewright.errors import JobFailed, TunewrightError
 from tunewright.faults import fault
 from tunewright.records.findings import Finding, Severity
 from tunewright.records.jobs import Job
+from tunewright.records.models import Weights
+from tunewright.records.template_kwargs import Rendering
+from tunewright.rendering import Renderer
 from tunewright.tasks import Task, Tasks
 from tunewright.work.assignment import Assignment
 from tunewright.work.heartbeat import Heartbeat
@@ -68,7 +73,7 @@ class _Turn:
 
 
 def _files(assignment: Assignment, job: Job) -> Iterator[tuple[str, Checking]]:
-    renderer = assignment.tw.renderer(assignment.base, assignment.acting.models)
+    renderer = _renderer(assignment, job)
     wants = "chat" if renderer.is_chat else "completion"
     cut = assignment.tw.settings.long_examples == "cut"
     for param, file in (
@@ -83,6 +88,36 @@ def _files(assignment: Assignment, job: Job) -> Iterator[tuple[str, Checking]]:
                 model=job.model,
             )
             yield file, Checking(path, renderer, wants=wants, param=param, cut=cut, suggest=suggest)
+
+
+def _renderer(assignment: Assignment, job: Job) -> Renderer:
+    """The one that training and its model will use; recorded with what the job starts from, so
+    that all that comes of the job has it."""
+    start = assignment.base
+    own = start.rendering.kwargs if start.rendering else {}
+    date = datetime.fromtimestamp(job.created_at).isoformat()
+    asked = Rendering(kwargs={**own, **(job.chat_template_kwargs or {})}, date=date)
+    given = start.model_copy(update={"rendering": asked})
+    renderer = assignment.tw.renderer(given, assignment.acting.models)
+    path = assignment.data(job.training_file)
+    if path and path.is_file():
+        renderer = for_rows(path, renderer)
+    _record(assignment, Rendering(kwargs=dict(renderer.kwargs), date=date), asked)
+    return renderer
+
+
+def _record(assignment: Assignment, used: Rendering, asked: Rendering) -> None:
+    shelf, progress, job = assignment.acting.shelf, assignment.progress, assignment.job_id
+    with assignment.tw.catalog.transaction():
+        assignment.tw.tasks.guard(assignment.task)
+        shelf.change(Weights, job, lambda it: it.model_copy(update={"rendering": used}))
+        if used.kwargs:
+            kwargs = {"chat_template_kwargs": used.kwargs}
+            progress.move(job, ("validating_files",), lambda j: j.model_copy(update=kwargs))
+        if used.kwargs != asked.kwargs:
+            text = ", ".join(f"{name} {value}" for name, value in used.kwargs.items()).lower()
+            what = f"Answers hold a train of thought: all are rendered with {text}, in use too"
+            progress.say(job, "reasoning", what)
 
 
 def _go_on(assignment: Assignment, files: list[tuple[str, Checking]], turn: _Turn) -> bool:

@@ -74,6 +74,7 @@ def _recipe(assignment: Assignment, job: Job) -> dict[str, Any]:
         "base_name": base.base,
         "adapter": _text(models.adapter(base)),
         "kind": base.kind,
+        "rendering": base.rendering and base.rendering.wire(),
         "training_file": str(assignment.data(job.training_file)),
         "validation_file": _text(assignment.data(job.validation_file)),
         "seed": job.seed,
