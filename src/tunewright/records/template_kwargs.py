@@ -27,7 +27,7 @@ def _variable(name: str) -> str:
 Scalar: TypeAlias = (
     bool
     | Annotated[int, Field(ge=-(2**31), lt=2**31)]
-    | Annotated[float, Field(allow_inf_nan=False)]
+    | Annotated[float, Field(ge=-(2**31), lt=2**31, allow_inf_nan=False)]
     | Annotated[str, StringConstraints(max_length=256)]
     | None
 )
