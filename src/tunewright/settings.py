@@ -1,10 +1,12 @@
 """One frozen Settings, read once: given > environment (TUNEWRIGHT_*) > settings.toml > default."""
 
+import difflib
+import os
 import tomllib
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -15,6 +17,7 @@ from pydantic_settings import (
 from tunewright.errors import BadRequest
 
 MIB = 1024 * 1024
+_PREFIX = "TUNEWRIGHT_"
 
 # OpenAI's names, so that unchanged code runs. The operator maps them in settings.toml. All are
 # patterns: a pattern there replaces its like here with every dated name that it covers.
@@ -159,9 +162,16 @@ class Settings(BaseSettings):
         values = {key: value for key, value in given.items() if value is not None}
         if home is not None:
             values["home"] = Path(home)
-        root = Path(values.get("home") or cls().home).expanduser().resolve()
-        with_file = type("Settings", (cls,), {"_file": _file_values(root / "settings.toml")})
-        read = with_file(**values)
+        lies = os.environ.get(f"{_PREFIX}HOME") or cls.model_fields["home"].default
+        root = Path(values.get("home") or lies).expanduser().resolve()
+        path = root / "settings.toml"
+        file = _file_values(path)
+        _refuse_unknown(file, path, list(cls.model_fields))
+        with_file = type("Settings", (cls,), {"_file": file})
+        try:
+            read = with_file(**values)
+        except ValidationError as error:
+            raise _unusable(error, values, file, path) from None
         return read.model_copy(update={"home": root})
 
     @classmethod
@@ -175,6 +185,51 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         file = InitSettingsSource(settings_cls, cls._file)
         return init_settings, env_settings, file
+
+
+def _refuse_unknown(file: dict[str, Any], path: Path, known: list[str]) -> None:
+    """Names that are no settings, in the file and, where one is nearly meant, in the environment:
+    what is misspelt would be passed over."""
+    if "home" in file:
+        raise BadRequest(
+            f"{path}: 'home' cannot be set in this file, which lies in the home itself. Use --home "
+            "or the variable TUNEWRIGHT_HOME.",
+            param="home",
+        )
+    for name in file:
+        if name not in known:
+            raise BadRequest(f"{path}: unknown setting '{name}'{_near(name, known)}", param=name)
+    variables = {f"{_PREFIX}{name.upper()}": name for name in known}
+    for name in sorted(os.environ):
+        near = difflib.get_close_matches(name, variables, 1, 0.85)
+        if name.startswith(_PREFIX) and near and name not in variables:
+            raise BadRequest(f"Unknown variable {name}: did you mean {near[0]}?", param=name)
+
+
+def _near(name: str, known: list[str]) -> str:
+    if near := difflib.get_close_matches(name, known, 1):
+        return f": did you mean '{near[0]}'?"
+    return f". The settings are: {', '.join(known)}."
+
+
+def _unusable(
+    error: ValidationError, given: dict[str, Any], file: dict[str, Any], path: Path
+) -> BadRequest:
+    """What is wrong with a setting, and where it was given."""
+    first = error.errors(include_url=False)[0]
+    name = str(first["loc"][0]) if first["loc"] else ""
+    variable = f"{_PREFIX}{name.upper()}"
+    if name in given:
+        where = f"--{name.replace('_', '-')}"
+    elif variable in os.environ:
+        where = f"the variable {variable}"
+    else:
+        where = f"{path}, '{name}'" if name in file else f"'{name}'"
+    inside = ".".join(map(str, first["loc"][1:]))
+    at = f" ({inside})" if inside else ""
+    what = first["msg"].removeprefix("Value error, ")
+    shown = f", not {first['input']!r}" if isinstance(first["input"], str | int | float) else ""
+    return BadRequest(f"{where}{at} cannot be used: {what}{shown}.", param=name or None)
 
 
 def _file_values(path: Path) -> dict[str, Any]:

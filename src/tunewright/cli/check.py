@@ -49,12 +49,13 @@ def check(
         typer.Option(
             "--job",
             metavar="ID",
-            help="Instead of a FILE: what the tuned model of this job still answers wrongly of "
-            "its validation file, and which training rows lie nearest.",
+            help="Instead of a FILE: the accuracy of this job's model on its validation file, each "
+            "question that it answers wrongly, and the training rows nearest to those.",
         ),
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help=f"Show more than the first {_SHOWN} errors.")
+        bool,
+        typer.Option("--all", help=f"All errors or wrong answers, not only the first {_SHOWN}."),
     ] = False,
     home: HomeOption = None,
     json: JsonOption = False,
@@ -68,7 +69,7 @@ def check(
 
     if job is not None:
         _alone(file, validation, html, fix, estimate, quality)
-        print_failures(job, home, json=json)
+        print_failures(job, home, json=json, everything=everything)
         return
     file = _given(file)
     _exists(file, validation)

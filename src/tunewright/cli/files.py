@@ -1,12 +1,23 @@
 """Uploaded data and results."""
 
 import sys
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tunewright.cli.terminal import HomeOption, JsonOption, moment, print_json, print_table, say
+from tunewright.cli.terminal import (
+    HomeOption,
+    JsonOption,
+    moment,
+    notes,
+    print_json,
+    print_table,
+    say,
+)
+from tunewright.suggestions import Value, prepare
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,6 +40,8 @@ def create(
     """
     from tunewright.cli.opening import records
 
+    if purpose == "fine-tune":
+        refuse_other_formats([path], home=home)
     with records(home) as tw:
         file = tw.files.create(file=path, purpose=purpose)
     print_json(file.wire()) if json else say(file.id)
@@ -98,3 +111,16 @@ def delete(id: FileId, home: HomeOption = None) -> None:
     with records(home) as tw:
         tw.files.delete(id)
     say(f"Deleted {id}.")
+
+
+def refuse_other_formats(paths: Iterable[Path], **options: Value) -> None:
+    """End with exit status 2 where a file is a table, say, before anything is uploaded. `options`
+    are those of the command that makes training data of it."""
+    from tunewright.dataset.advising import advice
+
+    for path in paths:
+        suggest = partial(prepare, path, **options)
+        if path.is_file() and (said := advice(path, suggest)):
+            notes.print(f"{path}: {said}", markup=False, soft_wrap=True)
+            notes.print("Nothing was uploaded.")
+            raise typer.Exit(2)

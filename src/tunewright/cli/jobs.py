@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from tunewright.cli.files import refuse_other_formats
 from tunewright.cli.terminal import (
     HomeOption,
     JsonOption,
@@ -14,6 +15,7 @@ from tunewright.cli.terminal import (
     print_table,
     say,
 )
+from tunewright.suggestions import command
 
 if TYPE_CHECKING:
     from tunewright.app import Tunewright
@@ -68,13 +70,16 @@ def create(
     }
     given = {"model": model, "suffix": suffix, "seed": seed, "method": _method(hyperparameters)}
     data = {"training_file": training_file, "validation_file": validation_file}
+    given_paths = [Path(place) for place in data.values() if place]
+    refuse_other_formats(given_paths, model=model, home=home)
     with running(home) if follow else records(home) as tw:
         job = _create(tw, data, {name: value for name, value in given.items() if value is not None})
         print_json(job.wire()) if json else say(job.id)
         if follow:
-            _follow(tw, job.id)
+            _follow(tw, job.id, home)
         elif not tw.processes.others_running():
-            notes.print("Queued. No server runs here: `tunewright serve` runs the job.")
+            serve = command("serve", home=home)
+            notes.print(f"Queued. No server runs here. Next: {serve}", markup=False, soft_wrap=True)
 
 
 @app.command("list")
@@ -91,12 +96,13 @@ def list_(
 
     with records(home) as tw:
         page = tw.jobs.list(limit=limit)
+        rows = [
+            (j.id, _status(tw, j), j.model, j.fine_tuned_model, moment(j.created_at))
+            for j in page.data
+        ]
     if json:
         return print_json(page.wire())
-    return print_table(
-        ["id", "status", "base", "tuned model", "created"],
-        [(j.id, j.status, j.model, j.fine_tuned_model, moment(j.created_at)) for j in page.data],
-    )
+    return print_table(["id", "status", "base", "tuned model", "created"], rows)
 
 
 @app.command()
@@ -109,9 +115,10 @@ def get(id: JobId, home: HomeOption = None, json: JsonOption = False) -> None:
 
     with records(home) as tw:
         job = tw.jobs.retrieve(id)
+        status = _status(tw, job)
     if json:
         return print_json(job.wire())
-    return print_table(["job", job.id], _described(job))
+    return print_table(["job", job.id], _described(job, status))
 
 
 @app.command()
@@ -149,7 +156,7 @@ def follow(id: JobId, home: HomeOption = None) -> None:
     with records(home) as tw:
         ended = tw.jobs.retrieve(id).status in ENDED
     with records(home) if ended else running(home) as tw:
-        _follow(tw, id)
+        _follow(tw, id, home)
 
 
 @app.command()
@@ -191,15 +198,15 @@ def resume(id: JobId, home: HomeOption = None, json: JsonOption = False) -> None
     print_json(job.wire()) if json else say(f"{job.id} goes on.")
 
 
-def _follow(tw: "Tunewright", id: str) -> None:
+def _follow(tw: "Tunewright", id: str, home: Path | None) -> None:
     from tunewright.cli.follow import follow as draw
     from tunewright.cli.follow import outcome
 
     try:
         watch = draw(id, (event.wire() for event in tw.jobs.follow(id)))
     except KeyboardInterrupt:
-        hint = f"{id} goes on while a server runs. See it: tunewright jobs follow {id}"
-        notes.print(hint, soft_wrap=True)
+        again = command("jobs", "follow", id, home=home)
+        notes.print(f"{id} goes on while a server runs. Next: {again}", soft_wrap=True)
         raise typer.Exit(130) from None
     outcome(tw.jobs.retrieve(id).wire(), watch)
 
@@ -215,6 +222,7 @@ def _create(tw: "Tunewright", data: dict[str, str | None], given: dict[str, Any]
                 uploaded.append(tw.files.create(file=place, purpose="fine-tune"))
                 given[param] = uploaded[-1].id
             elif place is not None:
+                _refuse_missing(place, param)
                 given[param] = place
         job = tw.jobs.create(**given)
     except TunewrightError:
@@ -226,14 +234,29 @@ def _create(tw: "Tunewright", data: dict[str, str | None], given: dict[str, Any]
     return job
 
 
+def _refuse_missing(place: str, param: str) -> None:
+    """A path that is not there is no id: those have no dot and no slash."""
+    from tunewright.errors import BadRequest
+
+    if "/" in place or "." in place:
+        raise BadRequest(f"There is no file {place}.", param=param)
+
+
+def _status(tw: "Tunewright", job: "Job") -> str:
+    """The wire has no status for a job that is paused: it is queued there."""
+    from tunewright.records.jobs import OPEN
+
+    return "paused" if job.status in OPEN and tw.tasks.held(job.id) else job.status
+
+
 def _method(hyperparameters: dict[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in hyperparameters.items() if value is not None}
     return {"type": "supervised", "supervised": {"hyperparameters": given}}
 
 
-def _described(job: "Job") -> list[tuple[str, object]]:
+def _described(job: "Job", status: str) -> list[tuple[str, object]]:
     rows: list[tuple[str, object]] = [
-        ("status", job.status),
+        ("status", status),
         ("error", job.error.message if job.error else None),
         ("base", job.model),
         ("tuned model", job.fine_tuned_model),
@@ -242,6 +265,7 @@ def _described(job: "Job") -> list[tuple[str, object]]:
         ("result file", ", ".join(job.result_files)),
         ("trained tokens", job.trained_tokens),
         ("created", moment(job.created_at)),
+        ("expected to finish", moment(job.estimated_finish)),
         ("finished", moment(job.finished_at)),
         ("seed", job.seed),
         *job.method.supervised.hyperparameters.model_dump().items(),

@@ -1,5 +1,6 @@
 """Bases, aliases and tuned models."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,8 @@ from tunewright.cli.terminal import (
     print_table,
     say,
 )
+from tunewright.suggestions import command
+from tunewright.wording import of
 
 if TYPE_CHECKING:
     from tunewright.app import Tunewright
@@ -77,6 +80,9 @@ def add(
 @app.command()
 def delete(
     name: Annotated[str, typer.Argument(metavar="MODEL")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Also where other names stand for it.")
+    ] = False,
     home: HomeOption = None,
 ) -> None:
     """Delete a tuned model, or forget a base that was added.
@@ -86,8 +92,24 @@ def delete(
     from tunewright.cli.opening import records
 
     with records(home) as tw:
+        if not force:
+            _refuse_in_use(tw, name, home)
         _delete(tw, name)
     say(f"Deleted {name}.")
+
+
+def _refuse_in_use(tw: "Tunewright", name: str, home: Path | None) -> None:
+    from tunewright.errors import BadRequest
+
+    names = [alias for alias, model in tw.settings.aliases.items() if model == name]
+    if names:
+        file = tw.home.root / "settings.toml"
+        raise BadRequest(
+            f"{', '.join(names)} {of(len(names), 'stands', 'stand')} for {name} in {file}, and "
+            "would then find no model. Change that first, or delete it all the same: "
+            f"{command('models', 'delete', name, force=True, home=home)}",
+            param="model",
+        )
 
 
 def _delete(tw: "Tunewright", name: str) -> None:

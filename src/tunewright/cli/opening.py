@@ -11,19 +11,10 @@ if TYPE_CHECKING:
 
 def configured(home: Path | None, **given: Any) -> "Tunewright":
     """The platform on `home`, with nothing running. Raises BadRequest for unusable settings."""
-    from pydantic import ValidationError
-
     from tunewright.app import Tunewright
-    from tunewright.errors import BadRequest
     from tunewright.settings import Settings
 
-    try:
-        settings = Settings.read(home, **given)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = ".".join(map(str, first["loc"]))
-        raise BadRequest(f"The setting '{name}' cannot be used: {first['msg']}.") from None
-    return Tunewright(settings=settings)
+    return Tunewright(settings=Settings.read(home, **given))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tunewright import suggestions
 from tunewright.dataset import notices, verdict
+from tunewright.dataset.advising import columns_of
 from tunewright.dataset.cookbook import Cookbook, CountsTokens
 from tunewright.dataset.examples import ChatExample, Example, Form, example, faults, form_of
 from tunewright.dataset.formats import wrong_format
@@ -213,7 +214,8 @@ class Checking:
 
     def _opened(self, path: Path) -> Iterator[Line]:
         if fault := wrong_format(path):
-            self.found.add(Line(1), [fault])
+            command = self.found.suggest(**columns_of(path))
+            self.found.add(Line(1), [replace(fault, remedy=fault.remedy.replace(PREPARE, command))])
             return
         for line in lines(path):
             if line.number > MOST_ROWS:

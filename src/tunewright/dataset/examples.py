@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 from tunewright.dataset import calls
 from tunewright.dataset.layouts import is_text, layout_of
 from tunewright.dataset.problems import PREPARE, Fault, kind, shown, step, unknown_keys
-from tunewright.records.messages import MESSAGE_KEYS, REASONING_KEYS
+from tunewright.records.messages import MESSAGE_KEYS, REASONING_KEYS, ContentPart
 from tunewright.rendering.turns import Tool, as_tools
 
 Form: TypeAlias = Literal["chat", "completion"]
@@ -242,9 +242,11 @@ def _parts(parts: list[Any], path: str) -> Iterator[Fault]:
         kind = part.get("type") if isinstance(part, dict) else None
         if kind != "text" or not isinstance(part.get("text"), str):
             what = "The content part is not text; only text can be trained on."
-            yield Fault(
-                step(path, at), "missing_content", what, 'Write {"type": "text", "text": "..."}.'
-            )
+            remedy = 'Remove it, or say it in words: {"type": "text", "text": "..."}.'
+            yield Fault(step(path, at), "missing_content", what, remedy)
+        else:
+            known = set(ContentPart.model_fields)
+            yield from unknown_keys(part, known, step(path, at), "message_unrecognized_key")
 
 
 def _name(message: dict[str, Any], path: str) -> Iterator[Fault]:

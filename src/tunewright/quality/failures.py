@@ -91,10 +91,11 @@ def told(expected: Rows, failed: Sequence[int], training: Rows) -> Iterator[Find
         yield found(
             "failures",
             f"{share(len(rows), len(expected))} of the validation file fail together, around its "
-            f"line {rows[0].line}; training rows lie {cluster.nearness:.2f} near (1 the same).",
-            "Training has hardly anything like it: collect such rows."
+            f"line {rows[0].line}; the nearest training rows have a similarity of "
+            f"{cluster.nearness:.2f} (1: the same).",
+            "The training file has hardly anything like it: add such rows."
             if far
-            else "Look at the training rows named: are they right, and do they say the same?",
+            else "Look at these training rows: are they right, and do they agree with each other?",
             [training.rows[at].line for at in cluster.near],
             severity="warning",
             excerpt=rows[0].asked,

@@ -112,11 +112,21 @@ class FileCheck(Record):
     findings_left_out: int
 
 
+class WrongAnswer(Record):
+    """`line` is of the validation file."""
+
+    line: int
+    question: str
+    expected: str
+    given: str
+
+
 class JobFailures(Record):
     """What the model of a job answers otherwise than its validation file does. `rows`: those with
     an answer to learn; `asked` of them were asked, `unanswered` left the model no room to answer,
-    which `unanswered_because` says of the first. Each finding is a cluster of the `failed`; its
-    lines are those of the training file that lie nearest."""
+    which `unanswered_because` says of the first. `accuracy`: the share of the answers that are as
+    expected, null without answers; `answers` are the others. Each finding is a cluster of the
+    `failed`; its lines are those of the training file that lie nearest."""
 
     object: Literal["fine_tuning.job.failures"] = "fine_tuning.job.failures"
     job: str
@@ -127,4 +137,6 @@ class JobFailures(Record):
     unanswered: int
     unanswered_because: str | None
     failed: int
+    accuracy: float | None
+    answers: list[WrongAnswer]
     findings: list[Finding]

@@ -55,7 +55,7 @@ class JobSpec(Request):
 
     model: Annotated[str, StringConstraints(min_length=1)]
     training_file: Annotated[str, StringConstraints(min_length=1)]
-    validation_file: str | None = None
+    validation_file: Annotated[str, StringConstraints(min_length=1)] | None = None
     metadata: Metadata | None = None
     chat_template_kwargs: TemplateKwargs | None = Field(
         default=None, exclude_if=lambda value: value is None

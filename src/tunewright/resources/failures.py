@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunewright.dataset.examples import ChatExample, CompletionExample, Example
 from tunewright.errors import BadRequest
-from tunewright.records.checks import JobFailures
+from tunewright.records.checks import JobFailures, WrongAnswer
 from tunewright.records.jobs import Job
 from tunewright.resources.chat import Chat
 from tunewright.resources.completions import Completions
@@ -69,7 +69,9 @@ class Failures:
             asked=len(asked),
             unanswered=len(refused),
             unanswered_because=refused[0].message if refused else None,
-            failed=failed,
+            failed=len(failed),
+            accuracy=1 - len(failed) / len(pairs) if pairs else None,
+            answers=[_wrong(*pairs[place]) for place in failed],
             findings=findings,
         )
 
@@ -89,6 +91,10 @@ class Failures:
             return made.choices[0].message.content or ""
         except BadRequest as error:
             return error
+
+
+def _wrong(row: "Row", given: str) -> WrongAnswer:
+    return WrongAnswer(line=row.line, question=row.asked, expected=row.answer, given=given)
 
 
 def _model(job: Job) -> str:

@@ -162,6 +162,8 @@ class Jobs:
             if self._tasks.held(id) == held:
                 raise _wrong_status(f"{id} is {'paused already' if held else 'not paused'}.")
             self._tasks.hold(id, held)
+            if held:  # nobody knows when it will finish
+                job = self._progress.move(id, OPEN, _without_estimate)
             self._progress.say(id, new_id(f"{done}-"), f"Fine-tuning job {done}")
         return job
 
@@ -264,6 +266,10 @@ class Jobs:
             seed=seed,
             user_provided_suffix=request.suffix,
         )
+
+
+def _without_estimate(job: Job) -> Job:
+    return job.model_copy(update={"estimated_finish": None})
 
 
 def _wrong_status(message: str) -> BadRequest:

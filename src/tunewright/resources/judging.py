@@ -48,15 +48,15 @@ class Judging:
 
     def failed(
         self, answered: Sequence[tuple["Row", str]], training: Path, form: Form
-    ) -> tuple[int, list[Finding]]:
-        """How many of the answers are not those of their validation rows, and the clusters."""
+    ) -> tuple[list[int], list[Finding]]:
+        """Places of the answers that are not those of their validation rows, and the clusters."""
         from tunewright.quality import failures
 
         expected = self._embedded([row for row, _ in answered])
         answers = [said for _, said in answered]
         failed = failures.fails(expected, answers, self._engine.embed(answers).vectors)
         known = self._embedded([row for row, _ in self.rows(training, form)]) if failed else None
-        return len(failed), list(failures.told(expected, failed, known)) if known else []
+        return failed, list(failures.told(expected, failed, known)) if known else []
 
     def rows(self, path: Path, form: Form) -> list[tuple["Row", Example]]:
         """Those that the check calls good and that have an answer to learn."""

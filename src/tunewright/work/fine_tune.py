@@ -6,12 +6,15 @@ a crash the task is leased again: the child goes on from its newest whole checkp
 reported twice is recorded once.
 """
 
+import contextlib
+import datetime
 import fcntl
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Any
 
 import orjson
@@ -40,7 +43,7 @@ def run(assignment: Assignment) -> None:
             )
             kills = memory.kills()
             with heartbeat:
-                for report in _reports(child):
+                for report in _reports(child, assignment.folder / "log.txt"):
                     reports.take(report)
                 code = child.wait()
                 if heartbeat.held:
@@ -130,10 +133,19 @@ def _child(assignment: Assignment, lock: IO[bytes]) -> Iterator[subprocess.Popen
             child.wait()
 
 
-def _reports(child: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
+def _reports(child: subprocess.Popen[bytes], log: Path) -> Iterator[dict[str, Any]]:
+    """What the child says, which the log keeps too, among what it writes to its standard error."""
     assert child.stdout is not None
     for line in child.stdout:
-        yield orjson.loads(line)
+        report = orjson.loads(line)
+        with contextlib.suppress(OSError), log.open("a", encoding="utf-8") as file:
+            file.write(_logged(report))
+        yield report
+
+
+def _logged(report: dict[str, Any]) -> str:
+    said = [f"{name}={value}" for name, value in report.items() if value not in (None, "")]
+    return f"{datetime.datetime.now().isoformat(' ', 'seconds')} {' '.join(said)}\n"
 
 
 def _raise_if_killed_for_memory(code: int, kills: int) -> None:
