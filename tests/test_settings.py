@@ -36,5 +36,5 @@ def test_of_the_environment_and_of_options(tmp_path: Path, monkeypatch: pytest.M
         Settings.read(port=70_000)
     monkeypatch.delenv("TUNEWRIGHT_PORT")
     monkeypatch.setenv("TUNEWRIGHT_PROT", "9")
-    with pytest.raises(BadRequest, match="TUNEWRIGHT_PROT: did you mean TUNEWRIGHT_PORT?"):
+    with pytest.raises(BadRequest, match="TUNEWRIGHT_PROT: did you mean TUNEWRIGHT_PORT"):
         Settings.read()

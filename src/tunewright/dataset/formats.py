@@ -63,7 +63,7 @@ def layout(head: bytes) -> str | None:
 
 def _lists(lines: list[bytes]) -> bool:
     """Whether each line is a conversation: a list of its own."""
-    return len(lines) > 1 and lines[1].startswith(b"[") and isinstance(_value(lines[0]), list)
+    return len(lines) > 1 and isinstance(_value(lines[0]), list)
 
 
 def _table(lines: list[bytes]) -> bool:
@@ -75,7 +75,7 @@ def _table(lines: list[bytes]) -> bool:
 def _quoted_json(line: bytes) -> bool:
     """JSON text written as JSON text: no cell of a table, though it has quotes and commas."""
     value = _value(line)
-    return isinstance(value, str) and value.lstrip()[:1] in ("{", "[")
+    return isinstance(value, str) and value.lstrip()[:1] in ("{", "[", '"')
 
 
 def _value(line: bytes) -> object:

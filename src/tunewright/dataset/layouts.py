@@ -8,7 +8,7 @@ them as JSON text inside of JSON. What a row has beside is left out, and said.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import orjson
 
@@ -129,7 +129,7 @@ def _foreign(turns: list[Any]) -> bool:
     return any("role" not in turn and ("from" in turn or "speaker" in turn) for turn in turns)
 
 
-def _are_turns(value: Any) -> bool:
+def _are_turns(value: Any) -> TypeGuard[list[Row]]:
     return (
         isinstance(value, list)
         and bool(value)
@@ -270,6 +270,8 @@ def _preferred(row: Row) -> tuple[Row, set[str]]:
     before = given if isinstance(given, dict) else {"messages": _as_turns(given, "user")}
     answer = _as_turns(best, "assistant")
     asked = before.get("messages") or []
+    if not isinstance(asked, list):
+        raise Refused("The input has no list of messages.")
     whole = (
         answer if answer[: len(asked)] == asked and len(answer) > len(asked) else [*asked, *answer]
     )
@@ -314,18 +316,21 @@ def _has_turns(row: Row) -> bool:
     return _list_of_turns(row) is not None
 
 
+def _is_sharegpt(row: Row) -> bool:
+    turns = row.get("conversations")
+    return _are_turns(turns) and "from" in turns[0]
+
+
+def _is_alpaca(row: Row) -> bool:
+    return "instruction" in row and _has_pair(row)
+
+
 _CHAT = Layout("chat", _turns)
 _LAYOUTS: list[tuple[Callable[[Row], bool], Layout]] = [
     (_is_preference, Layout("preference (DPO)", _preferred)),
-    (
-        lambda row: "from" in (row.get("conversations") or [{}])[0],
-        Layout("ShareGPT (conversations with from and value)", _turns),
-    ),
+    (_is_sharegpt, Layout("ShareGPT (conversations with from and value)", _turns)),
     (_has_turns, Layout("a list of turns", _turns)),
-    (
-        lambda row: "instruction" in row and _has_pair(row),
-        Layout("Alpaca (instruction, input, output)", _from_pair),
-    ),
+    (_is_alpaca, Layout("Alpaca (instruction, input, output)", _from_pair)),
     (_has_pair, Layout("pairs of a question and an answer", _from_pair)),
     (_is_spoken, Layout("a conversation in one text", _spoken)),
 ]
