@@ -238,7 +238,10 @@ def test_what_is_prepared_passes_the_check_whatever_it_was(
         try:
             done = prepared(path, renderer, columns=Columns(to=form), drop_long=True)
         except BadRequest as error:
-            if "can be trained on" not in error.message:
+            whole = (
+                bool(rows) and isinstance(rows[0], list) and "is not valid JSON" in error.message
+            )
+            if not whole and "can be trained on" not in error.message:
                 raise
             continue
         assert done.rows == done.trained + done.refused.total()
