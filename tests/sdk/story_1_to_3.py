@@ -145,11 +145,11 @@ async def job_told(counted, job) -> None:
     assert job.trained_tokens > 0 and job.finished_at >= job.created_at
     events = await every(counted.fine_tuning.jobs.list_events(job.id, limit=3))
     events = [typed(event) for event in events][::-1]
-    # What only we say has data: findings of the check, the plan of a step, the estimate, and what
-    # it came to.
+    # What only we say has data: the base, findings of the check, the plan of a step, the estimate,
+    # and what it came to.
     messages = [event.message for event in events if not event.data]
     ours = {key for event in events if event.type == "message" for key in event.data or ()}
-    assert ours == {"finding", "plan", "estimate", "fact"}, ours
+    assert ours == {"base", "finding", "plan", "estimate", "fact"}, ours
     checkpoints = [message for message in messages if message.startswith("Checkpoint")]
     assert [message for message in messages if message not in checkpoints] == [
         f"Created fine-tuning job: {job.id}",

@@ -20,6 +20,7 @@ from tunewright.api import (
     permissions,
     uploads,
 )
+from tunewright.api.absent import no_such_url, stored_completions
 from tunewright.api.crowd import Crowd, Lanes
 from tunewright.api.gate import Gate
 from tunewright.api.once import Once
@@ -29,7 +30,6 @@ from tunewright.app import Tunewright
 from tunewright.errors import (
     BadRequest,
     MethodNotAllowed,
-    NotFound,
     PayloadTooLarge,
     TunewrightError,
 )
@@ -82,10 +82,11 @@ async def _known_error(request: Request, error: Any) -> Response:
 
 async def _http_error(request: Request, error: Any) -> Response:
     """The router's own refusals, in OpenAI's shape: SDK 0.28.1 cannot read any other."""
-    where = f"{request.method} {request.url.path}"
+    method, path = request.method, request.url.path
+    not_allowed = MethodNotAllowed(f"Not allowed: {method} {path}", code="method_not_supported")
     kinds: dict[int, TunewrightError] = {
-        404: NotFound(f"Invalid URL ({where})"),
-        405: MethodNotAllowed(f"Not allowed: {where}", code="method_not_supported"),
+        404: no_such_url(method, path),
+        405: stored_completions(method, path) or not_allowed,
         413: PayloadTooLarge("The request is too large."),
     }
     return error_response(kinds.get(error.status_code, BadRequest(str(error.detail))))

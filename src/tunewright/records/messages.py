@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticKnownError
 
+from tunewright.records.parts import TextOnly
 from tunewright.records.record import Record, Request, new_id
 
 FunctionName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -12,7 +13,7 @@ REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
 """What servers and data sets call an assistant's train of thought."""
 
 
-class ContentPart(Request):
+class ContentPart(TextOnly):
     type: Literal["text"]
     text: str
 
