@@ -85,7 +85,8 @@ def _state(kind: type[Request], name: str, known: bool) -> tuple[str, str]:
         return DONE if known else OURS, _values(kind, name)
     if name in kind.unsupported:
         nothing = ", ".join(f"`{json.dumps(value)}`" for value in kind.unsupported[name])
-        return REFUSED, f"but for {nothing}" if nothing else ""
+        but = f"but for {nothing}" if nothing else ""
+        return REFUSED, "; ".join(part for part in (but, kind.instead.get(name)) if part)
     return GAP, "unknown to our records"
 
 

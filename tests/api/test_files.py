@@ -50,7 +50,7 @@ def test_pages_go_on_after_a_deleted_file(server: Server) -> None:
         ({"purpose": "fine-tune"}, None, 400, None, None),
         ({"purpose": "fine-tune"}, {"other": ("x", b"y")}, 400, "other", "unsupported_parameter"),
         ({}, {"file": ("x", b"y")}, 400, "purpose", "missing_required_parameter"),
-        ({"purpose": "vision"}, {"file": ("x", b"y")}, 400, "purpose", "invalid_value"),
+        ({"purpose": "batch_output"}, {"file": ("x", b"y")}, 400, "purpose", "invalid_value"),
         ({"purpose": "fine-tune"}, {"file": ("x", b"")}, 400, "file", "empty_file"),
         (
             {"purpose": "fine-tune", "expires_after[seconds]": "3600"},

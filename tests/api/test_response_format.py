@@ -3,8 +3,10 @@
 import concurrent.futures
 import json
 import subprocess
+from typing import Annotated, Literal
 
 import pytest
+from pydantic import BaseModel, Field
 
 from servers import REPOSITORY, Server
 
@@ -61,6 +63,30 @@ def test_a_json_object_begins_as_one_and_says_when_it_was_cut(server: Server) ->
     cut = ask(server, response_format=of(PERSON), temperature=0, max_tokens=3)
     assert cut["finish_reason"] == "length"
     assert ask(server, response_format={"type": "text"}, max_tokens=1)
+
+
+class Address(BaseModel):
+    city: Literal["Oslo", "Bergen"]
+    primary: bool
+
+
+class Person(BaseModel):
+    """As pydantic writes it: nothing says that there are no other properties."""
+
+    age: Annotated[int, Field(ge=0, le=150)]
+    addresses: Annotated[list[Address], Field(max_length=2)]
+    mood: Literal["glad", "sad"] | None = None
+
+
+def test_a_schema_as_pydantic_writes_it_comes_whole(server: Server) -> None:
+    schema = Person.model_json_schema()
+    assert "additionalProperties" not in json.dumps(schema)
+    form = {"response_format": of(schema), "temperature": 1, "seed": 1, "n": 6}
+    answer = server.http.post("/chat/completions", json={**ASK, **form, "max_tokens": 300})
+    choices = answer.json()["choices"]
+    assert [choice["finish_reason"] for choice in choices] == ["stop"] * 6
+    for choice in choices:
+        Person.model_validate_json(choice["message"]["content"], extra="forbid")
 
 
 def test_rows_with_and_without_a_grammar_share_a_batch(server: Server) -> None:

@@ -180,6 +180,39 @@ def test_a_call_can_be_required_of_whom_never_learned_to_call(caller: tuple[Serv
         assert choice["finish_reason"] == "tool_calls"
 
 
+def test_a_forced_call_without_arguments_comes_whole(caller: tuple[Server, str]) -> None:
+    """However a framework says that a function has none; its model never learned to call."""
+    for parameters in (None, {"type": "object", "properties": {}}, {"properties": {}}):
+        ping = {"type": "function", "function": {"name": "ping", "parameters": parameters}}
+        asked = {"tools": [ping], "tool_choice": named("ping"), "temperature": 1.5}
+        for seed in range(4):
+            choice = ask(caller, model="caller", seed=seed, max_tokens=60, **asked)
+            [made] = choice["message"]["tool_calls"]
+            assert (made["function"]["name"], made["function"]["arguments"]) == ("ping", "{}")
+            assert choice["finish_reason"] == "stop"
+
+
+def test_a_forced_call_that_is_cut_is_a_call_in_part(caller: tuple[Server, str]) -> None:
+    """Streamed or not: its name, its arguments as far as they go, and no markup as content."""
+    asked = {"tools": BOTH[1:], "tool_choice": named("clock"), "model": "caller"}
+    server, _ = caller
+    for limit in (1, 6, 12):
+        choice = ask(caller, max_tokens=limit, **asked)
+        assert choice["finish_reason"] == "length"
+        assert choice["message"]["content"] is None
+        [made] = choice["message"]["tool_calls"]
+        assert made["function"]["name"] == "clock"
+        assert '{"zone":"UTC"}'.startswith("".join(made["function"]["arguments"].split())[:8])
+        body = {"messages": [USER], "temperature": 0, "max_tokens": limit, "stream": True, **asked}
+        lines = server.http.post("/chat/completions", json=body).text.splitlines()
+        chunks = [json.loads(line[6:]) for line in lines if line.startswith("data: {")]
+        deltas = [chunk["choices"][0]["delta"] for chunk in chunks]
+        assert not "".join(delta.get("content") or "" for delta in deltas)
+        [[told]] = [delta["tool_calls"] for delta in deltas if "tool_calls" in delta]
+        assert told["function"] == made["function"]
+        assert chunks[-1]["choices"][0]["finish_reason"] == "length"
+
+
 def test_strict_arguments_hold_and_json_goes_with_tools(caller: tuple[Server, str]) -> None:
     for seed in range(4):
         choice = ask(caller, model="caller", tools=BOTH, response_format=MOOD, seed=seed,

@@ -128,7 +128,7 @@ def test_an_hour_later_it_is_over(server: Server) -> None:
         ({"bytes": 0}, "bytes", "integer_below_min_value"),
         ({"bytes": 9 * 1024**3}, "bytes", "integer_above_max_value"),
         ({"bytes": "3"}, "bytes", "invalid_type"),
-        ({"purpose": "vision"}, "purpose", "invalid_value"),
+        ({"purpose": "fine-tune-results"}, "purpose", "invalid_value"),
         ({"filename": ""}, "filename", "string_below_min_length"),
         (
             {"expires_after": {"anchor": "created_at", "seconds": 2_592_001}},

@@ -15,7 +15,8 @@ TEMPLATE = """
 <tool_call>{"name": "{{ c.function.name }}", "arguments": {{ c.function.arguments | tojson }}}
 {%- endfor -%}<|end|>{% endfor -%}
 {%- if add_generation_prompt %}{{ '<|assistant|>' }}{% endif -%}"""
-WEATHER = {"name": "weather", "parameters": {"type": "object", "properties": {}}}
+_CITY = {"city": {"type": "string"}}
+WEATHER = {"name": "weather", "parameters": {"type": "object", "properties": _CITY}}
 TOOLS = [{"type": "function", "function": WEATHER}]
 ARGUMENTS = '{"city": "Oslo"}'
 

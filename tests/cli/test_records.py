@@ -76,7 +76,7 @@ def used_home(tmp_path_factory):
     [
         ("files", "get", "file-none"),
         ("files", "create", "no-such-file.jsonl"),
-        ("files", "create", str(samples.CHATS), "--purpose", "batch"),
+        ("files", "create", str(samples.CHATS), "--purpose", "king"),
         ("keys", "revoke", "key-none"),
         ("keys", "create", "k", "--organisation", "none"),
         ("keys", "create", "k", "--role", "king"),

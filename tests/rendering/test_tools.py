@@ -235,3 +235,40 @@ def test_the_detokenizer_shows_markers_only_where_calls_are_read(renderer):
     showing = copy(model)
     showing.shows_calls = True
     assert showing.detokenizer().push([marker]) == "[TOOL_CALLS]"
+
+
+@pytest.mark.parametrize("name", TOOL_TEMPLATES)
+def test_a_call_that_is_cut_off_is_a_call_in_part(renderer, name: str) -> None:
+    """Wherever it is cut: arguments are what was written of them, and no markup is content."""
+    model = renderer(TOOL_TEMPLATES[name])
+    use = model.tool_use
+    assert isinstance(use, ToolUse)
+    calls = [call("weather", city='Os"lo', days=[1, {"a": 2}])]
+    if name != "llama3":
+        calls.append(call("time", "call_2", zone="UTC"))
+    made = calling(*calls)
+    tools = [tool("weather"), tool("time")]
+    [row] = model.rows(ChatExample([*say("u: ?"), made], tools), 1)
+    shown = copy(model)
+    shown.shows_calls = True
+    speaking = shown.detokenizer()
+    text = speaking.push([id for id in row.answer if id not in model.stop_ids])
+    whole = [c.arguments for c in use.form.read(text, ("weather", "time"))[1]]
+    assert len(whole) == len(calls)
+    seen = set[int]()
+    for end in range(1, len(text)):
+        reader = use.reader(("weather", "time"))
+        said = reader.push(text[:end])
+        rest, found = reader.finish(cut=True)
+        seen.add(len(found))
+        if not found:  # before the first name is whole
+            assert text[:end].startswith(said + rest)
+            continue
+        assert not (said + rest).strip()
+        assert [c.name for c in found] == ["weather", "time"][: len(found)]
+        for written, complete in zip(found[:-1], whole, strict=False):
+            assert written.arguments == complete
+        last = json.dumps(json.loads(whole[len(found) - 1]))
+        squeezed = "".join(found[-1].arguments.split())
+        assert "".join(last.split()).startswith(squeezed), (text[:end], found)
+    assert seen == set(range(len(calls) + 1))

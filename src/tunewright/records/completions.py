@@ -4,13 +4,16 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from tunewright.records.jobs import Metadata
 from tunewright.records.logprobs import ChatLogprobs, CompletionLogprobs
-from tunewright.records.messages import AssistantMessage, Function, Message, Tool
+from tunewright.records.messages import AssistantMessage, ContentPart, Function, Message, Tool
 from tunewright.records.record import Record, Request, new_id, now
 from tunewright.records.response_format import ResponseFormat
 from tunewright.records.template_kwargs import TemplateKwargs
 from tunewright.records.tool_choice import FunctionChoice, ToolChoice
 
+ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+ServiceTier = Literal["auto", "default", "flex", "scale", "priority", "fast"]
 FinishReason = Literal["stop", "length", "tool_calls", "function_call"]
 # Looked for in the text after each token; what could become one is held back.
 _StopString = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
@@ -72,33 +75,60 @@ class Sampling(Request):
         return [self.stop] if isinstance(self.stop, str) else list(self.stop or [])
 
 
+class Prediction(Request):
+    type: Literal["content"]
+    content: str | list[ContentPart]
+
+
+class CacheOptions(Request):
+    mode: Literal["implicit", "explicit"] | None = None
+    ttl: str | None = None
+
+
+_STORED = "belongs to the list of stored completions; prompts and answers are never stored here"
+
+
 class ChatRequest(Sampling):
     unsupported: ClassVar[dict[str, tuple[Any, ...]]] = {
         "audio": (),
-        "metadata": ({},),
         "modalities": (["text"],),
         "moderation": (),
-        "prediction": (),
-        "prompt_cache_options": (),
-        "reasoning_effort": (),
-        "service_tier": ("auto", "default"),
-        "store": (False,),
-        "verbosity": (),
+        "verbosity": ("medium",),
         "web_search_options": (),
+    }
+    instead: ClassVar[dict[str, str]] = {
+        "audio": "The models here read and write text only.",
+        "modalities": "The models here read and write text only.",
+        "moderation": "No model here judges content.",
+        "verbosity": "Say in a message how long the answer should be, or bound it with "
+        "'max_completion_tokens'.",
+        "web_search_options": "Nothing here searches the web: offer a search of yours in 'tools'.",
     }
     without_effect: ClassVar[dict[str, str]] = {
         **Sampling.without_effect,
+        "metadata": _STORED,
+        "prediction": "lets OpenAI answer sooner; answers are the same without it",
         "prompt_cache_key": "a hint to OpenAI's cache; answers are the same without it",
+        "prompt_cache_options": "a hint to OpenAI's cache; answers are the same without it",
         "prompt_cache_retention": "a hint to OpenAI's cache; answers are the same without it",
+        "reasoning_effort": "for models that reason before they answer",
         "safety_identifier": Sampling.without_effect["user"],
+        "service_tier": "chooses among OpenAI's prices; there is one queue here",
+        "store": _STORED,
     }
 
     messages: Annotated[list[Message], Field(min_length=1, max_length=2048, fail_fast=True)]
     chat_template_kwargs: TemplateKwargs | None = None
     max_completion_tokens: Tokens | None = None
+    metadata: Metadata | None = None
+    prediction: Prediction | None = None
     prompt_cache_key: str | None = None
+    prompt_cache_options: CacheOptions | None = None
     prompt_cache_retention: Literal["in_memory", "in-memory", "24h"] | None = None
+    reasoning_effort: ReasoningEffort | None = None
     safety_identifier: str | None = None
+    service_tier: ServiceTier | None = None
+    store: bool | None = None
     response_format: ResponseFormat | None = None
     tools: Annotated[list[Tool], Field(max_length=128)] | None = None
     tool_choice: ToolChoice | None = None
@@ -126,6 +156,10 @@ Prompts = Annotated[list[_Kind], Field(min_length=1, max_length=128)]
 class CompletionRequest(Sampling):
     unsupported: ClassVar[dict[str, tuple[Any, ...]]] = {
         "suffix": ("",),
+    }
+    instead: ClassVar[dict[str, str]] = {
+        "suffix": "No model here was trained to fill the gap before a text: say in 'prompt' what "
+        "is to stand there.",
     }
 
     prompt: str | Prompts[str] | TokenIds | Prompts[TokenIds]

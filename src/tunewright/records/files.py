@@ -1,4 +1,4 @@
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, WithJsonSchema
 
@@ -15,8 +15,10 @@ Purpose = Literal[
     "user_data",
     "vision",
 ]
-# What Tunewright can use today; the other purposes are refused by name.
-UPLOAD_PURPOSES = ("fine-tune",)
+UploadPurpose = Literal["assistants", "batch", "evals", "fine-tune", "user_data", "vision"]
+# Those of files that clients send. Only "fine-tune" is used by a call here: the others are kept,
+# listed and given back, for code that stores its files so.
+UPLOAD_PURPOSES: tuple[UploadPurpose, ...] = get_args(UploadPurpose)
 
 
 class ExpiresAfter(Request):
@@ -36,7 +38,7 @@ Binary = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})
 class FileForm(FileOptions):
     """The parts of the multipart form that carries a file. `api.multipart` streams it."""
 
-    purpose: Literal["fine-tune"]
+    purpose: UploadPurpose
     file: Binary
 
 

@@ -45,6 +45,8 @@ class Request(BaseModel):
 
     # Parameters of OpenAI's that are not offered, with the values that ask for nothing.
     unsupported: ClassVar[dict[str, tuple[Any, ...]]] = {}
+    # What to do without them, as a sentence, where there is something to say.
+    instead: ClassVar[dict[str, str]] = {}
     # Fields that are taken and change nothing, with the reason why that is no loss.
     without_effect: ClassVar[dict[str, str]] = {}
 
@@ -61,7 +63,8 @@ class Request(BaseModel):
         for name, value in given.items():
             nothing = cls.unsupported.get(name)
             if nothing is not None and value is not None and value not in nothing:
-                raise PydanticCustomError("unsupported_parameter", "{name}", {"name": name})
+                context = {"name": name, "instead": cls.instead.get(name)}
+                raise PydanticCustomError("unsupported_parameter", "{name}", context)
         return {name: value for name, value in given.items() if name not in cls.unsupported}
 
     @classmethod
@@ -90,15 +93,14 @@ def bad_request(error: ValidationError) -> BadRequest:
         place = (*place, name)
     param = _param(place)
     if first["type"] == "unsupported_parameter":
-        return _unsupported(param)
+        return _unsupported(param, first.get("ctx", {}).get("instead"))
     message, code = _WORDS.get(first["type"], _other)(param, first)
     return BadRequest(message, param=param or None, code=code)
 
 
-def _unsupported(param: str) -> Unsupported:
-    return Unsupported(
-        f"Unsupported parameter: '{param}' is not supported by this server.", param=param
-    )
+def _unsupported(param: str, instead: str | None) -> Unsupported:
+    said = f"Unsupported parameter: '{param}' is not supported by this server."
+    return Unsupported(f"{said} {instead}" if instead else said, param=param)
 
 
 def _rank(detail: Any) -> tuple[int, int]:

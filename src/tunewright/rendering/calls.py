@@ -99,6 +99,56 @@ class CallForm:
             return text, []
         return said + (f"\n{rest}" if said and rest else rest), calls
 
+    def read_cut(self, text: str, names: Collection[str]) -> tuple[str, list[Call]]:
+        """As `read`, for an answer that was cut off: its last call may be there in part, its
+        arguments as far as they were written. Without a call whose name is there: all content."""
+        start = self.starts(text)
+        if start is None:
+            return text, []
+        calls, rest = list[Call](), text[start:]
+        while self.starts(rest) == 0 and (group := self._group(rest)):
+            calls += group[0]
+            rest = rest[group[1] :].lstrip()
+        calls += self._begun(rest)
+        if not calls or any(call.name not in names for call in calls):
+            return text, []
+        return text[:start].rstrip(), calls
+
+    def _begun(self, text: str) -> list[Call]:
+        """The calls of a group that breaks off; the last may lack its end."""
+        at = _skip(text, 0, self.before)
+        at = _skip(text, at, "[") if self.listed and at is not None else at
+        calls = list[Call]()
+        while at is not None and at < len(text):
+            call, end = self._part(text, at)
+            calls += [call] if call else []
+            between = "," if self.listed else self.between
+            at = _skip(text, end, between) if end is not None and between else None
+        return calls
+
+    def _part(self, text: str, at: int) -> tuple[Call | None, int | None]:
+        """The call at `at`, as far as it goes, and its end where it has one."""
+        if self.keys is None:
+            name, _, _ = text[at:].partition(self.middle or "{")
+            start = at + len(name) + len(self.middle)
+            there = bool(self.middle) and text.startswith(self.middle, at + len(name))
+            if not (there or (not self.middle and start < len(text))):
+                return None, None
+            value, end = _json(text, start)
+            whole = isinstance(value, dict)
+            written = _text(value) if whole else text[start:].lstrip()
+            return Call(name.strip(), written), end if whole else None
+        keys = self.keys
+        found: dict[Path, tuple[int, int | None]] = {}
+        end = _spans(text, at, (), {keys.name, keys.arguments}, found)
+        name_at, name_end = found.get(keys.name, (0, None))
+        name = _json(text, name_at)[0] if name_end is not None else None
+        if not isinstance(name, str):
+            return None, end
+        start, stop = found.get(keys.arguments, (len(text), None))
+        call = _called(name, _json(text, start)[0], None) if stop is not None else None
+        return call or Call(name, _unquoted(text[start:]) if keys.quoted else text[start:]), end
+
     def starts(self, text: str) -> int | None:
         """Where calls may begin in `text`; None where they do not."""
         if self.before:
@@ -181,9 +231,13 @@ class CallReader:
         self._over = bool(shown) and not self._form.before
         return shown
 
-    def finish(self) -> tuple[str, list[Call]]:
-        """The rest of the content, and the calls."""
-        return (self._held, []) if self._over else self._form.read(self._held, self._names)
+    def finish(self, *, cut: bool = False) -> tuple[str, list[Call]]:
+        """The rest of the content, and the calls. `cut`: the answer was cut off, so that the last
+        call may be there in part."""
+        if self._over:
+            return self._held, []
+        read = self._form.read_cut if cut else self._form.read
+        return read(self._held, self._names)
 
 
 def _json_form(text: str) -> CallForm | None:
@@ -230,6 +284,40 @@ def _json(text: str, at: int) -> tuple[Any, int]:
         return _DECODER.raw_decode(text, at)
     except (ValueError, RecursionError):
         return None, at
+
+
+_Spans: TypeAlias = dict[Path, tuple[int, int | None]]
+
+
+def _spans(text: str, at: int, path: Path, wanted: Collection[Path], found: _Spans) -> int | None:
+    """Where the `wanted` values of a JSON object that may break off stand, into `found`: start,
+    and end or None. Returns the end of the value at `at`."""
+    at += len(text[at:]) - len(text[at:].lstrip())
+    inside = any(other[: len(path)] == path and other != path for other in wanted)
+    if not inside or not text.startswith("{", at):
+        value, end = _json(text, at)
+        whole = value is not None or text.startswith("null", at)
+        if path in wanted:
+            found[path] = (at, end if whole else None)
+        return end if whole else None
+    end, comma = at, at + 1
+    while comma is not None:
+        key, end = _json(text, comma)
+        colon = _skip(text, end, ":") if isinstance(key, str) else None
+        after = None if colon is None else _spans(text, colon, (*path, key), wanted, found)
+        if after is None:
+            return None
+        end, comma = after, _skip(text, after, ",")
+    return _skip(text, end, "}")
+
+
+def _unquoted(text: str) -> str:
+    """The text of a JSON string that breaks off."""
+    for end in range(len(text), max(len(text) - 12, 0), -1):  # half an escape at its end
+        value = _json(f'{text[:end]}"', 0)[0]
+        if isinstance(value, str):
+            return value
+    return ""
 
 
 def _path(value: Any, wanted: Any, path: Path = ()) -> Path | None:

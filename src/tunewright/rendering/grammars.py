@@ -3,13 +3,12 @@
 import json
 import re
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from tunewright.rendering.calls import CallKeys, Path
+from tunewright.rendering.schemas import Schema, closed
 from tunewright.rendering.tool_use import ToolUse
 from tunewright.rendering.turns import Tool
-
-Schema: TypeAlias = dict[str, Any]
 
 # Between the parts of the JSON: a line's break and its indent. Without a bound, a model that has
 # nothing to say would go on in spaces for ever.
@@ -118,7 +117,7 @@ class _Written:
 
 def _json(schema: Schema, *, lenient: bool = False) -> str:
     options = {"whitespace_pattern": _WHITESPACE, "lenient": lenient}
-    return "%json " + json.dumps({**schema, "x-guidance": options}, ensure_ascii=False)
+    return "%json " + json.dumps({**closed(schema), "x-guidance": options}, ensure_ascii=False)
 
 
 def _arguments(function: dict[str, Any]) -> str:

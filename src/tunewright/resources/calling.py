@@ -10,7 +10,7 @@ from tunewright.records.completions import ChatRequest, FinishReason
 from tunewright.records.messages import AssistantMessage, MadeCall, MadeFunction
 from tunewright.records.tool_choice import NamedFunction, NamedTool, OnlyAllowed
 from tunewright.rendering import Renderer
-from tunewright.rendering.calls import CallReader
+from tunewright.rendering.calls import Call, CallReader
 from tunewright.rendering.grammars import calling_answer, json_answer
 from tunewright.rendering.tool_use import ToolUse
 from tunewright.rendering.turns import Tool, as_tools, slips
@@ -133,18 +133,33 @@ def listening(
     readers = [use.reader(names) for _ in range(request.n or 1)]
     reason = "function_call" if request.functions else "tool_calls"
     # OpenAI answers a call that was asked for by its name with "stop".
-    named = _choice(request).named
-    return _Listening(generation, readers, "stop" if named else reason, one=_one(request))
+    choice = _choice(request)
+    only = names[0] if len(names) == 1 else ""
+    return _Listening(
+        generation,
+        readers,
+        "stop" if choice.named else reason,
+        one=_one(request),
+        must=only if choice.must else None,
+    )
 
 
 class _Listening(Generation):
     def __init__(  # pyright: ignore[reportMissingSuperCall]
-        self, heard: Generation, readers: Sequence[CallReader], reason: FinishReason, *, one: bool
+        self,
+        heard: Generation,
+        readers: Sequence[CallReader],
+        reason: FinishReason,
+        *,
+        one: bool,
+        must: str | None,
     ) -> None:
+        """`must`: the answer is a call, of this function; empty: of one of several."""
         self._heard = heard
         self._readers = readers
         self._reason = reason
         self._most = 1 if one else None
+        self._must = must
 
     def start(self, emit: Callable[[Event | None], None]) -> None:
         self._heard.start(lambda event: self._hear(event, emit))
@@ -163,7 +178,10 @@ class _Listening(Generation):
             emit(event)
 
     def _end(self, event: End, emit: Callable[[Event | None], None]) -> None:
-        text, calls = self._readers[event.index].finish()
+        cut = event.reason == "length"
+        text, calls = self._readers[event.index].finish(cut=cut)
+        if cut and not calls and self._must is not None:  # cut before the function's name was said
+            text, calls = "", [Call(self._must, "")] if self._must else []
         if text:
             emit(Text(event.index, text))
         for at, call in enumerate(calls[: self._most]):

@@ -18,7 +18,7 @@ from tunewright.resources.answers import Collected
 from tunewright.resources.choices import Called, End, Text, Token
 from tunewright.resources.logprobs import of_chat
 from tunewright.resources.models import Models
-from tunewright.resources.prepared import Asked, Prepared, Prompt, prepare
+from tunewright.resources.prepared import Asked, Prepared, Prompt, check, prepare
 from tunewright.serving.client import Submit
 from tunewright.stepwise import Steps, finish
 
@@ -66,7 +66,7 @@ class Chat:
 
     def stream(self, /, **given: Any) -> Iterator[dict[str, Any]]:
         """The chunks of a streamed answer, as wire objects. `given` as for `create`."""
-        request: ChatRequest = ChatRequest.parse(given)
+        request: ChatRequest = ChatRequest.parse({**given, "stream": True})
         prepared = self.prepare(request)
         chunks = Chunks(request, prepared)
         yield from chunks.opening()
@@ -93,6 +93,14 @@ def completion(request: ChatRequest, prepared: Prepared, collected: Collected) -
 
 
 def _check(request: ChatRequest) -> None:
+    check(request)
+    if request.max_tokens is not None and request.max_completion_tokens is not None:
+        raise BadRequest(
+            "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported: "
+            "'max_tokens' is the older name of the same limit. Leave it out.",
+            param="max_tokens",
+            code="invalid_parameter_combination",
+        )
     if request.top_logprobs and not request.logprobs:
         raise BadRequest(
             "The 'top_logprobs' parameter is only allowed when 'logprobs' is true.",

@@ -14,7 +14,7 @@ from tunewright.resources.answers import Collected
 from tunewright.resources.choices import Called, End, Text, Token
 from tunewright.resources.logprobs import of_completion
 from tunewright.resources.models import Models
-from tunewright.resources.prepared import Asked, Prepared, Prompt, prepare
+from tunewright.resources.prepared import Asked, Prepared, Prompt, check, prepare
 from tunewright.serving.client import Submit
 from tunewright.stepwise import Steps, finish
 
@@ -67,7 +67,7 @@ class Completions:
 
     def stream(self, /, **given: Any) -> Iterator[dict[str, Any]]:
         """The chunks of a streamed answer, as wire objects. `given` as for `create`."""
-        request: CompletionRequest = CompletionRequest.parse(given)
+        request: CompletionRequest = CompletionRequest.parse({**given, "stream": True})
         prepared = self.prepare(request)
         chunks = Chunks(request, prepared)
         for event in prepared.generation:
@@ -93,6 +93,7 @@ def completion(request: CompletionRequest, prepared: Prepared, collected: Collec
 
 
 def _check(request: CompletionRequest) -> None:
+    check(request)
     if request.tries < (request.n or 1):
         raise BadRequest(
             f"You requested that the server return more choices than it will generate (HINT: you "

@@ -5,7 +5,7 @@ import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tunewright.errors import MissingExtra
+from tunewright.errors import BadRequest, MissingExtra
 from tunewright.generation.generator import ModelSpec, Request
 from tunewright.records.completions import Sampling
 from tunewright.records.models import Weights
@@ -66,6 +66,15 @@ def system_fingerprint(weights: Weights) -> str:
     by, it tells which one answered."""
     own = "-".join(weights.id.split(":")[4:])  # no base has a colon in its name
     return f"fp_{weights.base_fingerprint[:10]}{own and '_'}{own}"
+
+
+def check(request: Sampling) -> None:
+    """Refuse what would be passed over: options of a stream where none is asked for."""
+    if request.stream_options and not request.stream:
+        raise BadRequest(
+            "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+            param="stream_options",
+        )
 
 
 def prepare(
