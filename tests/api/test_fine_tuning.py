@@ -149,12 +149,12 @@ def test_each_kind_of_base_wants_its_kind_of_rows(server: Server) -> None:
     )
     wrong = server.wait(server.job(model="gpt-3.5-turbo", training_file=server.upload(pairs))["id"])
     assert wrong["error"]["code"] == "invalid_file_format"
-    assert '"messages"' in wrong["error"]["message"]
+    assert "the model to be tuned takes chat rows" in wrong["error"]["message"]
     other = server.wait(
         server.job(model="babbage-002", training_file=server.upload(chats(12)))["id"]
     )
     assert other["error"]["code"] == "invalid_file_format"
-    assert '"prompt"' in other["error"]["message"]
+    assert "takes prompt/completion rows" in other["error"]["message"]
     right = server.wait(
         server.job(
             model="babbage-002",
