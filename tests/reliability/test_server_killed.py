@@ -21,6 +21,7 @@ from tunewright.app import Tunewright
 from tunewright.catalog.catalog import Catalog
 from tunewright.catalog.tables import tasks
 from tunewright.records.jobs import Event, Job
+from tunewright.records.record import new_id
 from tunewright.resources import orphans
 
 New = Callable[..., Server]
@@ -91,7 +92,7 @@ def test_a_start_leaves_the_uploads_of_living_processes_alone(tmp_path: Path) ->
     for writer in writers:
         assert writer.stdout is not None
         assert writer.stdout.readline() == b"\n"
-    (tw.home.blobs / "file-orphan").write_bytes(b"x")
+    (tw.home.blobs / new_id("file-")).write_bytes(b"x")
     durable.sweep(tw.home.root)
     orphans.sweep(tw.catalog, tw.home, tw.blobs)
     for writer in writers:
@@ -211,7 +212,7 @@ def records(home: Path) -> tuple[int, int, int]:
 def test_the_folder_of_a_job_that_never_was_goes_at_the_next_start(tmp_path: Path) -> None:
     """Killed before the commit of a job that goes on from a tuned model, whose files it keeps."""
     tw = Tunewright(tmp_path / "home")
-    job, model = tw.home.job("ftjob-never"), tw.home.models / "m"
+    job, model = tw.home.job(new_id("ftjob-")), tw.home.models / "m"
     model.mkdir(parents=True)
     (model / "weights").write_bytes(b"w")
     durable.link(model, job / "start" / "adapter")
