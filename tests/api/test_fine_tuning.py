@@ -87,6 +87,17 @@ def test_the_log_says_what_it_would_take_and_what_it_took(server: Server, tuned:
     assert first["created_at"] <= steps[0]
 
 
+def test_events_say_what_goes_on_between_the_last_step_and_the_end(
+    server: Server, tuned: dict
+) -> None:
+    events = server.events(tuned["id"])
+    last = max(at for at, event in enumerate(events) if event["type"] == "metrics")
+    said = [event["message"] for event in events[last + 1 :]]
+    written = next(at for at, text in enumerate(said) if "The weights are written" in text)
+    gate = "Checking that the served model is the trained one (row 1 of 3)"
+    assert written < said.index(gate) < said.index("The job has successfully completed")
+
+
 def test_too_few_rows_fail_the_job(server: Server) -> None:
     job = server.wait(
         server.job(model="gpt-3.5-turbo", training_file=server.upload(chats(9)))["id"]

@@ -1,7 +1,9 @@
 """Stored completions, fetched as they come."""
 
+import contextlib
 import json as jsons
 import signal
+import threading
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,22 +33,33 @@ def follow(
     """
     from tunewright.imports import follow as get
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service is stopped like this
-    fetched, failing = 0, set[str]()
+    ended, fetched, failing = _ended(), 0, set[str]()
     with opened(base_url) as source:
-        lines = get(source, archive_of(base_url, home), every=every)
-        try:
+        archive = archive_of(base_url, home)
+        with contextlib.closing(get(source, archive, every=every, sleep=ended.wait)) as lines:
             for line in lines:
                 fetched += line.state == "fetched"
                 (failing.add if line.state == "failed" else failing.discard)(line.id)
                 typer.echo(in_json(jsons.dumps(vars(line)))) if json else _print(line)
-        except KeyboardInterrupt:
-            pass
-        finally:
-            lines.close()
+                if ended.is_set():
+                    break
     if not json:
         say(f"Stopped: {fetched:,} fetched, {len(failing):,} missing.")
     raise typer.Exit(1 if failing else 0)
+
+
+def _ended() -> threading.Event:
+    """Set by the first Ctrl-C, or SIGTERM, which stops a service: an exception could come between
+    the writing of a file and its counting. The second one ends at once."""
+    ended = threading.Event()
+
+    def end(number: int, _: object) -> None:
+        ended.set()
+        signal.signal(number, signal.default_int_handler)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    return ended
 
 
 def _print(line: "Line") -> None:

@@ -53,10 +53,11 @@ def follow(
     archive: Archive,
     *,
     every: float = 60.0,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], object] = time.sleep,
 ) -> Generator[Line]:
     """Fetch stored completions as they come, looking again every so many seconds; a line for each
-    new one. It ends when it is closed: whatever ends it, what was fetched is whole.
+    new one. It ends when it is closed, or `sleep` gives something true: whatever ends it, what was
+    fetched is whole.
 
     A source that cannot be reached for a while is a failed line, and a kept one of the same id once
     nothing fails any more. Raises SourceError where it
@@ -74,7 +75,8 @@ def follow(
                 yield Line("completions", "/chat/completions", "kept")
             whole = failed  # what failed lies deeper than the newest page by the next time
             archive.save()
-            sleep(every)
+            if sleep(every):
+                return
     finally:
         archive.save()
 

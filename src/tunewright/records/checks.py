@@ -72,8 +72,9 @@ class Estimate(Record):
 
     def __str__(self) -> str:
         cost = "" if self.cost is None else f", cost {self.cost:,.2f}"
+        error = f" ± {_clock(self.seconds_error)}" if round(self.seconds_error) else ""
         return (
-            f"{self.steps:,} steps in {_clock(self.seconds)} ± {_clock(self.seconds_error)}, "
+            f"{self.steps:,} steps in {_clock(self.seconds)}{error}, "
             + f"{self.trained_tokens:,} tokens, {self.peak_bytes / 2**30:.2f} GiB at most{cost}"
         )
 

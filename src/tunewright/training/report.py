@@ -102,6 +102,14 @@ class Message:
 
 
 @dataclass(frozen=True)
+class Written:
+    """The trained weights, of so many steps, are whole on disk; parity.json is still to come."""
+
+    kind: ClassVar[str] = "written"
+    step: int
+
+
+@dataclass(frozen=True)
 class Finished:
     """The result is whole on disk, at `path` below the run's folder, and so is parity.json.
 
@@ -121,16 +129,18 @@ class Failed:
     message: str
 
 
-Said: TypeAlias = Planned | Started | Forecast | Step | Checkpoint | Message | Finished | Failed
+Said: TypeAlias = (
+    Planned | Started | Forecast | Step | Checkpoint | Message | Written | Finished | Failed
+)
 
 
 class Report(Protocol):
     """Takes what a run says, one thing after the other.
 
     A run says Planned and Started once, then a Forecast where it is fresh, then Steps in ascending
-    order, Checkpoints and Messages among them, and ends with exactly one of Finished or Failed,
-    unless it is stopped or killed. When a call returns, what was said has left the process. What a
-    Checkpoint or Finished names was durable before it was said.
+    order, Checkpoints and Messages among them, then Written, and ends with exactly one of Finished
+    or Failed, unless it is stopped or killed. When a call returns, what was said has left the
+    process. What a Checkpoint or Finished names was durable before it was said.
 
     A run that resumes says Started again, then its latest steps and every checkpoint that exists,
     then the steps after its resume point: many for the second time and with the same figures. So

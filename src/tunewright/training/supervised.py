@@ -14,7 +14,7 @@ from tunewright.training.checkpoints import Clock, Position
 from tunewright.training.forecast import forecast, peak_bytes
 from tunewright.training.ranks import lead
 from tunewright.training.recipe import Recipe
-from tunewright.training.report import Finished, Metrics, Report, Step
+from tunewright.training.report import Finished, Metrics, Report, Step, Written
 from tunewright.training.run import Run, prepare
 from tunewright.training.steps import learn
 from tunewright.training.validation import SMALL, validate
@@ -60,6 +60,7 @@ def _train(
         _loop(run, position, report, should_stop, clock)
     _write_result(run, position)
     fault("training.written")
+    report(Written(position.step))
     trained_tokens, rows = position.trained_tokens, parity.choose(run)
     del run  # parity loads what was written, beside a base of its own
     save_memory()

@@ -24,7 +24,7 @@ from tunewright.errors import JobFailed, StorageFull
 from tunewright.faults import fault
 from tunewright.records.jobs import Job
 from tunewright.tasks import Held
-from tunewright.work import memory, register
+from tunewright.work import gate, memory, register
 from tunewright.work.assignment import Assignment
 from tunewright.work.heartbeat import Heartbeat
 from tunewright.work.reports import Reports
@@ -44,6 +44,8 @@ def run(assignment: Assignment) -> None:
             kills = memory.kills()
             with heartbeat:
                 for report in _reports(child, assignment.folder / "log.txt"):
+                    if report["kind"] == "written":
+                        gate.wake_engine(assignment)
                     reports.take(report)
                 code = child.wait()
                 if heartbeat.held:

@@ -6,21 +6,17 @@ import io
 from typing import Any
 
 from tunewright import durable, names
-from tunewright.errors import JobFailed, TunewrightError, Unavailable
+from tunewright.errors import JobFailed, TunewrightError
 from tunewright.faults import fault
-from tunewright.generation.generator import ModelSpec
 from tunewright.records.jobs import Event, Job
 from tunewright.records.models import Model, Weights
 from tunewright.records.record import now
 from tunewright.resources.files import put_result
 from tunewright.resources.naming import put_named
-from tunewright.resources.prepared import model_spec
 from tunewright.tasks import Held
-from tunewright.work import parity
+from tunewright.work import gate, parity
 from tunewright.work.assignment import Assignment
 from tunewright.work.reports import Reports, model_name, short
-
-ENGINE_RETRY_SECONDS = 2.0
 
 
 def register(assignment: Assignment, reports: Reports) -> None:
@@ -32,7 +28,7 @@ def register(assignment: Assignment, reports: Reports) -> None:
     fault("registration.begun")
     weights = _keep_weights(assignment, job)
     fault("registration.moved")
-    verdict = _gate(assignment, weights)
+    verdict = gate.check(assignment, weights)
     if verdict.failure:
         with assignment.tw.catalog.transaction():
             assignment.tw.tasks.guard(assignment.task)
@@ -80,32 +76,6 @@ def _keep_weights(assignment: Assignment, job: Job) -> Weights:
             "created": now(),
         }
     )
-
-
-def _gate(assignment: Assignment, weights: Weights) -> parity.Verdict:
-    """Compare what training computed with what the serving engine computes for the same rows."""
-    rows = durable.read_json(assignment.folder / "parity.json")["rows"]
-    models = assignment.acting.models
-    start = assignment.base
-    if start.adaptation == "none":
-        start = start.model_copy(update={"id": start.base})
-    tuned = model_spec(models, weights)
-    return parity.compare(
-        rows, _score(assignment, model_spec(models, start), rows), _score(assignment, tuned, rows)
-    )
-
-
-def _score(assignment: Assignment, spec: ModelSpec, rows: list[dict[str, Any]]) -> list[Any]:
-    """The engine's figures. A missing engine is waited for: it is no verdict on the model."""
-    pairs = [(row["prompt"], row["answer"]) for row in rows]
-    while True:
-        try:
-            return assignment.tw.engine.score(spec, pairs)
-        except Unavailable as error:
-            assignment.say("engine", f"Waiting for the engine: {error.message}", level="warn")
-            assignment.tw.tasks.renew(assignment.task)
-            if assignment.stopping.wait(ENGINE_RETRY_SECONDS):
-                raise
 
 
 def _result_file(assignment: Assignment, job: Job) -> str:

@@ -135,6 +135,13 @@ class Reports:
         data = {"plan": {name: report[name] for name in ("tokens", "computed", "shared")}}
         self._assignment.progress.say(self.job.id, "plan", report["message"], data=data)
 
+    def _written(self, report: dict[str, Any]) -> None:
+        self._say(
+            f"written-{report['step']}",
+            "The weights are written. Computing what they should answer, to compare it with what "
+            "will be served",
+        )
+
     def _finished(self, report: dict[str, Any]) -> None:
         self.finished = report
         if self._expected is not None:
@@ -152,7 +159,7 @@ class Reports:
                 "cost": settings.cost(seconds, report["trained_tokens"]),
             }
         )
-        said = f"Estimated: {expected}. In fact: {fact}".replace(" ± 0:00, ", ", ")
+        said = f"Estimated: {expected}. In fact: {fact}"
         data = {"estimate": expected.wire(), "fact": fact.wire()}
         self._assignment.progress.say(self.job.id, "estimate-and-fact", said, data=data)
 
