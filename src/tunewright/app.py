@@ -29,6 +29,7 @@ from tunewright.resources.embeddings import Embeddings
 from tunewright.resources.estimating import Estimating
 from tunewright.resources.failures import Failures
 from tunewright.resources.files import Files
+from tunewright.resources.foreign_ids import OpenAIs
 from tunewright.resources.jobs import Jobs
 from tunewright.resources.judging import Judging
 from tunewright.resources.keys import Keys
@@ -248,7 +249,13 @@ class Acting:
         self.keys = Keys(caller, tw.catalog, tw.access)
         reserve = partial(tw.usage.reserve, caller.organisation)
         spend = partial(tw.usage.spend, caller.organisation)
-        self.embeddings = Embeddings(self.models, embedder, tw.vocabulary, reserve)
+        self.embeddings = Embeddings(
+            self.models,
+            embedder,
+            OpenAIs(tw.vocabulary, tw.encoding),
+            reserve,
+            tw.settings.unknown_text,
+        )
         engine = Metered(tw.rows.of(caller.organisation), reserve, spend)
         self.chat = Chat(self.models, engine, renderer)
         self.completions = Completions(self.models, engine, renderer)

@@ -62,6 +62,10 @@ class Settings(BaseSettings):
         default="asked",
         description="tuned models are named by the model that the job asked for, or by its base",
     )
+    unknown_text: Literal["refuse", "allow"] = Field(
+        default="refuse",
+        description="a text of which an embedding model can read nothing: refused, or embedded",
+    )
     upload_limit: int = Field(default=512 * MIB, ge=1, description="largest file, bytes")
     body_limit: int = Field(default=32 * MIB, ge=1024, description="largest JSON body, bytes")
     long_examples: Literal["refuse", "cut"] = Field(

@@ -16,9 +16,11 @@ from tunewright import Tunewright, builtin, durable
 from tunewright.api.application import create_api
 from tunewright.catalog.catalog import SHARED
 from tunewright.errors import BadRequest
+from tunewright.records.embeddings import EmbeddingRequest
 from tunewright.records.models import Model, Weights
 from tunewright.resources.aliases import EMBEDDING, FIRST_EMBEDDING
 from tunewright.settings import DEFAULT_ALIASES, Settings
+from tunewright.vocabularies import open_encoding
 
 ADA = "text-embedding-ada-002"
 OWN = "builtin-static"
@@ -96,7 +98,62 @@ def test_ids_without_the_vocabulary_are_refused_not_guessed(
         with pytest.raises(BadRequest, match="Or send the text") as refused:
             tw.embeddings.create(model=name, input=GREAT)
         assert refused.value.code == "vocabulary_unavailable"
-    assert tw.embeddings.create(model=OWN, input=GREAT).usage.prompt_tokens == 6
+    assert tw.embeddings.create(model=OWN, input=[2003, 2009]).usage.prompt_tokens == 2
+
+
+THAI, EMOJI = "บริการแย่มาก", "\U0001f44d \U0001f9ff"
+
+
+@pytest.mark.parametrize("model", [OWN, "builtin-mini", ADA])
+def test_what_a_model_cannot_read_is_counted_or_refused(server: Server, model: str) -> None:
+    read = embed(server, ["A kitten sat.", "naïve café"], model)
+    assert "tunewright-unknown-tokens" not in read.headers
+    partly = embed(server, ["Good \U0001f44d", "It is ฿", "plain"], model)
+    assert partly.headers["tunewright-unknown-tokens"] == "2"
+    for text in (THAI, EMOJI, "\u200b\x00"):
+        one = embed(server, text, model)
+        assert one.status_code == 400
+        error = one.json()["error"]
+        assert (error["type"], error["param"]) == ("invalid_request_error", "input")
+        assert error["code"] == "unreadable_input"
+        assert "multilingual" in error["message"]
+    second = embed(server, ["fine", EMOJI, THAI], model).json()["error"]
+    assert second["param"] == "input[1]"
+    assert "(and 1 more)" in second["message"]
+    assert embed(server, [" ", "\n"], model).status_code == 200  # nothing of a blank is lost
+    log = server.log.read_text()
+    base = partly.headers["tunewright-model"]
+    assert log.count(f"{base} (asked for as") == 1, "once a minute"
+
+
+def test_a_setting_lets_unreadable_texts_through(tmp_path: Path) -> None:
+    tw = Tunewright(settings=Settings.read(tmp_path / "home", unknown_text="allow"))
+    made = tw.embeddings.create(model=OWN, input=[THAI, EMOJI])
+    assert made.data[0].embedding == made.data[1].embedding  # which is why they are refused
+    embedded = tw.embeddings.embed(EmbeddingRequest(model=OWN, input=["a", THAI]))
+    assert (embedded.unknown[1] > 0, embedded.unreadable) == (True, [1])
+    tw.close()
+
+
+LONG = "It is what the customer said of the battery: good, but not for long."
+
+
+def test_ids_of_openais_under_another_name_are_refused(server: Server, own_ids) -> None:
+    """Taken for the model's own, they would be another text."""
+    encoding = open_encoding("cl100k_base", Path())
+    texts = ["dogs and cats", LONG, f"{LONG[:40]}."]
+    for text in texts:
+        ids = encoding.encode(text)
+        for sent in (ids, [ids, ids]):
+            refused = embed(server, sent, "builtin-mini")
+            check(refused, "check_embedding_ctx_length=False", "foreign_token_ids")
+        assert embed(server, ids, ADA).status_code == 200
+    check(embed(server, [83, 100_000]), "cl100k_base", "foreign_token_ids")
+    cls, sep = 101, 102
+    for text in (*texts, "unaffordable", "he said: 'no'", "Привет, 東京 and Αθήνα", "naïve 东京"):
+        ids = own_ids(text)
+        for own in (ids, [cls, *ids, sep], [ids, ids[1:]], ids[1:] or ids):
+            assert embed(server, own).status_code == 200, text
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from tunewright.api.bodies import MAX_IDS, read
 from tunewright.api.crowd import Visit, lanes
 from tunewright.api.responses import PiecewiseResponse, json_bytes, tell
 from tunewright.api.turns import by_turns
+from tunewright.api.unread import notice
 from tunewright.app import Acting
 from tunewright.embedding.embedder import Embedded
 from tunewright.records.embeddings import EmbeddingRequest
@@ -26,9 +27,13 @@ def _answer(caller: Acting, asked: EmbeddingRequest) -> Steps[Response]:
     embedded = yield from caller.embeddings.embedding(asked)
     yield
     response = PiecewiseResponse(_body(asked, embedded), media_type="application/json")
+    answering = caller.models.answering(asked.model)
+    if unknown := sum(embedded.unknown):
+        response.headers["tunewright-unknown-tokens"] = str(unknown)
+        notice(asked.model, answering.model, unknown, sum(embedded.tokens))
     if embedded.chunked:
         response.headers["tunewright-chunked-inputs"] = str(embedded.chunked)
-    return tell(response, caller.models.answering(asked.model))
+    return tell(response, answering)
 
 
 def _body(asked: EmbeddingRequest, embedded: Embedded) -> bytes:

@@ -52,12 +52,15 @@ class Embedded:
     """`vectors` is float32 [n, dimensions], C-contiguous; `tokens[i]` counts the tokens of text i.
 
     `chunked`: how many of the texts were longer than the model reads at once, so that their vector
-    is the mean of their chunks'.
+    is the mean of their chunks'. `unknown[i]`: those of its tokens that stand for what the model
+    cannot read; `unreadable`: the texts that are nothing else, whose vectors say nothing.
     """
 
     vectors: NDArray[np.float32]
     tokens: list[int]
     chunked: int = 0
+    unknown: list[int] = field(default_factory=list)
+    unreadable: list[int] = field(default_factory=list)
 
 
 class Embedder(Protocol):
@@ -72,6 +75,8 @@ class Embedder(Protocol):
     * `tokenize` gives the ids of each text, all below `vocabulary`; `count` their numbers; `embed`
       is `embed_tokens` of them, with texts beyond `declared.context` cut and averaged
       (`embedding.long`). Nothing is truncated.
+    * `unknown` is the id of the token for whatever it cannot read; None where it reads everything.
+      `spelled` gives the text that ids stand for, special tokens left out.
     * `embed_tokens` takes ids of its own vocabulary, at most `declared.context` an input;
       `embedding` is the same by steps, each of some ten milliseconds.
 
@@ -88,7 +93,12 @@ class Embedder(Protocol):
     @property
     def vocabulary(self) -> int: ...
 
+    @property
+    def unknown(self) -> int | None: ...
+
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]: ...
+
+    def spelled(self, inputs: Sequence[Sequence[int]]) -> list[str]: ...
 
     def count(self, texts: Sequence[str]) -> list[int]: ...
 

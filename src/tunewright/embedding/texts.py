@@ -1,11 +1,13 @@
 """Texts to the ids of a model's own tokens, a bounded number at a time."""
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
@@ -33,6 +35,16 @@ class Texts:
     @property
     def vocabulary(self) -> int:
         return self._tokenizer.get_vocab_size()
+
+    @functools.cached_property
+    def unknown(self) -> int | None:
+        """By the names that WordPiece, WordLevel and BPE, and that Unigram have for it."""
+        model = orjson.loads(self._tokenizer.to_str())["model"]
+        token, id = model.get("unk_token"), model.get("unk_id")
+        return self.id(token) if isinstance(token, str) else id if isinstance(id, int) else None
+
+    def spelled(self, inputs: Sequence[Sequence[int]]) -> list[str]:
+        return self._tokenizer.decode_batch([list(ids) for ids in inputs])
 
     def id(self, token: str) -> int | None:
         return self._tokenizer.token_to_id(token)
@@ -83,8 +95,15 @@ class OfTokens(ABC):
     def vocabulary(self) -> int:
         return self._texts.vocabulary
 
+    @property
+    def unknown(self) -> int | None:
+        return self._texts.unknown
+
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         return self._texts.tokenize(texts)
+
+    def spelled(self, inputs: Sequence[Sequence[int]]) -> list[str]:
+        return self._texts.spelled(inputs)
 
     def count(self, texts: Sequence[str]) -> list[int]:
         return self._texts.count(texts)

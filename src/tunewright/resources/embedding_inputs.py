@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import cast
 
 from tunewright.embedding.embedder import Embedder
+from tunewright.errors import BadRequest
 from tunewright.records.embeddings import (
     MAX_TOKENS_EACH,
     MAX_TOKENS_TOGETHER,
@@ -13,11 +14,9 @@ from tunewright.records.embeddings import (
     too_long,
     too_many,
 )
-from tunewright.resources import aliases
+from tunewright.resources import aliases, foreign_ids
+from tunewright.resources.foreign_ids import OpenAIs
 from tunewright.stepwise import Steps
-from tunewright.vocabularies import Vocabulary
-
-Vocabularies = Callable[[str], Vocabulary]
 
 # No token of OpenAI's is longer than 128 bytes.
 _LONGEST = 128 * MAX_TOKENS_EACH
@@ -28,7 +27,7 @@ _MOST_OWN = 4 * MAX_TOKENS_TOGETHER
 
 
 def tokens(
-    request: EmbeddingRequest, embedder: Embedder, vocabularies: Vocabularies
+    request: EmbeddingRequest, embedder: Embedder, openais: OpenAIs
 ) -> Steps[tuple[list[list[int]], list[int]]]:
     """(ids of the model, tokens to count) of every input, by steps.
 
@@ -40,19 +39,21 @@ def tokens(
         check_tokens(counts)
         return ids, counts
     given = cast(list[list[int]], request.inputs)
-    own = yield from _own_ids(request.model, given, embedder, vocabularies)
+    own = yield from _own_ids(request.model, given, embedder, openais)
     return own, [len(each) for each in given]
 
 
 def _own_ids(
-    model: str, given: list[list[int]], embedder: Embedder, vocabularies: Vocabularies
+    model: str, given: list[list[int]], embedder: Embedder, openais: OpenAIs
 ) -> Steps[list[list[int]]]:
     name = aliases.vocabulary(model)
     if name is None:
         size = embedder.vocabulary
+        if (yield from foreign_ids.look_foreign(given, embedder, openais)):
+            raise _foreign(model)
         _check_known(given, lambda id: id < size, f"the {size} ids of `{model}`")
         return given
-    vocabulary = vocabularies(name)
+    vocabulary = openais.vocabulary(name)
     _check_known(given, vocabulary.__contains__, f"the vocabulary {name}")
     found: list[list[int]] = []
     total = 0
@@ -69,6 +70,50 @@ def _piecewise(text: str, embedder: Embedder) -> Steps[list[list[int]]]:
         yield from _check_long(text, embedder, _MOST_OWN)
     yield
     return embedder.tokenize([text])
+
+
+def _foreign(model: str) -> BadRequest:
+    """LangChain's default is to send them, whatever the model."""
+    return BadRequest(
+        f"'$.input' is invalid. These token ids are of OpenAI's {foreign_ids.OPENAI}, and "
+        f"`{model}` has a vocabulary of its own. One line of yours is to be changed: in LangChain, "
+        "OpenAIEmbeddings(..., check_embedding_ctx_length=False); elsewhere, send texts instead of "
+        "token ids. Or use a name of OpenAI's, such as text-embedding-ada-002: under those, such "
+        "ids are understood.",
+        param="input",
+        code="foreign_token_ids",
+    )
+
+
+def unknown_tokens(
+    request: EmbeddingRequest, ids: list[list[int]], embedder: Embedder
+) -> tuple[list[int], list[int]]:
+    """(unknown tokens of every input, the inputs that hold nothing which the model can read).
+
+    A text of blanks alone is none of those: nothing of it is lost.
+    """
+    unknown = embedder.unknown
+    counts = [0 if unknown is None else each.count(unknown) for each in ids]
+    nothing = [at for at, each in enumerate(ids) if counts[at] == len(each)]
+    return counts, [at for at in nothing if ids[at] or _says_something(request.inputs[at])]
+
+
+def _says_something(given: str | list[int]) -> bool:
+    return isinstance(given, str) and bool(given.strip())
+
+
+def unreadable(request: EmbeddingRequest, places: list[int], base: str) -> BadRequest:
+    """`places`: the inputs of which nothing can be read."""
+    first = "input" if len(request.inputs) == 1 else f"input[{places[0]}]"
+    more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
+    return BadRequest(
+        f"'$.{first}'{more} holds nothing that `{base}` can read: each of its tokens is unknown to "
+        "it, so its vector would be that of every other such text. Use a multilingual embedding "
+        'model for such texts, or leave them out. The setting unknown_text = "allow" has them '
+        "embedded all the same.",
+        param=first,
+        code="unreadable_input",
+    )
 
 
 def _check_known(given: list[list[int]], known: Callable[[int], bool], where: str) -> None:

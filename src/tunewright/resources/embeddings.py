@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,16 @@ from tunewright.records.embeddings import (
 )
 from tunewright.records.models import Weights
 from tunewright.resources import aliases
-from tunewright.resources.embedding_inputs import Vocabularies, tokens
+from tunewright.resources.embedding_inputs import (
+    tokens,
+    unknown_tokens,
+    unreadable,
+)
+from tunewright.resources.foreign_ids import OpenAIs
 from tunewright.resources.models import Models
 from tunewright.stepwise import Steps, finish
+
+UnknownText: TypeAlias = Literal["refuse", "allow"]
 
 
 class Embeddings:
@@ -29,13 +36,15 @@ class Embeddings:
         self,
         models: Models,
         embedder: Callable[[Weights], Embedder],
-        vocabularies: Vocabularies,
+        openais: OpenAIs,
         reserve: Callable[[int], object],
+        unknown_text: UnknownText = "refuse",
     ) -> None:
         """`reserve` hears of a request's tokens before they are computed, and may refuse them."""
         self._models = models
         self._embedder = embedder
-        self._vocabularies = vocabularies
+        self._openais = openais
+        self._unknown_text = unknown_text
         self._reserve = reserve
 
     def create(self, /, **given: Any) -> EmbeddingList:
@@ -55,26 +64,33 @@ class Embeddings:
             usage=EmbeddingUsage(prompt_tokens=total, total_tokens=total),
         )
 
-    def embed(self, request: EmbeddingRequest) -> Embedded:
+    def embed(self, request: EmbeddingRequest, unknown_text: UnknownText | None = None) -> Embedded:
         """Unit vectors, float32 [inputs, dimensions], with the tokens of each input.
 
         Token ids are of OpenAI's vocabulary under OpenAI's names, else of the model's own. Raises
-        BadRequest for an unknown id, a too long input, or dimensions that the model cannot give.
+        BadRequest for an unknown id, a too long input, dimensions that the model cannot give, and,
+        where `unknown_text` (by default the setting) is "refuse", for a text of which the model can
+        read nothing.
         """
-        return finish(self.embedding(request))
+        return finish(self.embedding(request, unknown_text))
 
-    def embedding(self, request: EmbeddingRequest) -> Steps[Embedded]:
+    def embedding(
+        self, request: EmbeddingRequest, unknown_text: UnknownText | None = None
+    ) -> Steps[Embedded]:
         """The same by steps, each of some ten milliseconds."""
         weights = self._models.weights(request.model, ("embedding",))
         embedder = self._embedder(weights)
         _check_dimensions(request, embedder)
-        ids, counts = yield from tokens(request, embedder, self._vocabularies)
+        ids, counts = yield from tokens(request, embedder, self._openais)
+        unknown, nothing = unknown_tokens(request, ids, embedder)
+        if nothing and (unknown_text or self._unknown_text) == "refuse":
+            raise unreadable(request, nothing, weights.id)
         self._reserve(sum(counts))
         found = yield from embedding_long(embedder, ids, _prompt(request.model, embedder))
         vectors = found.vectors
         if request.dimensions:
             vectors = shortened(vectors, request.dimensions)
-        return Embedded(vectors, counts, found.chunked)
+        return Embedded(vectors, counts, found.chunked, unknown, nothing)
 
 
 def base64_vectors(vectors: NDArray[np.float32]) -> list[str]:
