@@ -5,6 +5,7 @@ HOME/
   settings.toml     the operator's choices (optional)
   speed.json        what was measured of this machine, for the plans of training
   lock              held by the server that runs on this home
+  engine.sock       where the engine of that server is asked; engine.running while there is one
   blobs/            uploaded and result files, by id
   bases/            base models, each under its name and fingerprint, with a manifest
   models/           tuned weights, each with a manifest
@@ -13,9 +14,6 @@ HOME/
   jobs/             one folder a job: recipe, checkpoints, log
 """
 
-import hashlib
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,9 +69,9 @@ class Home:
 
     @property
     def socket(self) -> Path:
-        """The engine's Unix socket. Not below the root: such a path holds 107 bytes at most."""
-        name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"tunewright-{os.getuid()}" / f"{name}.sock"
+        """The engine's Unix socket. In the home, whose files nobody clears away, and which has one
+        name for all processes; of a long path `serving.protocol.address` makes one that fits."""
+        return self.root / "engine.sock"
 
     @property
     def engine_running(self) -> Path:

@@ -1,8 +1,6 @@
 """Starts and watches what a server consists of besides the API: the engine and the worker.
 
-The engine's socket is bound here and kept: the engine starts when somebody first connects, and
-again after it has died, while callers simply wait in the socket's queue. So nobody has to ask
-whether it runs. Children end when their standard input closes, so none outlives a killed server.
+Children end when their standard input closes, so none outlives a killed server.
 """
 
 import contextlib
@@ -10,25 +8,22 @@ import fcntl
 import importlib.util
 import logging
 import os
-import selectors
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import IO
 
 from tunewright.errors import BadRequest, TunewrightError
 from tunewright.home import Home
 from tunewright.records.record import new_id
+from tunewright.serving.keeper import BACKOFF_SECONDS, Keeper
 from tunewright.settings import Settings
 
 log = logging.getLogger(__name__)
 
 STOP_SECONDS = 8.0  # of the 10 that a stopping server may take
-BACKOFF_SECONDS = 1.0
 
 
 class Processes:
@@ -37,6 +32,7 @@ class Processes:
     ) -> None:
         self._home = home
         self._environment = settings.for_children()
+        self._engine = Keeper(home, self._environment, settings.engine_stall_seconds)
         self._on_worker_death = on_worker_death
         self._lock: IO[bytes] | None = None
         self._stopping = threading.Event()
@@ -70,15 +66,19 @@ class Processes:
         """Begin to listen for the engine, and run a worker. Needs the lock."""
         if importlib.util.find_spec("torch") is None:
             log.warning("torch is not installed: embeddings work, chat and fine-tuning do not")
-        listener = _listen(self._home.socket)
-        self._home.engine_running.unlink(missing_ok=True)  # a killed server's
+        door = self._engine.listen()
         for name, target in (
-            ("engine-keeper", lambda: self._keep_engine(listener)),
+            ("engine-keeper", lambda: self._engine.keep(door, self._stopping)),
             ("worker-keeper", self._keep_worker),
         ):
             thread = threading.Thread(target=target, name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
+
+    @property
+    def engine_hangs(self) -> bool:
+        """Whether this server's engine has given no sign of life for some time."""
+        return self._engine.hangs
 
     def stop(self) -> None:
         """End the children: politely, then, after STOP_SECONDS, for certain."""
@@ -86,24 +86,15 @@ class Processes:
         for child in list(self._children.values()):
             with contextlib.suppress(ProcessLookupError):
                 child.terminate()
+        self._engine.terminate()
         deadline = time.monotonic() + STOP_SECONDS
         for thread in self._threads:
             thread.join(max(0.1, deadline - time.monotonic()))
         for child in list(self._children.values()):
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
+        self._engine.kill()
         self._unlock()
-
-    def _keep_engine(self, listener: socket.socket) -> None:
-        with listener, selectors.DefaultSelector() as selector:
-            selector.register(listener, selectors.EVENT_READ)
-            while not self._stopping.is_set():
-                if selector.select(timeout=0.2):
-                    with contextlib.suppress(OSError):  # a mark for others, no more
-                        self._home.engine_running.touch()
-                    self._run("engine", _engine_command(listener), pass_fds=(listener.fileno(),))
-                    self._home.engine_running.unlink(missing_ok=True)
-        self._home.socket.unlink(missing_ok=True)
 
     def _keep_worker(self) -> None:
         while not self._stopping.is_set():
@@ -120,7 +111,7 @@ class Processes:
                 log.warning("the tasks of %s wait: %s", worker, error)
                 self._stopping.wait(BACKOFF_SECONDS)
 
-    def _run(self, name: str, command: list[str], pass_fds: tuple[int, ...] = ()) -> None:
+    def _run(self, name: str, command: list[str]) -> None:
         """Run a child to its end. After one that ended at once, wait: no busy crash loop."""
         began = time.monotonic()
         try:
@@ -128,7 +119,6 @@ class Processes:
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
-                pass_fds=pass_fds,
                 env=os.environ | self._environment,
             )
         except OSError as error:  # no files, processes or memory left: later, perhaps
@@ -153,22 +143,3 @@ class Processes:
 
 def _python(module: str) -> list[str]:
     return [sys.executable, "-m", module]
-
-
-def _engine_command(listener: socket.socket) -> list[str]:
-    return [*_python("tunewright.serving"), "--listen-fd", str(listener.fileno()), "--watch-stdin"]
-
-
-def _listen(path: Path) -> socket.socket:
-    """A listening Unix socket that only this user can reach. The caller holds the home's lock, so
-    a socket file that is there already is a dead server's."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    if path.parent.stat().st_uid != os.getuid():
-        raise BadRequest(f"{path.parent} belongs to another user. Set TMPDIR to a folder of yours.")
-    path.parent.chmod(0o700)
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(str(path))
-    path.chmod(0o600)
-    listener.listen(128)
-    return listener

@@ -133,6 +133,11 @@ class Settings(BaseSettings):
     )
     peer_connections: int = Field(default=2048, ge=1, description="connections of one address")
     lease_seconds: float = Field(default=20.0, gt=0, description="a silent worker loses its task")
+    engine_stall_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="an engine in which nothing moves for so long is ended and started anew",
+    )
     engine_seconds: float = Field(
         default=600.0, gt=0, description="longest that one generation may take, seconds"
     )

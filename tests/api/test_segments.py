@@ -25,12 +25,12 @@ def ask(
 ) -> tuple[bytes, int]:
     """An answer with a length, and in how many packets it came."""
     data = b"" if body is None else orjson.dumps(body)
+    before, answer = segments(connection), b""
     connection.sendall(
         f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.key}\r\n"
         f"Content-Length: {len(data)}\r\n\r\n".encode()
         + data
     )
-    before, answer = segments(connection), b""
     while not whole(answer):
         answer += connection.recv(1 << 16)
     return answer, segments(connection) - before

@@ -73,6 +73,8 @@ def routes() -> list[BaseRoute]:
 
 
 async def _health(request: Request) -> Response:
+    if request.app.state.tunewright.processes.engine_hangs:  # it is ended soon; embeddings go on
+        return json_response({"status": "degraded", "engine": "not responding"}, 503)
     return json_response({"status": "ok"})
 
 

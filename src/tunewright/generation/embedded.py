@@ -12,6 +12,7 @@ from transformers.utils import logging as transformers_logging
 from tunewright.errors import Busy, NotFound, TunewrightError, Unavailable
 from tunewright.generation.batch import Batch, Row, failed
 from tunewright.generation.generator import ModelSpec, Piece, Request
+from tunewright.generation.progress import PROGRESS
 from tunewright.generation.resident import Resident
 from tunewright.generation.turns import Turns
 
@@ -20,6 +21,7 @@ RESIDENT_BASES = 2
 # most of the time goes into answers, not into loading.
 SLICE_SECONDS = 1.0
 SLICES_OF_LOADING = 4
+LOADING_PATIENCE = 20.0
 
 log = logging.getLogger(__name__)
 transformers_logging.disable_progress_bar()  # a server's log is no terminal
@@ -190,7 +192,9 @@ class _Place:
     @classmethod
     def load(cls, base: _Base) -> "_Place":
         began = time.monotonic()
+        PROGRESS.begin(LOADING_PATIENCE)
         batch = Batch(Resident(Path(base[0])))
+        PROGRESS.begin()
         now = time.monotonic()
         return cls(batch, now, max(SLICE_SECONDS, SLICES_OF_LOADING * (now - began)))
 

@@ -8,18 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import DynamicCache, PreTrainedModel
 
 from tunewright import durable
 from tunewright.errors import BadRequest, Corrupt, NotFound
 from tunewright.generation.generator import ModelSpec
 from tunewright.generation.grammar import Grammars
+from tunewright.generation.progress import PROGRESS
 from tunewright.weights import caching, lora
 from tunewright.weights.base import load_base, threads
 
 ADAPTERS = 64
 _NO_LIMIT = 1 << 30
+_PART = 256  # tokens that a layer reads in the time of one patience; the whole of some prompts
 NO_BATCH = "the rows of %s do not share a batch, so each is computed alone: %s"
 
 log = logging.getLogger(__name__)
@@ -44,6 +46,8 @@ class Resident:
             log.warning(NO_BATCH, directory.name, reason)
         self.merges = reason is None
         self._cache = caching.argument(self.model)
+        for layer in _layers(self.model):
+            layer.register_forward_hook(PROGRESS.mark)
         self._slots: dict[ModelSpec, int] = {}
         self._selected: list[int] | None = None
 
@@ -106,6 +110,7 @@ class Resident:
         """
         if torch.get_num_threads() != self._threads:
             torch.set_num_threads(self._threads)
+        PROGRESS.begin(max(1.0, ids.numel() / _PART))
         given.setdefault("logits_to_keep", 1)
         known = {name: value for name, value in given.items() if name in self._takes}
         if self._cache is not None:
@@ -133,6 +138,12 @@ class Resident:
             logits_to_keep=0 if every else 1,
         )
         return logits[0] if every else logits[:, -1], cache
+
+
+def _layers(model: PreTrainedModel) -> Sequence[nn.Module]:
+    """The longest list of modules: what is run one after the other."""
+    lists = [list(m) for m in model.modules() if isinstance(m, nn.ModuleList)]
+    return max(lists, key=len, default=[])
 
 
 def _existing(directory: Path) -> Path:

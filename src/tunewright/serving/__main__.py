@@ -1,16 +1,20 @@
 """`python -m tunewright.serving`: the engine on a Unix socket, until it is told to stop.
 
 Prints one line, {"ready": true}, once it accepts connections; torch is imported by then.
-SIGTERM ends it at once, as does the end of standard input with --watch-stdin.
+SIGTERM ends it at once, as does the end of standard input with --watch-stdin. Where that is a
+socket, the parent hears a byte a second while the engine gets on, and may send new listeners.
 """
 
 import argparse
+import contextlib
 import logging
 import os
+import queue
 import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -19,6 +23,8 @@ from tunewright.errors import BadRequest, MissingExtra, TunewrightError
 from tunewright.generation import open_generator
 from tunewright.generation.absent import AbsentGenerator
 from tunewright.generation.generator import Generator
+from tunewright.generation.progress import PROGRESS
+from tunewright.serving import heartbeat
 from tunewright.serving.protocol import address
 from tunewright.serving.server import Server
 
@@ -26,21 +32,36 @@ from tunewright.serving.server import Server
 def main() -> int:
     options = _options()
     logging.basicConfig(format="engine: %(levelname)s %(message)s", level=logging.WARNING)
+    listeners: queue.SimpleQueue[socket.socket] = queue.SimpleQueue()
+    parent = heartbeat.parent() if options.watch_stdin else None
     if options.watch_stdin:
         # A Ctrl-C reaches the whole process group; when to end is then the parent's decision.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        threading.Thread(target=_end_with_stdin, name="stdin", daemon=True).start()
+        _in_thread(_end_with_parent, parent, listeners.put)
     try:
         listener = _given(options.listen_fd) if options.socket is None else _bound(options.socket)
         server = Server(_generator(options.generator))  # imports torch: seconds
     except TunewrightError as error:
         _print({"ready": False, **error.body()})
         return 1
+    if parent is not None:
+        _in_thread(heartbeat.beat, parent, PROGRESS, options.stall_seconds)
     listener.listen(128)  # from here on somebody who connects is served
-    threading.Thread(target=server.accept, args=(listener,), name="acceptor", daemon=True).start()
+    listeners.put(listener)
+    _in_thread(_accept, server, listeners)
     _print({"ready": True})
     server.run()
     return 0
+
+
+def _in_thread(target: Callable[..., object], *args: object) -> None:
+    threading.Thread(target=target, args=args, name=target.__name__, daemon=True).start()
+
+
+def _accept(server: Server, listeners: "queue.SimpleQueue[socket.socket]") -> None:
+    """A thread for each listening socket: an old one may have connections in its queue."""
+    while True:
+        _in_thread(server.accept, listeners.get())
 
 
 def _generator(name: str) -> Generator:
@@ -57,6 +78,9 @@ def _options() -> argparse.Namespace:
     where.add_argument("--listen-fd", type=int, help="number of an inherited, listening socket")
     parser.add_argument("--generator", default="embedded", help="what generates")
     parser.add_argument("--watch-stdin", action="store_true", help="end when stdin closes")
+    parser.add_argument(
+        "--stall-seconds", type=float, default=60.0, help="say nothing more when nothing moves"
+    )
     return parser.parse_args()
 
 
@@ -65,9 +89,15 @@ def _print(line: object) -> None:
     sys.stdout.buffer.flush()
 
 
-def _end_with_stdin() -> None:
-    while os.read(0, 4096):
-        pass
+def _end_with_parent(
+    parent: socket.socket | None, listeners: Callable[[socket.socket], None]
+) -> None:
+    if parent is not None:
+        with contextlib.suppress(OSError):
+            heartbeat.follow(parent, listeners)
+    else:
+        while os.read(0, 4096):
+            pass
     os._exit(0)  # the main thread may be deep inside torch, and there is nothing to save
 
 

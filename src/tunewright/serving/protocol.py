@@ -170,6 +170,8 @@ def address(path: Path) -> Generator[str]:
 
     Raises BadRequest for a long path where the system offers no way round it.
     """
+    if path.is_symlink():  # made where sockets cannot be: `serving.keeper`
+        path = path.parent / path.readlink()
     if len(os.fsencode(path)) <= _ADDRESS_LIMIT:
         yield str(path)
         return

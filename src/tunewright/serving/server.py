@@ -18,6 +18,7 @@ from itertools import count
 
 from tunewright.errors import Busy, TunewrightError, Unavailable
 from tunewright.generation.generator import Generator, ModelSpec, Piece, Request, Scores
+from tunewright.generation.progress import PROGRESS
 from tunewright.serving.protocol import (
     Message,
     ProtocolError,
@@ -153,6 +154,7 @@ class Server:
         """Serve for ever."""
         backlog = False
         while True:
+            PROGRESS.begin()
             self._take_arrivals(backlog)
             if self._generator.busy:
                 for piece in self._step():
@@ -178,7 +180,10 @@ class Server:
             if self._generator.busy:
                 self._take(*self._inbox.get_nowait())
             else:
-                self._take(*self._inbox.get(timeout=_BACKLOG_TICK if backlog else None))
+                PROGRESS.rest()
+                arrived = self._inbox.get(timeout=_BACKLOG_TICK if backlog else None)
+                PROGRESS.begin()
+                self._take(*arrived)
             while True:
                 self._take(*self._inbox.get_nowait())
         except queue.Empty:

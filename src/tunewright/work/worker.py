@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,10 +12,12 @@ from tunewright.resources.progress import Moved
 from tunewright.tasks import MAX_ATTEMPTS, Held, Kind, Lane, LostLease, Task
 from tunewright.work import check, expiry, fine_tune, remove
 from tunewright.work.assignment import Assignment
+from tunewright.work.changes import Changes
 
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.25
+LOOK_SECONDS = 5.0
 RETRY_SECONDS = 2.0
 LANES: tuple[Lane, ...] = ("cpu", "train", "tidy")
 KINDS: dict[Kind, Callable[[Assignment], None]] = {
@@ -41,12 +44,14 @@ class Worker:
 
     def _lane(self, lane: Lane) -> None:
         begun: dict[str, Any] = {}
+        changes = Changes(self._tw.home.catalog)
         while not self.stopping.is_set():
             try:
+                seen = changes.version()  # before looking: what comes afterwards is a change
                 task = self._tw.tasks.lease(lane, self._name)
                 if task is None:
                     begun.clear()  # of tasks that were cancelled or paused
-                    self.stopping.wait(IDLE_SECONDS)
+                    self._wait(changes, seen)
                 else:
                     self._do(task, begun)
             except TunewrightError as error:  # the catalog: busy, or its disk is full
@@ -55,6 +60,13 @@ class Worker:
             except Exception:  # whatever it is, the lane serves everybody: it goes on
                 log.exception("lane %s", lane)
                 self.stopping.wait(RETRY_SECONDS)
+
+    def _wait(self, changes: Changes, seen: int | None) -> None:
+        """Until something was written, or a lease may have run out."""
+        until = time.monotonic() + LOOK_SECONDS
+        while not self.stopping.wait(IDLE_SECONDS) and time.monotonic() < until:
+            if seen is None or changes.version() != seen:
+                return
 
     def _do(self, task: Task, begun: dict[str, Any]) -> None:
         """Do a task once. What it cannot finish goes back to the queue, MAX_ATTEMPTS times."""
