@@ -19,8 +19,9 @@ from tunewright.probing import probe
 from tunewright.processes import Processes
 from tunewright.records.models import Model, ModelKind, Weights
 from tunewright.rendering import Renderer
+from tunewright.rendering.configuration import Configuration
 from tunewright.resources import orphans
-from tunewright.resources.bases import Bases
+from tunewright.resources.bases import Bases, check_directory
 from tunewright.resources.chat import Chat
 from tunewright.resources.checking import Checking
 from tunewright.resources.completions import Completions
@@ -147,15 +148,28 @@ class Tunewright:
     def counting(self) -> Counting:
         return self._own.counting
 
-    def add_base(self, name: str, source: str, kind: ModelKind | None = None) -> Model:
+    def add_base(
+        self,
+        name: str,
+        source: str,
+        kind: ModelKind | None = None,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> Model:
         """The operator's way to add a base: `source` is a directory, or an id on the hub.
 
-        `kind` is found by itself: chat where there is a chat template, else completion.
+        `kind` is found by itself: chat where there is a chat template, else completion. `say` hears
+        what is worth knowing of the base, a sentence each.
         """
+
+        def examine(directory: Path, kind: ModelKind) -> None:
+            for note in probe(directory, kind):
+                say(note)
+
         directory = Path(source).expanduser()
         if not directory.exists():
             directory = _download(source)
-        return self.bases.add(name, directory, kind or _kind(directory), probe)
+        check_directory(directory)
+        return self.bases.add(name, directory, kind or _kind(directory), examine)
 
     def renderer(self, weights: Weights, models: Models) -> Renderer:
         directory = models.directory(weights)
@@ -283,11 +297,7 @@ class _Kept(Generic[T]):
 
 
 def _kind(directory: Path) -> ModelKind:
-    if (directory / "chat_template.jinja").is_file():
-        return "chat"
-    config = directory / "tokenizer_config.json"
-    has_template = config.is_file() and '"chat_template"' in config.read_text("utf-8")
-    return "chat" if has_template else "completion"
+    return "completion" if Configuration.read(directory).template() is None else "chat"
 
 
 def _download(hub_id: str) -> Path:

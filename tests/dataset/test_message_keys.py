@@ -2,13 +2,15 @@
 
 import json
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tunewright.dataset.columns import Columns, Refused
+from tunewright.dataset.columns import Columns
 from tunewright.dataset.examples import faults
+from tunewright.dataset.preparation import prepare
 from tunewright.errors import BadRequest
 from tunewright.records.completions import ChatRequest
 from tunewright.records.messages import MESSAGE_KEYS
@@ -50,12 +52,19 @@ def taken(messages: list[dict[str, Any]], tools: bool) -> list[bool]:
     except BadRequest:
         answers.insert(0, False)
     if not tools:  # a column of conversations declares none
-        try:
-            Columns(messages=("c",)).example({"c": messages})
-            answers.append(True)
-        except Refused:
-            answers.append(False)
+        answers.append(is_prepared(messages))
     return answers
+
+
+def is_prepared(messages: list[dict[str, Any]]) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / "table.jsonl"
+        table.write_text(json.dumps({"talk": messages}) + "\n")
+        try:
+            prepare(table, Path(folder) / "out.jsonl", Columns(messages=("talk",)))
+        except BadRequest:
+            return False
+    return True
 
 
 def test_each_key_is_tried():

@@ -70,10 +70,22 @@ def add(
     from tunewright.cli.opening import records
 
     with records(home) as tw:
-        model = tw.add_base(name, source)
+        notes_of_base: list[str] = []
+        model = tw.add_base(name, source, say=notes_of_base.append)
+        kind = tw.models.weights(name, ("chat", "completion", "embedding")).kind
     if json:
         return print_json(model.wire())
-    say(f"Added {name}. Try it: tunewright chat {name} 'Hello'")
+    for note in notes_of_base:
+        say(note)
+    if kind == "chat":
+        say(f"Added {name}. Try it: tunewright chat {name} 'Hello'")
+    else:
+        say(
+            f"Added {name} as a completion base, for it has no chat template. It takes rows of "
+            f"prompt and completion (tunewright check FILE --model {name}) and answers "
+            "/v1/completions. To chat with it, put a chat_template.jinja beside its tokenizer.json "
+            "and add it again."
+        )
     return None
 
 

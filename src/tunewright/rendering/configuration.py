@@ -41,7 +41,7 @@ class Configuration:
         return cls(
             directory,
             tokenizer={**old, **new},
-            model={**model.get("text_config", {}), **model},
+            model={**(model.get("text_config") or {}), **model},
             generation=_object(directory / "generation_config.json"),
         )
 
@@ -55,16 +55,26 @@ class Configuration:
         path = self.directory / "chat_template.jinja"
         if path.is_file():
             return path.read_text(encoding="utf-8")
-        found = self.tokenizer.get("chat_template")
+        # Processors, and tokenizers that were saved by some versions, keep it in a file of its own.
+        apart = _object(self.directory / "chat_template.json").get("chat_template")
+        found = apart or self.tokenizer.get("chat_template")
         if isinstance(found, list):  # several, by name
             found = {entry.get("name"): entry.get("template") for entry in found}.get("default")
         return found if isinstance(found, str) else None
 
     def context(self) -> int:
         """The longest sequence in tokens; 2,048 where no file says."""
-        limits = [self.model.get(key) for key in _CONTEXT_KEYS]
-        limits.append(self.tokenizer.get("model_max_length"))
-        known = [int(limit) for limit in limits if limit and 0 < limit < _NO_LIMIT]
+        limits = {key: self.model.get(key) for key in _CONTEXT_KEYS}
+        limits["model_max_length"] = self.tokenizer.get("model_max_length")
+        given = {key: limit for key, limit in limits.items() if limit is not None}
+        for key, limit in given.items():
+            if not isinstance(limit, int | float) or isinstance(limit, bool) or not limit >= 1:
+                raise BadRequest(
+                    f"{self.directory} gives {key} as {str(limit)[:40]!r}, which is no length of a "
+                    "text. Write how many tokens the model reads.",
+                    param="model",
+                )
+        known = [int(limit) for limit in given.values() if limit < _NO_LIMIT]
         return min(known, default=_DEFAULT_CONTEXT)
 
     def stop_ids(self) -> list[int]:

@@ -225,6 +225,11 @@ class Renderer:
             return row
         return Row(row.prompt, row.answer[:room], row.line, cut=True)
 
+    @property
+    def tokens(self) -> int:
+        """One more than the highest id that the tokenizer gives."""
+        return max(self._tokenizer.get_vocab(with_added_tokens=True).values()) + 1
+
     def spells_control(self, text: str) -> bool:
         """Whether `text` spells a special token of the base: it is rendered as plain text."""
         return self._controls.spelled(text)

@@ -16,7 +16,7 @@ from tunewright.resources.removals import remove_weights
 
 _KEPT = re.compile(
     r".*\.safetensors|.*\.safetensors\.index\.json|config\.json|generation_config\.json"
-    r"|tokenizer.*\.json|special_tokens_map\.json|vocab\..*|merges\.txt|chat_template\.jinja"
+    r"|tokenizer.*\.json|special_tokens_map\.json|vocab\..*|merges\.txt|chat_template\.(?:jinja|json)"
     r"|LICENSE.*|README\.md"
 )
 
@@ -127,6 +127,14 @@ def check_directory(directory: Path) -> None:
         config = json.loads((directory / "config.json").read_text("utf-8"))
     except ValueError as error:
         raise BadRequest(f"{directory}/config.json is no JSON: {error}", param="source") from error
+    if isinstance(config, dict) and (found := config.get("quantization_config")):
+        method = found.get("quant_method") if isinstance(found, dict) else None
+        raise BadRequest(
+            f"{directory} is quantised{f' ({method})' if method else ''}. Quantised weights are "
+            "neither trained nor served here: add the model that they were made of, which its "
+            "README names.",
+            param="source",
+        )
     if "auto_map" in config:
         raise BadRequest(
             f"{directory}/config.json names code of its own (auto_map). Such models are refused: "
