@@ -15,12 +15,19 @@ from typing import Any, ClassVar, Literal, cast
 import h11
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
+from tunewright.api.arriving import Arriving
+from tunewright.api.gate import MAX_HEAD, WANT_BODY, new_request_id
 from tunewright.api.responses import error_headers, json_bytes
 from tunewright.errors import BadRequest, Busy, RequestTimeout, TunewrightError, Unavailable
 from tunewright.settings import Settings
 
 RESERVED_FILES = 256  # for the catalog, uploads and the connections of the engine
 MOST_GATHERED = 64 * 1024
+SMALL = 1024  # bytes of a read of which there may be SMALL_FREE in one request
+SMALL_FREE = 16
+LEAST_PAUSE, MOST_PAUSE = 0.005, 0.25  # seconds before the next
+LINGER_SECONDS = 2.0
+MOST_LINGERED = 1024 * 1024
 CROWDED_SECONDS = 1.0  # how long one connection too many may stay silent
 
 
@@ -85,6 +92,11 @@ class Gathered:
         self._send()
         self._transport.close()
 
+    def finish(self) -> None:
+        """Nothing more is written; what comes is still read."""
+        self._send()
+        self._transport.write_eof()
+
     def abort(self) -> None:
         self._held.clear()
         self._transport.abort()
@@ -98,10 +110,25 @@ class Gathered:
         return getattr(self._transport, name)
 
 
+class _Lingering(Gathered):
+    """Closes for good when the client has had its time to read the answer."""
+
+    def __init__(self, transport: asyncio.Transport, protocol: "Guarded") -> None:
+        super().__init__(transport, protocol.loop)
+        self._protocol = protocol
+
+    def close(self) -> None:
+        if self._protocol.lingers():
+            self._protocol.linger()
+        else:
+            super().close()
+
+
 class Guarded(H11Protocol):
     patience: ClassVar[Patience]
     peers: ClassVar[Counter[str]]
 
+    arriving: Arriving  # pyright: ignore[reportUninitializedInstanceVariable]
     _awaited: Literal["head", "body"] | None = None
     _timer: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
@@ -109,9 +136,15 @@ class Guarded(H11Protocol):
     _crowded: TunewrightError | None = None
     _window = 0  # bytes received in this window of the body
     _paused = False  # whether we ourselves had stopped reading when it began
+    _small = 0  # how often in a row next to nothing came
+    _pause: asyncio.TimerHandle | None = None
+    _lingering = False
+    _lingered = 0  # bytes
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        super().connection_made(cast(Any, Gathered(transport, self.loop)))
+        self.conn = self.arriving = Arriving(MAX_HEAD)
+        super().connection_made(cast(Any, _Lingering(transport, self)))
+        self.app_state = {**self.app_state, WANT_BODY: self._want_body}
         self._peer = self.client[0] if self.client else ""
         self.peers[self._peer] += 1
         self._crowded = self._too_many()
@@ -133,18 +166,79 @@ class Guarded(H11Protocol):
             del self.peers[self._peer]
         self._stop_timer()
         self._read_at_last()
+        if self._pause:
+            self._pause.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._crowded:
             self._refuse(self._crowded)
             return
+        if self._lingering:
+            self._discard(len(data))
+            return
         self._window += len(data)
         super().data_received(data)
+        if self.arriving.waiting > MOST_GATHERED:
+            self.flow.pause_reading()
+        self._pace(len(data))
         self._watch()
 
+    def _pace(self, size: int) -> None:
+        """Who sends byte by byte is read less and less often: each read costs the same."""
+        self._small = self._small + 1 if size < SMALL and self._owed() else 0
+        if self._small <= SMALL_FREE or self.transport.is_closing():
+            return
+        seconds = min(MOST_PAUSE, LEAST_PAUSE * 2.0 ** (self._small - SMALL_FREE))
+        self.transport.pause_reading()
+        self._pause = self.loop.call_later(seconds, self._go_on_reading)
+
+    def _go_on_reading(self) -> None:
+        self._pause = None
+        if not self.flow.read_paused and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def _want_body(self) -> None:
+        """The request has been let in: from now on its body is read."""
+        if not self.arriving.wanted and not self.transport.is_closing():
+            self.arriving.wanted = True
+            self.flow.resume_reading()
+            self.handle_events()
+            self._watch()
+
+    def owes_body(self) -> bool:
+        """Whether a body is still to come, whose request is answered: it is not worth reading."""
+        return self.arriving.owes_body and not self.arriving.body_is_there
+
+    def lingers(self) -> bool:
+        """Whether closing now would come too early."""
+        return self.owes_body() and not self._lingering and not self.transport.is_closing()
+
+    def linger(self) -> None:
+        """The answer is out. Closed at once, with bytes unread, the client might never see it."""
+        self._lingering = True
+        self._stop_timer()
+        self._unset_keepalive_if_required()
+        cast(Any, self.transport).finish()
+        self.flow.resume_reading()
+        self._timer = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+
+    def _discard(self, size: int) -> None:
+        self._lingered += size
+        if self._lingered > MOST_LINGERED:
+            self.transport.pause_reading()
+
     def on_response_complete(self) -> None:
+        if self._lingering:
+            return
+        if self.owes_body():
+            self.linger()
+            return
+        rest = self.arriving.owes_body
+        self.arriving.wanted = True
         super().on_response_complete()
+        if rest and not self.transport.is_closing():
+            self.handle_events()
         self._watch()
 
     def pause_writing(self) -> None:
@@ -157,7 +251,7 @@ class Guarded(H11Protocol):
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(BadRequest(msg))
+        self._refuse(BadRequest(self.arriving.complaint or msg))
 
     def _watch(self) -> None:
         """Start the clock of what the client owes now, unless it runs already."""
@@ -172,7 +266,7 @@ class Guarded(H11Protocol):
             self._open_window()
 
     def _owed(self) -> Literal["head", "body"] | None:
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._lingering:
             return None
         if self.conn.their_state is h11.SEND_BODY:
             return "body"
@@ -199,7 +293,7 @@ class Guarded(H11Protocol):
 
     def _refuse(self, error: TunewrightError) -> None:
         """Answer `error` if no answer has begun, and close. The application hears a disconnect."""
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._lingering:
             return
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.abort()
@@ -210,6 +304,7 @@ class Guarded(H11Protocol):
         body = json_bytes(error.body())
         headers = {
             **error_headers(error),
+            "x-request-id": new_request_id(),
             "content-type": "application/json",
             "content-length": str(len(body)),
             "connection": "close",

@@ -22,6 +22,7 @@ OPEN_PATHS = frozenset({"/healthz", "/openapi.json"})
 _CONTROLS = ("/cancel", "/pause", "/resume")
 _TOKENS = ("/embeddings", "/completions")
 MAX_HEAD = 32 * 1024
+WANT_BODY = "tunewright.want_body"  # in a request's state: what has its body read
 API_VERSION = "2020-10-01"  # what api.openai.com says in openai-version
 
 
@@ -41,7 +42,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         state = scope.setdefault("state", {})
-        state["request_id"] = f"req_{secrets.token_hex(16)}"
+        state["request_id"] = new_request_id()
         answer = _Answer(send, state["request_id"])
         headers = Headers(scope=scope)
         try:
@@ -53,6 +54,7 @@ class Gate:
                 answer.organisation = caller.name
                 answer.rates = lambda: self._tw.usage.headers(caller.organisation)
                 self._admit(scope, caller)
+                state.get(WANT_BODY, _nothing)()
         except TunewrightError as error:
             await error_response(error)(scope, receive, answer.send)
             return
@@ -83,6 +85,14 @@ class Gate:
                 "makes another."
             )
         return self._tw.access.caller(key.strip())
+
+
+def _nothing() -> None:
+    pass  # in tests without a connection the body is there
+
+
+def new_request_id() -> str:
+    return f"req_{secrets.token_hex(16)}"
 
 
 def _fault(id: str) -> TunewrightError:
