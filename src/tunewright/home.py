@@ -11,6 +11,7 @@ HOME/
   models/           tuned weights, each with a manifest
   vocabularies/     OpenAI's vocabularies, copied from where they were found
   imports/          what was fetched from other servers, a folder a source
+  embeddings/       vectors of the tables that `tunewright embed` computed last
   jobs/             one folder a job: recipe, checkpoints, log
 """
 
@@ -55,6 +56,10 @@ class Home:
     @property
     def imports(self) -> Path:
         return self.root / "imports"
+
+    @property
+    def embeddings(self) -> Path:
+        return self.root / "embeddings"
 
     @property
     def jobs(self) -> Path:

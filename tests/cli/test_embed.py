@@ -1,29 +1,100 @@
+"""`tunewright embed`: what it computed it prints, keeps, writes and searches."""
+
+import csv
 import json
+from pathlib import Path
 
 import numpy as np
+import pytest
 
-from tunewright import samples
+from tunewright import Tunewright, samples
+from tunewright.cli import embed
+from tunewright.cli.vectors import saved, writer
+from tunewright.errors import BadRequest
+
+TABLE = ("embed", "--file", str(samples.REVIEWS), "--column", "text")
+SEARCH = ("--search", "headphones on the plane", "--top", "3")
 
 
-def test_embed_writes_a_matrix_and_finds_the_nearest(run, tmp_path):
-    path = tmp_path / "vectors.npy"
-    done = run(
-        *("embed", "--file", str(samples.REVIEWS), "--column", "text"),
-        *("--output", str(path), "--search", "headphones on the plane", "--top", "3"),
-    )
-    vectors = np.load(path)
-    assert vectors.shape[0] == 40
+def test_a_vector_is_printed_and_is_the_apis(run) -> None:
+    done = run("embed", "one", "two")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    wire = json.loads(run("embed", "one", "two", "--json").stdout)["data"]
+    np.testing.assert_allclose(rows, [each["embedding"] for each in wire], atol=1e-6)
+    assert "2 texts, " in done.stderr
+
+
+def test_a_table_is_computed_once_and_searched_again(run, home: Path) -> None:
+    first = run(*TABLE, *SEARCH)
+    assert "eleven hours on the plane" in first.stdout
+    assert len(first.stdout.splitlines()) == 4
+    assert "Kept for the next search in" in first.stderr
+    [kept] = (home / "embeddings").glob("*.npy")
+    vectors = np.load(kept)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-    assert "eleven hours on the plane" in done.stdout
-    assert len(done.stdout.splitlines()) == 5
+    np.save(kept, vectors[::-1])  # it is these that are searched now
+    again = run(*TABLE, *SEARCH)
+    assert "computed before" in again.stderr
+    assert again.stdout != first.stdout
 
 
-def test_embed_writes_jsonl(run, tmp_path):
-    path = tmp_path / "vectors.jsonl"
-    run("embed", "one", "two", "--output", str(path))
-    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    assert [row["text"] for row in rows] == ["one", "two"]
-    assert (
-        json.loads(run("embed", "one", "--json").stdout)["data"][0]["embedding"]
-        == (rows[0]["embedding"])
-    )
+@pytest.mark.parametrize(
+    "ending",
+    ["jsonl", *(pytest.param(each, marks=pytest.mark.slow) for each in ("csv", "npy", "parquet"))],
+)
+def test_what_was_written_is_searched(run, tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"saved.{ending}"
+    written = run(*TABLE, "-o", str(path), *SEARCH)
+    texts, vectors = saved(path) or ([], np.zeros((0, 0)))
+    assert (len(texts), vectors.shape) == (40, (40, 384))
+    found = run("embed", "--file", str(path), *SEARCH)
+    assert [line.split(maxsplit=2)[2] for line in found.stdout.splitlines()] == [
+        line.split(maxsplit=2)[2] for line in written.stdout.splitlines()
+    ]
+    assert "computed before" in found.stderr
+
+
+def test_an_output_that_cannot_be_is_refused_before_the_work(tmp_path: Path) -> None:
+    with pytest.raises(BadRequest, match=r"ending in one of \.jsonl"):
+        writer(tmp_path / "vectors.txt")
+    with pytest.raises(BadRequest, match="There is no folder"):
+        writer(tmp_path / "nowhere" / "vectors.npy")
+
+
+def test_one_bad_cell_costs_its_row_only(run, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    cells = ["first one", "", "  ", "บริการแย่มาก", "word " * 9_000, "last \U0001f44d one"]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["text", "n"], *([cell, "1"] for cell in cells)])
+    done = run("embed", "--file", str(path), "--search", "first")
+    assert "2 texts, " in done.stderr
+    assert "left out: line 3: it is empty" in done.stderr
+    assert "left out: line 4: it is empty" in done.stderr
+    assert "left out: line 5: the model can read nothing of it" in done.stderr
+    assert "left out: line 6: This model's maximum context length" in done.stderr
+    assert "tokens are unknown to the model" in done.stderr
+    assert [line.split()[1] for line in done.stdout.splitlines()[1:]] == ["2", "7"]
+
+
+@pytest.mark.parametrize(("encoding", "remedy"), [("gb18030", "GB18030"), ("latin-1", "CP1252")])
+def test_another_encoding_is_refused_with_its_line(
+    run, tmp_path: Path, encoding: str, remedy: str
+) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes("text\nplain\n服务很好é\n".encode(encoding, "ignore"))
+    out = tmp_path / "out.jsonl"
+    done = run("embed", "--file", str(path), "-o", str(out), code=1)
+    assert "line 3: It is not UTF-8" in done.stderr
+    assert remedy in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not out.exists()
+
+
+def test_batches_keep_within_the_limits_of_a_request(tmp_path: Path) -> None:
+    rows = [(line, "a b " * 1_500) for line in range(2, 202)]  # 600,000 tokens
+    assert all(sum(len(text) for _, text in batch) <= 200_000 for batch in embed._batches(rows))
+    assert [row for batch in embed._batches(rows) for row in batch] == rows
+    tw = Tunewright(tmp_path / "home")
+    table = embed._computed(tw, "builtin-static", rows)
+    assert (len(table.texts), table.left_out) == (200, {})
+    tw.close()

@@ -1,5 +1,5 @@
-import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,18 +13,27 @@ if TYPE_CHECKING:
 
     from tunewright.app import Tunewright
 
-_BATCH = 256
+_BATCH = 256  # texts
+_CHARACTERS = 200_000  # of a batch: a token is a character at least, and a request has a limit
+_NAMED = 10  # rows that are left out and named
 
 
 def embed(
     texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT...")] = None,
     file: Annotated[
-        Path | None, typer.Option(metavar="TABLE", help="A .csv, .tsv or .jsonl file instead.")
+        Path | None,
+        typer.Option(
+            metavar="TABLE", help="A .csv, .tsv, .xlsx, .parquet, .json or .jsonl file, or saved."
+        ),
     ] = None,
     column: Annotated[str, typer.Option(help="The table's column that holds the text.")] = "text",
     output: Annotated[
         Path | None,
-        typer.Option(help="Write the vectors: .npy (a float32 matrix) or .jsonl (with the text)."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="Write the vectors with their texts: .jsonl, .csv, .parquet, or .npy (a matrix).",
+        ),
     ] = None,
     search: Annotated[
         str | None, typer.Option(metavar="QUERY", help="Show the texts nearest to this.")
@@ -36,112 +45,214 @@ def embed(
 ) -> None:
     """Turn texts, or a column of a table, into vectors of length 1; search among them.
 
+    A table that was embedded before, or a file that --output wrote, is searched without computing
+    its vectors again.
+
     Example: tunewright embed --file reviews.csv --column text --search 'arrived broken' --top 3
     """
     from tunewright.cli.opening import records
+    from tunewright.cli.vectors import writer
 
-    chosen = _texts(texts, file, column)
-    writer = _writer(output)
+    write = writer(output) if output else None
     with records(home) as tw:
+        if json and file is None:
+            return print_json(tw.embeddings.create(model=model, input=_given(texts, file)).wire())
+        table = _table(tw, model, texts, file, column)
         if json:
-            return print_json(tw.embeddings.create(model=model, input=chosen).wire())
-        vectors, tokens = _embed(tw, model, chosen)
-        if output:
-            writer(output, chosen, vectors)
-        where = f", written to {output}" if output else ""
-        say(f"{len(chosen)} texts, {tokens:,} tokens, {vectors.shape[1]} dimensions{where}")
+            return print_json(_wire(table))
+        if write and output:
+            write(output, table.texts, table.vectors)
+        _report(table, output)
         if search is not None:
-            _search(tw, model, search, chosen, vectors, top)
+            _search(tw, model, search, table, top)
+        elif file is None and output is None:
+            _print(table)
     return None
 
 
-def _texts(texts: list[str] | None, file: Path | None, column: str) -> list[str]:
-    from tunewright.dataset.tables import read_column
+@dataclass
+class _Table:
+    """`vectors` float32 [texts, dimensions]. `left_out`: what is wrong, by the line of a row.
+
+    `tokens`, `unknown`: together; 0 where nothing was computed. `kept`: where the vectors lie.
+    """
+
+    texts: list[str]
+    vectors: "NDArray[np.float32]"
+    lines: list[int]
+    left_out: dict[int, str] = field(default_factory=dict)
+    tokens: int = 0
+    unknown: int = 0
+    kept: Path | None = None
+
+
+def _given(texts: list[str] | None, file: Path | None) -> list[str]:
     from tunewright.errors import BadRequest
 
     if bool(texts) == bool(file):
         raise BadRequest("Give either texts or --file TABLE.")
-    chosen = read_column(file, column) if file else list(texts or [])
-    if not chosen:
-        raise BadRequest(f"{file} has no rows.")
-    for number, text in enumerate(chosen, start=1):
-        if not text:
+    for number, text in enumerate(texts or (), start=1):
+        if not text.strip():
             raise BadRequest(f"Text {number} is empty: there is nothing to embed.", param="input")
-    return chosen
+    return list(texts or ())
 
 
-def _embed(tw: "Tunewright", model: str, texts: list[str]) -> tuple["NDArray[np.float32]", int]:
-    """Vectors [texts, dimensions] and the tokens of all texts."""
+def _table(
+    tw: "Tunewright", model: str, texts: list[str] | None, file: Path | None, column: str
+) -> _Table:
+    from tunewright.cli.vectors import saved
+    from tunewright.dataset.tables import read_column
+    from tunewright.errors import BadRequest
+
+    given = _given(texts, file)
+    if file is None:
+        table = _computed(tw, model, list(enumerate(given, start=1)))
+        if not table.texts:
+            raise BadRequest(f"{model} can read nothing of that: use a multilingual model.")
+        return table
+    if (found := saved(file)) is not None:
+        return _Table(*found, list(range(1, len(found[0]) + 1)))
+    rows = read_column(file, column)
+    table = _of_rows(tw, model, rows)
+    if not table.texts:
+        raise BadRequest(f"{file} has no row with a text that {model} can read.")
+    return table
+
+
+def _of_rows(tw: "Tunewright", model: str, rows: list[tuple[int, str]]) -> _Table:
+    """As computed before, where it was."""
+    from tunewright.cli import vectors
+
+    weights = tw.models.weights(model, ("embedding",))
+    texts = [text for _, text in rows]
+    key = vectors.key(weights.id, weights.base_fingerprint, texts)
+    told = [(line, text) for line, text in rows if text.strip()]
+    found = vectors.kept(tw.home, key, len(told))
+    if found is not None:
+        empty = {line: "it is empty" for line, text in rows if not text.strip()}
+        return _Table([text for _, text in told], found, [line for line, _ in told], empty)
+    table = _computed(tw, model, rows)
+    if len(table.texts) == len(told):
+        table.kept = vectors.keep(tw.home, key, table.vectors)
+    return table
+
+
+def _computed(tw: "Tunewright", model: str, rows: Sequence[tuple[int, str]]) -> _Table:
     import numpy as np
     from rich.progress import track
 
-    from tunewright.records.embeddings import EmbeddingRequest
-
+    table = _Table([], np.zeros((0, 0), np.float32), [])
     parts: list[NDArray[np.float32]] = []
-    tokens = 0
-    batches = list(_batches(texts))
+    told = [(line, text) for line, text in rows if text.strip()]
+    table.left_out |= {line: "it is empty" for line, text in rows if not text.strip()}
+    batches = list(_batches(told))
     for batch in track(
         batches, "Embedding", console=notes, transient=True, disable=len(batches) == 1
     ):
-        embedded = tw.embeddings.embed(EmbeddingRequest(model=model, input=batch))
-        parts.append(embedded.vectors)
-        tokens += sum(embedded.tokens)
-    return np.concatenate(parts), tokens
+        parts += _add(tw, model, batch, table)
+    if parts:
+        table.vectors = np.concatenate(parts)
+    return table
 
 
-def _batches(texts: list[str]) -> Iterator[list[str]]:
-    rest = iter(texts)
-    while batch := list(itertools.islice(rest, _BATCH)):
+def _add(
+    tw: "Tunewright", model: str, batch: list[tuple[int, str]], table: _Table
+) -> "Iterator[NDArray[np.float32]]":
+    """The vectors of a batch. A row that is refused is left out, and costs no other one."""
+    from tunewright.errors import BadRequest
+    from tunewright.records.embeddings import EmbeddingRequest
+
+    request = EmbeddingRequest(model=model, input=[text for _, text in batch])
+    try:
+        embedded = tw.embeddings.embed(request, unknown_text="allow")
+    except BadRequest as error:
+        if error.param != "input":
+            raise
+        if len(batch) == 1:
+            table.left_out[batch[0][0]] = error.message
+            return
+        middle = len(batch) // 2
+        yield from _add(tw, model, batch[:middle], table)
+        yield from _add(tw, model, batch[middle:], table)
+        return
+    nothing = set(embedded.unreadable)
+    for at in nothing:
+        table.left_out[batch[at][0]] = "the model can read nothing of it"
+    good = [at for at in range(len(batch)) if at not in nothing]
+    table.texts += [batch[at][1] for at in good]
+    table.lines += [batch[at][0] for at in good]
+    table.tokens += sum(embedded.tokens)
+    table.unknown += sum(embedded.unknown)
+    yield embedded.vectors[good]
+
+
+def _batches(rows: list[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
+    batch: list[tuple[int, str]] = []
+    characters = 0
+    for row in rows:
+        if batch and (len(batch) == _BATCH or characters + len(row[1]) > _CHARACTERS):
+            yield batch
+            batch, characters = [], 0
+        batch.append(row)
+        characters += len(row[1])
+    if batch:
         yield batch
 
 
-def _search(
-    tw: "Tunewright",
-    model: str,
-    query: str,
-    texts: list[str],
-    vectors: "NDArray[np.float32]",
-    top: int,
-) -> None:
+def _wire(table: _Table) -> list[dict[str, object]]:
+    rows = zip(table.lines, table.texts, table.vectors, strict=True)
+    return [{"line": at, "text": text, "embedding": row.tolist()} for at, text, row in rows]
+
+
+def _print(table: _Table) -> None:
+    """A vector a line, as JSON."""
+    import json
+
+    for vector in table.vectors:
+        say(json.dumps([round(float(number), 7) for number in vector]))
+
+
+def _report(table: _Table, output: Path | None) -> None:
+    """On the side: what is on the standard output are vectors, or texts that were found."""
+    count = len(table.texts)
+    where = f", written to {output}" if output else ""
+    tokens = f", {table.tokens:,} tokens" if table.tokens else ", computed before"
+    what = "text" if count == 1 else "texts"
+    _note(f"{count:,} {what}{tokens}, {table.vectors.shape[1]} dimensions{where}")
+    if table.kept and not output:
+        _note(f"Kept for the next search in {table.kept}; in a file of your own: --output NAME")
+    if table.unknown:
+        _note(
+            f"{table.unknown:,} of {table.tokens:,} tokens are unknown to the model: texts of "
+            "other languages, and emoji, become alike. A multilingual model reads them."
+        )
+    for line in list(table.left_out)[:_NAMED]:
+        _note(f"left out: line {line}: {table.left_out[line]}")
+    if len(table.left_out) > _NAMED:
+        _note(f"left out: {len(table.left_out) - _NAMED:,} more")
+
+
+def _note(said: str) -> None:
+    notes.print(said, markup=False, soft_wrap=True)
+
+
+def _search(tw: "Tunewright", model: str, query: str, table: _Table, top: int) -> None:
     from tunewright.analysis.nearest import nearest
-
-    ids, scores = nearest(_embed(tw, model, [query])[0], vectors, top)
-    print_table(
-        [">cosine", ">row", "text"],
-        [(f"{score:.3f}", id + 1, texts[id]) for id, score in zip(ids[0], scores[0], strict=True)],
-    )
-
-
-def _writer(output: Path | None):
-    """How to write `output`, by its ending; refused before the work, not after it."""
     from tunewright.errors import BadRequest
 
-    if output is None or output.suffix == ".npy":
-        return _write_npy
-    if output.suffix == ".jsonl":
-        return _write_jsonl
-    raise BadRequest(f"{output}: expected a name ending in .npy or .jsonl.", param="output")
-
-
-def _write_npy(path: Path, texts: list[str], vectors: "NDArray[np.float32]") -> None:
-    import io
-
-    import numpy as np
-
-    from tunewright import durable
-
-    buffer = io.BytesIO()
-    np.save(buffer, vectors, allow_pickle=False)
-    durable.write_bytes(path, buffer.getvalue())
-
-
-def _write_jsonl(path: Path, texts: list[str], vectors: "NDArray[np.float32]") -> None:
-    import orjson
-
-    from tunewright import durable
-
-    rows = (
-        orjson.dumps({"text": text, "embedding": vector.tolist()})
-        for text, vector in zip(texts, vectors, strict=True)
+    asked = _computed(tw, model, [(1, query)])
+    if not asked.texts:
+        raise BadRequest(f"Nothing can be searched for '{query}': {asked.left_out[1]}.")
+    if asked.vectors.shape[1] != table.vectors.shape[1]:
+        raise BadRequest(
+            f"The vectors have {table.vectors.shape[1]} dimensions, those of {model} "
+            f"{asked.vectors.shape[1]}: name the model that made them with --model."
+        )
+    ids, scores = nearest(asked.vectors, table.vectors, top)
+    print_table(
+        [">similarity", ">line", "text"],
+        [
+            (f"{score:.3f}", table.lines[id], table.texts[id])
+            for id, score in zip(ids[0], scores[0], strict=True)
+        ],
     )
-    durable.write_bytes(path, b"\n".join(rows) + b"\n")

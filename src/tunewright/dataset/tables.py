@@ -1,5 +1,6 @@
 """A table whole, its cells as text: for commands that need every row of it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from tunewright.dataset.cells import text_of
 from tunewright.dataset.sources import EMPTY, open_source
 from tunewright.errors import BadRequest
 
+_HALF = re.compile("[\ud800-\udfff]")  # what bytes that are not UTF-8 are read as
+_RECODE = "If it is Chinese: iconv -f GB18030 -t UTF-8; western European: iconv -f CP1252 -t UTF-8."
 _NAMED = 5  # bad rows that a message tells of
 
 
@@ -18,11 +21,30 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     Raises what `open_source` raises, and BadRequest where any row is bad: how many are, and what is
     wrong with the first of them.
     """
-    rows: list[dict[str, str]] = []
+    return [row for _, row in _rows(path)]
+
+
+def read_column(path: Path, column: str) -> list[tuple[int, str]]:
+    """Line and text of every row, in one column. Raises BadRequest naming the columns that there
+    are, and what `read_rows` raises."""
+    rows = _rows(path)
+    for _, row in rows:
+        if column not in row:
+            raise BadRequest(
+                f"{path.name} has no column '{column}'. It has: {', '.join(row)}.", param=column
+            )
+    return [(line, row[column]) for line, row in rows]
+
+
+def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+    rows: list[tuple[int, dict[str, str]]] = []
     bad: list[str] = []
     for row in open_source(path).rows:
         if row.values is not None:
-            rows.append({name: _text(value) for name, value in row.values.items()})
+            named = {name: _text(value) for name, value in row.values.items()}
+            rows.append((row.line, named))
+            if _HALF.search("".join(named.values())):
+                bad.append(f"line {row.line}: It is not UTF-8. {_RECODE}")
         elif row.fault != EMPTY:
             bad.append(f"line {row.line}: {row.fault}")
     if bad:
@@ -30,17 +52,6 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         said = f"{path.name} has {len(bad):,} bad rows; {' '.join(bad[:_NAMED])}{more}"
         raise BadRequest(f"{said} Repair or remove them.")
     return rows
-
-
-def read_column(path: Path, column: str) -> list[str]:
-    """One column of a table. Raises BadRequest naming the columns that there are."""
-    rows = read_rows(path)
-    for row in rows:
-        if column not in row:
-            raise BadRequest(
-                f"{path.name} has no column '{column}'. It has: {', '.join(row)}.", param=column
-            )
-    return [row[column] for row in rows]
 
 
 def _text(value: Any) -> str:
