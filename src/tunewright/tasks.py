@@ -22,7 +22,7 @@ from tunewright.catalog.catalog import Catalog
 from tunewright.catalog.tables import tasks
 from tunewright.records.record import new_id
 
-Kind = Literal["check", "fine-tune", "remove"]
+Kind = Literal["check", "fine-tune", "remove", "scrub"]
 Lane = Literal["cpu", "train", "tidy"]
 MAX_ATTEMPTS = 3
 """So often may a task be begun in a row without getting any further."""
@@ -68,6 +68,16 @@ class Tasks:
                     held=held,
                 )
             )
+
+    def enqueue_once(self, kind: Kind, lane: Lane, subject: str, organisation: str) -> None:
+        """The same, unless such a task waits already. One that is being worked on does not count:
+        it may be past what is asked for now."""
+        query = select(tasks.c.id).where(
+            tasks.c.kind == kind, tasks.c.subject == subject, tasks.c.state == "waiting"
+        )
+        with self._catalog.transaction() as connection:
+            if connection.execute(query.limit(1)).one_or_none() is None:
+                self.enqueue(kind, lane, subject, organisation)
 
     def lease(self, lane: Lane, worker: str) -> Task | None:
         """A task of the lane that nobody works on, now leased to `worker`.
@@ -149,6 +159,12 @@ class Tasks:
         with self._catalog.transaction() as connection:
             self.guard(task)
             connection.execute(update(tasks).where(tasks.c.id == task.id).values(state="done"))
+
+    def discard(self, task: Task) -> None:
+        """Finish a task of which nothing is to be remembered."""
+        with self._catalog.transaction() as connection:
+            self.guard(task)
+            connection.execute(delete(tasks).where(tasks.c.id == task.id))
 
     def release(self, task: Task) -> None:
         """Give the task back unfinished, as at an orderly shutdown; the attempt does not count."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tunewright.catalog import catalog as module
+from tunewright.catalog import database as module
 from tunewright.catalog.catalog import Catalog
 from tunewright.errors import Unavailable
 from tunewright.records.files import File

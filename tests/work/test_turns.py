@@ -53,9 +53,9 @@ def until(acting: Acting, id: str, *statuses: str) -> Job:
 def test_a_short_file_is_checked_in_the_midst_of_a_long_one(
     tw: Tunewright, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    monkeypatch.setattr(check, "TURN_SECONDS", 0.05)
+    monkeypatch.setattr(check, "TURN_SECONDS", 0.02)
     mine, other = tw.acting(tw.owner), tw.acting(tw.access.create_organisation("other"))
-    long = job(mine, TINY * 300_000)
+    long = job(mine, TINY * 100_000)
     short = job(other, chats(12))
     request.getfixturevalue("working")
     until(other, short, "queued")

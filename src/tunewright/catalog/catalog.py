@@ -5,22 +5,22 @@ change and delete, bound to it. Writes are read-modify-write guarded by `version
 inside `with catalog.transaction():` are one transaction; outside, each is its own.
 """
 
+import json
+import logging
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from pydantic import ValidationError
 from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    Engine,
-    create_engine,
     delete,
-    event,
     exc,
     exists,
     func,
@@ -30,25 +30,18 @@ from sqlalchemy import (
 )
 
 from tunewright.catalog import tables
+from tunewright.catalog.database import BUSY_SECONDS, Queue, damaged, engine, plain
 from tunewright.catalog.migrations import is_current, migrate
-from tunewright.errors import Corrupt, StorageFull, TunewrightError, Unavailable
+from tunewright.errors import Corrupt, Unavailable
 from tunewright.records.pages import Page
 from tunewright.records.record import Record
+
+log = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Record)
 
 SHARED = "tunewright"
 """The organisation of what everybody sees: bases and aliases. Nobody's key belongs to it."""
-
-BUSY_SECONDS = 10.0
-"""So long does a writer wait for another one."""
-
-_ERRORS = (exc.DatabaseError, exc.TimeoutError, sqlite3.DatabaseError)
-# Connections, and how many more in need. One writes at a time; a server has 40 threads that read.
-_WRITERS = (2, 8)
-_READERS = (8, 40)
-
-_NO_FILE_LEFT = (sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMMAP)
 
 
 class Catalog:
@@ -56,10 +49,13 @@ class Catalog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._engine = _engine(path, _WRITERS)
-        # Apart: writers that wait for another process would take every connection of one pool.
-        self._readers = _engine(path, _READERS).execution_options(reading=True)
+        # Apart, so that writers who wait for one another leave the readers their connections.
+        # One writes at a time; a server has 40 threads that read.
+        self._writers = engine(path, pool_size=2, max_overflow=8)
+        self._readers = engine(path, pool_size=8, max_overflow=40).execution_options(reading=True)
+        self._queue = Queue()
         self._local = threading.local()
+        self.unreadable: set[str] = set()  # ids that the log has told of
         with self.reading() as connection:
             current = is_current(connection)
         if not current:
@@ -74,7 +70,8 @@ class Catalog:
             yield current
             return
         try:
-            with self._engine.begin() as connection:
+            with self._queue, self._writers.begin() as connection:
+                self._queue.moved()
                 self._local.connection = connection
                 try:
                     yield connection
@@ -82,8 +79,8 @@ class Catalog:
                     self._local.connection = None
         except exc.IntegrityError:  # the caller's: an id is put once
             raise
-        except _ERRORS as error:
-            raise self._plain(error) from error
+        except (exc.DatabaseError, exc.TimeoutError, sqlite3.DatabaseError) as error:
+            raise plain(error, self._path) from error
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -95,32 +92,15 @@ class Catalog:
         try:
             with self._readers.begin() as connection:
                 yield connection
-        except _ERRORS as error:
-            raise self._plain(error) from error
+        except (exc.DatabaseError, exc.TimeoutError, sqlite3.DatabaseError) as error:
+            raise plain(error, self._path) from error
 
     def check(self) -> None:
         """Read the whole file. Raises Corrupt where it is damaged; nothing repairs it."""
         with self.reading() as connection:
             found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
         if found != "ok":
-            raise _damaged(self._path, found)
-
-    def _plain(self, error: Exception) -> TunewrightError:
-        if isinstance(error, exc.TimeoutError):  # no connection of the pool has become free
-            return Unavailable("The catalog is busy. Please try again in a moment.")
-        error = getattr(error, "orig", None) or error  # SQLite's own; _on_connect's is not wrapped
-        code = getattr(error, "sqlite_errorcode", 0)
-        if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            return _damaged(self._path, str(error))
-        if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE):
-            return StorageFull(
-                "The disk that holds the catalog is full. Free some space and retry."
-            )
-        if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return Unavailable("The catalog is busy. Please try again in a moment.")
-        if code & 0xFF == sqlite3.SQLITE_CANTOPEN or code in _NO_FILE_LEFT:
-            return Unavailable("The catalog cannot be opened now. Please try again in a moment.")
-        return TunewrightError(f"The catalog cannot be used: {error}")
+            raise damaged(self._path, found)
 
     def organisations(self, kind: type[Record]) -> list[str]:
         """Those that have records of `kind`: where the server tidies up by itself."""
@@ -150,20 +130,30 @@ class Catalog:
         with self.reading() as connection:
             return connection.execute(query.limit(1)).one_or_none() is not None
 
-    def scrub(self) -> None:
-        """Wipe deleted records from the write-ahead log too. Call it outside of transactions.
+    def scrub(self, *, seconds: float = 0.0) -> bool:
+        """Wipe deleted records from the write-ahead log too; whether nothing was in the way. Call
+        it outside of transactions.
 
         secure_delete has overwritten them in the database; the log still holds the pages as they
-        were. Where a reader stays in the way for longer than busy_timeout the log stays until the
-        next scrub.
+        were. SQLite holds the write lock while it waits for readers: `seconds` is how long at most
+        nobody else can write.
         """
-        if getattr(self._local, "connection", None) is None:
-            with closing(self._engine.raw_connection()) as connection:
-                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        try:
+            with self._readers.connect() as connection:
+                raw = connection.connection.cursor()
+                raw.execute(f"PRAGMA busy_timeout={seconds * 1000:.0f}")
+                try:
+                    (held, *_) = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                finally:
+                    raw.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
+        except (exc.DatabaseError, exc.TimeoutError, sqlite3.DatabaseError) as error:
+            log.warning("the catalog's log stays for now: %s", error)
+            return False
+        return not held
 
     def close(self) -> None:
+        self._writers.dispose()
         self._readers.dispose()
-        self._engine.dispose()
 
 
 class Shelf:
@@ -192,7 +182,7 @@ class Shelf:
     def get(self, kind: type[R], id: str) -> R | None:
         with self.catalog.reading() as connection:
             found = self._row(connection, kind, id)
-        return kind.model_validate_json(found.body) if found else None
+        return self._read(kind, id, found.body) if found else None
 
     def page(
         self,
@@ -210,7 +200,7 @@ class Shelf:
         metadata: pairs that the field of that name holds, or "null" where it must hold none.
         """
         table = tables.NOUNS[kind].table
-        query = select(table.c.body).where(
+        query = select(table.c.id, table.c.sequence, table.c.body).where(
             table.c.organisation == self.organisation, table.c.deleted.is_(False)
         )
         for column, value in {**(where or {}), **({"subject": subject} if subject else {})}.items():
@@ -224,15 +214,38 @@ class Shelf:
                     return Page[kind](data=[])
                 here = table.c.sequence
                 query = query.where(here < start if newest_first else here > start)
-            order = table.c.sequence.desc() if newest_first else table.c.sequence.asc()
-            rows = connection.execute(query.order_by(order).limit(limit + 1)).all()
-        data = [kind.model_validate_json(row.body) for row in rows[:limit]]
+            found = list(
+                islice(self._readable(connection, kind, query, newest_first, limit + 1), limit + 1)
+            )
+        data = found[:limit]
         return Page[kind](
             data=data,
             first_id=_id(data[0]) if data else None,
             last_id=_id(data[-1]) if data else None,
-            has_more=len(rows) > limit,
+            has_more=len(found) > limit,
         )
+
+    def _readable(
+        self, connection: Connection, kind: type[R], query: Any, newest_first: bool, size: int
+    ) -> Iterator[R]:
+        """The records of a query in order, but for those that nobody can read: one of them must
+        not hide the others. size: how many to read at once."""
+        here = tables.NOUNS[kind].table.c.sequence
+        query = query.order_by(here.desc() if newest_first else here.asc())
+        after: int | None = None
+        while True:
+            more = (
+                query
+                if after is None
+                else query.where(here < after if newest_first else here > after)
+            )
+            rows = connection.execute(more.limit(size)).all()
+            for row in rows:
+                with suppress(Corrupt):
+                    yield self._read(kind, row.id, row.body)
+            if len(rows) < size:
+                return
+            after = rows[-1].sequence
 
     def all(self, kind: type[R], **search: Any) -> list[R]:
         """Every record of a kind, oldest first; `search` as for `page`."""
@@ -248,14 +261,17 @@ class Shelf:
             found = self._row(connection, kind, id)
             if found is None:
                 return None
-            before = kind.model_validate_json(found.body)
+            before = self._read(kind, id, found.body)
             after = edit(before)
             if after == before:
                 return after
             done = connection.execute(
                 update(noun.table)
                 .where(noun.table.c.id == id, noun.table.c.version == found.version)
-                .values(**self._columns(noun, after), version=found.version + 1)
+                .values(
+                    **self._columns(noun, after) | {"body": _carried(found.body, before, after)},
+                    version=found.version + 1,
+                )
             )
             if done.rowcount != 1:
                 raise Unavailable("The record changed at the same moment. Please try again.")
@@ -295,6 +311,24 @@ class Shelf:
                 )
             )
 
+    def _read(self, kind: type[R], id: str, body: str) -> R:
+        """A field that this version does not know, for a newer one wrote it, is read over, and kept
+        when the record changes (`change`). Raises Corrupt where the record is none of its kind,
+        and logs that once."""
+        try:
+            return kind.model_validate_json(body, extra="ignore")
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(map(str, first["loc"])) or "the record"
+            what = (
+                f"The record of {id} cannot be read by this version of Tunewright ({where}: "
+                f"{first['msg']}). It was left as it is."
+            )
+            if id not in self.catalog.unreadable:
+                self.catalog.unreadable.add(id)
+                log.error("%s", what)
+            raise Corrupt(what, code="record_unreadable") from error
+
     def _row(self, connection: Connection, kind: type[Record], id: str) -> Any:
         table = tables.NOUNS[kind].table
         return connection.execute(
@@ -320,6 +354,22 @@ class Shelf:
         return {**searched, "body": record.model_dump_json()}
 
 
+def _carried(body: str, before: Record, after: Record) -> str:
+    """`after` as JSON, with what `body` holds beyond `before`."""
+    new = after.model_dump(mode="json")
+    whole = _beyond(json.loads(body), before.model_dump(mode="json"), new)
+    return after.model_dump_json() if whole == new else json.dumps(whole)
+
+
+def _beyond(raw: Any, known: Any, new: Any) -> Any:
+    if not (isinstance(raw, dict) and isinstance(known, dict) and isinstance(new, dict)):
+        return new
+    merged = {key: value for key, value in raw.items() if key not in known} | new
+    for key in raw.keys() & known.keys() & new.keys():
+        merged[key] = _beyond(raw[key], known[key], new[key])
+    return merged
+
+
 def _of_metadata(
     body: Column[str], wanted: dict[str, str] | Literal["null"] | None
 ) -> Iterator[ColumnElement[bool]]:
@@ -341,55 +391,3 @@ def _of_metadata(
 
 def _id(record: Record) -> str:
     return str(record.id)  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def _engine(path: Path, connections: tuple[int, int]) -> Engine:
-    kept, more = connections
-    engine = create_engine(
-        f"sqlite:///{path}", pool_size=kept, max_overflow=more, pool_timeout=BUSY_SECONDS
-    )
-    event.listen(engine, "connect", _on_connect)
-    event.listen(engine, "begin", _on_begin)
-    return engine
-
-
-def _on_connect(connection: Any, _: Any) -> None:
-    # SQLAlchemy must not open transactions by itself: _on_begin does, as IMMEDIATE, so that a
-    # read-then-write never fails half-way with SQLITE_BUSY_SNAPSHOT.
-    connection.isolation_level = None
-    for pragma in (
-        f"busy_timeout={BUSY_SECONDS * 1000:.0f}",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        "secure_delete=ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-    _use_wal(connection)
-
-
-def _use_wal(connection: Any) -> None:
-    # SQLite does not wait here, whatever busy_timeout says: of 480 openings of new catalogs, eight
-    # at once, 4 were refused.
-    until = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                raise
-        time.sleep(0.01)
-
-
-def _on_begin(connection: Connection) -> None:
-    reading = connection.get_execution_options().get("reading")
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
-
-def _damaged(path: Path, found: str) -> Corrupt:
-    reason = " ".join(found.split())  # SQLite tells it in lines
-    return Corrupt(
-        f"{path} is damaged ({reason}). Nothing was changed. Put a backup of it in its place, or "
-        f"save what can be read with: sqlite3 {path} .recover | sqlite3 recovered.db",
-        code="catalog_corrupt",
-    )

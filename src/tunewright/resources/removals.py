@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from tunewright import durable
 from tunewright.blobs.blobs import Blobs
-from tunewright.catalog.catalog import Catalog, Shelf
+from tunewright.catalog.catalog import SHARED, Catalog, Shelf
 from tunewright.home import Home
 from tunewright.records.jobs import Job
 from tunewright.records.models import Weights
@@ -48,8 +48,11 @@ class Removals:
             self._weights(id)
         elif not remove_job(self._shelf.catalog, self._home, id):
             return False
-        self._tasks.forget("remove", id)
-        self._shelf.catalog.scrub()
+        wiped = self._shelf.catalog.scrub()
+        with self._shelf.catalog.transaction():
+            self._tasks.forget("remove", id)
+            if not wiped:  # somebody reads: the worker tries until nobody does
+                self._tasks.enqueue_once("scrub", "tidy", "catalog", SHARED)
         return True
 
     def carry_out_all(self) -> None:

@@ -10,7 +10,7 @@ from tunewright.app import Tunewright
 from tunewright.errors import JobFailed, StorageFull, TunewrightError
 from tunewright.resources.progress import Moved
 from tunewright.tasks import MAX_ATTEMPTS, Held, Kind, Lane, LostLease, Task
-from tunewright.work import check, expiry, fine_tune, remove
+from tunewright.work import check, expiry, fine_tune, remove, scrub
 from tunewright.work.assignment import Assignment
 from tunewright.work.changes import Changes
 
@@ -24,6 +24,7 @@ KINDS: dict[Kind, Callable[[Assignment], None]] = {
     "check": check.run,
     "fine-tune": fine_tune.run,
     "remove": remove.run,
+    "scrub": scrub.run,
 }
 
 
@@ -72,7 +73,7 @@ class Worker:
         """Do a task once. What it cannot finish goes back to the queue, MAX_ATTEMPTS times."""
         assignment = Assignment(self._tw, task, self.stopping, begun)
         try:
-            if task.fruitless > MAX_ATTEMPTS and task.kind != "remove":
+            if task.fruitless > MAX_ATTEMPTS and task.kind in ("check", "fine-tune"):
                 raise JobFailed(
                     f"The job ended its worker {MAX_ATTEMPTS} times in a row without getting any "
                     f"further. The reason is in jobs/{task.subject}/log.txt on the server.",
