@@ -213,8 +213,8 @@ def test_an_error_names_each_kind_of_problem_once(checked):
     assert error.message == (
         "Training file has 3 bad rows of 13. Line 11, $.messages[1].role: 'bot' is not a role. "
         "Use system, user or assistant. (1 more of this kind.) Line 11, $.messages: No message has "
-        "the role 'assistant': there is nothing to learn. Add the answer that you want. (1 more of "
-        "this kind.) Line 13: The row is a number, not an object. Write it as "
+        "the role 'assistant': there is nothing to train on. Add the answer that you want. (1 more "
+        "of this kind.) Line 13: The row is a number, not an object. Write it as "
         '{"messages": [{"role": "user", "content": "..."}, '
         '{"role": "assistant", "content": "..."}]}'
     )

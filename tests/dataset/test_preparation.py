@@ -123,7 +123,7 @@ def test_conversations_and_a_column_for_each_role(tmp_path: Path) -> None:
     assert [row["messages"][0]["content"] for row in read(done.out)] == ["Ours.", "Mine."]
     assert read(done.out)[0]["messages"][1:] == whole[0]  # no "name": null
     assert refused(done)[0][0] == 3
-    assert "nothing to learn" in refused(done)[0][1]
+    assert "nothing to train on" in refused(done)[0][1]
 
     flat.write_text("s,q,a\nBe kind.,Hi,Yo\n")
     roles = ("system=s", "user=q", "assistant=a")

@@ -51,7 +51,7 @@ def test_too_long_rows_are_cut_or_dropped_and_counted(base: Path, tmp_path: Path
 
 def test_a_file_that_teaches_nothing_is_refused(base: Path, tmp_path: Path) -> None:
     file = write_rows(tmp_path / "rows.jsonl", [chat("a" * 600, "b")])
-    with pytest.raises(BadRequest, match="anything to learn"):
+    with pytest.raises(BadRequest, match="supervised tokens"):
         read(file, Renderer.load(base, chat=True), "chat")
 
 

@@ -15,6 +15,7 @@ from tunewright.cli.terminal import (
     print_table,
     say,
 )
+from tunewright.wording import counted
 
 if TYPE_CHECKING:
     from tunewright.imports import Answered, Archive, Estimate, Price
@@ -106,7 +107,7 @@ def _asked(
         for line in record(source, archive, found, max_usd=max_usd, max_tokens=max_tokens):
             lines.append(line)
             usd += line.usd
-            status.update(f"Asking: {len(lines):,} answers, ${usd:.4f}")
+            status.update(f"Asking: {counted(len(lines), 'answer')}, ${usd:.4f}")
     return lines
 
 
@@ -153,7 +154,10 @@ def _report(lines: "list[Answered]", spent: float, max_usd: float) -> None:
     say(f"Spent so far, all runs: ${spent:.4f} of ${max_usd:.4f}.")
     missing = sum(line.state in ("failed", "over budget") for line in lines)
     if missing:
-        say(f"{missing:,} of {len(lines):,} lines have no answer: see above, then run it again.")
+        say(
+            f"{missing:,} of {counted(len(lines), 'prompt')} got no answer: see above, then run it "
+            "again."
+        )
 
 
 def _wire(each: "Estimate") -> dict[str, Any]:

@@ -6,6 +6,7 @@ from rich.text import Text
 
 from tunewright.cli.terminal import HomeOption, JsonOption, notes, print_json, say, screen
 from tunewright.suggestions import DEFAULT_MODEL, Value, command
+from tunewright.wording import counted
 
 if TYPE_CHECKING:
     from tunewright.app import Tunewright
@@ -117,7 +118,7 @@ def show(found: "FileCheck", *, everything: bool = False, spreads: bool = True) 
     for line in _summary(found):
         say(f"  {line}")
     if spreads:
-        names = ("messages", "tokens", "to learn")
+        names = ("messages", "tokens", "supervised")
         counted = (found.messages, found.tokens, found.supervised_tokens)
         print_spreads(dict(zip(names, counted, strict=True)))
     _print_findings(found, most=None if everything else _SHOWN)
@@ -125,17 +126,19 @@ def show(found: "FileCheck", *, everything: bool = False, spreads: bool = True) 
 
 def _summary(found: "FileCheck") -> list[str]:
     said = [
-        f"{found.rows:,} rows: {found.examples:,} fine, {found.bad:,} bad, {found.blank:,} blank",
-        f"{found.tokens.total:,} tokens, of which {found.supervised_tokens.total:,} to learn",
+        f"{counted(found.rows, 'row')}: {found.examples:,} fine, {found.bad:,} bad, "
+        + f"{found.blank:,} blank",
+        f"{counted(found.tokens.total, 'token')}, of which {found.supervised_tokens.total:,} "
+        + "supervised (trained on)",
     ]
     if found.purpose == "training_file":
         trained = f"{found.trained_tokens:,} tokens trained"
-        said.append(f"{found.n_epochs} epochs by default: {trained}")
-    if counted := found.openai:
+        said.append(f"{counted(found.n_epochs, 'epoch')} by default: {trained}")
+    if openai := found.openai:
         said.append(
-            f"at OpenAI's ({counted.encoding}): {counted.tokens.total:,} tokens, of which "
-            + f"{counted.assistant_tokens.total:,} of answers; {counted.n_epochs} epochs, "
-            + f"{counted.trained_tokens:,} tokens billed"
+            f"at OpenAI's ({openai.encoding}): {openai.tokens.total:,} tokens, of which "
+            + f"{openai.assistant_tokens.total:,} of answers; {openai.n_epochs} epochs, "
+            + f"{openai.trained_tokens:,} tokens billed"
         )
     return said
 
@@ -147,9 +150,9 @@ def _print_findings(found: "FileCheck", most: int | None) -> None:
         said = Text(f"  {finding.severity}: {finding}", _STYLES[finding.severity])
         screen.print(said, soft_wrap=True)
     if hidden := len(found.findings) - len(shown):
-        say(f"  {hidden:,} more errors: --all shows them")
+        say(f"  {counted(hidden, 'more error')}: --all shows them")
     if found.findings_left_out:
-        say(f"  and {found.findings_left_out:,} more errors")
+        say(f"  and {counted(found.findings_left_out, 'more error')}")
 
 
 def _alone(*others: object) -> None:
@@ -179,7 +182,7 @@ def _fix(file: Path, out: Path, validation: Path | None) -> None:
     from tunewright.dataset.repair import CHANGES, repair
 
     done = repair(file, out, validation)
-    notes.print(f"{out}: {done.kept:,} of {done.lines:,} lines", markup=False)
+    notes.print(f"{out}: {done.kept:,} of {counted(done.lines, 'line')}", markup=False)
     for change, words in CHANGES.items():
         if done.changes[change]:
             notes.print(f"  {words}: {done.changes[change]:,}", markup=False)

@@ -11,6 +11,7 @@ from tunewright.cli.plain import plain
 from tunewright.cli.prepare import prepare
 from tunewright.cli.terminal import HomeOption, print_json, say, screen
 from tunewright.suggestions import DEFAULT_MODEL
+from tunewright.wording import counted
 
 if TYPE_CHECKING:
     from tunewright.rendering import Renderer, Row
@@ -32,7 +33,7 @@ def render(
     home: HomeOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print token by token.")] = False,
 ) -> None:
-    """Show the tokens that training makes of a row, and which of them are learned.
+    """Show the tokens that training makes of a row, and which of them are supervised (trained on).
 
     Example: tunewright data render chats.jsonl --line 3 --model gpt-3.5-turbo
     """
@@ -50,7 +51,7 @@ def render(
     for number, row in enumerate(whole, 1):
         _print(row, renderer, f"answer {number} of {len(whole)}")
     if not whole:
-        say(f"line {line} has no answer to learn")
+        say(f"line {line} has no answer to train on")
     return None
 
 
@@ -74,16 +75,16 @@ def _wire(row: "Row", renderer: "Renderer") -> list[dict[str, Any]]:
 
 
 def _print(row: "Row", renderer: "Renderer", title: str) -> None:
-    tokens = f"{len(row.prompt):,} tokens of context, {len(row.answer):,} to learn"
+    tokens = f"{counted(len(row.prompt), 'token')} of context, {len(row.answer):,} supervised"
     screen.print(Text(f"{title}: {tokens}", "bold"))
     over = len(row.prompt) + len(row.answer) - renderer.context
     if over > 0:
-        say(f"{over:,} tokens beyond the {renderer.context:,} that the model reads")
+        say(f"{counted(over, 'token')} beyond the {renderer.context:,} that the model reads")
     for name, ids, style in (
         ("context", row.prompt, _CONTEXT),
-        ("learned", row.answer, _LEARNED),
+        ("supervised", row.answer, _LEARNED),
     ):
-        say(f"-- {name} --")  # without colours too, it must be plain what is learned
+        say(f"-- {name} --")  # without colours too, it must be plain what is supervised
         screen.print(_coloured(ids, renderer, style), soft_wrap=True)
 
 

@@ -30,7 +30,7 @@ def _spreads(found: FileCheck) -> list[tuple[str, Distribution]]:
     spreads = [
         ("Messages", found.messages),
         ("Tokens", found.tokens),
-        ("Tokens to learn", found.supervised_tokens),
+        ("Supervised tokens", found.supervised_tokens),
     ]
     if counted := found.openai:
         spreads.append((f"Tokens at OpenAI's ({counted.encoding})", counted.tokens))

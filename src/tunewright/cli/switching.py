@@ -15,6 +15,7 @@ from tunewright.cli.terminal import (
     print_table,
     say,
 )
+from tunewright.wording import counted
 
 if TYPE_CHECKING:
     from tunewright.imports import Comparison
@@ -51,7 +52,7 @@ def compare(
         def each() -> None:
             nonlocal count
             count += 1
-            status.update(f"Asking: {count:,} answers")
+            status.update(f"Asking: {counted(count, 'answer')}")
 
         made = hold(tw, archive, old, model, each=each)
     print_json(made.wire()) if json else _print(made)

@@ -147,7 +147,7 @@ def _completion(row: dict[str, Any]) -> Iterator[Fault]:
             what = f"The {key} is {kind(row[key])}, not text."
             yield Fault(step("$", key), "data_type", what, "Put it in quotes.")
     if row.get("completion") == "":
-        what = "The completion is empty: there is nothing to learn."
+        what = "The completion is empty: there is nothing to train on."
         yield Fault("$.completion", "missing_content", what, "Fill it or remove the row.")
     known = {*_COMPLETION_KEYS, "metadata"}
     yield from unknown_keys(row, known, "$", "example_unrecognized_key")
@@ -192,7 +192,7 @@ def _messages(messages: list[Any]) -> Iterator[Fault]:
     for at, message in enumerate(messages):
         yield from _message(message, f"$.messages[{at}]")
     if not any(isinstance(m, dict) and m.get("role") == "assistant" for m in messages):
-        what = "No message has the role 'assistant': there is nothing to learn."
+        what = "No message has the role 'assistant': there is nothing to train on."
         remedy = "Add the answer that you want."
         yield Fault("$.messages", "example_missing_assistant_message", what, remedy)
 

@@ -163,7 +163,7 @@ def _reason(found: Check) -> str:
         return f"{problem.message} {remedy}".rstrip() + where
     if found.bad or found.blank:
         return "The row is in no form that can be trained on."
-    return "No answer of the row is to be learned." if "nothing_to_learn" in found.notices else ""
+    return "The row has no answer to train on." if "nothing_to_learn" in found.notices else ""
 
 
 def _chosen(path: Path, examples: Iterator[_Made], split: Split, done: Prepared) -> Iterator[bool]:

@@ -56,7 +56,7 @@ def errors(check: "Check") -> Iterator[Finding]:
             code="no_supervised_tokens",
             severity="error",
             message=f"{subject(check)} has no answer to train on.",
-            remedy="Give the answers that are to be learned the weight 1, or none.",
+            remedy="Give the answers to train on the weight 1, or no weight.",
         )
 
 
@@ -71,7 +71,7 @@ def advice(check: "Check") -> Iterator[Finding]:
         yield Finding(
             code="few_examples",
             severity="advice",
-            message=f"The file has {count} examples; improvements show from {FEW} to 100 on.",
+            message=f"The file has {counted(count, 'example')}; tuning shows from {FEW} to 100 on.",
             remedy="Add good examples, or look at the answers before you trust them.",
         )
 
@@ -99,8 +99,8 @@ def _failed(check: "Check", message: str, code: str) -> JobFailed:
 
 
 def _mixture(check: "Check") -> str:
-    counted = [f"{n:,} {FORMS[form]}" for form, n in check.forms.most_common()]
-    return f"{', '.join(counted[:-1])} and {counted[-1]} rows"
+    kinds = [f"{n:,} {FORMS[form]}" for form, n in check.forms.most_common()]
+    return f"{', '.join(kinds[:-1])} and {kinds[-1]} rows"
 
 
 def _bad_rows(check: "Check") -> str:

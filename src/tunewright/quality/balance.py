@@ -13,6 +13,7 @@ from tunewright.quality.rows import Row, Rows
 from tunewright.quality.topics import assign, topics
 from tunewright.quality.words import plain, sentences, words
 from tunewright.records.findings import Finding
+from tunewright.wording import counted, of
 
 _MANY = 0.05  # share of refusals from which on they are worth a look
 _APART = 0.15  # by which shares in training and in use may differ
@@ -137,8 +138,9 @@ def _diversity(rows: Rows, held_out: Rows | None) -> Iterator[Finding]:
     if len(rows) >= 20 and own.distinct < len(rows) / 2:
         yield found(
             "few_distinct",
-            f"{len(rows):,} rows ask about {own.distinct:,.0f} distinct things; two rows are "
-            f"{own.distance:.2f} apart on average (0 the same, 1 unrelated).",
+            f"{counted(len(rows), 'row')} {of(len(rows), 'asks', 'ask')} about "
+            f"{own.distinct:,.0f} different things; the mean similarity of two rows is "
+            f"{1 - own.distance:.2f} (1: the same).",
             "Add questions of other kinds, rather than more of the same.",
         )
     if held_out and len(held_out) >= 20:
@@ -146,8 +148,8 @@ def _diversity(rows: Rows, held_out: Rows | None) -> Iterator[Finding]:
         if own.distance < 0.75 * used.distance:
             yield found(
                 "narrower_than_use",
-                f"Training questions are {own.distance:.2f} apart on average, validation questions "
-                f"{used.distance:.2f}: training covers less.",
+                f"The mean similarity of two training questions is {1 - own.distance:.2f}, of two "
+                f"validation questions {1 - used.distance:.2f}: training covers less.",
                 "Collect rows of the kinds that are missing.",
                 severity="warning",
             )

@@ -84,7 +84,7 @@ def read(path: Path, renderer: Renderer, kind: Form) -> Examples:
             dropped += 1
     if not examples:
         raise BadRequest(
-            f"No row of the {kind} file has anything to learn: in each, the prompt alone fills the "
+            f"No row of the {kind} file has supervised tokens: in each, the prompt alone fills the "
             + "model's context or every assistant message has weight 0.",
             code="invalid_n_examples",
         )

@@ -30,6 +30,7 @@ from tunewright.training.selfcheck import Verdict, examine
 from tunewright.training.speed import rates_of
 from tunewright.weights.base import compute_dtype, load_base, threads
 from tunewright.weights.lora import attach, go_on, load_adapter, wrap
+from tunewright.wording import counted, of
 
 DESCRIBED = 16  # steps whose plans are counted for the log
 
@@ -210,7 +211,9 @@ def _say_what_is_planned(run: Run, verdict: Verdict, report: Report) -> None:
         report(Message("warn", "This base needs every row computed alone: training is slower."))
         return
     for reason in verdict.refused:
-        report(Message("info", f"Rows begin alike, but {reason}: not all of it is computed once."))
+        report(
+            Message("info", f"The rows share prefixes, but {reason}: not all are computed once.")
+        )
     order = run.order
     steps = range(min(order.steps_per_epoch, DESCRIBED))
     plans = [run.plan(run.training.samples(order.of(step))) for step in steps]
@@ -220,8 +223,10 @@ def _say_what_is_planned(run: Run, verdict: Verdict, report: Report) -> None:
 
 def _say_what_is_lost(training: Examples, context: int, report: Report) -> None:
     if training.cut:
-        text = f"{training.cut} examples are longer than the model's context of {context} tokens"
-        report(Message("warn", f"{text}: the end of their answers is cut off."))
+        cut = f"{counted(training.cut, 'example')} {of(training.cut, 'is')}"
+        text = f"{cut} longer than the model's context of {context:,} tokens"
+        report(Message("warn", f"{text}: the end of the answer is cut off."))
     if training.dropped:
-        text = f"{training.dropped} examples have nothing to learn within {context} tokens"
-        report(Message("warn", f"{text}: they are left out."))
+        dropped = f"{counted(training.dropped, 'example')} {of(training.dropped, 'has')}"
+        text = f"{dropped} no supervised tokens within {context:,} tokens"
+        report(Message("warn", f"{text}: not trained on."))

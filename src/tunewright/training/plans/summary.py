@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tunewright.training.plans.planner import Piece, by_length
+from tunewright.wording import counted
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Summary:
     def __str__(self) -> str:
         fewer = f"{self.tokens / self.computed:.1f}x fewer tokens"
         if self.shared:
-            return f"The {self.shared} tokens that rows begin with: computed once a step, {fewer}."
+            prefix = f"shared prefix of {counted(self.shared, 'token')}"
+            return f"The rows have a {prefix}. It is computed once a step: {fewer}."
         if self.computed < self.tokens:
-            return f"What the rows of a step begin with: computed once, {fewer}."
-        return "Rows that begin alike are too few or too short: batches of similar length."
+            return f"Shared prefixes of the rows of a step are computed once: {fewer}."
+        return "Shared prefixes are too few or too short to save time: batches of similar length."
