@@ -9,7 +9,7 @@ from tunewright import samples
 
 
 def test_check_accounts_for_every_row_and_draws_how_they_are_spread(run) -> None:
-    done = run("check", str(samples.CHATS), "--validation", str(samples.VALIDATION))
+    done = run("check", str(samples.CHATS), "--validation-file", str(samples.VALIDATION))
     assert "60 rows: 60 fine, 0 bad, 0 blank" in done.stdout
     assert "12 rows: 12 fine" in done.stdout
     assert re.search(r"per example +min +p5 +median +mean +p95 +max +together", done.stdout)
@@ -44,7 +44,7 @@ def test_a_repaired_copy_as_json_and_as_a_report(run, tmp_path: Path) -> None:
     held_out = samples.VALIDATION.read_bytes().splitlines()[:1]
     path.write_bytes(b"\xef\xbb\xbf" + b"\n".join([*rows, b"", rows[0], *held_out, forged]))
     done = run(
-        *("check", str(path), "--validation", str(samples.VALIDATION), "--json"),
+        *("check", str(path), "--validation-file", str(samples.VALIDATION), "--json"),
         *("--fix", str(out), "--html", str(report)),
         code=1,
     )
@@ -95,6 +95,6 @@ def test_a_row_is_shown_as_training_reads_it(run, tmp_path: Path) -> None:
     assert [token["id"] for token in row if token["learned"]] == made.answer
     shown = run(*asked, "2").stdout
     assert "\x1b" not in shown
-    context, _, learned = shown.partition("-- learned --\n")
+    context, _, learned = shown.partition("-- supervised --\n")
     assert "No." in context
     assert learned.startswith("Höchst 東京.")

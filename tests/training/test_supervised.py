@@ -157,5 +157,5 @@ def test_what_is_cut_is_said(recipe: Make, said: Heard, tmp_path: Path) -> None:
     rows = [*colours(10), chat("a", "b" * 600), chat("c" * 600, "d")]
     train(recipe(rows, n_epochs=1), tmp_path / "task", said)
     cut, dropped = said.of(Message)
-    assert "1 examples are longer" in cut.message
+    assert "1 example is longer" in cut.message
     assert "left out" in dropped.message
