@@ -229,4 +229,4 @@ def _say_what_is_lost(training: Examples, context: int, report: Report) -> None:
     if training.dropped:
         dropped = f"{counted(training.dropped, 'example')} {of(training.dropped, 'has')}"
         text = f"{dropped} no supervised tokens within {context:,} tokens"
-        report(Message("warn", f"{text}: not trained on."))
+        report(Message("warn", f"{text}: left out of training."))

@@ -1,0 +1,51 @@
+"""From a table to a job by the commands that are suggested, each as it stands."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from cli.conftest import environment
+
+
+def test_suggested_commands_run_as_they_stand(home: Path, tmp_path: Path) -> None:
+    def run(line: str, code: int = 0) -> str:
+        words = shlex.split(line)
+        assert words[0] == "tunewright"
+        done = subprocess.run(
+            [sys.executable, "-m", *words],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            env=environment(home),
+            timeout=120,
+            check=False,
+            cwd=tmp_path,
+        )
+        assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
+        return done.stdout + done.stderr
+
+    def suggested(text: str, start: str) -> str:
+        found = re.search(rf"{start}[^\n]*", text)
+        assert found, text
+        return found[0].strip()
+
+    table = tmp_path / "my reviews.csv"
+    table.write_text("id,body,stars\n" + "".join(f"{n},text {n},{n % 5}\n" for n in range(30)))
+    options = "--model gpt-4o --validation-file held.jsonl"
+    row = (
+        '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}\n'
+    )
+    (tmp_path / "held.jsonl").write_text(row)
+    refused = run(f"tunewright jobs create --training-file 'my reviews.csv' {options}", code=2)
+    assert "Nothing was uploaded" in refused
+    assert "file-" not in run("tunewright files list")
+    told = run(suggested(refused, "tunewright data prepare"))
+    check = suggested(told, "tunewright check")
+    assert "--model gpt-4o" in check
+    told = run(f"{check} --validation-file held.jsonl")
+    create = suggested(told, "tunewright jobs create")
+    assert options.split()[-1] in create
+    assert "--model gpt-4o" in create
+    assert "Queued" in run(create.replace(" --follow", ""))
