@@ -61,9 +61,10 @@ class Tunewright:
             print(tw.chat.create(model=job.fine_tuned_model, messages=[...]))
 
     Used with `with`, it runs the worker and the engine as well, unless a server on the same home
-    runs them already. Without `with` it only reads and writes records. `files`, `uploads`,
-    `jobs`, `permissions`, `models`, `chat`, `completions` and `embeddings` act for the home's first
-    organisation; `acting(caller)` gives the same for another one.
+    runs them already: when that one ends, this one takes over. Without `with` it only reads and
+    writes records. `files`, `uploads`, `jobs`, `permissions`, `models`, `chat`, `completions` and
+    `embeddings` act for the home's first organisation; `acting(caller)` gives the same for another
+    one.
     """
 
     def __init__(self, home: Path | str | None = None, *, settings: Settings | None = None) -> None:
@@ -201,6 +202,9 @@ class Tunewright:
     def start(self) -> None:
         """Run the worker and the engine. Raises BadRequest if another server has this home."""
         self.processes.lock()
+        self._begin()
+
+    def _begin(self) -> None:
         self.catalog.check()
         durable.sweep(self.home.root)
         orphans.sweep(self.catalog, self.home, self.blobs)
@@ -214,8 +218,7 @@ class Tunewright:
         self.catalog.close()
 
     def __enter__(self) -> "Tunewright":
-        if not self.processes.others_running():
-            self.start()
+        self.processes.start_or_succeed(self._begin)
         return self
 
     def __exit__(

@@ -23,6 +23,8 @@ from tunewright.settings import Settings
 
 log = logging.getLogger(__name__)
 
+SUCCESSION_SECONDS = 0.5
+
 STOP_SECONDS = 8.0  # of the 10 that a stopping server may take
 
 
@@ -61,6 +63,32 @@ class Processes:
             return True
         self._unlock()
         return False
+
+    def start_or_succeed(self, start: Callable[[], None]) -> None:
+        """`start` with the lock: now, or else as soon as the process that has it ends. Raises what
+        `start` raises now; later it is tried again."""
+        try:
+            self.lock()
+        except BadRequest:
+            thread = threading.Thread(
+                target=self._succeed, args=(start,), name="successor", daemon=True
+            )
+            thread.start()
+            self._threads.append(thread)
+            return
+        start()
+
+    def _succeed(self, start: Callable[[], None]) -> None:
+        while not self._stopping.wait(SUCCESSION_SECONDS):
+            try:
+                self.lock()
+                return start()
+            except BadRequest:  # it still runs
+                pass
+            except Exception:
+                log.exception("could not take over %s", self._home.root)
+                self._unlock()
+        return None
 
     def start(self) -> None:
         """Begin to listen for the engine, and run a worker. Needs the lock."""
