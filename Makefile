@@ -17,7 +17,7 @@ demo: .venv/.train  ## two minutes: fine-tune a model, ask it, embed, search
 test: .venv/.dev sdk  ## all tests but the slow ones
 	.venv/bin/pytest -n 2 -m "not slow" $(TESTS)
 
-test-all: .venv/.dev sdk  ## all tests
+test-all: .venv/.dev sdk .sdk/clients/.installed  ## all tests
 	.venv/bin/pytest -n 2 $(TESTS)
 
 lint: .venv/.dev  ## ruff, basedpyright, import-linter
@@ -35,12 +35,29 @@ conformance: .venv/.dev sdk  ## tell the stories and make docs/conformance.md an
 	WRITE_CONFORMANCE=1 .venv/bin/pytest -m "not slow" tests/test_story.py
 	.venv/bin/python docs/conformance.py
 
+upstream: .venv/.dev .sdk/upstream/.installed  ## openai-python's own tests: make upstream SUITE=its checkout
+	.venv/bin/python tests/conformance/upstream.py $(SUITE)
+
 clean:  ## remove what the other targets made
 	rm -rf .venv .sdk
 
 .venv/.train .venv/.dev: .venv/.%: pyproject.toml install.py
 	@$(call need_python)
 	@$(PYTHON) install.py $*
+	@touch $@
+
+# Frameworks, for the slow tests. None of them needs torch here, and nothing may bring it.
+.sdk/clients/.installed: tests/sdk/frameworks.txt
+	@$(call need_python)
+	@.sdk/clients/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .sdk/clients
+	.sdk/clients/bin/python -m pip install --quiet --constraint tests/sdk/no_torch.txt --requirement $<
+	.sdk/clients/bin/python -m pip install --quiet --no-deps 'llama-index-finetuning==0.4.2'
+	@touch $@
+
+.sdk/upstream/.installed:
+	@$(call need_python)
+	@.sdk/upstream/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .sdk/upstream
+	.sdk/upstream/bin/python -m pip install --quiet 'openai==3.54.0' aiohttp pytest pytest-asyncio rich
 	@touch $@
 
 # The name of the folder is the version.
@@ -56,4 +73,4 @@ $(PYTHON) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/nul
 	"Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 endef
 
-.PHONY: help demo test test-all lint sdk docs conformance clean
+.PHONY: help demo test test-all lint sdk docs conformance upstream clean

@@ -111,7 +111,7 @@ class ChatRequest(Sampling):
         "prompt_cache_key": "a hint to OpenAI's cache; answers are the same without it",
         "prompt_cache_options": "a hint to OpenAI's cache; answers are the same without it",
         "prompt_cache_retention": "a hint to OpenAI's cache; answers are the same without it",
-        "reasoning_effort": "for models that reason before they answer",
+        "reasoning_effort": "shown to the chat template; few ask for it (gpt-oss does)",
         "safety_identifier": Sampling.without_effect["user"],
         "service_tier": "chooses among OpenAI's prices; there is one queue here",
         "store": _STORED,
@@ -137,6 +137,12 @@ class ChatRequest(Sampling):
     function_call: FunctionChoice | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+
+    @property
+    def template_kwargs(self) -> TemplateKwargs:
+        """The variables of the chat template that the request gives."""
+        effort = {"reasoning_effort": self.reasoning_effort} if self.reasoning_effort else {}
+        return {**effort, **(self.chat_template_kwargs or {})}
 
     @property
     def told(self) -> int | None:

@@ -41,7 +41,7 @@ class Chat:
         yield
         weights = self._models.weights(request.model, ("chat",))
         tools = calling.shown(request)
-        renderer = self._renderer(weights).using(request.chat_template_kwargs)
+        renderer = self._renderer(weights).using(request.template_kwargs)
         renderer = calling.speaking(renderer, tools)
         messages = [message.plain() for message in request.messages]
         prompt = Prompt(renderer.prompt(messages, tools, bounded=True))
