@@ -25,6 +25,7 @@ from attacker import Plan
 
 from servers import Server, start_server
 from sockets import connect, rest, statuses
+from training.tiny import write_base
 from tunewright import Tunewright
 from tunewright.records.keys import KeyRequest
 
@@ -148,11 +149,19 @@ LIGHT = [
     Attack(
         "JSON called a form", json_post(EMBED, lambda: embedding(WORDS), "multipart/x"), REFUSED
     ),
+    Attack(
+        "a template that loops as the message says",
+        json_post(CHAT, lambda: chat("90000") | {"model": "looping"}),
+        (400,),
+    ),
     Attack("tiny chunks", chunked(EMBED), (*REFUSED, 408), endless=TINY_CHUNKS),
     Attack("tiny chunks, no key", chunked(EMBED), (401,), keyed=False, endless=TINY_CHUNKS),
     Attack("8 MB, no key", json_post(EMBED, lambda: embedding(WORDS)), (401,), keyed=False),
 ]
 ATTACKS = LIGHT + HEAVY
+LOOPING = """{% for m in messages %}{{ m.content }}<|end|>
+{%- for a in range(m.content | int) %}{% for b in range(m.content | int) %}{% endfor %}{% endfor %}
+{%- endfor %}"""
 
 
 @dataclass
@@ -180,6 +189,9 @@ class Arena:
 def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
     server = start_server(tmp_path_factory.mktemp("worst") / "home")
     tw = Tunewright(server.home)
+    base = write_base(tmp_path_factory.mktemp("looping"), "llama")
+    (base / "chat_template.jinja").write_text(LOOPING)
+    tw.bases.add("looping", base, "chat", lambda *_: None)
     bystander = tw.access.create_key(
         tw.access.create_organisation("bystander"), KeyRequest(name="b")
     )
