@@ -81,7 +81,7 @@ def test_the_log_says_what_it_would_take_and_what_it_took(server: Server, tuned:
     assert fact["trained_tokens"] == estimate["trained_tokens"] == tuned["trained_tokens"]
     assert estimate["seconds"] > 0 < fact["seconds"]
     assert 2**26 < fact["peak_bytes"] < 2**34
-    assert 0.5 < estimate["peak_bytes"] / fact["peak_bytes"] < 2
+    assert 0.85 < estimate["peak_bytes"] / fact["peak_bytes"] < 1.15
     assert estimate["cost"] is None
     steps = [event["created_at"] for event in events if event["type"] == "metrics"]
     assert first["created_at"] <= steps[0]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tunewright import durable
+from tunewright import builtin, durable, samples
 from tunewright.errors import BadRequest, JobFailed, StorageFull
 from tunewright.training.__main__ import failure
 from tunewright.training.recipe import Recipe
@@ -113,3 +113,22 @@ def test_a_recipe_with_unknown_fields_is_refused(recipe: Make, tmp_path: Path) -
 )
 def test_every_failure_has_a_code(error: Exception, code: str) -> None:
     assert failure(error).code == code
+
+
+@pytest.mark.slow
+@pytest.mark.bfloat16
+@pytest.mark.parametrize("adaptation", ["lora", "full"])
+def test_the_forecast_of_memory_holds_to_the_end(
+    recipe: Make, start: Callable[..., subprocess.Popen[bytes]], tmp_path: Path, adaptation: str
+) -> None:
+    """With rows of many shapes in bfloat16, an optimizer, validation, and parity's second base."""
+    lines = (Path(samples.__file__).parent / "sarcastic.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    base = Path(builtin.__file__).parent / "chat"
+    given = recipe(rows[:-12], rows[-12:], base=base, adaptation=adaptation, n_epochs=2)
+    folder = task(tmp_path / "task", given.model_copy(update={"compute_dtype": "bfloat16"}))
+    process = start(folder)
+    assert process.stdout is not None
+    said = {line["kind"]: line for line in map(json.loads, process.stdout)}
+    ratio = said["forecast"]["peak_bytes"] / said["finished"]["peak_bytes"]
+    assert 0.85 < ratio < 1.15
