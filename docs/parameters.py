@@ -82,7 +82,8 @@ def _state(kind: type[Request], name: str, known: bool) -> tuple[str, str]:
     if name in kind.without_effect:
         return WITHOUT_EFFECT, kind.without_effect[name]
     if name in _fields(kind):
-        return DONE if known else OURS, _values(kind, name)
+        said = (_values(kind, name), _fields(kind)[name].description)
+        return DONE if known else OURS, "; ".join(part for part in said if part)
     if name in kind.unsupported:
         nothing = ", ".join(f"`{json.dumps(value)}`" for value in kind.unsupported[name])
         but = f"but for {nothing}" if nothing else ""

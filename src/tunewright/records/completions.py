@@ -57,7 +57,9 @@ class Sampling(Request):
     temperature: Temperature | None = None
     top_p: TopP | None = None
     n: Choices | None = None
-    seed: Annotated[int, Field(ge=-(2**63), le=2**64 - 1)] | None = None
+    seed: Annotated[int, Field(ge=-(2**63), le=2**64 - 1)] | None = Field(
+        default=None, description="the same answer while nothing else runs beside it"
+    )
     stop: Stop | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
