@@ -138,6 +138,9 @@ class Processes:
             except (TunewrightError, OSError) as error:  # the catalog: busy, or no files to open
                 log.warning("the tasks of %s wait: %s", worker, error)
                 self._stopping.wait(BACKOFF_SECONDS)
+            except Exception:  # whatever it is: without a keeper no worker is started again
+                log.exception("the tasks of %s wait", worker)
+                self._stopping.wait(BACKOFF_SECONDS)
 
     def _run(self, name: str, command: list[str]) -> None:
         """Run a child to its end. After one that ended at once, wait: no busy crash loop."""
