@@ -19,11 +19,11 @@ def test_a_cluster_far_from_training_asks_for_rows_and_a_near_one_names_them() -
     given = EMBEDDER.embed(answers).vectors
     (far,) = failures.find(expected, answers, given, TRAINING)
     assert "2 of 6 rows (33 %)" in far.message
-    assert "collect such rows" in far.remedy
+    assert "add such rows" in far.remedy
     answers[2], answers[4:] = "ride on", ["fix it", "fix it"]
     (near,) = failures.find(expected, answers, EMBEDDER.embed(answers).vectors, TRAINING)
     assert near.lines[0] == 3
-    assert "training rows named" in near.remedy
+    assert "these training rows" in near.remedy
 
 
 def test_nothing_failed() -> None:
