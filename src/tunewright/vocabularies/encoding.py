@@ -204,14 +204,15 @@ def open_encoding(name: str, own: Path) -> Encoding:
             param="encoding",
             code="vocabulary_unavailable",
         )
+    return _opened(name, content)
+
+
+@functools.lru_cache(maxsize=len(PUBLISHED))
+def _opened(name: str, content: bytes) -> Encoding:
+    """Once in a process: it takes a second of a processor, whoever counts."""
     return Encoding(name, content)
-
-
-@functools.cache
-def _opened(name: str, own: Path) -> Encoding:
-    return open_encoding(name, own)
 
 
 def count(string: str, encoding_name: str, own: Path) -> int:
     """Tokens of one text; the encoding is kept open. Raises what `open_encoding` raises."""
-    return len(_opened(encoding_name, own).encode(string))
+    return len(open_encoding(encoding_name, own).encode(string))
