@@ -1,17 +1,20 @@
 """The rows of one base: prompts are read in chunks, then every row advances a token a step."""
 
+import logging
 import math
 import random
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from tunewright.errors import BadRequest, Corrupt, TunewrightError
+from tunewright.errors import BadRequest, Corrupt, TunewrightError, Unavailable
 from tunewright.generation import sampling
 from tunewright.generation.cache import Caches, OwnCaches, SlotCache
 from tunewright.generation.generator import Logprob, Piece, Request, Scores
+from tunewright.generation.grammar import Grammar
 from tunewright.generation.logprobs import logprobs
 from tunewright.generation.probe import rows_may_share
 from tunewright.generation.resident import Resident
@@ -29,6 +32,10 @@ CELLS = 1 << 17
 TOLD = 1 << 28
 # Rows of organisations that have none running, while others fill the store; as many CELLS again.
 APART = 8
+_COMPILERS = ThreadPoolExecutor(2, thread_name_prefix="grammar")
+_COMPILE_TICK = 0.02
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
@@ -108,6 +115,8 @@ class Batch:
 
     def __init__(self, resident: Resident) -> None:
         self.resident = resident
+        self._uncompiled: Turns[Row] = Turns()
+        self._compiling: tuple[Row, Future[Grammar | None]] | None = None
         self._waiting: Turns[Row] = Turns()  # the first of an organisation may be half read
         resident.merges = resident.merges and rows_may_share(resident)
         self._together = _Running(SlotCache() if resident.merges else OwnCaches())
@@ -115,7 +124,8 @@ class Batch:
 
     @property
     def rows(self) -> list[Row]:
-        return [*self.running, *self._waiting]
+        compiling = [self._compiling[0]] if self._compiling else []
+        return [*self.running, *self._waiting, *self._uncompiled, *compiling]
 
     @property
     def running(self) -> list[Row]:
@@ -124,12 +134,18 @@ class Batch:
     def add(self, request: Request) -> None:
         """Raises BadRequest for what this model cannot run, and what loading an adapter raises."""
         _check(request, self.resident)
-        row = Row(request, self._slot(request), shape=_shape(request, self.resident))
-        self._waiting.add(row.organisation, row)
+        self._queue(Row(request, self._slot(request)))
 
     def take_back(self, row: Row) -> None:
         """A row that was suspended when this base had to make room. Raises as `add` does."""
         row.slot = self._slot(row.request)
+        self._queue(row)
+
+    def _queue(self, row: Row) -> None:
+        if row.request.grammar is not None and row.shape is None:
+            self._uncompiled.add(row.organisation, row)
+            return
+        row.shape = row.shape or _shape(row.request)
         self._waiting.add(row.organisation, row)
 
     def _slot(self, request: Request) -> int:
@@ -141,10 +157,41 @@ class Batch:
             if row in group.rows:
                 group.leave(group.rows.index(row))
         self._waiting.remove(row.organisation, row)
+        self._uncompiled.remove(row.organisation, row)
+        if self._compiling and self._compiling[0] is row:
+            self._compiling = None  # it comes to its end for nobody
 
     @torch.inference_mode()
     def step(self) -> list[Piece]:
-        return [*self._advance(self._together), *self._advance(self._apart), *self._read()]
+        compiled = self._compile()
+        advanced = [*self._advance(self._together), *self._advance(self._apart)]
+        return [*compiled, *advanced, *self._read()]
+
+    def _compile(self) -> list[Piece]:
+        """One grammar at a time, in a thread, by turns; the other rows go on meanwhile."""
+        pieces = self._take_compiled()
+        if self._compiling is None and (row := self._uncompiled.next()) is not None:
+            self._uncompiled.remove(row.organisation, row)
+            compile = self.resident.grammars.compile
+            self._compiling = row, _COMPILERS.submit(compile, row.request)
+        if self._compiling and not self.running and not self._waiting:
+            wait([self._compiling[1]], timeout=_COMPILE_TICK)
+        return pieces + self._take_compiled()
+
+    def _take_compiled(self) -> list[Piece]:
+        if self._compiling is None or not self._compiling[1].done():
+            return []
+        row, found = self._compiling
+        self._compiling = None
+        try:
+            row.shape = _shape(row.request, found.result())
+        except TunewrightError as error:
+            return [failed(row.request, error)]
+        except Exception as error:
+            log.exception("a grammar cannot be compiled")
+            return [failed(row.request, Unavailable(f"The engine failed: {error}"))]
+        self._waiting.add(row.organisation, row)
+        return []
 
     def _advance(self, group: _Running) -> list[Piece]:
         if not group.rows:
@@ -230,13 +277,12 @@ class Batch:
         ]
 
 
-def _shape(request: Request, resident: Resident) -> Shape | None:
+def _shape(request: Request, grammar: Grammar | None = None) -> Shape | None:
     """None where the model's logits are taken as they are, as with most requests."""
-    check_bias(request, resident.vocabulary)
     penalties = request.presence_penalty or request.frequency_penalty
     if request.forced is not None or not (penalties or request.logit_bias or request.grammar):
         return None
-    return Shape(request, resident.grammars.compile(request))
+    return Shape(request, grammar)
 
 
 def _shaped(rows: list[Row], logits: Tensor) -> Tensor:
@@ -324,6 +370,7 @@ def failed(request: Request, error: TunewrightError) -> Piece:
 
 
 def _check(request: Request, resident: Resident) -> None:
+    check_bias(request, resident.vocabulary)
     forced = request.forced or []
     tokens = [*request.prompt, *forced]
     # A row that samples must be able to make one token.

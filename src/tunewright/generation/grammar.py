@@ -14,9 +14,11 @@ import torch
 from torch import Tensor
 
 from tunewright.errors import BadRequest, MissingExtra
+from tunewright.generation import trial
 from tunewright.generation.generator import Request
 
-# Compiling holds up every row of the engine. 5,000 properties took 12 s, 1,000 take 0.2 s.
+_TRIED = 256  # grammars of which it is remembered whether they may be compiled
+# 5,000 properties took 12 s, 1,000 take 0.2 s.
 _PROPERTIES = 1000
 _BYTES = 256 * 1024
 
@@ -50,9 +52,10 @@ class Grammars:
         self._directory = directory
         self._vocabulary = vocabulary
         self._tokenizer = lru_cache(maxsize=1)(self._read_tokenizer)
+        self._fits = lru_cache(maxsize=_TRIED)(self._tried)
 
     def compile(self, request: Request) -> Grammar | None:
-        """None where the request has no grammar.
+        """None where the request has no grammar. May take seconds, but lets other threads run.
 
         Raises BadRequest with the reason for a schema that cannot be held to.
         """
@@ -61,12 +64,19 @@ class Grammars:
         param = request.grammar_param
         _bound(request.grammar, param)
         library = _library(param)
+        value, where = trial.culprit(request.grammar)
+        too_large = value > trial.LARGEST
+        if too_large or (trial.risky(request.grammar) and not self._fits(request.grammar)):
+            raise _refused(f"{where} takes too long, or too much memory, to hold to", param)
         tokenizer = self._tokenizer(tuple(sorted(request.stop_ids)))
         limits = library.LLParserLimits(verbose_errors=False)
         matcher = library.LLMatcher(tokenizer, request.grammar, log_level=0, limits=limits)
         if matcher.is_error():
             raise _refused(matcher.get_error(), param)
         return Grammar(matcher, param)
+
+    def _tried(self, grammar: str) -> bool:
+        return trial.fits(grammar, self._directory / "tokenizer.json", self._vocabulary)
 
     def _read_tokenizer(self, stop_ids: tuple[int, ...]) -> Any:
         text = (self._directory / "tokenizer.json").read_text("utf-8")
