@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import time
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from tunewright.errors import BadRequest, Corrupt, NotFound
 from tunewright.generation.generator import ModelSpec
 from tunewright.generation.grammar import Grammars
 from tunewright.generation.progress import PROGRESS
+from tunewright.generation.threads import Threads
 from tunewright.weights import caching, lora
 from tunewright.weights.base import load_base, threads
 
@@ -37,7 +39,7 @@ class Resident:
             self.model: PreTrainedModel = load_base(directory, verify=_manifested(directory))
         config = self.model.config.get_text_config(decoder=True)
         self.context: int = getattr(config, "max_position_embeddings", None) or _NO_LIMIT
-        self._threads = threads(self.model)
+        self.threads = Threads(threads(self.model))
         self.vocabulary = self.model.get_input_embeddings().get_parameter("weight").shape[0]
         self.grammars = Grammars(directory, self.vocabulary)
         self._takes = inspect.signature(self.model.forward).parameters
@@ -108,13 +110,17 @@ class Resident:
         Only the logits of the last position are computed, where the model can, unless
         `logits_to_keep` says otherwise (0: of every position).
         """
-        if torch.get_num_threads() != self._threads:
-            torch.set_num_threads(self._threads)
+        if torch.get_num_threads() != self.threads.count:
+            torch.set_num_threads(self.threads.count)
         PROGRESS.begin(max(1.0, ids.numel() / _PART))
         given.setdefault("logits_to_keep", 1)
         known = {name: value for name, value in given.items() if name in self._takes}
         if self._cache is not None:
+            began = time.perf_counter()
             answer = self.model(ids, use_cache=True, **{self._cache: cache}, **known)
+            ended = time.perf_counter()
+            if ids.shape[1] == 1 and ids.device.type == "cpu":  # elsewhere it has only begun
+                self.threads.took(len(ids), ended - began, ended)
             if (cache := getattr(answer, self._cache, None)) is not None:
                 return answer.logits, cache
         raise BadRequest("This model keeps no cache that generation could go on from.")

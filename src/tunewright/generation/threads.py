@@ -1,0 +1,116 @@
+"""How many threads a step takes. Tried on the steps themselves, again and again: what is faster
+depends on what else the machine does, and that changes while a model is served.
+
+Threads meet several hundred times in a step, so that one which does not get its core makes all wait
+each time. With two threads a step of 135M parameters took 42 ms where one took 56, and 605 where
+one took 140 once four other processes were busy on the two cores.
+"""
+
+from collections import deque
+from statistics import median
+
+_RECENT = 3  # steps: fewer say nothing
+_BLOCK = (
+    4  # steps with the same number of threads, the first of which wakes them and is not counted
+)
+_BLOCKS = 3
+_CLEAR = 2.0  # times as long: no chance, or no longer the machine that it was
+_WORTH = 0.97  # of the time of the number that is in use; what is less is noise
+_SOON, _LATEST = 2.0, 60.0  # seconds between two trials
+_LOST = 0.05  # of the time, at most, goes to trials
+_APART = 1.0  # seconds between two steps, after which they tell nothing about each other
+
+
+class Threads:
+    """`count`: of threads for the next step; `most` of them, or one.
+
+    Steps are told to `took`, which tells a trial when `count` changes.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._kept = most, most
+        self._trial: _Trial | None = None
+        self._rows, self._at = 0, 0.0
+        self._recent: deque[float] = deque(maxlen=_RECENT)
+        self._usual: dict[int, float] = {}
+        self._pause = _SOON
+        self._soonest = self._due = 0.0
+
+    @property
+    def count(self) -> int:
+        return self._trial.count if self._trial else self._kept
+
+    def took(self, rows: int, seconds: float, now: float) -> None:
+        """A step of one token for each of `rows` has ended `now` (in seconds, as `seconds`)."""
+        if self._most == 1:
+            return
+        if rows != self._rows or now - seconds - self._at > _APART:
+            self._end(now)
+            self._recent.clear()
+        self._rows, self._at = rows, now
+        if self._trial is None:
+            self._watch(seconds, now)
+        elif self._trial.took(seconds):
+            self._end(now)
+
+    def _watch(self, seconds: float, now: float) -> None:
+        self._recent.append(seconds)
+        if len(self._recent) < _RECENT:
+            return
+        recent = median(self._recent)
+        usual = self._usual.setdefault(self._rows, recent)
+        changed = not usual / _CLEAR <= recent <= usual * _CLEAR
+        if now >= (self._soonest if changed else self._due):
+            other = 1 if self._kept > 1 else self._most
+            like = [s for s in self._recent if recent / _CLEAR <= s <= recent * _CLEAR]
+            self._trial = _Trial(self._kept, other, like)
+
+    def _end(self, now: float) -> None:
+        """End the trial, if there is one, with what it has found so far."""
+        trial, self._trial = self._trial, None
+        if trial is None:
+            return
+        again = trial.winner == self._kept
+        self._pause = min(2 * self._pause, _LATEST) if again else _SOON
+        self._kept = trial.winner
+        self._usual = {self._rows: median(trial.times[self._kept])}
+        rest = trial.lost / _LOST
+        self._soonest, self._due = now + max(_SOON, rest), now + max(self._pause, rest)
+        self._recent.clear()
+
+
+class _Trial:
+    """Blocks of steps with `other` threads and with those in use, `kept`, by turns."""
+
+    def __init__(self, kept: int, other: int, recent: list[float]) -> None:
+        self._kept, self._other = kept, other
+        self.times: dict[int, list[float]] = {kept: recent, other: []}
+        self._steps, self._seconds = 0, 0.0
+
+    @property
+    def count(self) -> int:
+        return self._kept if self._steps // _BLOCK % 2 else self._other
+
+    def took(self, seconds: float) -> bool:
+        """Whether that was the last step."""
+        self.times[self.count].append(seconds)
+        self._steps += 1
+        self._seconds += seconds
+        return self._steps == _BLOCK * _BLOCKS or self._clear()
+
+    def _clear(self) -> bool:
+        kept, other = self.times[self._kept], self.times[self._other]
+        if not other:
+            return False
+        return min(other) > _CLEAR * max(kept) or min(kept) > _CLEAR * max(other)
+
+    @property
+    def winner(self) -> int:
+        kept, other = self.times[self._kept], self.times[self._other]
+        known = len(other) >= _RECENT or self._clear()
+        return self._other if known and median(other) < _WORTH * median(kept) else self._kept
+
+    @property
+    def lost(self) -> float:
+        """Seconds that the trial took longer than it would have with the winner alone."""
+        return max(0.0, self._seconds - self._steps * median(self.times[self.winner]))

@@ -1,0 +1,84 @@
+"""The choice of threads, on a machine that is simulated: nothing here waits or measures."""
+
+import pytest
+
+from tunewright.generation.threads import Threads
+
+QUIET = {1: 0.056, 2: 0.042}
+BUSY = {1: 0.140, 2: 0.605}
+
+
+class Machine:
+    """Takes steps with the threads that it is told, and adds up what they cost."""
+
+    def __init__(self, most: int = 2) -> None:
+        self.threads = Threads(most)
+        self.now = 1000.0
+        self.wasted = 0.0
+
+    def run(self, takes: dict[int, float], steps: int, rows: tuple[int, ...] = (1,)) -> list[int]:
+        """The threads of each step. `rows`: of a step, by turns; each takes as long as one."""
+        used: list[int] = []
+        for n in range(steps):
+            count = self.threads.count
+            some = rows[n % len(rows)]
+            self.now += some * takes[count]
+            self.wasted += some * (takes[count] - min(takes.values()))
+            self.threads.took(some, some * takes[count], self.now)
+            used.append(count)
+        return used
+
+
+def test_a_load_changes_the_choice_at_once_and_its_end_changes_it_back() -> None:
+    machine = Machine()
+    assert machine.run(QUIET, 500)[-50:] == [2] * 50
+    busy = machine.run(BUSY, 200)
+    assert busy[:8] == [2, 2, 1, 1, 1, 1, 1, 1]  # two steps see it, the third is clear
+    assert busy.count(2) <= 6
+    quiet = machine.run(QUIET, 1000)
+    assert quiet[-500:].count(2) >= 475
+    assert (
+        quiet.index(2) < 400
+    )  # a trial under load cost a second, and 5 % of the time is the bound
+
+
+@pytest.mark.parametrize("takes", [QUIET, BUSY, {1: 0.05, 2: 0.05}, {1: 0.02, 2: 2.0}])
+def test_trials_lose_a_twentieth_of_the_time_at_most(takes: dict[int, float]) -> None:
+    machine = Machine()
+    machine.run(takes, 20)
+    began, machine.wasted = machine.now, 0.0
+    used = machine.run(takes, 20_000)
+    best = min(takes, key=lambda count: takes[count])
+    assert machine.wasted <= 0.06 * (machine.now - began)
+    assert used.count(best) >= 0.9 * len(used) or len(set(takes.values())) == 1
+
+
+@pytest.mark.parametrize("rows", [(1, 2), (1, 1, 1, 1, 1, 2, 2, 2, 2, 2)])
+def test_a_changing_batch_neither_fools_the_choice_nor_keeps_trials_going(
+    rows: tuple[int, ...],
+) -> None:
+    machine = Machine()
+    machine.run(QUIET, 100)
+    machine.wasted, began = 0.0, machine.now
+    used = machine.run(QUIET, 3000, rows)
+    assert used.count(2) > 0.9 * len(used)
+    assert machine.wasted <= 0.06 * (machine.now - began)
+
+
+def test_a_slower_kind_of_step_is_no_load() -> None:
+    machine = Machine()
+    machine.run(QUIET, 20)  # the next trial is due in two seconds
+    assert machine.run(QUIET, 8, rows=(4,)) == [2] * 8
+
+
+def test_one_thread_stays_one() -> None:
+    assert set(Machine(most=1).run({1: 0.008}, 1000)) == {1}
+
+
+def test_a_pause_ends_a_trial_and_what_it_knew() -> None:
+    machine = Machine()
+    machine.run(QUIET, 5)
+    assert machine.threads.count == 1  # in the middle of a trial
+    machine.now += 3600.0
+    machine.run(QUIET, 1)
+    assert machine.threads.count == 2
