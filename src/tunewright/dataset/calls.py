@@ -27,7 +27,7 @@ def declared(row: dict[str, Any]) -> Iterator[Fault]:
     """The faults of what a row says before its messages."""
     if row.get("tools") and row.get("functions"):
         what = "The row has both tools and functions."
-        yield Fault("$.functions", "invalid_tools", what, "Keep tools, the newer form.")
+        yield Fault("$.functions", "invalid_tools", what, "Put all into tools, the newer form.")
     yield from _entries(row, "tools", _tool)
     yield from _entries(row, "functions", _function)
     names = [name for name in _names(row) if isinstance(name, str)]
@@ -55,7 +55,8 @@ def followed(row: dict[str, Any]) -> Iterator[Fault]:
         for name, path in _calls_of(message, step("$.messages", at)):
             if name not in known:
                 what = f"The function {shown(name)} is not among the row's tools."
-                remedy = f"Declare it: put {TOOL_FORM} into tools."
+                key = "functions" if row.get("functions") and not row.get("tools") else "tools"
+                remedy = f"Declare it: put {_form_of(key)} into {key}."
                 yield Fault(path, "unknown_function", what, remedy)
     for slip in slips(messages):
         yield Fault(f"$.messages{slip.path}", slip.code, slip.message, slip.remedy)
@@ -103,7 +104,7 @@ def _function(function: Any, path: str) -> Iterator[Fault]:
     for key, (type_, words) in _OPTIONAL.items():
         value = function.get(key)
         if value is not None and not isinstance(value, type_):
-            what = f"The {key} is {kind(value)}, not {words}."
+            what = f"{key} is {kind(value)}, not {words}."
             yield Fault(step(path, key), "invalid_tools", what, "Correct it or leave it out.")
 
 
@@ -163,7 +164,7 @@ def _named_call(function: Any, path: str, form: str) -> Iterator[Fault]:
         parsed_arguments(function.get("arguments"), at)
     except BadRequest:
         what = "The arguments are not the JSON text of an object."
-        remedy = 'Write them with json.dumps: "{\\"city\\": \\"Oslo\\"}", or "{}" for none.'
+        remedy = 'Write an object with json.dumps: "{\\"city\\": \\"Oslo\\"}", or "{}" for none.'
         yield Fault(at, "invalid_tool_call", what, remedy)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from tunewright.dataset import calls
 from tunewright.dataset.layouts import is_text, layout_of
-from tunewright.dataset.problems import PREPARE, Fault, kind, shown, step, unknown_keys
+from tunewright.dataset.problems import AS_TEXT, PREPARE, Fault, kind, shown, step, unknown_keys
 from tunewright.records.messages import MESSAGE_KEYS, REASONING_KEYS, ContentPart
 from tunewright.rendering.turns import Tool, as_tools
 
@@ -145,7 +145,7 @@ def _completion(row: dict[str, Any]) -> Iterator[Fault]:
             yield Fault("$", "example_missing_key", what, f"Write it as {COMPLETION_FORM}")
         elif not isinstance(row[key], str):
             what = f"The {key} is {kind(row[key])}, not text."
-            yield Fault(step("$", key), "data_type", what, "Put it in quotes.")
+            yield Fault(step("$", key), "data_type", what, AS_TEXT)
     if row.get("completion") == "":
         what = "The completion is empty: there is nothing to train on."
         yield Fault("$.completion", "missing_content", what, "Fill it or remove the row.")
@@ -185,7 +185,7 @@ def _metadata(row: dict[str, Any]) -> Iterator[Fault]:
     for key, value in metadata.items():
         if not isinstance(value, str):
             what = f"The metadata {shown(key)} is {kind(value)}, not text."
-            yield Fault(step("$.metadata", key), "data_type", what, "Put it in quotes.")
+            yield Fault(step("$.metadata", key), "data_type", what, AS_TEXT)
 
 
 def _messages(messages: list[Any]) -> Iterator[Fault]:
@@ -234,7 +234,7 @@ def _content(message: dict[str, Any], path: str) -> Iterator[Fault]:
         yield from _parts(content, path)
     elif not isinstance(content, str):
         what = f"The content is {kind(content)}, not text."
-        yield Fault(path, "missing_content", what, "Put it in quotes.")
+        yield Fault(path, "missing_content", what, AS_TEXT)
 
 
 def _parts(parts: list[Any], path: str) -> Iterator[Fault]:
@@ -252,7 +252,7 @@ def _parts(parts: list[Any], path: str) -> Iterator[Fault]:
 def _name(message: dict[str, Any], path: str) -> Iterator[Fault]:
     name = message.get("name")
     if name is not None and not isinstance(name, str):
-        yield Fault(path, "data_type", f"The name is {kind(name)}, not text.", "Put it in quotes.")
+        yield Fault(path, "data_type", f"The name is {kind(name)}, not text.", AS_TEXT)
 
 
 def _weight(message: dict[str, Any], path: str) -> Iterator[Fault]:
@@ -275,7 +275,7 @@ def _assistants_text(message: dict[str, Any], path: str) -> Iterator[Fault]:
         return
     if not isinstance(value, str):
         what = f"The {key} is {kind(value)}, not text."
-        yield Fault(path, "data_type", what, "Put it in quotes or leave it out.")
+        yield Fault(path, "data_type", what, f"{AS_TEXT[:-1]}, or leave it out.")
     elif message.get("role") != "assistant":
         what = f"Only messages of the assistant have a {key}."
         yield Fault(path, "message_unrecognized_key", what, "Remove it.")

@@ -10,6 +10,7 @@ import orjson
 from tunewright.records.findings import Finding, Severity
 
 __all__ = [
+    "AS_TEXT",
     "DROP_LONG",
     "PREPARE",
     "Fault",
@@ -25,6 +26,7 @@ __all__ = [
 
 # In a remedy: the command that makes a fit file of this one, which the check writes out.
 PREPARE, DROP_LONG = "{prepare}", "{prepare --drop-long}"
+AS_TEXT = "Write it as text, in quotes."
 _EXCERPT = 80
 _STEPS = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+)\]")
 

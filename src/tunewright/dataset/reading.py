@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from tunewright.dataset.problems import Fault, Faulty, shown, step
+from tunewright.dataset.problems import AS_TEXT, Fault, Faulty, shown, step
 
 LONGEST_LINE = 16 * 2**20  # bytes
 DEEPEST = 64
@@ -24,7 +24,7 @@ _NUL = b"\\u0000"  # a raw one is refused by orjson
 _KEY = re.compile(rb'"\s*:')
 # Possessive, and content to find no closing quote: linear on any text.
 _STRUCTURE = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
-_NOT_JSON = re.compile(r"\b(NaN|-?Infinity)\b")
+_NOT_JSON = re.compile(r"(?<!\w)(NaN|-?Infinity)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def _text(raw: bytes) -> str:
         raise _faulty(
             "invalid_utf8",
             f"Byte {error.start + 1} of the line is not valid UTF-8.",
-            "Save the file as UTF-8, if it is Latin-1 or Windows-1252 now; else remove the byte.",
+            "Save the file as UTF-8, if it is Latin-1 or Windows-1252; or else remove what is not.",
             byte=error.start,
         ) from error
 
@@ -160,17 +160,21 @@ def _json_remedy(text: str, error: orjson.JSONDecodeError) -> str:
     if "surrogate" in error.msg:
         return "Remove the escape: it is half of a character, and there is no such text."
     if found := _NOT_JSON.search(at):
-        return f"JSON has no {found[1]}: leave the value out."
+        return f"JSON has no {found[1]}: leave it out, with its key."
     if "\0" in at[:2]:
         return "Remove the NUL characters."
     if at.startswith("\ufeff"):
         return "Remove the byte order mark at its beginning: two files were joined."
     if "number" in error.msg:
-        return "Write the number as a text, in quotes."
+        return "Write the number as text, in quotes."
+    if "trailing comma" in error.msg:
+        return "Remove the comma: nothing follows it."
     if _two_values(text):
         if at.startswith("\r"):
             return "End each line with a line feed, not with a carriage return alone."
         return "Write each object on a line of its own."
+    if "unexpected end" in error.msg:
+        return "The row breaks off here: complete it, on this line, or remove it."
     return "Write the row anew with json.dumps, which quotes and escapes as JSON wants it."
 
 
@@ -190,7 +194,7 @@ def _inspect(value: Any, path: str, depth: int) -> int:
     elif isinstance(value, (int, float)):
         if not -(2**63) <= value < 2**63:
             what = "The number does not fit into 64 bits."
-            raise _faulty("number_too_large", what, "Write it as a string.", path)
+            raise _faulty("number_too_large", what, AS_TEXT, path)
     elif isinstance(value, (dict, list)):
         return _inspect_nested(value, path, depth)
     return 0
@@ -203,7 +207,8 @@ def _inspect_nested(value: dict[str, Any] | list[Any], path: str, depth: int) ->
         return sum(_inspect(item, f"{path}[{at}]", depth + 1) for at, item in enumerate(value))
     if len(value) > MOST_KEYS:
         what = f"The object has {len(value):,} keys; at most {MOST_KEYS} are allowed."
-        raise _faulty("too_many_keys", what, "Keep the keys that the format names.", path)
+        remedy = "Leave out those that the format does not name, or that can be spared."
+        raise _faulty("too_many_keys", what, remedy, path)
     if any("\0" in key for key in value):
         raise _nul(path)
     inner = sum(_inspect(item, step(path, key), depth + 1) for key, item in value.items())
@@ -229,7 +234,8 @@ def _nul(path: str) -> Faulty:
 
 def _too_deep(path: str) -> Faulty:
     what = f"The value is nested deeper than {DEEPEST} levels."
-    return _faulty("too_deep", what, "Keep to the format: messages need three.", path[:120])
+    remedy = "Write it flatter, as the format shows, or remove the row."
+    return _faulty("too_deep", what, remedy, path[:120])
 
 
 def _faulty(

@@ -224,7 +224,7 @@ def _ids(message: dict[str, Any]) -> list[tuple[int, str]]:
 
 def _never_called(at: int) -> Slip:
     what = "No call before it has this tool_call_id, or it was answered already."
-    remedy = "Give the id of a call in the assistant's message before it."
+    remedy = "Give the id of a call in the assistant's message before it, or remove the message."
     return Slip(f"[{at}].tool_call_id", "unknown_tool_call_id", what, remedy)
 
 
@@ -235,7 +235,8 @@ def _same_id(path: str) -> Slip:
 
 def _not_called(at: int) -> Slip:
     what = "The assistant has not called this function before it."
-    return Slip(f"[{at}].name", "unknown_function", what, "Put it after the function_call.")
+    remedy = "Put it after its function_call, or remove the message."
+    return Slip(f"[{at}].name", "unknown_function", what, remedy)
 
 
 def _unanswered(path: str) -> Slip:
