@@ -4,7 +4,7 @@ Tokens per second of one stream on a base of SmolLM2-135M's shape (random weight
 with two, and with the number that the engine chooses; then the same with busy loops beside it. All
 in one process that is set up as the engine's; the three take turns, loaded twice as often.
 
-    .venv/bin/python bench/serving_threads.py [--seconds 4] [--rounds 2] [--loops 4]
+    .venv/bin/python bench/serving_threads.py [--seconds 3.5] [--rounds 2] [--loops 4]
 """
 
 import argparse
@@ -32,7 +32,7 @@ SHAPE = {
     "max_position_embeddings": 2048,
     "tie_word_embeddings": True,
 }
-PROMPT, ANSWER = 32, 128  # tokens; then the next prompt
+PROMPT, ANSWER = 8, 150  # tokens; then the next prompt
 
 
 class Fixed:
@@ -94,7 +94,7 @@ def compare(resident: Any, policies: dict[str, Any], rounds: int, seconds: float
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--seconds", type=float, default=3.5)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--loops", type=int, default=4)
     options = parser.parse_args()

@@ -71,6 +71,17 @@ def test_a_slower_kind_of_step_is_no_load() -> None:
     assert machine.run(QUIET, 8, rows=(4,)) == [2] * 8
 
 
+def test_one_slow_step_among_the_usual_ones_does_not_prolong_a_trial() -> None:
+    busy = {1: 0.140, 2: 0.500}
+    machine = Machine()
+    machine.run(busy, 300)
+    machine.now += 3600.0  # a trial is due
+    machine.run(busy, 2)
+    machine.run({1: 0.270}, 1)
+    assert machine.threads.count == 2
+    assert machine.run(busy, 9).count(2) == 1
+
+
 def test_one_thread_stays_one() -> None:
     assert set(Machine(most=1).run({1: 0.008}, 1000)) == {1}
 
