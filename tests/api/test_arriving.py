@@ -87,3 +87,13 @@ def test_a_body_waits_until_it_is_wanted() -> None:
     assert event.data == b"first\r\n\r\nend"
     assert isinstance(connection.next_event(), h11.EndOfMessage)
     assert connection.next_event() is h11.PAUSED, "the next request waits for the answer"
+
+
+@pytest.mark.parametrize("body", [b"", b"ab", b"abc"])
+def test_an_answer_before_its_body_says_that_it_is_the_last(body: bytes) -> None:
+    connection = Arriving(1024)
+    connection.receive_data(HEAD % 1 + b"Content-Length: 3\r\n\r\n" + body)
+    assert isinstance(connection.next_event(), h11.Request)
+    answer = connection.send(h11.Response(status_code=429, headers=[("content-length", "0")]))
+    assert answer is not None
+    assert (b"connection: close" in answer.lower()) == (len(body) < 3)

@@ -206,7 +206,7 @@ def test_none_says_done_while_a_line_failed(elsewhere: Elsewhere, tmp_path: Path
     elsewhere.answers = lambda asked: refused(400, "Not this one.")
     failed = run(elsewhere, tmp_path, "answers", "--max-usd", "1")
     assert failed.exit_code == 1
-    assert "5 of 5 lines have no answer" in failed.stdout
+    assert "5 of 5 prompts got no answer" in failed.stdout
 
 
 def _tree(archive: Archive) -> dict[str, bytes]:

@@ -62,7 +62,7 @@ def test_a_short_file_is_checked_in_the_midst_of_a_long_one(
     assert mine.jobs.retrieve(long).status == "validating_files", "the short one came in between"
     failed = until(mine, long, "failed")
     assert failed.error is not None
-    assert "has 300,000 bad rows of 300,000" in failed.error.message, "each row was read once"
+    assert "has 100,000 bad rows of 100,000" in failed.error.message, "each row was read once"
 
 
 @pytest.mark.parametrize("end", ["cancel", "pause"])

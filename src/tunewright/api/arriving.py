@@ -52,6 +52,18 @@ class Arriving(h11.Connection):
             if not self._feed():
                 return h11.NEED_DATA
 
+    def send_with_data_passthrough(self, event: h11.Event) -> list[bytes] | None:
+        """An answer before its body has come is the last of the connection, and says so: a client
+        that kept it for its next request would find it closed."""
+        if isinstance(event, h11.Response) and self.owes_body and not self.body_is_there:
+            headers = [item for item in event.headers if item[0] != b"connection"]
+            event = h11.Response(
+                status_code=event.status_code,
+                headers=[*headers, (b"connection", b"close")],
+                reason=event.reason,
+            )
+        return super().send_with_data_passthrough(event)
+
     @property
     def owes_body(self) -> bool:
         return self.their_state is h11.SEND_BODY

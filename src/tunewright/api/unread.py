@@ -20,7 +20,7 @@ class _Since:
 
 
 @dataclass
-class _Unread:
+class Unread:
     of: dict[str, _Since] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -36,7 +36,7 @@ class _Unread:
             return since
 
 
-_unread = _Unread()
+_unread = Unread()
 
 
 def notice(model: str, base: str, unknown: int, tokens: int) -> None:

@@ -93,15 +93,14 @@ class _Scoring:
         self._found[place] = future.result()
 
     def _say(self) -> None:
-        """How far it is: a row counts when the last of its models has answered."""
+        """How far it is: a row counts when the last of its models has answered. Each is said once,
+        however often the check begins anew."""
         self._said = time.monotonic()
         count, models = len(self._pairs), range(len(self._specs))
         done = sum(all((at, row) in self._found for at in models) for row in range(count))
-        text = "Checking that the served model is the trained one"
-        self._assignment.say(
-            f"gate-{self._assignment.task.attempt}-{self._said}",
-            f"{text} (row {min(done + 1, count)} of {count})",
-        )
+        row = min(done + 1, count)
+        text = f"Checking that the served model is the trained one (row {row} of {count})"
+        self._assignment.say(f"gate-{row}", text)
 
     def _wait_for_engine(self, error: Unavailable) -> None:
         self._assignment.say("engine", f"Waiting for the engine: {error.message}", level="warn")
