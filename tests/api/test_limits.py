@@ -1,6 +1,7 @@
 """What an organisation may use, through HTTP: OpenAI's 429s and headers."""
 
 import re
+import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -12,9 +13,11 @@ import httpx
 import pytest
 
 from servers import Server, chats, start_server
+from tunewright.app import Tunewright
 from tunewright.catalog.catalog import Catalog
 from tunewright.errors import TunewrightError
 from tunewright.generation.generator import ModelSpec, Request
+from tunewright.records.keys import KeyRequest
 from tunewright.serving.client import Delta, Done, EngineEvent, Failed, Handle
 from tunewright.serving.metering import Metered
 from tunewright.settings import Settings
@@ -35,25 +38,36 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     running.stop()
 
 
-def test_tokens_and_headers(server: Server) -> None:
-    before = server.http.get("/models").headers
+@pytest.fixture
+def http(server: Server) -> Iterator[httpx.Client]:
+    """Of an organisation of its own: no test finds that another has used its tokens."""
+    access = Tunewright(server.home).access
+    organisation = access.create_organisation(f"o{secrets.token_hex(4)}")
+    key = access.create_key(organisation, KeyRequest(name="tests", role="owner")).value
+    headers = {"authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=server.url, headers=headers, timeout=60) as client:
+        yield client
+
+
+def test_tokens_and_headers(http: httpx.Client) -> None:
+    before = http.get("/models").headers
     assert before["x-ratelimit-limit-requests"] == "1000"
     assert before["x-ratelimit-limit-tokens"] == "50"
-    first = server.http.post("/embeddings", json=EMBED)
+    first = http.post("/embeddings", json=EMBED)
     assert first.status_code == 200
     left = int(first.headers["x-ratelimit-remaining-tokens"])
     assert 0 < left <= 50 - first.json()["usage"]["total_tokens"] + 1
     assert re.fullmatch(r"\d+ms|[\d.]+s", first.headers["x-ratelimit-reset-tokens"])
 
-    many = server.http.post("/embeddings", json={**EMBED, "input": ["one two three"] * 100})
+    many = http.post("/embeddings", json={**EMBED, "input": ["one two three"] * 100})
     assert (many.status_code, many.json()["error"]["type"]) == (429, "tokens")
     assert many.headers["x-should-retry"] == "false", "it would never fit"
     assert "limit 50, requested 300" in many.json()["error"]["message"]
 
 
-def test_calls_made_at_once_get_no_more_than_the_limit(server: Server) -> None:
+def test_calls_made_at_once_get_no_more_than_the_limit(http: httpx.Client) -> None:
     with ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(lambda _: server.http.post("/embeddings", json=EMBED), range(20)))
+        answers = list(pool.map(lambda _: http.post("/embeddings", json=EMBED), range(20)))
     used = sum(a.json()["usage"]["total_tokens"] for a in answers if a.status_code == 200)
     assert 30 <= used <= 50
     refused = next(a for a in answers if a.status_code == 429)
@@ -61,11 +75,11 @@ def test_calls_made_at_once_get_no_more_than_the_limit(server: Server) -> None:
     assert (error["type"], error["code"]) == ("tokens", "rate_limit_exceeded")
     assert int(refused.headers["x-ratelimit-remaining-tokens"]) < 30
     assert int(refused.headers["retry-after"]) * 1000 >= int(refused.headers["retry-after-ms"]) > 0
-    assert server.http.get("/models").status_code == 200, "reading is not limited"
+    assert http.get("/models").status_code == 200, "reading is not limited"
     for stop in ("cancel", "pause", "resume"):
-        answer = server.http.post(f"/fine_tuning/jobs/ftjob-none/{stop}")
+        answer = http.post(f"/fine_tuning/jobs/ftjob-none/{stop}")
         assert answer.status_code == 404, "what stops work is not limited"
-    assert server.http.post("/uploads/upload_none/cancel").status_code == 404
+    assert http.post("/uploads/upload_none/cancel").status_code == 404
 
 
 def test_what_a_generation_may_use_is_taken_and_the_rest_given_back(tmp_path: Path) -> None:

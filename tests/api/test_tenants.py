@@ -65,7 +65,8 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "/v1/engines/{engine:path}/embeddings": [{"input": "Hi"}],
 }
 OPEN = ("/healthz", "/openapi.json")
-OF_THE_REQUEST = re.compile(r"date|x-request-id|openai-processing-ms|x-ratelimit-.*")
+# `connection`: closed or kept goes by whether the body had come when the answer was ready.
+OF_THE_REQUEST = re.compile(r"date|x-request-id|openai-processing-ms|x-ratelimit-.*|connection")
 
 
 def asked() -> list[Any]:
