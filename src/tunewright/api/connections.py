@@ -136,7 +136,7 @@ class Guarded(H11Protocol):
     _crowded: TunewrightError | None = None
     _window = 0  # bytes received in this window of the body
     _paused = False  # whether we ourselves had stopped reading when it began
-    _small = 0  # how often in a row next to nothing came
+    _small = 0  # how often in a row next to nothing came of one request
     _pause: asyncio.TimerHandle | None = None
     _lingering = False
     _lingered = 0  # bytes
@@ -236,6 +236,7 @@ class Guarded(H11Protocol):
             return
         rest = self.arriving.owes_body
         self.arriving.wanted = True
+        self._small = 0  # counted anew: http.client sends each head and its body apart
         super().on_response_complete()
         if rest and not self.transport.is_closing():
             self.handle_events()
