@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent
 VENV = ROOT / ".venv"
 OLDEST = (3, 11)
-# Measured on Linux, 2026-11-26: what is downloaded, what .venv takes then.
+# Linux, 2026-11-26. On disk: measured (dev with CUDA: estimated). The downloads are estimates.
 SIZES = {
     ("train", False): "about 0.4 GB to download, 1.3 GB on disk",
     ("train", True): "about 2.9 GB to download, 5.1 GB on disk",
