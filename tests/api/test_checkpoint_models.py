@@ -69,7 +69,7 @@ def test_what_is_kept_of_a_job(server: Server, tuned: dict) -> None:
         assert about["step"] == step
     assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == ["step-3", "step-6"]
     assert not {"model", "resume", "start"} & {path.name for path in folder.iterdir()}
-    assert not list(server.home.rglob("*.tmp-*"))
+    assert not list(folder.rglob("*.tmp-*"))
 
 
 def test_training_goes_on_from_a_checkpoint(server: Server, tuned: dict) -> None:
