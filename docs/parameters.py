@@ -33,6 +33,8 @@ SDK {SDK}; a test makes it again, compares, and asks a running server about each
 - **no effect**: taken, and changes nothing; the reason is given.
 - **refused**: 400 `unsupported_parameter`, naming it. Values that ask for nothing are taken.
 - **ours**: not OpenAI's.
+
+An optional parameter that is `null` is one that was left out, inside of others too.
 """
 
 

@@ -1,10 +1,15 @@
 """Parameters that real code sends: taken without effect, or refused with what to do instead."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from pydantic import ValidationError
 
 from servers import Server
+from tunewright.api.calls import CALLS
+from tunewright.records.completions import StreamOptions
+from tunewright.records.jobs import Hyperparameters
+from tunewright.records.record import Request
 
 CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 2}
 
@@ -57,6 +62,25 @@ def test_what_changes_nothing_is_taken(server: Server) -> None:
             "this part is an image (type 'image_url'), and this server's models read text only",
         ),
         (
+            {"messages": [{"role": "user", "content": [{"text": "Hi"}]}]},
+            "messages[0].content[0]",
+            "invalid_value",
+            "this part has no type",
+        ),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "tool_result", "content": ""}]}]},
+            "messages[0].content[0]",
+            "invalid_value",
+            "a message of its own, of the role 'tool'",
+        ),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "refusal", "refusal": "No"}]}]},
+            "messages[0].content",
+            "invalid_value",
+            "only messages with the role 'assistant'",
+        ),
+        ({"seed": 2**70}, "seed", "integer_above_max_value", "above maximum"),
+        (
             {"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]},
             "messages[0].content[0]",
             "invalid_value",
@@ -95,3 +119,33 @@ def test_files_of_other_purposes_are_kept_and_train_nothing(server: Server) -> N
         error = server.http.post("/fine_tuning/jobs", json=body).json()["error"]
         assert (error["param"], error["code"]) == ("training_file", "invalid_training_file")
         assert server.http.delete(f"/files/{id}").status_code == 200
+
+
+def _requests(kind: Any, found: set[type[Request]]) -> set[type[Request]]:
+    """The records of requests that are part of a type."""
+    if isinstance(kind, type) and issubclass(kind, Request) and kind not in found:
+        found.add(kind)
+        for field in kind.model_fields.values():
+            _requests(field.annotation, found)
+    for part in get_args(kind):
+        _requests(part, found)
+    return found
+
+
+def test_null_asks_for_what_an_optional_field_has_by_itself() -> None:
+    """SDKs dump what they were not given as null."""
+    found: set[type[Request]] = set()
+    for call in CALLS:
+        for kind in (call.takes, call.form, call.query):
+            _requests(kind, found)
+    assert Hyperparameters in found
+    assert StreamOptions in found
+    for kind in found:
+        for name, field in kind.model_fields.items():
+            if field.is_required() or name in ("content", "tool_call_id"):  # another needs them
+                continue
+            try:
+                kind.model_validate({field.alias or name: None})
+            except ValidationError as error:
+                about = [each for each in error.errors() if each["loc"][:1] == (name,)]
+                assert not about, f"{kind.__name__}.{name}"

@@ -223,3 +223,54 @@ def test_the_limit_of_a_file(tmp_path: object) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert re.search(r"refused: .* 10 bytes", done.stdout), done.stderr
+
+
+def _form(part: str, boundary: str = "b") -> bytes:
+    purpose = 'Content-Disposition: form-data; name="purpose"\r\n\r\nfine-tune'
+    parts = [f"--{boundary}\r\n{each}\r\n" for each in (purpose, f"{part}\r\n\r\n{{}}")]
+    return "".join([*parts, f"--{boundary}--\r\n"]).encode()
+
+
+@pytest.mark.parametrize(
+    ("part", "boundary", "said"),
+    [
+        ("name=\"file\"; filename*=utf-8''%E7%A9%BA%2Fa.jsonl", "b", "a.jsonl"),
+        ('name="file"; filename="x"; filename*=UTF-8\'\'%E7%A9%BA.jsonl', "b", "空.jsonl"),
+        ("name=\"file\"; filename*=iso-8859-1'de'%E9.jsonl", "b", "é.jsonl"),
+        ('name="file"; filename="x"', "b" * 70, "x"),
+        ('name="file"; filename="x"', "b" * 300, "boundary"),
+        ('filename="x"', "b", "no name"),
+        ('name="file"; filename="x"\r\nContent-Transfer-Encoding: BASE64', "b", "encoded"),
+    ],
+)
+def test_forms_as_other_clients_write_them(
+    server: Server, part: str, boundary: str, said: str
+) -> None:
+    answer = server.http.post(
+        "/files",
+        content=_form(f"Content-Disposition: form-data; {part}", boundary),
+        headers={"content-type": f"multipart/form-data; boundary={boundary}"},
+    )
+    body = answer.json()
+    if answer.status_code == 200:
+        assert body["filename"] == said
+    else:
+        assert answer.status_code == 400
+        assert said in body["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("query", "param"),
+    [("limit=--5", "limit"), ("limit=%D9%A3", "limit"), ("limit=" + "9" * 30, "limit"),
+     ("limit=1&limit=2", "limit"), ("after=a&after=b", "after")],
+)  # fmt: skip
+@pytest.mark.parametrize("path", ["/files", "/fine_tuning/jobs", "/organization/admin_api_keys"])
+def test_a_query_is_read_to_the_letter(server: Server, path: str, query: str, param: str) -> None:
+    answer = server.http.get(f"{path}?{query}")
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]["param"] == param
+
+
+def test_an_empty_after_is_the_beginning(server: Server) -> None:
+    id = server.upload(b"{}")
+    assert server.http.get("/files", params={"after": "", "limit": 1}).json()["first_id"] == id

@@ -118,3 +118,9 @@ def test_whatever_an_sdk_dumps_of_a_message_is_taken(version):
     assert {"refusal", "audio", "function_call", "tool_calls"} <= set(said)
     for messages in ([USER, said], [USER, called, result, said], [USER, refused]):
         assert set(taken(messages, tools=True)) == {True}
+
+
+def test_a_part_that_refuses_is_taken_from_assistants_only() -> None:
+    part = {"type": "refusal", "refusal": "No."}
+    assert taken([USER, {"role": "assistant", "content": [part]}], tools=False) == [True] * 3
+    assert taken([{"role": "user", "content": [part]}, SAID], tools=False)[:2] == [False] * 2

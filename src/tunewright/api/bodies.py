@@ -5,6 +5,7 @@ bytes must be UTF-8 and JSON in the strict sense, or the answer is 400 in OpenAI
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ MAX_VALUES = 50_000
 MAX_IDS = 330_000  # token ids, of calls that take them: OpenAI's 300,000 and what is around them
 SMALL = 4096  # bytes that are parsed at once: what a thread costs, and no more than a head
 HEAVY = 64 * 1024
+_WHOLE = re.compile(r"-?[0-9]{1,40}")
 _REST = 2.0  # parsing holds the interpreter's lock: at most a third of the time, whatever comes
 
 
@@ -116,13 +118,14 @@ def parse(body: bytes | bytearray) -> dict[str, Any]:
 
 
 def read_query(request: Request) -> dict[str, Any]:
-    """The query as the fields of a page request: whole numbers become integers."""
-    return {
-        key: int(text)
-        if key == "limit" and text.lstrip("-").isdecimal() and len(text) < 12
-        else text
-        for key, text in request.query_params.items()
-    }
+    """The query as the fields of a page request: whole numbers become integers. Raises BadRequest
+    for a field that is given twice."""
+    fields: dict[str, Any] = {}
+    for key, text in request.query_params.multi_items():
+        if key in fields:
+            raise BadRequest(f"'{key}' was given twice.", param=key)
+        fields[key] = int(text) if key == "limit" and _WHOLE.fullmatch(text) else text
+    return fields
 
 
 def check_encoding(request: Request) -> None:

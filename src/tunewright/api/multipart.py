@@ -6,11 +6,13 @@ memory; a form that ends badly leaves nothing.
 """
 
 import hashlib
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
+from urllib.parse import unquote_to_bytes
 
 import orjson
 from python_multipart.exceptions import MultipartParseError
@@ -23,7 +25,10 @@ from tunewright.errors import BadRequest, Unsupported
 from tunewright.records.record import Record
 
 MAX_FIELD = 64 * 1024
+MAX_BOUNDARY = 70  # RFC 2046
 BATCH = 1024 * 1024
+_CODED_NAME = re.compile(rb";\s*filename\*=(utf-8|iso-8859-1)'[^']*'([^;\"\s]+)", re.IGNORECASE)
+_ENCODED = (b"base64", b"quoted-printable")  # which HTTP knows not, and some writers of mail do
 
 
 class Draft(Protocol):
@@ -97,6 +102,8 @@ def _boundary(request: Request, shape: Shape) -> bytes:
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
         fields = " and ".join(f"'{name}'" for name in (*shape.texts, shape.data))
         raise BadRequest(f"An upload must be a multipart/form-data request with {fields}.")
+    if len(options[b"boundary"]) > MAX_BOUNDARY:
+        raise BadRequest(f"The boundary of the form is longer than {MAX_BOUNDARY} characters.")
     return options[b"boundary"]
 
 
@@ -190,8 +197,13 @@ class Form:
         self._header = (bytearray(), bytearray())
 
     def _headers_finished(self) -> None:
-        _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
+        disposition = self._headers.get(b"content-disposition", b"")
+        _, options = parse_options_header(disposition)
         self._name = _text(options.get(b"name", b""), "name")
+        if not self._name:
+            raise BadRequest("A part of the form has no name in its Content-Disposition.")
+        if self._headers.get(b"content-transfer-encoding", b"").lower() in _ENCODED:
+            raise BadRequest(f"'{self._name}' is encoded. Send its bytes as they are.")
         if not self._shape.knows(self._name):
             raise Unsupported(
                 f"Unsupported parameter: '{self._name}' is not supported by this server.",
@@ -200,7 +212,7 @@ class Form:
         if self._name in self._fields or (self._name == self._shape.data and self._draft):
             raise BadRequest(f"'{self._name}' was given twice.", param=self._name)
         if self._name == self._shape.data:
-            self._filename = _text(options.get(b"filename", b"file"), "filename")
+            self._filename = _filename(disposition, options)
             self._draft = self._make_draft()
         else:
             self._fields[self._name] = bytearray()
@@ -230,10 +242,18 @@ def _nested(texts: dict[str, str]) -> dict[str, str | int]:
     """``expires_after[seconds]``: "3600" as a JSON body would have it: seconds: 3600."""
     return {
         name.partition("[")[2].removesuffix("]"): int(text)
-        if text.isdecimal() and len(text) < 12
+        if text.isascii() and text.isdecimal() and len(text) < 12
         else text
         for name, text in texts.items()
     }
+
+
+def _filename(disposition: bytes, options: dict[bytes, bytes]) -> str:
+    """`filename*` is how urllib3 1, so SDK 0.28, writes a name that is not ASCII, and the parser
+    leaves it out: the character set, a language, and the name in its bytes."""
+    if coded := _CODED_NAME.search(disposition):
+        return unquote_to_bytes(coded[2]).decode(coded[1].decode(), "replace")
+    return _text(options.get(b"filename", b"file"), "filename")
 
 
 def _text(value: Any, name: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tunewright.cli.terminal import HomeOption, say
+from tunewright.suggestions import command
 
 if TYPE_CHECKING:
     from tunewright.app import Tunewright
@@ -80,9 +81,9 @@ def _say_what_answers(tw: "Tunewright") -> None:
     if small:
         settings = tw.home.root / "settings.toml"
         say("For real work add a base and map the names to it:")
-        say(f"  tunewright models add NAME DIR_OR_HUB_ID --home {tw.home.root}")
+        say(f"  {command('models', 'add', 'NAME', 'DIR_OR_HUB_ID', home=tw.home.root)}")
         say(f'  and in {settings}, under [aliases]: "gpt-3.5-turbo*" = "NAME"')
 
 
 def _keys_create(home: Path) -> str:
-    return f"tunewright keys create --home {home}"
+    return command("keys", "create", home=home)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tunewright.dataset.examples import ChatExample, Example
 from tunewright.dataset.tokens import distribution, epochs
 from tunewright.records.checks import OpenAICounts
+from tunewright.records.parts import said
 
 MOST_BILLED = 4_096  # tokens of an example
 _CHARACTERS = 256 * 1024  # of texts that are encoded together
@@ -142,4 +143,4 @@ def _texts(message: dict[str, Any]) -> Iterator[tuple[str, bool]]:
         if isinstance(value, str):
             yield value, key == "content"
         elif key == "content" and value:
-            yield "".join(part["text"] for part in value), True
+            yield "".join(map(said, value)), True

@@ -11,7 +11,8 @@ from typing import Any, Literal, TypeAlias
 from tunewright.dataset import calls
 from tunewright.dataset.layouts import is_text, layout_of
 from tunewright.dataset.problems import AS_TEXT, PREPARE, Fault, kind, shown, step, unknown_keys
-from tunewright.records.messages import MESSAGE_KEYS, REASONING_KEYS, ContentPart
+from tunewright.records.messages import MESSAGE_KEYS, REASONING_KEYS
+from tunewright.records.parts import RefusalPart, TextPart
 from tunewright.rendering.turns import Tool, as_tools
 
 Form: TypeAlias = Literal["chat", "completion"]
@@ -231,21 +232,23 @@ def _content(message: dict[str, Any], path: str) -> Iterator[Fault]:
         what = "The content is empty."
         yield Fault(path, "missing_content", what, "Fill it or remove the message.")
     elif isinstance(content, list):
-        yield from _parts(content, path)
+        yield from _parts(content, message.get("role"), path)
     elif not isinstance(content, str):
         what = f"The content is {kind(content)}, not text."
         yield Fault(path, "missing_content", what, AS_TEXT)
 
 
-def _parts(parts: list[Any], path: str) -> Iterator[Fault]:
+def _parts(parts: list[Any], role: Any, path: str) -> Iterator[Fault]:
+    forms = {"text": TextPart, **({"refusal": RefusalPart} if role == "assistant" else {})}
     for at, part in enumerate(parts):
-        kind = part.get("type") if isinstance(part, dict) else None
-        if kind != "text" or not isinstance(part.get("text"), str):
+        name = part.get("type") if isinstance(part, dict) else None
+        form = forms.get(name) if isinstance(name, str) else None
+        if form is None or not isinstance(part.get(name), str):
             what = "The content part is not text; only text can be trained on."
             remedy = 'Remove it, or say it in words: {"type": "text", "text": "..."}.'
             yield Fault(step(path, at), "missing_content", what, remedy)
         else:
-            known = set(ContentPart.model_fields)
+            known = set(form.model_fields)
             yield from unknown_keys(part, known, step(path, at), "message_unrecognized_key")
 
 

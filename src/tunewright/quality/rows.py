@@ -8,6 +8,7 @@ from typing import Any
 from tunewright.dataset.examples import CompletionExample, Example
 from tunewright.quality.neighbours import Vectors
 from tunewright.quality.questions import Questions
+from tunewright.records.parts import said
 
 _ANNOTATORS = ("annotator", "annotator_id", "labeler", "labeller", "rater", "author")
 
@@ -107,5 +108,5 @@ def _texts(messages: Iterable[dict[str, Any]], *roles: str) -> list[str]:
 def _text(message: dict[str, Any]) -> str:
     content = message.get("content")
     if isinstance(content, list):
-        return "".join(part["text"] for part in content)
+        return "".join(map(said, content))
     return content or ""

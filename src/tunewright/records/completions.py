@@ -6,7 +6,8 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from tunewright.records.jobs import Metadata
 from tunewright.records.logprobs import ChatLogprobs, CompletionLogprobs
-from tunewright.records.messages import AssistantMessage, ContentPart, Function, Message, Tool
+from tunewright.records.messages import AssistantMessage, Function, Message, Tool
+from tunewright.records.parts import Content
 from tunewright.records.record import Record, Request, new_id, now
 from tunewright.records.response_format import ResponseFormat
 from tunewright.records.template_kwargs import TemplateKwargs
@@ -79,7 +80,7 @@ class Sampling(Request):
 
 class Prediction(Request):
     type: Literal["content"]
-    content: str | list[ContentPart]
+    content: Content
 
 
 class CacheOptions(Request):

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from tunewright.records.pages import After
 from tunewright.records.record import Record, Request
 
 Role = Literal["owner", "member"]
@@ -53,7 +54,7 @@ class KeyRequest(Request):
 class KeyPageRequest(Request):
     """Oldest first, unlike most lists: so is OpenAI's."""
 
-    after: str | None = None
+    after: After = None
     limit: int = Field(default=20, ge=1, le=100)
     order: Literal["asc", "desc"] = "asc"
 

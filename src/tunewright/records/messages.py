@@ -5,17 +5,12 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticKnownError
 
-from tunewright.records.parts import TextOnly
+from tunewright.records.parts import Content, RefusalPart
 from tunewright.records.record import Record, Request, new_id
 
 FunctionName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
 """What servers and data sets call an assistant's train of thought."""
-
-
-class ContentPart(TextOnly):
-    type: Literal["text"]
-    text: str
 
 
 class Function(Request):
@@ -67,7 +62,7 @@ class Message(Request):
     reasoning_content: str | None = None
     reasoning: str | None = None
     thinking: str | None = None
-    content: str | list[ContentPart] | None = Field(default=None, validate_default=True)
+    content: Content | None = Field(default=None, validate_default=True)
     weight: Literal[0, 1] | None = None
     audio: None = None
     annotations: list[Any] | None = None
@@ -108,6 +103,9 @@ class Message(Request):
         others = ("tool_calls", "function_call", "refusal")
         if value is None and not any(info.data.get(other) for other in others):
             raise PydanticKnownError("missing")
+        parts = value if isinstance(value, list) else []
+        if info.data.get("role") != "assistant" and any(isinstance(p, RefusalPart) for p in parts):
+            raise ValueError("only messages with the role 'assistant' have parts of type 'refusal'")
         return value
 
     def plain(self) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """A page of a list, and what a client may ask of one."""
 
-from typing import Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from tunewright.records.record import Record, Request
 
 T = TypeVar("T", bound=Record)
+# Empty: from the beginning, as loops begin that keep the last id in a text.
+After = Annotated[str | None, AfterValidator(lambda id: id or None)]
 
 
 class Page(Record, Generic[T]):
@@ -22,12 +24,12 @@ class Page(Record, Generic[T]):
 class PageRequest(Request):
     """`after` is the id of the last object seen, exclusive; it may have been deleted since."""
 
-    after: str | None = None
+    after: After = None
     limit: int = Field(default=20, ge=1, le=100)
 
 
 class FilePageRequest(Request):
-    after: str | None = None
+    after: After = None
     limit: int = Field(default=10_000, ge=1, le=10_000)
     order: Literal["asc", "desc"] = "desc"
     purpose: str | None = None

@@ -2,6 +2,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from tunewright.records.pages import After
 from tunewright.records.record import Record, Request, new_id, now
 
 
@@ -23,7 +24,7 @@ class PermissionRequest(Request):
 
 
 class PermissionPageRequest(Request):
-    after: str | None = None
+    after: After = None
     limit: int = Field(default=10, ge=1, le=100)
     order: Literal["ascending", "descending"] = "descending"
     project_id: str | None = None

@@ -49,6 +49,16 @@ class Request(BaseModel):
     instead: ClassVar[dict[str, str]] = {}
     # Fields that are taken and change nothing, with the reason why that is no loss.
     without_effect: ClassVar[dict[str, str]] = {}
+    # Optional fields with a value of their own, which null asks for: SDKs dump what they were not
+    # given as null.
+    _defaults: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        fields = cls.model_fields.items()
+        cls._defaults = frozenset(
+            name for name, f in fields if not f.is_required() and f.default is not None
+        )
 
     @model_validator(mode="before")
     @classmethod
@@ -58,14 +68,18 @@ class Request(BaseModel):
         if len(given) > MAX_KEYS:  # one complaint, not one for each
             unknown = next((name for name in given if name not in cls.model_fields), "")
             raise PydanticCustomError("extra_forbidden", "{name}", {"name": unknown})
-        if not cls.unsupported:
+        if not cls.unsupported and not cls._defaults:
             return given
         for name, value in given.items():
             nothing = cls.unsupported.get(name)
             if nothing is not None and value is not None and value not in nothing:
                 context = {"name": name, "instead": cls.instead.get(name)}
                 raise PydanticCustomError("unsupported_parameter", "{name}", context)
-        return {name: value for name, value in given.items() if name not in cls.unsupported}
+        return {
+            name: value
+            for name, value in given.items()
+            if name not in cls.unsupported and not (value is None and name in cls._defaults)
+        }
 
     @classmethod
     def parse(cls, body: Any) -> "Any":
@@ -148,6 +162,18 @@ def _wrong_type(expected: str) -> Any:
     return words
 
 
+def _integer(param: str, detail: Any) -> tuple[str, str]:
+    """Beyond 64 bits the parser makes a float of a whole number."""
+    given = detail["input"]
+    if isinstance(given, float) and abs(given) >= 2**63 and given.is_integer():
+        edge = "above maximum" if given > 0 else "below minimum"
+        return (
+            f"Invalid '{param}': integer {edge} value.",
+            f"integer_{edge[:5]}_{edge[6:9]}_value",
+        )
+    return _wrong_type("an integer")(param, detail)
+
+
 def _size(kind: str, bound: str, key: str) -> Any:
     long, most = ("long", "maximum") if bound == "max" else ("short", "minimum")
     article, edge = ("an", "above") if kind == "array" else ("a", "above")
@@ -203,8 +229,8 @@ _WORDS: dict[str, Any] = {
     "extra_forbidden": _unknown,
     "literal_error": _not_listed,
     "string_type": _wrong_type("a string"),
-    "int_type": _wrong_type("an integer"),
-    "int_from_float": _wrong_type("an integer"),
+    "int_type": _integer,
+    "int_from_float": _integer,
     "float_type": _wrong_type("a number"),
     "bool_type": _wrong_type("a boolean"),
     "list_type": _wrong_type("an array"),

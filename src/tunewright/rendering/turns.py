@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 from tunewright.errors import BadRequest
 from tunewright.records.messages import REASONING_KEYS
+from tunewright.records.parts import said
 
 Message: TypeAlias = Mapping[str, Any]
 Turn: TypeAlias = dict[str, Any]
@@ -87,15 +88,15 @@ def is_reasoned(message: Message) -> bool:
     if message.get("role") != "assistant":
         return False
     content = message.get("content")
-    parts = content if isinstance(content, list) else [{"text": content or ""}]
-    return bool(thought(message)) or any(CLOSING in part["text"] for part in parts)
+    texts = map(said, content) if isinstance(content, list) else [content or ""]
+    return bool(thought(message)) or any(CLOSING in text for text in texts)
 
 
 def _turn(message: Message, reasoning: str | None) -> Turn:
     # As transformers: templates print a null as "None" and handle an absent key.
     turn = {k: v for k, v in message.items() if v is not None and k not in _WITHOUT_EFFECT}
     if isinstance(parts := turn.get("content"), list):  # few templates know lists
-        turn["content"] = "\n".join(part["text"] for part in parts)
+        turn["content"] = "\n".join(map(said, parts))
     if turn.get("content") in (None, "") and (refusal := message.get("refusal")):
         turn["content"] = refusal
     if reasoning and (text := thought(message)) is not None:
