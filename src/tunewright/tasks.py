@@ -119,6 +119,16 @@ class Tasks:
             )
         return _task(row, attempt)
 
+    def quiet(self, lane: Lane, most: float) -> float:
+        """For how many seconds, `most` at most, no lease of the lane runs out: no commit tells of
+        that, so whoever waits for a task must look again then."""
+        query = select(func.min(tasks.c.lease_until)).where(
+            tasks.c.lane == lane, tasks.c.state == "leased", tasks.c.held.is_(False)
+        )
+        with self._catalog.reading() as connection:
+            end: float | None = connection.execute(query).scalar()
+        return most if end is None else min(most, max(0.05, end - time.monotonic() + 0.05))
+
     def renew(self, task: Task) -> None:
         """Keep the task. Raises LostLease where it was cancelled or went on to another attempt,
         and Held, the lease renewed, where it is paused: until it is given back it is still ours."""

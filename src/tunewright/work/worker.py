@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,12 +11,12 @@ from tunewright.resources.progress import Moved
 from tunewright.tasks import MAX_ATTEMPTS, Held, Kind, Lane, LostLease, Task
 from tunewright.work import check, expiry, fine_tune, remove, scrub
 from tunewright.work.assignment import Assignment
-from tunewright.work.changes import Changes
+from tunewright.work.changes import Watch
 
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.25
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 60.0
 RETRY_SECONDS = 2.0
 LANES: tuple[Lane, ...] = ("cpu", "train", "tidy")
 KINDS: dict[Kind, Callable[[Assignment], None]] = {
@@ -32,12 +31,15 @@ class Worker:
     def __init__(self, tw: Tunewright, name: str) -> None:
         self._tw = tw
         self._name = name
+        self._watch = Watch(tw.home.catalog)
         self.stopping = threading.Event()
 
     def run(self) -> None:
         """Work until `stopping` is set."""
         lanes = [threading.Thread(target=self._lane, args=(lane,), name=lane) for lane in LANES]
         lanes.append(threading.Thread(target=expiry.run, args=(self._tw, self.stopping)))
+        watch = (self.stopping, IDLE_SECONDS)
+        lanes.append(threading.Thread(target=self._watch.run, args=watch, name="watch"))
         for thread in lanes:
             thread.start()
         for thread in lanes:
@@ -45,14 +47,13 @@ class Worker:
 
     def _lane(self, lane: Lane) -> None:
         begun: dict[str, Any] = {}
-        changes = Changes(self._tw.home.catalog)
         while not self.stopping.is_set():
             try:
-                seen = changes.version()  # before looking: what comes afterwards is a change
+                seen = self._watch.count  # before looking: what comes afterwards is a change
                 task = self._tw.tasks.lease(lane, self._name)
                 if task is None:
                     begun.clear()  # of tasks that were cancelled or paused
-                    self._wait(changes, seen)
+                    self._watch.wait(seen, self._tw.tasks.quiet(lane, LOOK_SECONDS))
                 else:
                     self._do(task, begun)
             except TunewrightError as error:  # the catalog: busy, or its disk is full
@@ -61,13 +62,6 @@ class Worker:
             except Exception:  # whatever it is, the lane serves everybody: it goes on
                 log.exception("lane %s", lane)
                 self.stopping.wait(RETRY_SECONDS)
-
-    def _wait(self, changes: Changes, seen: int | None) -> None:
-        """Until something was written, or a lease may have run out."""
-        until = time.monotonic() + LOOK_SECONDS
-        while not self.stopping.wait(IDLE_SECONDS) and time.monotonic() < until:
-            if seen is None or changes.version() != seen:
-                return
 
     def _do(self, task: Task, begun: dict[str, Any]) -> None:
         """Do a task once. What it cannot finish goes back to the queue, MAX_ATTEMPTS times."""
