@@ -7,6 +7,7 @@ from tokenizers import Tokenizer
 
 from tunewright.builtin import CHAT
 from tunewright.errors import BadRequest, MissingExtra
+from tunewright.generation import grammar
 from tunewright.generation.embedded import EmbeddedGenerator
 from tunewright.generation.generator import ModelSpec, Request
 from tunewright.generation.grammar import Grammars
@@ -50,11 +51,66 @@ def test_a_schema_that_takes_too_long_is_refused_while_other_rows_go_on(
 
 def test_a_schema_with_a_small_multiple_is_held_to() -> None:
     generator, model = EmbeddedGenerator(), ModelSpec("chat", str(CHAT))
-    grammar = json_answer({"type": "integer", "multipleOf": 7, "minimum": 100, "maximum": 999})
-    generator.submit(Request(1, model, [2, 5], 12, stop_ids=STOPS, grammar=grammar))
+    held = json_answer({"type": "integer", "multipleOf": 7, "minimum": 100, "maximum": 999})
+    generator.submit(Request(1, model, [2, 5], 12, stop_ids=STOPS, grammar=held))
     pieces = []
     while generator.busy:
         pieces += generator.step()
     ids = [token for piece in pieces for token in piece.ids]
     text = Tokenizer.from_file(str(CHAT / "tokenizer.json")).decode(ids)
     assert int(text) % 7 == 0
+
+
+def test_a_grammar_is_compiled_once_for_all_who_hold_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    import llguidance
+
+    compiled: list[str] = []
+
+    def counted(tokenizer: object, grammar: str, **given: object) -> object:
+        compiled.append(grammar)
+        return made(tokenizer, grammar, **given)
+
+    made = llguidance.LLMatcher
+    monkeypatch.setattr(llguidance, "LLMatcher", counted)
+    generator, model = EmbeddedGenerator(), ModelSpec("chat", str(CHAT))
+    small = json_answer({"type": "integer", "minimum": 100, "maximum": 999})
+    other = json_answer({"enum": ["yes", "no"]})
+    for id in range(8):
+        wanted, stops = (other if id == 7 else small), (STOPS if id < 6 else STOPS | {9})
+        request = Request(id, model, [2, 5], 12, seed=id, stop_ids=stops, grammar=wanted)
+        generator.submit(request)
+    answers: dict[int, list[int]] = {id: [] for id in range(8)}
+    while generator.busy:
+        for piece in generator.step():
+            answers[piece.id] += piece.ids
+    assert sorted(compiled) == sorted([small, small, other])  # of each set of stop tokens
+    tokenizer = Tokenizer.from_file(str(CHAT / "tokenizer.json"))
+    numbers = {id: tokenizer.decode(ids) for id, ids in answers.items()}
+    assert all(100 <= int(numbers[id]) <= 999 for id in range(7))
+    assert len({numbers[id] for id in range(7)}) > 1  # each went its own way
+    assert numbers[7] in ('"yes"', '"no"')
+    again = Request(9, model, [2, 5], 12, seed=0, stop_ids=STOPS, grammar=small)
+    generator.submit(again)
+    ids = [token for _ in range(13) for piece in generator.step() for token in piece.ids]
+    assert ids == answers[0]
+    assert len(compiled) == 3
+
+
+def test_what_is_kept_compiled_is_bounded_by_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    grammars, model = Grammars(CHAT, 8192), ModelSpec("chat", str(CHAT))
+
+    def wish(schema: dict) -> Request:
+        return Request(0, model, [1], stop_ids=STOPS, grammar=json_answer(schema))
+
+    many = [wish({"type": "integer", "minimum": least}) for least in range(5)]
+    monkeypatch.setattr(grammar, "KEPT", 7 << 19)  # each takes a little over a MiB
+    for request in many[:3]:
+        assert grammars.compile(request) is not None
+    assert grammars.kept(many[0]) is not None  # used last
+    grammars.compile(many[3])
+    assert [grammars.kept(request) is not None for request in many] == [
+        True, False, True, True, False,
+    ]  # fmt: skip
+    heavy = wish({"type": "integer", "multipleOf": 9973})  # 4 MB, the trial says
+    assert grammars.compile(heavy) is not None
+    assert grammars.kept(heavy) is None

@@ -1,24 +1,21 @@
 """The rows of one base: prompts are read in chunks, then every row advances a token a step."""
 
-import logging
 import math
-import random
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from tunewright.errors import BadRequest, Corrupt, TunewrightError, Unavailable
+from tunewright.errors import BadRequest, Corrupt
 from tunewright.generation import sampling
 from tunewright.generation.cache import Caches, OwnCaches, SlotCache
+from tunewright.generation.compiling import Compiling
 from tunewright.generation.generator import Logprob, Piece, Request, Scores
-from tunewright.generation.grammar import Grammar
 from tunewright.generation.logprobs import logprobs
 from tunewright.generation.probe import rows_may_share
 from tunewright.generation.resident import Resident
-from tunewright.generation.shaping import Shape, check_bias
+from tunewright.generation.row import Row, failed
+from tunewright.generation.shaping import check_bias
 from tunewright.generation.turns import Turns
 
 # Prompt tokens read in one step: bounds how long a newcomer delays the streams that run. Fixed, so
@@ -32,58 +29,6 @@ CELLS = 1 << 17
 TOLD = 1 << 28
 # Rows of organisations that have none running, while others fill the store; as many CELLS again.
 APART = 8
-_COMPILERS = ThreadPoolExecutor(2, thread_name_prefix="grammar")
-_COMPILE_TICK = 0.02
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(eq=False)
-class Row:
-    """A request on its way. `ids`: the prompt, then the tokens `made`; `read`: those in `cache`."""
-
-    request: Request
-    slot: int
-    cache: Any = None
-    read: int = 0
-    made: int = 0
-    shape: Shape | None = None
-    ids: list[int] = field(init=False)
-    prompt: list[Logprob] = field(default_factory=list)
-    logprobs: list[float] = field(default_factory=list)
-    top: list[tuple[int, float, float]] = field(default_factory=list)
-    numbers: random.Random = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.numbers = sampling.source(self.request.seed)
-        self.ids = list(self.request.prompt)
-
-    @property
-    def organisation(self) -> str:
-        return self.request.organisation
-
-    @property
-    def due(self) -> int:
-        """How many of `ids` must be read before the row runs."""
-        return len(self.ids) - (self.made > 0)
-
-    def suspend(self) -> None:
-        """Leave the base. What is half read is kept; a row that ran is read again."""
-        if self.cache is None:
-            self.read = 0
-
-    @property
-    def samples(self) -> bool:
-        return self.request.forced is None and self.request.temperature > 0
-
-    def choice(self) -> sampling.Choice:
-        request = self.request
-        return sampling.Choice(request.temperature, request.top_p, self.numbers.random())
-
-    def score(self, logprobs: Tensor, greedy: tuple[int, float, float]) -> None:
-        assert self.request.forced is not None
-        self.logprobs.append(float(logprobs[self.request.forced[self.made]]))
-        self.top.append(greedy)
 
 
 class _Running:
@@ -115,8 +60,7 @@ class Batch:
 
     def __init__(self, resident: Resident) -> None:
         self.resident = resident
-        self._uncompiled: Turns[Row] = Turns()
-        self._compiling: tuple[Row, Future[Grammar | None]] | None = None
+        self._compiling = Compiling(resident.grammars)
         self._waiting: Turns[Row] = Turns()  # the first of an organisation may be half read
         resident.merges = resident.merges and rows_may_share(resident)
         self._together = _Running(SlotCache() if resident.merges else OwnCaches())
@@ -124,8 +68,7 @@ class Batch:
 
     @property
     def rows(self) -> list[Row]:
-        compiling = [self._compiling[0]] if self._compiling else []
-        return [*self.running, *self._waiting, *self._uncompiled, *compiling]
+        return [*self.running, *self._waiting, *self._compiling.rows]
 
     @property
     def running(self) -> list[Row]:
@@ -142,11 +85,8 @@ class Batch:
         self._queue(row)
 
     def _queue(self, row: Row) -> None:
-        if row.request.grammar is not None and row.shape is None:
-            self._uncompiled.add(row.organisation, row)
-            return
-        row.shape = row.shape or _shape(row.request)
-        self._waiting.add(row.organisation, row)
+        if self._compiling.add(row):
+            self._waiting.add(row.organisation, row)
 
     def _slot(self, request: Request) -> int:
         return self.resident.slot(request.model, [row.slot for row in self.rows])
@@ -157,41 +97,16 @@ class Batch:
             if row in group.rows:
                 group.leave(group.rows.index(row))
         self._waiting.remove(row.organisation, row)
-        self._uncompiled.remove(row.organisation, row)
-        if self._compiling and self._compiling[0] is row:
-            self._compiling = None  # it comes to its end for nobody
+        self._compiling.drop(row)
 
     @torch.inference_mode()
     def step(self) -> list[Piece]:
-        compiled = self._compile()
+        idle = not self.running and not self._waiting
+        ready, pieces = self._compiling.step(idle)
+        for row in ready:
+            self._waiting.add(row.organisation, row)
         advanced = [*self._advance(self._together), *self._advance(self._apart)]
-        return [*compiled, *advanced, *self._read()]
-
-    def _compile(self) -> list[Piece]:
-        """One grammar at a time, in a thread, by turns; the other rows go on meanwhile."""
-        pieces = self._take_compiled()
-        if self._compiling is None and (row := self._uncompiled.next()) is not None:
-            self._uncompiled.remove(row.organisation, row)
-            compile = self.resident.grammars.compile
-            self._compiling = row, _COMPILERS.submit(compile, row.request)
-        if self._compiling and not self.running and not self._waiting:
-            wait([self._compiling[1]], timeout=_COMPILE_TICK)
-        return pieces + self._take_compiled()
-
-    def _take_compiled(self) -> list[Piece]:
-        if self._compiling is None or not self._compiling[1].done():
-            return []
-        row, found = self._compiling
-        self._compiling = None
-        try:
-            row.shape = _shape(row.request, found.result())
-        except TunewrightError as error:
-            return [failed(row.request, error)]
-        except Exception as error:
-            log.exception("a grammar cannot be compiled")
-            return [failed(row.request, Unavailable(f"The engine failed: {error}"))]
-        self._waiting.add(row.organisation, row)
-        return []
+        return [*pieces, *advanced, *self._read()]
 
     def _advance(self, group: _Running) -> list[Piece]:
         if not group.rows:
@@ -277,14 +192,6 @@ class Batch:
         ]
 
 
-def _shape(request: Request, grammar: Grammar | None = None) -> Shape | None:
-    """None where the model's logits are taken as they are, as with most requests."""
-    penalties = request.presence_penalty or request.frequency_penalty
-    if request.forced is not None or not (penalties or request.logit_bias or request.grammar):
-        return None
-    return Shape(request, grammar)
-
-
 def _shaped(rows: list[Row], logits: Tensor) -> Tensor:
     shapes = [(at, row.shape) for at, row in enumerate(rows) if row.shape is not None]
     if shapes:
@@ -363,10 +270,6 @@ def _settle_forced(row: Row, token: int, forced: list[int]) -> Piece:
 def _not_finite(row: Row) -> Piece:
     error = Corrupt(f"The model {row.request.model.key} gave numbers that are not finite.")
     return failed(row.request, error)
-
-
-def failed(request: Request, error: TunewrightError) -> Piece:
-    return Piece(request.id, [], error=error)
 
 
 def _check(request: Request, resident: Resident) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 from transformers.utils import logging as transformers_logging
 
 from tunewright.errors import Busy, NotFound, TunewrightError, Unavailable
-from tunewright.generation.batch import Batch, Row, failed
+from tunewright.generation.batch import Batch
 from tunewright.generation.generator import ModelSpec, Piece, Request
 from tunewright.generation.progress import PROGRESS
 from tunewright.generation.resident import Resident
+from tunewright.generation.row import Row, failed
 from tunewright.generation.turns import Turns
 
 RESIDENT_BASES = 2

@@ -41,6 +41,14 @@ class Shape:
             self._grammar.take(token)
 
 
+def shape(request: Request, grammar: Grammar | None = None) -> Shape | None:
+    """None where the model's logits are taken as they are, as with most requests."""
+    penalties = request.presence_penalty or request.frequency_penalty
+    if request.forced is not None or not (penalties or request.logit_bias or request.grammar):
+        return None
+    return Shape(request, grammar)
+
+
 def check_bias(request: Request, vocabulary: int) -> None:
     """Raises BadRequest for an id that the model does not have."""
     for token in request.logit_bias:

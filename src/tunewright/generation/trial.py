@@ -25,21 +25,22 @@ def risky(grammar: str) -> bool:
     return len(grammar) > _LONG or "multipleOf" in grammar
 
 
-def fits(grammar: str, tokenizer: Path, vocabulary: int) -> bool:
-    """Whether it compiles within SECONDS and MEMORY, or fails to compile in that time."""
+def takes(grammar: str, tokenizer: Path, vocabulary: int) -> int | None:
+    """Bytes of memory, where it compiles within SECONDS and MEMORY, or fails to compile in that
+    time; else None."""
     command = [sys.executable, "-m", "tunewright.generation.trial", str(tokenizer), str(vocabulary)]
     try:
         done = subprocess.run(
             command,
             input=grammar.encode(),
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             timeout=_WALL_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
+        return None
+    return int(done.stdout) if done.returncode == 0 else None
 
 
 def culprit(grammar: str) -> tuple[float, str]:
@@ -74,13 +75,20 @@ def _try() -> None:
         Path(sys.argv[1]).read_text("utf-8"), n_vocab=int(sys.argv[2])
     )
     grammar = sys.stdin.read()
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    used = _memory(0)
+    before = _memory(1)
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.setitimer(signal.ITIMER_PROF, SECONDS)  # its signal ends the process
     matcher = llguidance.LLMatcher(tokenizer, grammar, log_level=0)
     if not matcher.is_error():
         matcher.compute_bitmask()
+    sys.stdout.write(str(max(0, _memory(1) - before)))
+
+
+def _memory(field: int) -> int:
+    """Bytes of address space (0) or of resident memory (1)."""
+    return int(Path("/proc/self/statm").read_text().split()[field]) * resource.getpagesize()
 
 
 if __name__ == "__main__":
