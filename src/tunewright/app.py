@@ -31,6 +31,7 @@ from tunewright.resources.estimating import Estimating
 from tunewright.resources.failures import Failures
 from tunewright.resources.files import Files
 from tunewright.resources.foreign_ids import OpenAIs
+from tunewright.resources.job_drafts import JobDrafts
 from tunewright.resources.jobs import Jobs
 from tunewright.resources.judging import Judging
 from tunewright.resources.keys import Keys
@@ -257,9 +258,8 @@ class Acting:
             self.shelf,
             self.models,
             tw.tasks,
-            tw.home,
             self.removals,
-            tw.settings.tuned_names,
+            JobDrafts(caller, self.shelf, self.models, tw.tasks, tw.home, tw.settings.tuned_names),
         )
         self.uploads = Uploads(self.shelf, tw.blobs, tw.settings.upload_limit)
         self.permissions = Permissions(caller, self.shelf, self.models)

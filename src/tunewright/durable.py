@@ -278,7 +278,10 @@ def remove(path: Path) -> None:
     if not path.exists():
         return
     doomed = temporary(path)
-    path.rename(doomed)
+    try:
+        path.rename(doomed)
+    except FileNotFoundError:  # somebody else removes it at this very moment
+        return
     _sync_directory(path.parent)
     if doomed.is_dir():
         shutil.rmtree(doomed)

@@ -17,7 +17,7 @@ ALLOWED = {
     # Locks: what counts is the flock, not the file.
     ("processes.py", "open(ab)"),
     ("work/fine_tune.py", "open(ab)"),  # the folder's lock, and the trainer's log
-    ("resources/removals.py", "open(ab)"),  # the same lock
+    ("resources/claims.py", "open(ab)"),  # the same lock
     ("imports/answers.py", "open(ab)"),
     ("work/fine_tune.py", "open(a)"),  # the same log
     # The engine's socket, with a short way to it where the home's is long, and a mark that an

@@ -31,7 +31,8 @@ class Lanes:
     bodies: one at a time, as a parser holds the interpreter's lock. embedding: each place computes
     with several threads. preparing: rendering and tokenizing prompts. generating: counted only, the
     engine runs them. checks: of files. writing: changes in the catalog; all can wait for a process
-    that holds it, and no reader waits behind them. uploads: pieces of files.
+    that holds it, and no reader waits behind them. uploads: pieces of files. storing: whole files
+    and weights synced or copied, before what they are for is written to the catalog.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -42,6 +43,7 @@ class Lanes:
         self.checks = Lane("checking", 1, 64)
         self.writing = Lane("writing", 8, _WAITING)
         self.uploads = Lane("uploading", 4, _WAITING)
+        self.storing = Lane("storing", 4, _WAITING)
 
 
 def lanes(request: Request) -> Lanes:

@@ -1,6 +1,7 @@
 import re
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -17,12 +18,21 @@ _METADATA = re.compile(r"metadata\[(.*)\]", re.DOTALL)
 
 async def create(request: Request) -> Response:
     body = await read_json(request)
+    organisation, limits = acting(request).caller.organisation, usage(request)
+    draft = acting(request).jobs.drafts.draft(body)
+
+    def before() -> None:
+        limits.check_jobs(organisation)
+        draft.seal()
 
     def effect() -> Job:
-        usage(request).check_jobs(acting(request).caller.organisation)
-        return acting(request).jobs.create(**body)
+        limits.check_jobs(organisation)
+        return draft.publish()
 
-    return await once(request, effect)
+    try:
+        return await once(request, effect, before=before)
+    finally:
+        await run_in_threadpool(draft.close)
 
 
 async def list_(request: Request) -> Response:

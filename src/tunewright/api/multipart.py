@@ -45,7 +45,7 @@ class Draft(Protocol):
 
     def publish(self, record: Any, /) -> None: ...
 
-    def discard(self) -> None: ...
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ async def receive(
     except ClientDisconnect:
         raise BadRequest("The client left before its upload was complete.") from None
     finally:
-        await run_in_threadpool(form.discard)
+        await run_in_threadpool(form.close)
 
 
 def _boundary(request: Request, shape: Shape) -> bytes:
@@ -122,7 +122,6 @@ class Form:
         self._make_draft = draft
         self._draft: Draft | None = None
         self._record: Record | None = None
-        self._published = False
         self.size = 0  # bytes of the part that is stored
         self._complete = False
         self._filename = ""
@@ -170,12 +169,11 @@ class Form:
     def publish(self) -> Record:
         assert self._record is not None
         self._whole().publish(self._record)
-        self._published = True
         return self._record
 
-    def discard(self) -> None:
-        if self._draft is not None and not self._published:
-            self._draft.discard()
+    def close(self) -> None:
+        if self._draft is not None:
+            self._draft.close()
 
     def _whole(self) -> Draft:
         if not self._complete:

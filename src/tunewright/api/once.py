@@ -62,22 +62,27 @@ class Once:
         attempt = _Attempt.of(request)
         lock = self._running.setdefault(attempt.id, asyncio.Lock()) if attempt else asyncio.Lock()
         async with lock:
-            call = partial(self._answer, attempt, effect, before)
+            if before:
+                call = partial(self._prepare, attempt, before)
+                if answered := await in_turn(request, lanes(request).storing, call):
+                    return answered
+            call = partial(self._answer, attempt, effect)
             return await in_turn(request, lanes(request).writing, call)
 
-    def _answer(
-        self,
-        attempt: "_Attempt | None",
-        effect: Callable[[], Record],
-        before: Callable[[], None] | None,
-    ) -> Response:
-        if attempt and attempt.may_repeat:
-            kept = self._replies.get(attempt.organisation, attempt.id, attempt.seconds)
-            if kept:
-                return _replayed(attempt, kept)
+    def _prepare(self, attempt: "_Attempt | None", before: Callable[[], None]) -> Response | None:
+        """The answer, where there is one already."""
+        if kept := self._kept(attempt):
+            return kept
         try:
-            if before:
-                before()
+            before()
+        except TunewrightError as error:
+            return self._refused(attempt, error)
+        return None
+
+    def _answer(self, attempt: "_Attempt | None", effect: Callable[[], Record]) -> Response:
+        if kept := self._kept(attempt):
+            return kept
+        try:
             with self._catalog.transaction():
                 record = effect()
                 if attempt:
@@ -85,9 +90,18 @@ class Once:
             fault("reply.kept")
             return record_response(record)
         except TunewrightError as error:
-            if attempt and attempt.named and error.status < 500 and error.status != 429:
-                self._keep(attempt, error.status, orjson.dumps(error.body()).decode(), None)
-            return error_response(error)
+            return self._refused(attempt, error)
+
+    def _kept(self, attempt: "_Attempt | None") -> Response | None:
+        if attempt is None or not attempt.may_repeat:
+            return None
+        kept = self._replies.get(attempt.organisation, attempt.id, attempt.seconds)
+        return _replayed(attempt, kept) if kept else None
+
+    def _refused(self, attempt: "_Attempt | None", error: TunewrightError) -> Response:
+        if attempt and attempt.named and error.status < 500 and error.status != 429:
+            self._keep(attempt, error.status, orjson.dumps(error.body()).decode(), None)
+        return error_response(error)
 
     def _keep(self, attempt: "_Attempt", status: int, body: str, subject: str | None) -> None:
         reply = Reply(attempt.request, status, body, subject)

@@ -1,4 +1,4 @@
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +25,10 @@ class Blobs(Protocol):
 
     def delete(self, name: str) -> None: ...
 
-    def sweep(self, known: Container[str]) -> int:
-        """Delete all but the `known` and those whose `Upload` is still open; return how many."""
+    def sweep(self, known: Callable[[], Container[str]]) -> int:
+        """Delete all but the `known` and those whose `Upload` is still open; return how many.
+
+        `known` is asked again when that has been looked at: what is no longer being written has
+        been recorded by then, or never will be.
+        """
         ...

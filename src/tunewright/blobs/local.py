@@ -1,6 +1,6 @@
 """Blobs as files of one directory."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 
 from tunewright import durable, names
@@ -33,9 +33,12 @@ class LocalBlobs:
     def delete(self, name: str) -> None:
         durable.remove(self.path(name))
 
-    def sweep(self, known: Container[str]) -> int:
-        strangers = [path for path in self.root.iterdir() if path.name not in known]
-        orphans = [p for p in strangers if names.is_made(p.name) and not durable.in_use(p)]
+    def sweep(self, known: Callable[[], Container[str]]) -> int:
+        recorded = known()
+        strangers = [path for path in self.root.iterdir() if path.name not in recorded]
+        left = [p for p in strangers if names.is_made(p.name) and not durable.in_use(p)]
+        recorded = known() if left else ()
+        orphans = [path for path in left if path.name not in recorded]
         for path in orphans:
             durable.remove(path)
         return len(orphans)

@@ -16,6 +16,7 @@ from tunewright.records.jobs import ENDED, Job
 from tunewright.records.pages import Deleted, FilePageRequest, Page
 from tunewright.records.record import new_id, now
 from tunewright.resources.checking import Checking
+from tunewright.resources.orphans import is_orphan
 from tunewright.resources.removals import Removals
 from tunewright.stepwise import Steps, finish
 
@@ -61,9 +62,8 @@ class Files:
                 draft.write(piece)
             name = filename or str(getattr(file, "name", "upload"))
             return draft.finish(name, purpose, expires_after)
-        except BaseException:
-            draft.discard()
-            raise
+        finally:
+            draft.close()
 
     def draft(self) -> "Draft":
         """A file that arrives in pieces; nothing is visible before `Draft.finish`."""
@@ -147,7 +147,7 @@ class Files:
 
 
 class Draft:
-    """An upload under way: `write` pieces, then `finish`, or `discard`."""
+    """An upload under way: `write` pieces, `finish`, and `close` in any case."""
 
     def __init__(self, shelf: Shelf, blobs: Blobs, limit: int) -> None:
         self.id = new_id("file-")
@@ -198,12 +198,13 @@ class Draft:
 
     def publish(self, file: File) -> None:
         self._shelf.put(file)
-        self._upload.close()
 
-    def discard(self) -> None:
-        """Remove the bytes, sealed or not."""
+    def close(self) -> None:
+        """Let go of the bytes, when the transaction that published them has ended: they are in use
+        until then. Those without a record are removed, sealed or not."""
         self._upload.discard()
-        self._blobs.delete(self.id)
+        if is_orphan(self._shelf.catalog, File, self.id):
+            self._blobs.delete(self.id)
 
 
 def put_result(shelf: Shelf, blobs: Blobs, id: str, filename: str, data: bytes) -> File:

@@ -1,27 +1,18 @@
 """Fine-tuning jobs, as a client sees them. What moves them on is in `work/`."""
 
-import importlib.util
-import secrets
 import time
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
-from tunewright import names
 from tunewright.access import Caller
 from tunewright.catalog.catalog import Shelf
-from tunewright.errors import BadRequest, MissingExtra, NotFound
-from tunewright.faults import fault
-from tunewright.home import Home
-from tunewright.records.files import File
+from tunewright.errors import BadRequest, NotFound
 from tunewright.records.jobs import (
     ENDED,
     OPEN,
     Checkpoint,
     Event,
-    Hyperparameters,
     Job,
-    JobRequest,
-    JobSpec,
 )
 from tunewright.records.models import Weights
 from tunewright.records.pages import (
@@ -32,9 +23,8 @@ from tunewright.records.pages import (
     PageRequest,
 )
 from tunewright.records.record import new_id, now
-from tunewright.resources import starting
+from tunewright.resources.job_drafts import JobDrafts
 from tunewright.resources.models import Models
-from tunewright.resources.naming import answering, asked_part
 from tunewright.resources.progress import Moved, Progress
 from tunewright.resources.removals import Removals
 from tunewright.tasks import Tasks
@@ -47,64 +37,28 @@ class Jobs:
         shelf: Shelf,
         models: Models,
         tasks: Tasks,
-        home: Home,
         removals: Removals,
-        tuned_names: Literal["asked", "base"],
+        drafts: JobDrafts,
     ) -> None:
         self._caller = caller
         self._shelf = shelf
         self._models = models
         self._tasks = tasks
-        self._home = home
         self._removals = removals
-        self._by_asked = tuned_names == "asked"
         self._progress = Progress(shelf)
+        self.drafts = drafts
 
     def create(self, /, **given: Any) -> Job:
         """Accept a job (the fields of `JobRequest`); its files are checked before it is queued.
 
         Raises BadRequest for an unknown file or a model that cannot be tuned.
         """
-        request: JobRequest = JobRequest.parse(given)
-        _need_training()
-        parent = self._tunable(request.model)
-        self._training_data(request.training_file, "training_file")
-        if request.validation_file:
-            self._training_data(request.validation_file, "validation_file")
-        if request.suffix is not None:
-            names.suffix(request.suffix)
+        draft = self.drafts.draft(given)
         try:
-            return self._add(self._new(request, parent), parent, request.model)
-        except FileNotFoundError:  # deleted at this very moment
-            raise self._not_tunable(request.model) from None
-
-    def _add(self, job: Job, parent: Weights, asked: str) -> Job:
-        named = asked_part(asked) if self._by_asked else None
-        try:
-            with self._shelf.catalog.transaction():
-                self._shelf.put(job)
-                self._shelf.put(starting.keep(self._home, parent, job.id, named))
-                self._progress.say(job.id, "created", f"Created fine-tuning job: {job.id}")
-                self._say_what_answers(job, parent, asked)
-                self._tasks.enqueue("check", "cpu", job.id, self._caller.organisation)
-                fault("job.creating")
-        except BaseException:
-            starting.drop(self._home, job.id)
-            raise
-        return job
-
-    def _say_what_answers(self, job: Job, parent: Weights, asked: str) -> None:
-        model, warning = answering(asked, parent)
-        if model == asked:
-            return
-        said = warning or f"Answered by {model}."
-        self._progress.say(
-            job.id,
-            "base",
-            f"{asked}: {said[0].lower()}{said[1:]}",
-            level="warn" if warning else "info",
-            data={"base": parent.base},
-        )
+            draft.seal()
+            return draft.publish()
+        finally:
+            draft.close()
 
     def list(self, /, **given: Any) -> Page[Job]:
         """Newest first. `given`: the fields of `JobPageRequest`."""
@@ -218,55 +172,6 @@ class Jobs:
             pass
         return self.retrieve(id)
 
-    def _tunable(self, model: str) -> Weights:
-        try:
-            return self._models.weights(model, ("chat", "completion"))
-        except (NotFound, BadRequest):
-            raise self._not_tunable(model) from None
-
-    def _not_tunable(self, model: str) -> BadRequest:
-        return BadRequest(
-            f"Model {model} is not available for fine-tuning or does not exist."
-            f"{self._models.hint(model) or ' GET /v1/models lists what there is.'}",
-            param="model",
-            code="model_not_available",
-        )
-
-    def _training_data(self, id: str, param: str) -> None:
-        file = self._shelf.get(File, id)
-        if file is None:
-            raise BadRequest(
-                f"invalid {param}: No such File object: {id}", param=param, code="file_not_found"
-            )
-        if file.purpose != "fine-tune":
-            raise BadRequest(
-                f"invalid {param}: {id} has the purpose '{file.purpose}', and must have "
-                "'fine-tune'.",
-                param=param,
-                code=f"invalid_{param}",
-            )
-
-    def _new(self, request: JobRequest, parent: Weights) -> Job:
-        method = starting.method(request, parent, self._models.adapter(parent))
-        given = method.supervised.hyperparameters
-        spec = request.model_dump(
-            include=JobSpec.model_fields.keys() - {"model"}, exclude_unset=True
-        )
-        seed = secrets.randbelow(2**31 - 1) if request.seed is None else request.seed
-        return Job(
-            **spec,
-            model=parent.base if parent.adaptation == "none" else parent.id,
-            hyperparameters=Hyperparameters(
-                n_epochs=given.n_epochs,
-                batch_size=given.batch_size,
-                learning_rate_multiplier=given.learning_rate_multiplier,
-            ),
-            method=method,
-            organization_id=self._caller.organisation,
-            seed=seed,
-            user_provided_suffix=request.suffix,
-        )
-
 
 def _without_estimate(job: Job) -> Job:
     return job.model_copy(update={"estimated_finish": None})
@@ -274,8 +179,3 @@ def _without_estimate(job: Job) -> Job:
 
 def _wrong_status(message: str) -> BadRequest:
     return BadRequest(message, param="fine_tune_id", code="invalid_job_status")
-
-
-def _need_training() -> None:
-    if importlib.util.find_spec("torch") is None or not importlib.util.find_spec("transformers"):
-        raise MissingExtra("Fine-tuning", "train")

@@ -4,8 +4,6 @@ A deletion orders the removal in the transaction that forgets the record, so a c
 leaves nothing behind: the worker does what is still ordered when it starts again.
 """
 
-import contextlib
-import fcntl
 from collections.abc import Iterator
 
 from tunewright import durable
@@ -16,6 +14,7 @@ from tunewright.records.jobs import Job
 from tunewright.records.models import Weights
 from tunewright.records.record import new_id
 from tunewright.records.uploads import Upload
+from tunewright.resources.claims import claim
 from tunewright.tasks import Tasks
 
 COPIES = ("parity.json", "log.txt")
@@ -87,21 +86,20 @@ class Removals:
 
 
 def remove_job(catalog: Catalog, home: Home, id: str) -> bool:
-    """Remove the folder of a job, but for what its model still stands on. False while a trainer
-    that is about to end has it."""
+    """Remove the folder of a job that is not recorded, but for what its model still stands on.
+    False while somebody has claimed it: a trainer that is about to end, say."""
     folder = home.job(id)
-    if not folder.exists():
-        return True
-    base = str((folder / "start" / "base").relative_to(home.root))
-    needed = catalog.mentions(Weights, "base_directory", base, but=id)
-    with (folder / "lock").open("ab") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        for entry in list(folder.iterdir()) if needed else [folder]:
-            if entry.name != "start":
-                durable.remove(entry)
+    lock = claim(folder)
+    if lock is None:
+        return not folder.exists()
+    with lock:
+        # Who makes a job lets go of its folder when the job is recorded: looked for only now.
+        if not catalog.ids(Job, id=id):
+            base = str((folder / "start" / "base").relative_to(home.root))
+            needed = catalog.mentions(Weights, "base_directory", base, but=id)
+            for entry in list(folder.iterdir()) if needed else [folder]:
+                if entry.name != "start":
+                    durable.remove(entry)
     return True
 
 
@@ -116,12 +114,10 @@ def tidy_job(catalog: Catalog, home: Home, id: str) -> None:
     if not catalog.mentions(Weights, "base_directory", place, but=id):
         doomed.append(base)
     doomed = [path for path in doomed if path.exists()]
-    if not doomed:
-        return
-    with (folder / "lock").open("ab") as lock, contextlib.suppress(BlockingIOError):
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        for path in doomed:
-            durable.remove(path)
+    if doomed and (lock := claim(folder)):
+        with lock:
+            for path in doomed:
+                durable.remove(path)
 
 
 def remove_weights(catalog: Catalog, home: Home, weights: Weights) -> None:

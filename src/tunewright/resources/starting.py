@@ -1,12 +1,14 @@
 """What a job starts from: a base, or a tuned model or checkpoint that it trains further."""
 
 from pathlib import Path
+from typing import IO
 
 from tunewright import durable
 from tunewright.errors import BadRequest
 from tunewright.home import Home
 from tunewright.records.jobs import JobRequest, Method
 from tunewright.records.models import Weights
+from tunewright.resources.claims import claim_new
 
 ADAPTATION = "method.supervised.hyperparameters.adaptation"
 RANK = "method.supervised.hyperparameters.rank"
@@ -32,30 +34,49 @@ def method(request: JobRequest, parent: Weights, adapter: Path | None) -> Method
     return asked
 
 
-def keep(home: Home, parent: Weights, job: str, asked: str | None) -> Weights:
-    """The start of `job` as it is now, in the job's folder: its model may be deleted afterwards.
+class Start:
+    """What a job starts from, as it is now, in the job's folder: its model may be deleted
+    afterwards. Nothing is kept of a plain base, which stays anyhow.
 
-    Nothing is kept of a plain base, which stays anyhow. The name is the job's id. asked: what the
-    job's model is named by; None: the real base.
+    Kept before the job is recorded, as the copy of a large model takes its time. Until `close` the
+    folder is claimed, so that nobody takes it for what a killed process has left.
     """
-    folder = home.job(job) / "start"
-    update: dict[str, object] = {"id": job, "job": None, "step": None, "asked": asked}
-    base = parent.directory if parent.adaptation == "full" else parent.base_directory
-    if base is not None and (parent.adaptation == "full" or _of_a_job(home, base)):
-        durable.link(home.inside(base), folder / "base")
-        update["base_directory"] = str((folder / "base").relative_to(home.root))
-        update["base_fingerprint"] = durable.fingerprint(folder / "base")
-    if parent.adaptation == "lora" and parent.directory is not None:
-        durable.link(home.inside(parent.directory), folder / "adapter")
-        update["directory"] = str((folder / "adapter").relative_to(home.root))
-    elif parent.adaptation == "full":
-        update |= {"directory": None, "adaptation": "none"}
-    return parent.model_copy(update=update)
 
+    def __init__(self, home: Home, job: str) -> None:
+        self._home = home
+        self.job = job
+        self._folder = home.job(job)
+        self._claim: IO[bytes] | None = None
 
-def drop(home: Home, job: str) -> None:
-    """Undo `keep` for a job that did not come to be."""
-    durable.remove(home.job(job))
+    def keep(self, parent: Weights, asked: str | None) -> Weights:
+        """The record of what was kept, whose name is the job's id. asked: what the job's model is
+        named by; None: the real base. Raises FileNotFoundError where the parent's files go at this
+        very moment."""
+        update: dict[str, object] = {"id": self.job, "job": None, "step": None, "asked": asked}
+        base = parent.directory if parent.adaptation == "full" else parent.base_directory
+        if base is not None and (parent.adaptation == "full" or _of_a_job(self._home, base)):
+            update["base_directory"] = self._keep(base, "base")
+            update["base_fingerprint"] = durable.fingerprint(self._folder / "start" / "base")
+        if parent.adaptation == "lora" and parent.directory is not None:
+            update["directory"] = self._keep(parent.directory, "adapter")
+        elif parent.adaptation == "full":
+            update |= {"directory": None, "adaptation": "none"}
+        return parent.model_copy(update=update)
+
+    def close(self, *, needed: bool) -> None:
+        """Let go of the folder, and remove it where no job came of it."""
+        if self._claim is None:
+            return
+        with self._claim:
+            if not needed:
+                durable.remove(self._folder)
+
+    def _keep(self, directory: str, name: str) -> str:
+        if self._claim is None:
+            self._claim = claim_new(self._folder)
+        target = self._folder / "start" / name
+        durable.link(self._home.inside(directory), target)
+        return str(target.relative_to(self._home.root))
 
 
 def _of_a_job(home: Home, directory: str) -> bool:

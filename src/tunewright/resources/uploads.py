@@ -19,6 +19,7 @@ from tunewright.records.uploads import (
     UploadRequest,
 )
 from tunewright.resources.files import CHUNK, Draft, upload_purpose
+from tunewright.resources.orphans import is_orphan
 
 
 class Uploads:
@@ -87,10 +88,9 @@ class Uploads:
                 draft.write(piece)
             part = draft.seal()
             draft.publish(part)
-        except BaseException:
-            draft.discard()
-            raise
-        return part
+            return part
+        finally:
+            draft.close()
 
     def complete(self, id: str, /, **given: Any) -> Upload:
         """Make the parts one file, in the order of `part_ids` (the fields of `CompleteRequest`).
@@ -136,7 +136,7 @@ class Uploads:
 
 
 class PartDraft:
-    """A part under way: `write` pieces, `seal`, `publish`, or `discard`."""
+    """A part under way: `write` pieces, `seal`, `publish`, and `close` in any case."""
 
     def __init__(self, uploads: Uploads, shelf: Shelf, blobs: Blobs, upload: str) -> None:
         self._uploads = uploads
@@ -168,11 +168,12 @@ class PartDraft:
         with self._shelf.catalog.transaction():
             self._uploads.pending(part.upload_id)
             self._shelf.put(part)
-            self._bytes.close()
 
-    def discard(self) -> None:
+    def close(self) -> None:
+        """As `Draft.close`."""
         self._bytes.discard()
-        self._blobs.delete(self._part.id)
+        if is_orphan(self._shelf.catalog, UploadPart, self._part.id):
+            self._blobs.delete(self._part.id)
 
 
 class Assembly:
@@ -218,10 +219,10 @@ class Assembly:
         return completed
 
     def close(self) -> None:
+        if self._draft is not None:
+            self._draft.close()
         if self._published:
             self._uploads.sweep()
-        elif self._draft is not None:
-            self._draft.discard()
 
     def _pieces(self, part: str) -> Iterator[bytes]:
         try:
