@@ -78,6 +78,23 @@ ROWS: dict[str, tuple[Any, list[dict[str, Any]]]] = {
         },
         [SYSTEM, *TALK],
     ),
+    "Anthropic": ({"system": "S", "messages": TALK}, [SYSTEM, *TALK]),
+    "Anthropic in blocks": (
+        {
+            "system": [{"type": "text", "text": "S", "cache_control": {"type": "ephemeral"}}],
+            "messages": [
+                {"role": "user", "content": [{"type": "text", "text": "Q", "cache_control": {}}]},
+                {
+                    "role": "assistant",
+                    "content": [
+                        {"type": "thinking", "thinking": "T", "signature": "x"},
+                        {"type": "text", "text": "A"},
+                    ],
+                },
+            ],
+        },
+        [SYSTEM, ASKED, {**ANSWERED, "reasoning_content": "T"}],
+    ),
     "encoded twice": (json.dumps({"messages": TALK}), TALK),
     "encoded three times": (json.dumps(json.dumps({"question": "Q", "answer": "A"})), TALK),
     "a bare list": (TALK, TALK),
@@ -133,6 +150,53 @@ def test_calls_of_functions_in_turns_become_tool_calls() -> None:
     assert row["messages"][1]["tool_calls"][0]["function"]["arguments"] == '{"x":1}'
     assert row["tools"] == [{"type": "function", "function": TOOL}]
     assert left == {"source"}
+    assert list(faults(row, "chat")) == []
+
+
+def test_calls_and_results_in_blocks_become_messages() -> None:
+    from tunewright.dataset.examples import faults
+    from tunewright.dataset.layouts import as_chat
+
+    called = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"x": 1}}
+    result = {
+        "type": "tool_result",
+        "tool_use_id": "toolu_1",
+        "content": [{"type": "text", "text": "1"}],
+    }
+    messages = [
+        ASKED,
+        {"role": "assistant", "content": [{"type": "text", "text": "Hm"}, called]},
+        {"role": "user", "content": [result, {"type": "text", "text": "Q"}]},
+        ANSWERED,
+    ]
+    tools = [{"name": "f", "input_schema": {"type": "object"}}]
+    row, _ = as_chat({"messages": messages, "tools": tools})
+    function = {"name": "f", "arguments": '{"x":1}'}
+    assert row == {
+        "messages": [
+            ASKED,
+            {
+                "role": "assistant",
+                "content": "Hm",
+                "tool_calls": [{"id": "toolu_1", "type": "function", "function": function}],
+            },
+            {"role": "tool", "tool_call_id": "toolu_1", "content": "1"},
+            ASKED,
+            ANSWERED,
+        ],
+        "tools": [{"type": "function", "function": TOOL}],
+    }
+    assert list(faults(row, "chat")) == []
+
+
+def test_arguments_as_objects_become_their_text() -> None:
+    from tunewright.dataset.examples import faults
+    from tunewright.dataset.layouts import as_chat
+
+    calls = [{"id": "c", "function": CALL}]
+    asked = [ASKED, {"role": "assistant", "content": "", "tool_calls": calls}]
+    row, _ = as_chat({"messages": asked, "tools": [{"type": "function", "name": "f"}]})
+    assert row["messages"][1]["tool_calls"][0]["function"]["arguments"] == '{"x":1}'
     assert list(faults(row, "chat")) == []
 
 
@@ -201,14 +265,33 @@ def test_columns_without_names_that_tell_are_named_in_the_command(tmp_path: Path
     assert f"'{path}'" in said, "quoted"
 
 
+def test_a_text_sequence_is_no_table(tmp_path: Path) -> None:
+    path = tmp_path / "rows.json-seq"
+    path.write_text(f"\x1e{json.dumps({'messages': TALK})}\n" * 12)
+    said = advice(path, lambda **options: suggested(path, **options))
+    assert said is not None
+    assert "tr -d '\\036'" in said
+
+
 _TEXT = st.text(max_size=6) | st.sampled_from(
     ["", " ", "\0", "Q", "x " * 700, "<|im_end|>", "\ud800"]
+)
+_BLOCK = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.sampled_from(["text", "tool_use", "tool_result", "thinking", "x", None, []]),
+        **dict.fromkeys(("text", "thinking", "id", "tool_use_id", "name"), _TEXT),
+        "content": _TEXT | st.lists(st.just({"type": "text", "text": "Q"})),
+        "input": st.sampled_from([None, {}, {"x": 1}, "x"]),
+        "cache_control": st.just({}),
+    },
 )
 _TURN = st.dictionaries(
     st.sampled_from(["role", "from", "content", "value", "weight", "name", "tool_calls", "x"]),
     _TEXT
     | st.sampled_from(list(ROLES))
-    | st.sampled_from([0, 1, None, [], ["x"], {"type": "text"}]),
+    | st.sampled_from([0, 1, None, [], ["x"], {"type": "text"}])
+    | st.lists(_BLOCK, max_size=3),
     max_size=4,
 )
 _ROW = st.recursive(

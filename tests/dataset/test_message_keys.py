@@ -14,6 +14,7 @@ from tunewright.dataset.preparation import prepare
 from tunewright.errors import BadRequest
 from tunewright.records.completions import ChatRequest
 from tunewright.records.messages import MESSAGE_KEYS
+from tunewright.rendering.turns import Dialect, turns
 
 REPOSITORY = Path(__file__).parents[2]
 CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": ""}}
@@ -124,3 +125,23 @@ def test_a_part_that_refuses_is_taken_from_assistants_only() -> None:
     part = {"type": "refusal", "refusal": "No."}
     assert taken([USER, {"role": "assistant", "content": [part]}], tools=False) == [True] * 3
     assert taken([{"role": "user", "content": [part]}, SAID], tools=False)[:2] == [False] * 2
+
+
+@pytest.mark.parametrize(
+    "arguments", ['{"x": "\\ud800"}', '{"x": 1e999}', '{"x": NaN}', "\ufeff{}", "1", '{"x": ']
+)
+def test_arguments_are_strict_json_in_a_chat_and_in_a_row(arguments: str) -> None:
+    call = {**CALL, "function": {"name": "f", "arguments": arguments}}
+    messages = [USER, {"role": "assistant", "tool_calls": [call]}]
+    [fault] = faults({"messages": messages, "tools": TOOLS}, "chat")
+    assert fault.code == "invalid_tool_call"
+    with pytest.raises(BadRequest, match="JSON object"):
+        turns(messages, Dialect())
+
+
+@pytest.mark.parametrize("content", ["", None, [], [{"type": "text", "text": ""}]])
+def test_an_empty_answer_is_one_however_it_is_written(content: Any) -> None:
+    [fault] = faults({"messages": [USER, {"role": "assistant", "content": content}]}, "chat")
+    assert fault.code == "missing_content"
+    calls = {"role": "assistant", "content": content, "tool_calls": [CALL]}
+    assert list(faults({"messages": [USER, calls], "tools": TOOLS}, "chat")) == []

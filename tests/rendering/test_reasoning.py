@@ -10,6 +10,7 @@ from rendering.reasoning_templates import REASONING_TEMPLATES
 from rendering.test_tools import call, result, tool
 from rendering.tool_templates import write_tool_model
 from tunewright.dataset.examples import ChatExample
+from tunewright.dataset.notices import of_text
 from tunewright.errors import BadRequest
 from tunewright.rendering import Renderer
 
@@ -160,3 +161,13 @@ def test_the_date_of_a_template_can_be_pinned_and_its_variables_given(bases):
     ids = effort.prompt(ASKED)
     assert "Reasoning: high<|im_end|>" in effort.decode(ids)
     assert effort.end_id not in ids  # a client's text is no control token
+
+
+def test_only_what_becomes_text_is_said_to(bases):
+    """What an assistant thought is the model's own tokens; in a question, the same is text."""
+    renderer = Renderer.load(bases["qwen3"], chat=True)
+    assert not [*of_text(ChatExample([*ASKED, *ROWS["inline"]]), renderer)]
+    asked = ChatExample([*say("u: What does <think> say?"), *ROWS["none"]])
+    assert [*of_text(asked, renderer)] == ["special_tokens_as_text"]
+    called = {"role": "assistant", "tool_calls": [call("f", text="<think>")]}
+    assert [*of_text(ChatExample([*ASKED, called]), renderer)] == ["special_tokens_as_text"]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from tunewright.dataset import calls
+from tunewright.dataset.blocks import is_in_blocks
 from tunewright.dataset.layouts import is_text, layout_of
 from tunewright.dataset.problems import AS_TEXT, PREPARE, Fault, kind, shown, step, unknown_keys
 from tunewright.records.messages import MESSAGE_KEYS, REASONING_KEYS
@@ -72,6 +73,8 @@ def form_of(value: Any) -> str | None:
 
 def faults(value: Any, wants: Form) -> Iterator[Fault]:
     """Everything that is wrong with a row, in the order in which it stands there."""
+    if wants == "chat" and isinstance(value, dict) and is_plain(value):
+        return
     if fault := _other_layout(value, wants):
         yield fault
     elif not isinstance(value, dict):
@@ -81,8 +84,7 @@ def faults(value: Any, wants: Form) -> Iterator[Fault]:
     elif form_of(value) == "preference":
         yield _preference(wants)
     elif wants == "chat":
-        if not is_plain(value):
-            yield from _chat(value)
+        yield from _chat(value)
     else:
         yield from _completion(value)
 
@@ -90,7 +92,9 @@ def faults(value: Any, wants: Form) -> Iterator[Fault]:
 def _other_layout(value: Any, wants: Form) -> Fault | None:
     """One for each layout: it is said once, with all lines."""
     form = form_of(value)
-    if form in ("chat", "preference") or (form and value.keys() >= _COMPLETION_KEYS):
+    if form == "preference" or (form and value.keys() >= _COMPLETION_KEYS):
+        return None
+    if form == "chat" and not is_in_blocks(value):
         return None
     if wants == "completion" and is_text(value):
         name = "a text alone"
@@ -220,15 +224,16 @@ def _role(message: dict[str, Any], path: str) -> Iterator[Fault]:
 
 def _content(message: dict[str, Any], path: str) -> Iterator[Fault]:
     content = message.get("content")
-    if content in (None, "") and (message.get("tool_calls") or message.get("function_call")):
+    empty = content in (None, "", []) or _is_empty(content)
+    if empty and (message.get("tool_calls") or message.get("function_call")):
         return  # who calls need not speak
-    if content in (None, "") and message.get("refusal"):
+    if empty and message.get("refusal"):
         return  # it is what was said
-    if content == "" and message.get("role") in _RESULTS:
+    if empty and content is not None and message.get("role") in _RESULTS:
         return
     if "content" not in message:
         yield Fault(path, "message_missing_key", "The message has no content.", "Add it.")
-    elif content in (None, "", []):
+    elif empty:
         what = "The content is empty."
         yield Fault(path, "missing_content", what, "Fill it or remove the message.")
     elif isinstance(content, list):
@@ -236,6 +241,14 @@ def _content(message: dict[str, Any], path: str) -> Iterator[Fault]:
     elif not isinstance(content, str):
         what = f"The content is {kind(content)}, not text."
         yield Fault(path, "missing_content", what, AS_TEXT)
+
+
+def _is_empty(content: Any) -> bool:
+    """Whether it is a list of parts, none of which says anything."""
+    return isinstance(content, list) and all(
+        isinstance(part, dict) and part.get("type") == "text" and part.get("text") == ""
+        for part in content
+    )
 
 
 def _parts(parts: list[Any], role: Any, path: str) -> Iterator[Fault]:

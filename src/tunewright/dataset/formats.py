@@ -30,6 +30,11 @@ _SIGNATURES = [
     (b"\x28\xb5\x2f\xfd", "a zstd archive", "Unpack it with zstd -d and use what is inside."),
     (ZIP, "a zip archive or an Excel workbook", _UNPACK),
     (b"PK\x05\x06", "an empty zip archive", _BY_HAND),
+    (
+        b"\x1e",
+        "a JSON text sequence (RFC 7464)",
+        "Remove its separators: tr -d '\\036' < OLD > NEW",
+    ),
     (b"%PDF", "a PDF document", _BY_HAND),
     (PARQUET, "a Parquet file", _CONVERT),
 ]

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeGuard
 
 import orjson
 
+from tunewright.dataset.blocks import is_in_blocks, unblocked
 from tunewright.dataset.calling import as_calls, as_declared
 from tunewright.dataset.cells import text_at
 from tunewright.dataset.problems import Refused, shown
@@ -122,7 +123,9 @@ def unpacked(text: str) -> Any:
 def _is_chat(value: Any) -> bool:
     """Whether it was meant to be OpenAI's form; what is wrong with it then is another matter."""
     messages = value.get("messages") if isinstance(value, dict) else None
-    return messages is not None and not (_are_turns(messages) and _foreign(messages))
+    if messages is None or is_in_blocks(value):
+        return False
+    return not (_are_turns(messages) and _foreign(messages))
 
 
 def _foreign(turns: list[Any]) -> bool:
@@ -162,7 +165,7 @@ def _turns(row: Row) -> tuple[Row, set[str]]:
     messages = [message for turn in turns for message in _message(turn, left)]
     used = {key, *_KEPT_OF_ROW}
     if (system := _only(row, (*_SYSTEM, "systemInstruction"))) and not _opens(messages):
-        messages.insert(0, {"role": "system", "content": _text(row[system])})
+        messages[:0] = unblocked({"role": "system", "content": _text(row[system])}, left)
         used.add(system)
     kept = {name: row[name] for name in row if name in _KEPT_OF_ROW and row[name] is not None}
     if "tools" in kept:
@@ -191,7 +194,7 @@ def _message(turn: Any, left: set[str]) -> Iterator[Any]:
     if turn.get("train") is False and role == "assistant":
         kept["weight"] = 0
     left |= turn.keys() - {speaker, said, "train", *_KEPT}
-    yield message | kept
+    yield from unblocked(message | kept, left)
 
 
 def _text(value: Any) -> Any:
@@ -328,6 +331,7 @@ def _is_alpaca(row: Row) -> bool:
 _CHAT = Layout("chat", _turns)
 _LAYOUTS: list[tuple[Callable[[Row], bool], Layout]] = [
     (_is_preference, Layout("preference (DPO)", _preferred)),
+    (is_in_blocks, Layout("Anthropic's (a system prompt beside the messages, or blocks)", _turns)),
     (_is_sharegpt, Layout("ShareGPT (conversations with from and value)", _turns)),
     (_has_turns, Layout("a list of turns", _turns)),
     (_is_alpaca, Layout("Alpaca (instruction, input, output)", _from_pair)),

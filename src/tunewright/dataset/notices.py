@@ -1,14 +1,18 @@
 """What is worth knowing about an example and is no error: warnings and advice."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from tunewright.dataset.examples import ChatExample, Example
 from tunewright.records.findings import NAMED_LINES, Finding, Severity
+from tunewright.records.parts import said
 from tunewright.rendering import Renderer, Row
 from tunewright.rendering.controls import texts
 from tunewright.wording import counted, of
+
+# An assistant calls with data, in which no token is the model's own.
+_CALLS = ("tool_calls", "function_call")
 
 
 class Notice(NamedTuple):
@@ -138,17 +142,19 @@ def of_rows(whole: list[Row], rows: list[Row]) -> Iterator[str]:
 
 def of_text(one: Example, renderer: Renderer) -> Iterator[str]:
     if isinstance(one, ChatExample):
-        said = (
-            text for message in one.messages for value in message.values() for text in _in(value)
-        )
+        spelled = any(_spells(message, renderer) for message in one.messages)
     else:
-        said = (one.prompt, one.completion)
-    if any(map(renderer.spells_control, said)):
+        spelled = any(map(renderer.spells_control, (one.prompt, one.completion)))
+    if spelled:
         yield "special_tokens_as_text"
 
 
-def _in(value: Any) -> Iterable[str]:
-    return (value,) if isinstance(value, str) else texts(value)
+def _spells(message: dict[str, Any], renderer: Renderer) -> bool:
+    for key, value in message.items():
+        answered = message["role"] == "assistant" and key not in _CALLS
+        if any(renderer.spells_control(text, answered=answered) for text in texts(value)):
+            return True
+    return False
 
 
 def _of_chat(messages: list[dict[str, Any]]) -> Iterator[str]:
@@ -167,4 +173,5 @@ def _is_blank_answer(message: dict[str, Any]) -> bool:
     if message["role"] != "assistant" or message.get("weight") == 0:
         return False
     content = message.get("content")
-    return isinstance(content, str) and content.isspace() and not message.get("tool_calls")
+    text = "".join(map(said, content)) if isinstance(content, list) else content
+    return bool(text) and text.isspace() and not message.get("tool_calls")

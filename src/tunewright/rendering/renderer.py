@@ -230,9 +230,10 @@ class Renderer:
         """One more than the highest id that the tokenizer gives."""
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values()) + 1
 
-    def spells_control(self, text: str) -> bool:
-        """Whether `text` spells a special token of the base: it is rendered as plain text."""
-        return self._controls.spelled(text)
+    def spells_control(self, text: str, *, answered: bool = False) -> bool:
+        """Whether `text` spells a special token of the base and is rendered as plain text.
+        `answered`: it is what an assistant said, which may hold those that a model writes."""
+        return (self._of_assistants if answered else self._controls).spelled(text)
 
     def count(self, text: str) -> int:
         """Tokens of `text` alone, without special tokens."""

@@ -7,6 +7,7 @@ trained on one form answers the other.
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -159,7 +160,9 @@ def parsed_arguments(text: Any, param: str) -> dict[str, Any]:
     if isinstance(text, str) and not text.strip():
         return {}
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is no text
     except (TypeError, ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
@@ -174,6 +177,13 @@ def parsed_arguments(text: Any, param: str) -> dict[str, Any]:
 
 def _no_constant(name: str) -> None:
     raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):  # templates would print a word that is no JSON
+        raise ValueError(text)
+    return value
 
 
 @dataclass(frozen=True, slots=True)
