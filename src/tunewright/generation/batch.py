@@ -1,4 +1,5 @@
-"""The rows of one base: prompts are read in chunks, then every row advances a token a step."""
+"""Continuous batching of one base's rows: prompts are read in chunks (prefill), then every row
+advances by a token in each step (decode)."""
 
 import math
 from dataclasses import replace
@@ -22,17 +23,17 @@ from tunewright.generation.turns import Turns
 # that a prompt is always cut at the same places and its rounding is its own.
 CHUNK = 256
 ROWS = 16
-# Rows times columns of the store: bounds its memory where prompts are long.
+# Rows times columns of the cache: bounds its memory where prompts are long.
 CELLS = 1 << 17
-# Logits of a prompt that is read in one piece, where its log-probabilities are told: 1 GiB, and
-# they are copied twice.
+# Numbers in the logits of a prompt that is read in one piece, where its log-probabilities are
+# reported: 1 GiB of float32, and they are copied twice.
 TOLD = 1 << 28
-# Rows of organisations that have none running, while others fill the store; as many CELLS again.
+# Rows of organisations that have none running, while others fill the cache; as many CELLS again.
 APART = 8
 
 
 class _Running:
-    """Rows that make a token in each step, and their caches."""
+    """Rows that generate a token in each step, and their caches."""
 
     def __init__(self, caches: Caches) -> None:
         self.rows: list[Row] = []
@@ -177,8 +178,8 @@ class Batch:
 
     def _pieces(self, rows: list[Row], logits: Tensor) -> list[Piece]:
         """Choose each row's next token from its logits [rows, vocabulary]."""
-        logits = logits.float()
-        peaks: list[float] = logits.amax(-1).tolist()
+        logits = logits.float()  # [rows, vocabulary]
+        peaks: list[float] = logits.amax(-1).tolist()  # [rows]
         chosen = _choose(rows, _shaped(rows, logits))
         for at, row in enumerate(rows):
             if row.request.forced is not None:
@@ -197,12 +198,12 @@ def _shaped(rows: list[Row], logits: Tensor) -> Tensor:
     if shapes:
         logits = logits.clone()  # the model's own are still reported and scored
     for at, shape in shapes:
-        shape.apply(logits[at])
+        shape.apply(logits[at])  # [vocabulary], in place
     return logits
 
 
 def _choose(rows: list[Row], logits: Tensor) -> list[int]:
-    chosen: list[int] = logits.argmax(-1).tolist()
+    chosen: list[int] = logits.argmax(-1).tolist()  # [rows, vocabulary] -> [rows]
     sampled = [at for at, row in enumerate(rows) if row.samples]
     if sampled:
         some = logits if len(sampled) == len(rows) else logits[sampled]
@@ -234,8 +235,8 @@ def _note_prompt(row: Row, logits: Tensor, end: int) -> None:
 
 def _score(row: Row, logits: Tensor) -> int:
     """Note what the model thinks of the row's next forced token, and return that token."""
-    logprobs = logits.log_softmax(-1)
-    values, tokens = logprobs.topk(2)
+    logprobs = logits.log_softmax(-1)  # [vocabulary]
+    values, tokens = logprobs.topk(2)  # [2]
     (first, second), (greedy, _) = values.tolist(), tokens.tolist()
     row.score(logprobs, (greedy, first, second))
     assert row.request.forced is not None

@@ -1,9 +1,10 @@
-"""The key-value caches of the rows that run together.
+"""The key-value caches of the rows of a batch.
 
-`SlotCache` keeps all rows in one store, each in its own slot from column 0 on: a row joins or
-leaves by copying one slot, never the others, and a token is written in place, where
-transformers' own cache copies everything for every token. `OwnCaches` keeps each row apart, for
-architectures whose cache is more than keys and values by position.
+`SlotCache` keeps the keys and values of all rows in one tensor [slots, columns, heads, head size]
+a layer; a row has a slot, its token at position p column p. A row joins or leaves by copying one
+slot, never the others, and a token is written in place, where transformers' own cache copies
+everything for every token. `OwnCaches` keeps a cache for each row, for architectures whose cache
+is more than keys and values by position.
 """
 
 from collections.abc import Sequence
@@ -23,13 +24,17 @@ class Caches(Protocol):
     """Rows are numbered from 0; the last one takes the number of a row that leaves."""
 
     def join(self, cache: Any, length: int) -> None:
-        """Add a row whose `length` tokens are in `cache`, as `Resident.prefill` left it."""
+        """Add a row whose `length` tokens are in `cache`, as `Resident.prefill` left it: keys and
+        values [1, heads, time, head size] a layer."""
         ...
 
     def leave(self, row: int) -> None: ...
 
     def forward(self, resident: Resident, tokens: Sequence[int], slots: Sequence[int]) -> Tensor:
-        """Feed every row its next token; logits [rows, vocabulary]. slots: each row's adapter."""
+        """Feed every row its next token (`tokens` [rows]); logits [rows, vocabulary].
+
+        slots: of each row, the slot of its adapter (`lora.NONE`: the base alone).
+        """
         ...
 
 
@@ -37,9 +42,9 @@ class _Place:
     """Where the next token of each row is written: renewed each step, shared by all layers."""
 
     def __init__(self) -> None:
-        self.flat = torch.empty(0, dtype=torch.long)
-        self.rows = 0
-        self.width = 0
+        self.flat = torch.empty(0, dtype=torch.long)  # [rows]: slot * columns + column
+        self.rows = 0  # in use, of all slots
+        self.width = 0  # the longest row with its new token, of all columns
 
 
 class _SlotLayer(DynamicLayer):
@@ -77,7 +82,7 @@ class _SlotLayer(DynamicLayer):
 
     def put(self, row: int, length: int, other: DynamicLayer) -> None:
         for store, states in zip(self._of(self), self._of(other), strict=True):
-            store[row, :length] = states[0].transpose(0, 1)
+            store[row, :length] = states[0].transpose(0, 1)  # [heads, time, size] turned
 
     def vacate(self, row: int, last: int) -> None:
         """The last row takes the place of `row`. Zeros stay: a row that failed may leave NaN."""
@@ -94,8 +99,9 @@ class _SlotLayer(DynamicLayer):
 
     def _write(self, store: Tensor, states: Tensor) -> Tensor:
         place = self._place
-        store.view(-1, *store.shape[2:]).index_copy_(0, place.flat, states.squeeze(2))
-        return store[: place.rows, : place.width].transpose(1, 2)
+        new = states.squeeze(2)  # [rows, heads, 1, size] -> [rows, heads, size]
+        store.view(-1, *store.shape[2:]).index_copy_(0, place.flat, new)
+        return store[: place.rows, : place.width].transpose(1, 2)  # [rows, heads, width, size]
 
     def get_seq_length(self) -> int:
         return self._place.width - 1
@@ -105,7 +111,8 @@ class _SlotLayer(DynamicLayer):
 
 
 class SlotCache:
-    """All rows in one store. A row's column is its position, in every architecture's sense."""
+    """All rows in one tensor a layer. A token's column is its position, in every architecture's
+    sense, so no architecture needs padding on the left."""
 
     def __init__(self) -> None:
         self._lengths: list[int] = []
@@ -140,24 +147,24 @@ class SlotCache:
         rows, width = len(self._lengths), max(self._lengths) + 1
         self._reserve(rows, width)
         device = resident.model.device
-        lengths = torch.tensor(self._lengths, device=device).unsqueeze(1)
+        lengths = torch.tensor(self._lengths, device=device).unsqueeze(1)  # [rows, 1]
         place = self._place
         place.rows, place.width = rows, width
         place.flat = (lengths + self._numbers[:rows, None] * self._columns).squeeze(1)
-        hidden = self._numbers[:width] > lengths
+        hidden = self._numbers[:width] > lengths  # [rows, width]: beyond the row's new token
         # 4-D and float: of the forms that transformers 5.23 and 5.24 take, the one that is never
         # reinterpreted (bool is added as a number by eager attention) and costs no rebuilding.
         mask = torch.zeros(hidden.shape, dtype=self._layers[0].kept_in, device=device)
         mask.masked_fill_(hidden, torch.finfo(mask.dtype).min)
         resident.select(slots)
         logits, _ = resident.forward(
-            torch.tensor(tokens, device=device).unsqueeze(1),
+            torch.tensor(tokens, device=device).unsqueeze(1),  # [rows, 1]
             self._cache,
             position_ids=lengths,
-            attention_mask=mask[:, None, None, :],
+            attention_mask=mask[:, None, None, :],  # [rows, heads: 1, queries: 1, width]
         )
         self._lengths = [length + 1 for length in self._lengths]
-        return logits[:, -1]
+        return logits[:, -1]  # [rows, 1, vocabulary] -> [rows, vocabulary]
 
     def _reserve(self, slots: int, columns: int) -> None:
         """Room for that many rows and columns; doubled, so that growing costs little per token."""
@@ -200,7 +207,7 @@ class OwnCaches:
         found: list[Tensor] = []
         for row, (token, slot) in enumerate(zip(tokens, slots, strict=True)):
             cache, length = self._rows[row]
-            logits, cache = resident.prefill([token], slot, cache, length)
+            logits, cache = resident.prefill([token], slot, cache, length)  # [1, vocabulary]
             self._rows[row] = cache, length + 1
             found.append(logits)
         return torch.cat(found)
