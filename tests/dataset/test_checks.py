@@ -381,6 +381,20 @@ def test_a_check_stops_when_told_and_goes_on_where_it_was(tmp_path: Path) -> Non
     assert (going.found.rows, going.found.bad) == (100, 100)
 
 
+def test_a_check_stops_within_a_row_of_many_answers(tmp_path: Path, renderers) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(json.dumps(chat(*["u: a", "a: b"] * 40)).encode())
+    whole = checks.check(path, renderers["chat"], wants="chat", cut=True)
+    asked = iter([False] * 9 + [True])
+    going = checks.Checking(path, renderers["chat"], wants="chat", cut=True)
+    assert not going.go_on(lambda: next(asked))
+    assert (going.found.rows, going.found.examples) == (1, 0)
+    assert going.go_on()
+    assert going.found.findings == whole.findings
+    assert going.found.supervised_tokens == whole.supervised_tokens > 0
+    assert going.found.lost_tokens == whole.lost_tokens > 0
+
+
 def test_a_file_of_more_rows_than_anybody_has_is_not_read_to_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

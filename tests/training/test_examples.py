@@ -1,8 +1,10 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny import chat, write_rows
 
+from tunewright.dataset.examples import ChatExample
 from tunewright.errors import BadRequest
 from tunewright.rendering import Renderer
 from tunewright.training.examples import read
@@ -62,3 +64,18 @@ def test_the_digest_sees_what_is_supervised(base: Path, tmp_path: Path) -> None:
         for rows in ([chat("a", "b")], [chat("a", "c")], [chat("b", "b")], [chat("a", "b")] * 2)
     }
     assert len(digests) == 4
+
+
+def test_the_answers_of_a_long_conversation_share_what_was_said_before(
+    base: Path, tmp_path: Path
+) -> None:
+    messages = [message for at in range(12) for message in chat(f"{at}", "yes")["messages"]]
+    file = write_rows(tmp_path / "rows.jsonl", [{"messages": messages}])
+    renderer = Renderer.load(base, chat=True)
+    [example] = read(file, renderer, "chat").examples
+    assert [s.turn for s in example] == list(range(12))
+    for sample, end in zip(example, range(2, 25, 2), strict=True):
+        rows = renderer.rows(ChatExample(messages[:end]), 1)
+        assert sample.ids.tolist() == [*rows[-1].prompt, *rows[-1].answer]
+        assert sample.start == len(rows[-1].prompt)
+        assert np.shares_memory(sample.ids, example[-1].ids)

@@ -62,7 +62,7 @@ def _rows(file: Path, number: int, renderer: "Renderer", form: Any) -> "list[Row
 
     if not file.is_file():
         raise BadRequest(f"There is no file {file}.")
-    return renderer.whole_rows(row_of(file, number, form), number)
+    return list(renderer.whole_rows(row_of(file, number, form), number))
 
 
 def _wire(row: "Row", renderer: "Renderer") -> list[dict[str, Any]]:

@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 
 from tunewright import suggestions
-from tunewright.dataset import notices, verdict
+from tunewright.dataset import measuring, notices, verdict
 from tunewright.dataset.advising import columns_of
 from tunewright.dataset.cookbook import Cookbook, CountsTokens
 from tunewright.dataset.examples import ChatExample, Example, Form, example, faults, form_of
 from tunewright.dataset.formats import wrong_format
+from tunewright.dataset.measuring import Measured
 from tunewright.dataset.notices import Noticed
 from tunewright.dataset.problems import DROP_LONG, PREPARE, Fault
 from tunewright.dataset.reading import Line, line_of, lines
@@ -20,11 +21,15 @@ from tunewright.dataset.tokens import distribution, epochs
 from tunewright.errors import BadRequest, JobFailed
 from tunewright.records.checks import Distribution, OpenAICounts
 from tunewright.records.findings import Finding
-from tunewright.rendering import Renderer, Row
+from tunewright.rendering import Renderer
+from tunewright.stepwise import Steps, finish
 
 _UNNAMED = partial(suggestions.prepare, "FILE")
 MOST_PROBLEMS = 1_000  # kept; the others are counted
 MOST_ROWS = 10_000_000  # 512 MiB of the shortest useful rows; of lines like {} it holds 170 million
+
+
+_ENDED = object()
 
 
 class Interrupted(Exception):
@@ -161,8 +166,8 @@ def check(
     longer than the context lose their end, instead of being errors, unless nothing of an answer
     would be left. Without `renderer` only the form is looked at. `openai`: also count as OpenAI
     does, with that encoding. `suggest`: the command that prepares the file, where it is known by
-    another name than its path. Raises Interrupted as soon as `should_stop`, asked before each row,
-    is true.
+    another name than its path. Raises Interrupted as soon as `should_stop`, asked before each row
+    and each answer in it, is true.
     """
     going = Checking(
         path, renderer, wants=wants, param=param, cut=cut, openai=openai, suggest=suggest
@@ -175,12 +180,12 @@ def check(
 def look_at(raw: bytes, renderer: Renderer | None, *, wants: Form, cut: bool = False) -> Check:
     """One row of a file, as `check` looks at it."""
     going = Checking(None, renderer, wants=wants, cut=cut)
-    going.at(line_of(1, 0, raw))
+    finish(going.take(line_of(1, 0, raw)))
     return going.found
 
 
 class Checking:
-    """A check under way, that can stop between two rows and go on from there: the parameters are
+    """A check under way, that can stop between two answers and go on from there: the parameters are
     those of `check`. `found` is complete once `go_on` has returned True."""
 
     def __init__(
@@ -200,17 +205,19 @@ class Checking:
         self._wants: Form = wants
         self._cut = cut
         self._cookbook = Cookbook(openai) if openai else None
-        self._lines = self._opened(path) if path else iter(())
+        self._steps = self._all(path) if path else iter(())
 
     def go_on(self, should_stop: Callable[[], bool] = _never) -> bool:
         """Go on to the end of the file, or until `should_stop`; whether the end is reached."""
         while not should_stop():
-            line = next(self._lines, None)
-            if line is None:
-                self.found.openai = self._cookbook and self._cookbook.finish()
+            if next(self._steps, _ENDED) is _ENDED:
                 return True
-            self.at(line)
         return False
+
+    def _all(self, path: Path) -> Steps[None]:
+        for line in self._opened(path):
+            yield from self.take(line)
+        self.found.openai = self._cookbook and self._cookbook.finish()
 
     def _opened(self, path: Path) -> Iterator[Line]:
         if fault := wrong_format(path):
@@ -223,56 +230,61 @@ class Checking:
                 return
             yield line
 
-    def at(self, line: Line) -> None:
-        """Take one line into account."""
+    def take(self, line: Line) -> Steps[None]:
+        """Take one line into account, by steps: one for each answer in it, and one at its end."""
         self.found.rows += 1
         if line.blank:
             self.found.blank += 1
             self.found.notice("blank", line.number)
+            yield
             return
         if form := form_of(line.value):
             self.found.forms[form] += 1
-        if self.found.add(line, _faults(line, self._wants)) or not self._is_fit(line):
+        if self.found.add(line, _faults(line, self._wants)) or not (yield from self._is_fit(line)):
             self.found.bad += 1
         else:
             self.found.examples += 1
+        yield
 
-    def _is_fit(self, line: Line) -> bool:
+    def _is_fit(self, line: Line) -> Steps[bool]:
         """Count a row whose form is right; whether it can be trained on."""
         one = example(line.value, self._wants)
         if self._cookbook:
             self._cookbook.add(one)
         for code in notices.of_example(one):
             self.found.notice(code, line.number)
-        return self._renderer is None or self._render(line, one, self._renderer)
+        return self._renderer is None or (yield from self._render(line, one, self._renderer))
 
-    def _render(self, line: Line, one: Example, renderer: Renderer) -> bool:
+    def _render(self, line: Line, one: Example, renderer: Renderer) -> Steps[bool]:
+        whole, fitting = Measured(), Measured()
         try:
-            whole = renderer.whole_rows(one, line.number)
+            for row in renderer.whole_rows(one, line.number):
+                whole.add(row)
+                if fit := renderer.fit(row):
+                    fitting.add(fit)
+                yield
         except BadRequest as error:
             self.found.add(line, [_refused(error)])
             return False
-        fitting = [row for row in map(renderer.fit, whole) if row]
         used = fitting if self._cut else whole
         self._count(one, used)
         found = (
             *notices.of_text(one, renderer),
-            *notices.of_rows(whole, used),
+            *measuring.notices(whole, used),
             *(renderer.notices(one.messages) if isinstance(one, ChatExample) else ()),
         )
         for code in found:
             self.found.notice(code, line.number)
-        lost = _supervised(whole) - _supervised(fitting)
+        lost = whole.supervised - fitting.supervised
         self.found.lost_tokens += lost
-        if self._cut and fitting:
+        if self._cut and fitting.count:
             return True
-        return not self.found.add(line, _too_long(whole, lost, renderer.context))
+        return not self.found.add(line, measuring.too_long(whole, lost, renderer.context))
 
-    def _count(self, one: Example, rows: list[Row]) -> None:
-        longest = max((len(row.prompt) + len(row.answer) for row in rows), default=0)
+    def _count(self, one: Example, used: Measured) -> None:
         self.found.example_messages.append(len(getattr(one, "messages", ())))
-        self.found.example_tokens.append(longest)
-        self.found.example_supervised.append(_supervised(rows))
+        self.found.example_tokens.append(used.longest)
+        self.found.example_supervised.append(used.supervised)
 
 
 def examples_of(path: Path, wants: Form) -> Iterator[tuple[int, Example]]:
@@ -312,25 +324,6 @@ def row_of(path: Path, number: int, wants: Form) -> Example:
 
 def _faults(line: Line, wants: Form) -> Iterable[Fault]:
     return [line.fault] if line.fault else faults(line.value, wants)
-
-
-def _supervised(rows: list[Row]) -> int:
-    return sum(len(row.answer) for row in rows)
-
-
-def _too_long(whole: list[Row], lost: int, context: int) -> Iterator[Fault]:
-    if not lost:
-        return
-    tokens, supervised = max(len(row.prompt) + len(row.answer) for row in whole), _supervised(whole)
-    what = f"The example has {tokens:,} tokens, the model reads {context:,}"
-    without = f"or leave out such rows: {DROP_LONG}"
-    if lost == supervised:
-        what += ", and its prompt alone fills them: a cut would lose the whole answer."
-        yield Fault("$", "too_long", what, f"Shorten the prompt, {without}")
-        return
-    what += f": a cut would lose {lost:,} of its {supervised:,} supervised tokens."
-    remedy = f'Shorten or split it, permit the cut (the setting long_examples = "cut"), {without}'
-    yield Fault("$", "too_long", what, remedy)
 
 
 def _too_many_rows() -> Fault:

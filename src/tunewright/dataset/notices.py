@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from tunewright.dataset.examples import ChatExample, Example
 from tunewright.records.findings import NAMED_LINES, Finding, Severity
 from tunewright.records.parts import said
-from tunewright.rendering import Renderer, Row
+from tunewright.rendering import Renderer
 from tunewright.rendering.controls import texts
 from tunewright.wording import counted, of
 
@@ -128,16 +128,6 @@ def of_example(one: Example) -> Iterator[str]:
         yield from _of_chat(one.messages)
     elif one.completion.isspace():
         yield "empty_answer"
-
-
-def of_rows(whole: list[Row], rows: list[Row]) -> Iterator[str]:
-    """The codes of what its supervised rows show: `whole`, and as training reads them."""
-    if any(row.cut for row in rows):
-        yield "too_long"
-    if len(rows) < len(whole):
-        yield "answer_too_late"
-    if not whole:
-        yield "nothing_to_learn"
 
 
 def of_text(one: Example, renderer: Renderer) -> Iterator[str]:

@@ -3,13 +3,14 @@
 import json
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
 from tokenizers import Tokenizer
 
 from tunewright.errors import BadRequest
+from tunewright.rendering.encoding import Cuts, Growing, ids_of
 
 _NONCHARACTERS = [chr(code) for code in range(0xFDD0, 0xFDF0)]  # Unicode: never for interchange
 _PRIVATE_PLANES = range(0xF0000, 0xFFFFE)
@@ -52,7 +53,26 @@ class Controls:
         fenced = self._pattern.sub(lambda found: marks.open + found[0] + marks.close, text)
         return marks.close + fenced + marks.close if self._open_ended(text) else fenced
 
-    def encode(self, rendered: str, marks: Marks) -> list[int]:
+    def encode(self, rendered: str, marks: Marks | None) -> list[int]:
+        """Without marks, one pass over the plain text, as transformers does."""
+        if marks is None:
+            return ids_of(self._tokenizer, rendered)
+        return ids_of(self._private, self._named(rendered, marks))
+
+    def encoding(self, marks: Marks | None) -> Callable[[str], list[int]]:
+        """`encode`, for renderings that go on from each other."""
+        if marks is None:
+            return Growing(self._tokenizer, self._cuts).encode
+        growing = Growing(self._private, Cuts(self._private))
+        return lambda rendered: growing.encode(self._named(rendered, marks))
+
+    @cached_property
+    def _cuts(self) -> Cuts:
+        return Cuts(self._tokenizer)
+
+    def _named(self, rendered: str, marks: Marks) -> str:
+        """With private names for the control tokens, and what is fenced as it is."""
+
         def name(found: re.Match[str]) -> str:
             if found[0][0] in (marks.open, marks.close):
                 return found[1] or ""
@@ -60,8 +80,7 @@ class Controls:
 
         fenced = f"{marks.open}({self._any}){marks.close}"
         pattern = f"{fenced}|[{marks.open}{marks.close}]|{self._any}"
-        private = re.sub(pattern, name, rendered)
-        return ids_of(self._private, private)
+        return re.sub(pattern, name, rendered)
 
     def encode_text(self, text: str, *, special: bool) -> list[int]:
         """Ids of a text in which nothing is a control token; `special` adds the tokenizer's own."""
@@ -91,11 +110,6 @@ class Controls:
         if any(tokenizer.token_to_id(name) != self._ids[word] for word, name in names.items()):
             raise BadRequest("This model's tokenizer cannot keep the spelling of a token as text.")
         return tokenizer
-
-
-def ids_of(tokenizer: Tokenizer, text: str, *, special: bool = False) -> list[int]:
-    """`Tokenizer.encode` would hold the interpreter's lock: for seconds, where the text is long."""
-    return tokenizer.encode_batch_fast([text], add_special_tokens=special)[0].ids
 
 
 def texts(value: Any) -> Iterator[str]:

@@ -1,32 +1,36 @@
 """A template in use: what it writes for a prompt, and what of a conversation is its answer."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from tunewright.errors import BadRequest
 from tunewright.records.messages import REASONING_KEYS
+from tunewright.rendering.beginnings import Beginnings
 from tunewright.rendering.templates import ChatTemplate
-from tunewright.rendering.traits import Traits, arrange
+from tunewright.rendering.traits import Traits, arrange, is_system
 from tunewright.rendering.turns import Tool, Turn
 
 _PROBE = "aprobeanswer"
 _USER: Turn = {"role": "user", "content": "aprobequestion"}
 _SHOWN = 60  # characters of a rendering in a message
+_FEW = 3  # answers: rendering each is as fast
 
 
 @dataclass(frozen=True)
 class Chat:
     """A conversation in the template's form. `variables`: values that it reads, where they differ
-    from those of the dialogue: fenced ones."""
+    from those of the dialogue: fenced ones. `known`: what its beginnings give, as it is and opened
+    for an answer."""
 
     turns: Sequence[Turn]
     tools: Sequence[Tool] = ()
     variables: Mapping[str, Any] = field(default_factory=dict)
+    known: Mapping[bool, Beginnings | None] = field(default_factory=dict)
 
     def first(self, count: int) -> "Chat":
-        return Chat(self.turns[:count], self.tools, self.variables)
+        return replace(self, turns=self.turns[:count])
 
 
 class Dialogue:
@@ -44,6 +48,28 @@ class Dialogue:
     def prompt(self, chat: Chat) -> str:
         """The conversation, opened for an answer. Raises BadRequest where it is refused."""
         return self._opened(chat).removesuffix(self._dropped if self._trained else "")
+
+    def pairs(self, chat: Chat, ends: Sequence[int]) -> Iterator[tuple[str, str]]:
+        """The `pair` of the first so many turns, for each of `ends`, which rise."""
+        if len(ends) > _FEW:
+            chat = self._foreseen(chat, ends[-1])
+        for end in ends:
+            yield self.pair(chat.first(end))
+
+    def _foreseen(self, chat: Chat, end: int) -> Chat:
+        """With what two renderings tell of all others."""
+        if arrange(chat.turns, self.traits, for_prompt=False).changes:
+            return chat
+        known = {
+            answer: self._template.beginnings(
+                chat.turns[: end - answer],
+                answer=answer,
+                tools=chat.tools,
+                variables=chat.variables,
+            )
+            for answer in (False, True)
+        }
+        return replace(chat, known=known)
 
     def pair(self, chat: Chat) -> tuple[str, str]:
         """The prompt of the last turn, and what the template writes for that turn after it.
@@ -114,6 +140,11 @@ class Dialogue:
         return self._render(chat, answer=True)
 
     def _render(self, chat: Chat, *, answer: bool) -> str:
+        known = chat.known.get(answer)
+        if known and not all(is_system(turn["role"]) for turn in chat.turns):
+            text = known.first(len(chat.turns))
+            if text is not None:
+                return text
         turns = arrange(chat.turns, self.traits, for_prompt=answer).turns
         return self._template.render(
             turns, answer=answer, tools=chat.tools, variables=chat.variables

@@ -7,13 +7,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tokenizers import AddedToken, Tokenizer
+from tokenizers import Tokenizer
 
 from tunewright.errors import BadRequest
 from tunewright.records.template_kwargs import Rendering
-from tunewright.rendering import tool_use
+from tunewright.rendering import special, tool_use
 from tunewright.rendering.configuration import Configuration, read_tokenizer
-from tunewright.rendering.controls import Controls, Marks, fenced, ids_of, texts
+from tunewright.rendering.controls import Marks, fenced, texts
 from tunewright.rendering.detokenizer import Detokenizer
 from tunewright.rendering.dialogue import Chat, Dialogue
 from tunewright.rendering.pieces import Pieces
@@ -34,7 +34,6 @@ from tunewright.rendering.turns import (
     uses_tools,
 )
 
-_PROBE = "aprobeanswer"
 _NAMED = ("system", "user", "assistant")  # roles whose name says who speaks
 
 
@@ -68,15 +67,17 @@ class Renderer:
         self._names = config.special_tokens()
         self._adds_bos = bool(config.tokenizer.get("add_bos_token"))
         self._bos = tokenizer.token_to_id(self._names.get("bos_token", ""))
-        self._eos = self._find_eos(config)
+        self._eos = special.end_of_text(tokenizer, config)
         self._plain = ChatTemplate(source or "", enable_thinking=False, **self._names)
         self.is_chat = source is not None
         self.context = config.context()
         self.room = Room(tokenizer, self.context, "messages" if self.is_chat else "prompt")
         self.stop_ids = frozenset({*config.stop_ids(), self._eos})
-        self.end_id = self._find_end() if self.is_chat else self._eos
+        end = special.end_of_answer(tokenizer, self._plain, self.stop_ids) if source else None
+        self.end_id = self._eos if end is None else end
         self.stop_ids |= {self.end_id}
-        self._controls, self._of_assistants = self._find_controls()
+        found = special.controls(tokenizer, self._plain, self.stop_ids)
+        self._controls, self._of_assistants = found
         self._moves_system = True
         self.kwargs: Mapping[str, Any] = {} if thinking is None else {SWITCHES[0]: thinking}
         self.traits = Traits(self._plain)
@@ -212,9 +213,9 @@ class Renderer:
         rows = (self.fit(row) for row in self.whole_rows(example, line))
         return [row for row in rows if row]
 
-    def whole_rows(self, example: ChatLike | CompletionLike, line: int) -> list[Row]:
-        """The same, however long they are: `fit` cuts them to the context."""
-        return [Row(prompt, answer, line) for prompt, answer in self._pairs(example)]
+    def whole_rows(self, example: ChatLike | CompletionLike, line: int) -> Iterator[Row]:
+        """The same one by one, however long they are: `fit` cuts them to the context."""
+        return (Row(prompt, answer, line) for prompt, answer in self._pairs(example))
 
     def fit(self, row: Row) -> Row | None:
         """The row within the context; None where its prompt alone fills that."""
@@ -258,21 +259,20 @@ class Renderer:
     def _turns(
         self, messages: Sequence[Message], tools: Sequence[Tool]
     ) -> Iterator[tuple[list[int], list[int]]]:
-        learned = [m for m in messages if m["role"] == "assistant" and m.get("weight") != 0]
+        learned = filter(_is_learned, messages)
         if self.switches_thinking and any(map(is_reasoned, learned)):
             yield from self.using(self.switches_thinking)._turns(messages, tools)
             return
         made = self._guarded(messages, tools)
-        for index, message in enumerate(messages):
-            if message["role"] == "assistant" and message.get("weight") != 0:
-                self._refuse_unthinking(message)
-                yield self._pair(made._replace(chat=made.chat.first(index + 1)))
+        encode = self._controls.encoding(made.marks)
+        ends = [at for at, message in enumerate(messages, 1) if _is_learned(message)]
+        for end in ends:
+            self._refuse_unthinking(messages[end - 1])
+        for before, said in self._teaching.pairs(made.chat, ends):
+            yield self._pair(encode(before), self._encode(said, made.marks))
 
-    def _pair(self, made: _Chat) -> tuple[list[int], list[int]]:
-        """Prompt and answer of the last turn, the answer encoded apart as serving will produce
-        it."""
-        before, said = self._teaching.pair(made.chat)
-        prompt, ids = self._encode(before, made.marks), self._encode(said, made.marks)
+    def _pair(self, prompt: list[int], ids: list[int]) -> tuple[list[int], list[int]]:
+        """The answer is encoded apart, as serving will produce it."""
         end = next((at for at, id in enumerate(ids) if id in self.stop_ids), None)
         answer = [*ids, self.end_id] if end is None else ids[: end + 1]
         # A first token has nothing before it from which it could be foretold.
@@ -293,9 +293,10 @@ class Renderer:
         ids = self._encode(text, None)
         end = next((at for at, id in enumerate(ids) if id in self.stop_ids), len(ids))
         added = self._tokenizer.get_added_tokens_decoder()
-        special = {added[id].content: id for id in ids[:end] if id in added and _marks(added[id])}
-        reading = Detokenizer(self._tokenizer, special.values())
-        return reading.push(ids[:end]) + reading.finish(), special
+        marks = [id for id in ids[:end] if id in added and special.marks_calls(added[id])]
+        reading = Detokenizer(self._tokenizer, marks)
+        shown = reading.push(ids[:end]) + reading.finish()
+        return shown, {added[id].content: id for id in marks}
 
     def _guarded(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> _Chat:
         """The messages as turns; fenced, with the marks used, where their text could forge."""
@@ -358,45 +359,8 @@ class Renderer:
         return made
 
     def _encode(self, rendered: str, marks: Marks | None) -> list[int]:
-        if marks is None:  # one pass over the plain text, as transformers does
-            return ids_of(self._tokenizer, rendered)
         return self._controls.encode(rendered, marks)
 
-    def _find_eos(self, config: Configuration) -> int:
-        named = self._tokenizer.token_to_id(self._names.get("eos_token", ""))
-        for id in [named, *config.stop_ids()]:
-            if id is not None:
-                return id
-        raise BadRequest(
-            f"{config.directory} names no end-of-text token: set eos_token in "
-            + "tokenizer_config.json or eos_token_id in generation_config.json.",
-            param="model",
-        )
 
-    def _find_controls(self) -> tuple[Controls, Controls]:
-        """The control tokens of all text, and the fewer of what assistants say.
-
-        All: special and stop tokens, and the added tokens that the template itself writes. What an
-        assistant said may hold the latter: ``<think>`` is a token that the model wrote.
-        """
-        added = self._tokenizer.get_added_tokens_decoder().items()
-        hard = {t.content: id for id, t in added if t.special or id in self.stop_ids}
-        soft = {t.content: id for id, t in added if t.content in self._plain.source}
-        # Whitespace tokens (Gemma's newlines) are ordinary text in every template.
-        soft = {word: id for word, id in soft.items() if not word.isspace()}
-        return Controls(self._tokenizer, soft | hard), Controls(self._tokenizer, hard)
-
-    def _find_end(self) -> int:
-        """The control token that the template writes after an assistant's text."""
-        turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": _PROBE}]
-        tail = self._plain.render(turns, answer=False).rpartition(_PROBE)[2]
-        ids = self._tokenizer.encode(tail, add_special_tokens=False).ids
-        added = self._tokenizer.get_added_tokens_decoder().items()
-        # Spelled out in the tail: an unknown character is a special token too.
-        ends = {id for id, t in added if t.content in tail and (t.special or id in self.stop_ids)}
-        return next((id for id in ids if id in ends), self._eos)
-
-
-def _marks(token: AddedToken) -> bool:
-    """Whether no text spells a token: the rule by which llguidance reads tokenizers too."""
-    return token.special or (token.content.startswith("<") and token.content.endswith(">"))
+def _is_learned(message: Message) -> bool:
+    return message["role"] == "assistant" and message.get("weight") != 0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tokenizers import Tokenizer
 
 from tunewright.errors import BadRequest
-from tunewright.rendering.controls import ids_of
+from tunewright.rendering.encoding import ids_of
 
 _LONGEST = 128  # characters of a token, in any published vocabulary
 _PIECE = 1 << 16  # characters that are tokenized at once where only their number counts

@@ -18,15 +18,20 @@ from jinja2 import TemplateError, nodes, pass_context
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from tunewright.rendering.beginnings import Watch, mark
+
 STEPS = 400_000  # rounds of loops, calls, and values in lists; 2,000 messages take some 40,000
 MADE = 256 * 2**20  # bytes of all texts that are made on the way
 SECONDS = 2.0  # of the thread's own processor time: other load does not count
 LONGEST_SOURCE = 2**20
+_SELDOM = 16  # the clock costs as much as all else that is counted
+_LARGE = 4096  # bytes: as long as some steps
 _WIDEST = 10_000  # a number that says how wide or how many
 _LARGEST = 4096  # bits of a number
 _WIDE = {"center", "ljust", "rjust", "zfill", "expandtabs"}
 _WIDE_FILTERS = {"center", "indent", "batch", "slice", "wordwrap", "tojson", "round", "truncate"}
 _SLOW_FILTERS = {"urlize", "striptags", "wordwrap", "wordcount", "pprint", "xmlattr"}
+_OF_DICTS = frozenset(dir(dict))
 _WIDE_FORMAT = re.compile(r"%[^a-zA-Z%]*(?:\*|\d{5})|\{[^{}]*:[^{}]*(?:\{|\d{5})")
 
 
@@ -40,13 +45,14 @@ class _Budget:
         self.until = time.thread_time() + SECONDS
 
     def spend(self, steps: int, made: int = 0) -> None:
+        looks = made > _LARGE or not self.steps % _SELDOM
         self.steps -= steps
         self.made -= made
         if self.steps < 0:
             raise Exhausted(f"it takes more than {STEPS:,} steps")
         if self.made < 0:
             raise Exhausted(f"it makes more than {MADE // 2**20} MiB of text")
-        if time.thread_time() > self.until:
+        if looks and time.thread_time() > self.until:
             raise Exhausted(f"it takes more than {SECONDS:g} seconds")
 
 
@@ -64,13 +70,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
             self.filters[name] = self._counted(name, made)
 
     @contextmanager
-    def limited(self) -> Iterator[None]:
-        """Raises Exhausted as soon as what is rendered within takes too much."""
-        self._local.budget = _Budget()
+    def limited(self, watch: Watch | None = None) -> Iterator[None]:
+        """Raises Exhausted as soon as what is rendered within takes too much. `watch` is told what
+        the template's loop does."""
+        self._local.budget, self._local.watch = _Budget(), watch
         try:
             yield
         finally:
-            del self._local.budget
+            del self._local.budget, self._local.watch
 
     def add_filter(self, name: str, made: Callable[..., Any]) -> None:
         self.filters[name] = self._counted(name, made)
@@ -98,14 +105,25 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """What ``~`` makes."""
         return "".join(str(self.counted(part)) for part in parts)
 
+    def noted(self, what: str, value: Any = None) -> Any:
+        """`value`; whoever watches the rendering is told (`beginnings.mark`)."""
+        if watch := self._local.watch:
+            getattr(watch, what)()
+        return value
+
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
         if __obj == __self.spend:
             return __self.spend(*args)
-        if __obj == __self.joined or __obj == __self.counted:
+        if __obj in (__self.joined, __self.counted, __self.noted):
             return __obj(*args)
         __self.spend(1)
         __self._foresee(__obj, args, kwargs)
         return __self.counted(super().call(__context, __obj, *args, **kwargs))
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if type(obj) is dict and attribute in obj and attribute not in _OF_DICTS:
+            return obj[attribute]  # as below, which first tries in vain, at some microseconds
+        return super().getattr(obj, attribute)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         if operator == "*":
@@ -134,6 +152,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if len(source) > LONGEST_SOURCE:
             raise TemplateError(f"it is longer than {LONGEST_SOURCE:,} characters")
         template = super()._parse(source, name, filename)
+        mark(template)
         _count(template)
         return template
 

@@ -12,6 +12,7 @@ from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 
 from tunewright.errors import BadRequest
+from tunewright.rendering.beginnings import Beginnings, Watch, Watched
 from tunewright.rendering.sandbox import Sandbox
 
 _LONGEST = 64 * 2**20  # characters; the sandbox does not stop a loop that only writes
@@ -120,14 +121,38 @@ class ChatTemplate:
                 code="template_refused",
             ) from error
 
-    def _render(self, turns: Sequence[Mapping[str, Any]], **variables: Any) -> str:
+    def beginnings(
+        self,
+        turns: Sequence[Mapping[str, Any]],
+        *,
+        answer: bool,
+        tools: Sequence[Mapping[str, Any]] = (),
+        variables: Mapping[str, Any] | None = None,
+    ) -> Beginnings | None:
+        """What `render` gives for the first turns, as far as one rendering of all of them tells;
+        None where it tells nothing."""
+        given = {**(variables or {}), "add_generation_prompt": answer}
+        watch = Watch(len(turns))
+        try:
+            text = self._render(
+                Watched(turns, watch), watch=watch, tools=list(tools) or None, **given
+            )
+        except Exception:  # it is no list; or what is refused is refused by `render`
+            return None
+        return watch.told(text)
+
+    def _render(
+        self, turns: Sequence[Mapping[str, Any]], *, watch: Watch | None = None, **variables: Any
+    ) -> str:
         variables = {**self._constants, "documents": None, **variables}
         pieces: list[str] = []
         size = 0
-        with self._sandbox.limited():
+        with self._sandbox.limited(watch):
             for piece in self._template.generate(messages=turns, **variables):
                 pieces.append(piece)
                 size += len(piece)
+                if watch:
+                    watch.written = size
                 if size > _LONGEST:
                     raise TemplateError("it writes more than 64 MiB")
         return "".join(pieces)

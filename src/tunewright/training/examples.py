@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from tunewright.rendering import Renderer, Row
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One supervised stretch. ids: int32 [length], of which those from `start` on are supervised.
+    """One supervised stretch. ids: int32 [length], of which those from `start` on are supervised;
+    not to be written to: where the next stretch of a conversation goes on from it, they share them.
 
     line: in the file, from 1; turn: which of the line's supervised stretches, from 0.
     """
@@ -76,10 +77,13 @@ def read(path: Path, renderer: Renderer, kind: Form) -> Examples:
     examples: list[list[Sample]] = []
     cut = dropped = 0
     for line, example in examples_of(path, kind):
-        rows = renderer.rows(example, line)
-        cut += any(row.cut for row in rows)
-        if rows:
-            examples.append([_sample(row, turn) for turn, row in enumerate(rows)])
+        conversation = _Conversation()
+        for row in renderer.whole_rows(example, line):
+            if fitting := renderer.fit(row):
+                conversation.add(fitting)
+        cut += conversation.cut
+        if conversation.samples:
+            examples.append(conversation.samples)
         else:
             dropped += 1
     if not examples:
@@ -91,6 +95,25 @@ def read(path: Path, renderer: Renderer, kind: Form) -> Examples:
     return Examples(examples, cut, dropped)
 
 
-def _sample(row: Row, turn: int) -> Sample:
-    ids = np.array([*row.prompt, *row.answer], dtype=np.int32)
-    return Sample(ids, len(row.prompt), row.line, turn)
+class _Conversation:
+    """The samples of one example. Each answer of a long one comes with all that was said before:
+    as arrays of their own they would take memory that grows with the square of its length."""
+
+    def __init__(self) -> None:
+        self.samples: list[Sample] = []
+        self.cut = False
+        self._apart = 0  # samples that share nothing with what follows them
+
+    def add(self, row: Row) -> None:
+        ids = np.array([*row.prompt, *row.answer], dtype=np.int32)
+        if self.samples and not _goes_on(self.samples[-1].ids, ids):
+            self._apart = len(self.samples)
+        for at in range(self._apart, len(self.samples)):
+            sample = self.samples[at]
+            self.samples[at] = replace(sample, ids=ids[: len(sample.ids)])
+        self.samples.append(Sample(ids, len(row.prompt), row.line, len(self.samples)))
+        self.cut = self.cut or row.cut
+
+
+def _goes_on(before: NDArray[np.int32], ids: NDArray[np.int32]) -> bool:
+    return len(before) <= len(ids) and np.array_equal(before, ids[: len(before)])
