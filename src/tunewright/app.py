@@ -316,6 +316,6 @@ def _download(hub_id: str) -> Path:
         )
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         raise BadRequest(
-            f"'{hub_id}' is no directory here, and could not be fetched from the hub: {error}",
+            f"'{hub_id}' is not a folder here, and it could not be fetched from the hub: {error}",
             param="source",
         ) from error

@@ -37,9 +37,9 @@ _CONVERSATIONS = (
     [{"role": "user", "content": "Long. " * 20_000}],
 )
 _MISMATCH = (
-    "its tokenizer has ids up to {last:,}, its embedding {rows:,} rows: a text with the others "
-    "would end a job. Take tokenizer and weights of the same model, or lengthen the embedding "
-    "(model.resize_token_embeddings) and save it"
+    "its tokenizer has ids up to {last:,}, but its embedding has only {rows:,} rows, so a text "
+    "with the other ids would make a job fail. Use the tokenizer and the weights of the same "
+    "model, or enlarge the embedding (model.resize_token_embeddings) and save it"
 )
 
 
@@ -99,7 +99,9 @@ def _run(module: list[str], limit: Callable[[], None], seconds: int, what: str) 
             env=quiet,
         )
     except subprocess.TimeoutExpired:
-        raise BadRequest(f"The {what} of {source} do not come to an end.") from None
+        raise BadRequest(
+            f"The {what} of {source} cannot be used: trying them took too long.", param="source"
+        ) from None
     if done.returncode != 0:
         last = done.stderr.strip().splitlines()[-1:] if done.returncode > 0 else []
         reason = last[0] if last else "it was stopped for using too much time or memory"
@@ -130,15 +132,21 @@ def _notes(renderer: Renderer) -> Iterator[str]:
     if not traits.takes_system:
         yield "Its template takes no system message: it is put before the user's text."
     elif not traits.takes_later_system:
-        yield "Its template takes a system message at the head: others go before a user's text."
+        yield (
+            "Its template takes a system message at the beginning only: later ones are put before "
+            "the user's text."
+        )
     if not traits.takes_opening_assistant:
-        yield "Its template wants a user first: an assistant who opens follows an empty message."
+        yield (
+            "Its template needs a user message first: where the assistant begins, an empty user "
+            "message is put before it."
+        )
     if isinstance(renderer.tool_use, str):
         yield renderer.tool_use.partition(":")[0] + ": requests and rows with tools are refused."
     if traits.switch and traits.shows_reasoning:
         yield (
-            f"It can think: turned on by chat_template_kwargs ({traits.switch}: true) in a chat, "
-            "and by rows that hold reasoning in a job."
+            f"It can reason: chat_template_kwargs ({traits.switch}: true) turns that on in a chat, "
+            "and rows that contain reasoning turn it on in a job."
         )
 
 

@@ -92,9 +92,9 @@ def test_a_row_is_shown_as_training_reads_it(run, tmp_path: Path) -> None:
     [row] = json.loads(run(*asked, "2", "--json").stdout)["rows"]
     [made] = Renderer.load(CHAT, chat=True).rows(ChatExample(messages), 2)
     assert [token["id"] for token in row] == [*made.prompt, *made.answer]
-    assert [token["id"] for token in row if token["learned"]] == made.answer
+    assert [token["id"] for token in row if token["supervised"]] == made.answer
     shown = run(*asked, "2").stdout
     assert "\x1b" not in shown
-    context, _, learned = shown.partition("-- supervised --\n")
+    context, _, supervised = shown.partition("-- supervised --\n")
     assert "No." in context
-    assert learned.startswith("Höchst 東京.")
+    assert supervised.startswith("Höchst 東京.")

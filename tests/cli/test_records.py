@@ -90,7 +90,7 @@ def used_home(tmp_path_factory):
         ("jobs", "create", "--training-file", str(samples.CHATS), "--n-epochs", "0"),
         ("jobs", "create", "--training-file", str(samples.CHATS), "--model", "none"),
         ("check", "no-such-file.jsonl"),
-        ("check", str(samples.CHATS), "--base", "builtin-static"),
+        ("check", str(samples.CHATS), "--model", "builtin-static"),
         ("embed",),
         ("embed", ""),
         ("embed", "text", "--output", "vectors.txt"),

@@ -19,7 +19,7 @@ def test_the_lines_to_copy_and_what_answers(tmp_path, capsys):
     assert block[:2] == [("OPENAI_BASE_URL", url), ("OPENAI_API_BASE", url)]
     assert block[2][0] == "OPENAI_API_KEY"
     assert "gpt-4o*: answered by builtin-chat, a tiny built-in model" in first
-    assert "ours: answered by gone, which is no model here." in first
+    assert "ours: answered by gone, which does not exist here." in first
     assert f'in {tmp_path / "settings.toml"}, under [aliases]: "gpt-3.5-turbo*" = "NAME"' in first
     welcome(tw, url)
     later = capsys.readouterr().out

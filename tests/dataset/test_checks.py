@@ -91,12 +91,12 @@ def test_what_is_noticed_is_said_with_its_lines(checked):
         "warning: 1 example has no user message. (line 13)",
         "warning: 1 example has messages after the last answer; those are not trained on. Add the "
         + "answer, or remove what follows the last one. (line 13)",
-        "warning: 1 example has an answer of white space only. Write the answer, or remove the "
-        + "example. (line 14)",
+        "warning: 1 example has an answer that is nothing but white space. Write the answer, or "
+        + "remove the example. (line 14)",
         "warning: 1 example has special tokens of the base in a text; they are trained on as plain "
         + "text. Remove them where they are left over from a rendered template. (line 14)",
-        "advice: 1 example has no system message, others have one. In use, send the system "
-        + "message that training saw. (line 12)",
+        "advice: 1 example has no system message, and others have one. When you use the model, "
+        + "send the system message that the training rows have. (line 12)",
     ]
     assert found.tokens.max == 512
     assert found.error() is None

@@ -179,7 +179,7 @@ def test_a_whole_table_that_cannot_be_used_writes_nothing(tmp_path: Path) -> Non
     assert "two columns named 'q'" in fails("4.csv", b"q,q,a\n1,2,3\n")
     assert "cannot be read as .xlsx" in fails("5.xlsx", b"PK nonsense")
     assert "cannot be read as Parquet" in fails("6.parquet", b"nonsense")
-    assert "None of 1 row can be trained on" in fails("9.jsonl", b'{"q": 1}')
+    assert "None of 1 row can be used for training" in fails("9.jsonl", b'{"q": 1}')
     assert "ends in one of .csv" in fails("10.docx", b"")
     answers = Split(0.5, "label")
     assert "has a column 'label'" in fails("11.jsonl", b'{"q": "1", "a": "2"}', split=answers)

@@ -300,7 +300,7 @@ def test_suggested_commands_name_the_source_and_the_home(
 
     said = run(elsewhere, tmp_path, "plan").output
     assert f"tunewright import openai fetch --from-base-url {elsewhere.url}\n" in said
-    said = run(elsewhere, tmp_path, "replay", "--base", "builtin-chat").output
+    said = run(elsewhere, tmp_path, "replay", "--model", "builtin-chat").output
     assert f"fetch --from-base-url {elsewhere.url} --home {tmp_path}" in said
 
 

@@ -148,14 +148,14 @@ def test_the_whole_move(server: Server, elsewhere: Elsewhere, tmp_path: Path) ->
     assert comparison["summary"]["logprob"] > comparison["summary"]["base_logprob"]
     shown = mover.result("switch", GOOD).stdout
     assert "6 of 6" in shown
-    assert f"{GOOD} is now answered by {good}." in shown
+    assert f"{good} now answers to the name {GOOD}." in shown
 
     comparison = mover.run("compare", OTHER, code=1, model=good)
-    assert "farther from the references" in comparison["worse"][0]
+    assert "differ more from the references" in comparison["worse"][0]
     assert comparison["summary"]["same"] == 0
     refused = mover.result("switch", OTHER, code=1, model=good).exception
     assert isinstance(refused, BadRequest)
-    assert "farther from the references" in refused.message
+    assert "differ more from the references" in refused.message
     mover.result("switch", OTHER, "--yes", model=good)
 
     after = client(server.url, server.key, GOOD, "y!")

@@ -66,8 +66,8 @@ def everything(elsewhere: Elsewhere, home: Path) -> list[Result]:
             ("plan",),
             ("fetch",),
             ("answers", "--max-usd", "1"),
-            ("replay", "--base", "builtin-chat", "--dry-run"),
-            ("replay", "--base", "builtin-chat"),
+            ("replay", "--model", "builtin-chat", "--dry-run"),
+            ("replay", "--model", "builtin-chat"),
             ("switch", OLD),
         )
     ]
@@ -136,7 +136,7 @@ def test_the_old_models_answers_are_not_trained_on_without_permission(
     elsewhere.bodies["/files/file-valid/content"] = chats(24)[len(chats(12)) :]
     run(elsewhere, tmp_path, "fetch")
     run(elsewhere, tmp_path, "answers", "--max-usd", "1")
-    base = ("replay", "--base", "builtin-chat")
+    base = ("replay", "--model", "builtin-chat")
     refusal = run(elsewhere, tmp_path, *base, "--on-answers").exception
     assert isinstance(refusal, BadRequest)
     assert "needs the permission" in refusal.message
@@ -200,7 +200,7 @@ def test_none_says_done_while_a_line_failed(elsewhere: Elsewhere, tmp_path: Path
     fetched = run(elsewhere, tmp_path, "fetch")
     assert fetched.exit_code == 1
     assert "1 of 7 objects are missing" in fetched.stdout
-    assert run(elsewhere, tmp_path, "replay", "--base", "builtin-chat").exit_code == 1
+    assert run(elsewhere, tmp_path, "replay", "--model", "builtin-chat").exit_code == 1
     assert run(elsewhere, tmp_path, "fetch").exit_code == 0
     assert run(elsewhere, tmp_path, "answers", "--max-usd", "0.0001").exit_code == 1
     elsewhere.answers = lambda asked: refused(400, "Not this one.")

@@ -102,7 +102,7 @@ def test_a_family_covers_known_names_whatever_it_is_mapped_to(tmp_path: Path) ->
 
 def test_a_name_that_stands_for_what_is_not_there_says_so(tmp_path: Path) -> None:
     tw = Tunewright(settings=Settings.read(tmp_path, aliases={"gpt-4o": "gone"}))
-    with pytest.raises(NotFound, match=r"It stands for `gone`, which is no model here"):
+    with pytest.raises(NotFound, match=r"It stands for `gone`, which does not exist here"):
         tw.models.retrieve("gpt-4o")
 
 

@@ -10,7 +10,7 @@ _TEXT = "The models here read and write text only"
 _ABSENT: dict[str, tuple[str, str]] = {
     "responses": (
         "The Responses API",
-        f"{_CHAT} (client.chat.completions.create), to which frameworks can be told to keep: "
+        f"{_CHAT} (client.chat.completions.create). Frameworks can be told to use it: "
         'set_default_openai_api("chat_completions") in openai-agents, openai.chat(...) in the AI '
         "SDK, OpenAIChatModel in pydantic-ai.",
     ),

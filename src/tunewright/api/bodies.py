@@ -86,7 +86,7 @@ def _scanned(body: bytearray, most: int) -> Steps[None]:
             code="too_many_values",
         ) from None
     except TooDeep:
-        raise _malformed(f"it is nested more than {MAX_DEPTH} deep") from None
+        raise _malformed(f"it is nested more than {MAX_DEPTH} levels deep") from None
 
 
 def with_engine(body: dict[str, Any], engine: str | None) -> dict[str, Any]:

@@ -76,7 +76,10 @@ class Crowd:
     def hold(self, who: str, size: int) -> None:
         total, share = self._bytes.total() + size, self._bytes[who] + size
         if total > self._most_bytes or share > self._most_bytes - self._most_bytes // 4:
-            raise busy("The bodies of the requests under way are too large together.")
+            raise busy(
+                "The requests that are being answered are too large together. Try again in "
+                "a moment."
+            )
         self._bytes[who] += size
 
     def release(self, who: str, size: int) -> None:

@@ -111,9 +111,9 @@ def _check_head(headers: Headers, answer: "_Answer") -> None:
     """
     answer.closes = True
     if "transfer-encoding" in headers and "content-length" in headers:
-        raise BadRequest("A request has Content-Length or Transfer-Encoding, not both.")
+        raise BadRequest("A request may have Content-Length or Transfer-Encoding, but not both.")
     if sum(len(name) + len(value) + 4 for name, value in headers.raw) > MAX_HEAD:
-        raise BadRequest(f"The headers of a request have {MAX_HEAD} bytes at most.")
+        raise BadRequest(f"The headers of a request may have {MAX_HEAD} bytes at most.")
     answer.closes = False
 
 

@@ -24,28 +24,36 @@ if TYPE_CHECKING:
 def answers(
     models: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FT_NAME]...", help="Old tuned models. [default: all]"),
+        typer.Argument(metavar="OLD-MODEL", help="Tuned models at the source. Not given: all."),
     ] = None,
     max_usd: Annotated[
         float | None,
-        typer.Option(min=0, help="Never spend more, all runs together. Without it: an estimate."),
+        typer.Option(
+            min=0,
+            help="Never spend more than this, all runs together. Not given: nothing is asked, and "
+            "an estimate of the cost is shown.",
+        ),
     ] = None,
-    per_model: Annotated[int, typer.Option(min=1, help="Most prompts of a model.")] = 200,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 1024,
+    per_model: Annotated[
+        int, typer.Option(min=1, help="How many prompts each model is asked at most.")
+    ] = 200,
+    max_tokens: Annotated[int, typer.Option(min=1, help="The longest answer, in tokens.")] = 1024,
     price_in: Annotated[
-        float | None, typer.Option(min=0, help="USD per million tokens read, for all models asked.")
+        float | None,
+        typer.Option(min=0, help="USD per million tokens of prompts, for all models asked."),
     ] = None,
     price_out: Annotated[
-        float | None, typer.Option(min=0, help="USD per million tokens written.")
+        float | None, typer.Option(min=0, help="USD per million tokens of answers.")
     ] = None,
     base_url: FromOption = OPENAI,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Record what the old models answer, for comparisons. This costs money; see --max-usd.
+    """Record what the old models answer, to compare with later. This costs money; see --max-usd.
 
-    Asked are the rows of the validation file (else a tenth of the training file, marked as seen)
-    and stored prompts, at temperature 0. Run it again and it goes on; no prompt is asked twice.
+    Each model is asked the rows of its validation file (or, without one, a tenth of its training
+    file, marked as seen) and the prompts of stored completions, at temperature 0. Run it again to
+    continue; no prompt is asked twice.
 
     Example: tunewright import openai answers --max-usd 5
     """
@@ -65,7 +73,7 @@ def answers(
         if json:
             print_json({"estimates": [_wire(each) for each in found], "lines": []})
         elif found:
-            say("Nothing was asked. Say what it may cost at most: --max-usd N")
+            say("Nothing was asked yet. Give the most that it may cost: --max-usd N")
         raise typer.Exit(0)
     lines = _asked(archive, found, base_url, max_usd, max_tokens)
     if json:
@@ -134,7 +142,7 @@ def _print_estimates(archive: "Archive", found: "list[Estimate]") -> None:
             for each in found
         ],
     )
-    say(f"Prices: {price_source()}. Others: --price-in, --price-out")
+    say(f"Prices: {price_source()}. If yours differ: --price-in, --price-out")
 
 
 def _origins(each: "Estimate") -> str:
@@ -155,8 +163,8 @@ def _report(lines: "list[Answered]", spent: float, max_usd: float) -> None:
     missing = sum(line.state in ("failed", "over budget") for line in lines)
     if missing:
         say(
-            f"{missing:,} of {counted(len(lines), 'prompt')} got no answer: see above, then run it "
-            "again."
+            f"{missing:,} of {counted(len(lines), 'prompt')} got no answer: the reasons are above. "
+            "Then run it again."
         )
 
 

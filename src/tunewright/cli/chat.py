@@ -12,18 +12,21 @@ if TYPE_CHECKING:
 
 
 def chat(
-    model: Annotated[str, typer.Argument(help="A chat base or a tuned model.")] = "gpt-3.5-turbo",
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A chat model: a base or a tuned model.")
+    ] = "gpt-3.5-turbo",
     message: Annotated[
-        str | None, typer.Argument(help="One question. Without it: a conversation.")
+        str | None,
+        typer.Argument(metavar="MESSAGE", help="One question. Not given: a conversation begins."),
     ] = None,
     system: Annotated[str | None, typer.Option(help="The system message.")] = None,
     temperature: Annotated[
-        float | None, typer.Option(help="0: always the likeliest token.")
+        float | None, typer.Option(help="How random answers are. 0: always the likeliest token.")
     ] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Longest answer.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="The longest answer, in tokens.")] = None,
     home: HomeOption = None,
 ) -> None:
-    """Talk to a model. With a MESSAGE: one answer, streamed.
+    """Chat with a model. With a MESSAGE it answers once.
 
     Example: tunewright chat gpt-3.5-turbo 'What is the capital of Italy?' --temperature 0
     """

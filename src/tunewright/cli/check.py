@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _SHOWN = 20
 _STYLES = {"error": "red", "warning": "yellow", "advice": "cyan"}
 ModelOption = Annotated[
-    str, typer.Option("--model", metavar="MODEL", help="The model that is to be tuned with it.")
+    str, typer.Option("--model", metavar="MODEL", help="The model to tune with this data.")
 ]
 
 
@@ -25,38 +25,42 @@ def check(
     ] = None,
     model: ModelOption = DEFAULT_MODEL,
     validation: Annotated[
-        Path | None, typer.Option("--validation-file", metavar="FILE", help="Held-out rows.")
+        Path | None,
+        typer.Option("--validation-file", metavar="FILE", help="Rows that are not trained on."),
     ] = None,
     html: Annotated[
-        Path | None, typer.Option(metavar="REPORT", help="Write a report with pictures.")
+        Path | None, typer.Option(metavar="REPORT", help="Write a report with charts.")
     ] = None,
     fix: Annotated[
         Path | None,
         typer.Option(
             metavar="OUT",
-            help="Write a repaired copy and check that: no byte order mark, CRLF, blank lines, "
-            "exact duplicates or rows that are in the validation file too; all else as it is. "
-            "OUT.changes.jsonl lists each change.",
+            help="Write a repaired copy and check the copy. It leaves out the byte order mark, "
+            "CRLF, blank lines, exact duplicates and rows that are in the validation file too, "
+            "and changes nothing else. OUT.changes.jsonl lists each change.",
         ),
     ] = None,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Try a few steps: time, memory and cost of a job.")
+        bool,
+        typer.Option("--estimate", help="Try a few steps and tell a job's time, memory and cost."),
     ] = False,
     quality: Annotated[
-        bool, typer.Option("--quality", help="Judge as well whether the data is any good.")
+        bool, typer.Option("--quality", help="Also tell how good the data is, and what is weak.")
     ] = False,
     job: Annotated[
         str | None,
         typer.Option(
             "--job",
-            metavar="ID",
-            help="Instead of a FILE: the accuracy of this job's model on its validation file, each "
-            "question that it answers wrongly, and the training rows nearest to those.",
+            metavar="JOB-ID",
+            help="Instead of FILE: the accuracy of this job's model on its validation file, each "
+            "question that it answers wrongly, and the training rows most similar to those.",
         ),
     ] = None,
     everything: Annotated[
         bool,
-        typer.Option("--all", help=f"All errors or wrong answers, not only the first {_SHOWN}."),
+        typer.Option(
+            "--all", help=f"Show all errors or wrong answers, not only the first {_SHOWN}."
+        ),
     ] = False,
     home: HomeOption = None,
     json: JsonOption = False,
@@ -136,9 +140,9 @@ def _summary(found: "FileCheck") -> list[str]:
         said.append(f"{counted(found.n_epochs, 'epoch')} by default: {trained}")
     if openai := found.openai:
         said.append(
-            f"at OpenAI's ({openai.encoding}): {openai.tokens.total:,} tokens, of which "
-            + f"{openai.assistant_tokens.total:,} of answers; {openai.n_epochs} epochs, "
-            + f"{openai.trained_tokens:,} tokens billed"
+            f"counted as OpenAI does ({openai.encoding}): {openai.tokens.total:,} tokens, of which "
+            + f"{openai.assistant_tokens.total:,} in answers; "
+            + f"{counted(openai.n_epochs, 'epoch')}, {openai.trained_tokens:,} tokens billed"
         )
     return said
 
@@ -159,14 +163,16 @@ def _alone(*others: object) -> None:
     from tunewright.errors import BadRequest
 
     if any(others):
-        raise BadRequest("--job goes with --home and --json only: the job names its files itself.")
+        raise BadRequest(
+            "Only --all, --home and --json go together with --job, which has files of its own."
+        )
 
 
 def _given(file: Path | None) -> Path:
     from tunewright.errors import BadRequest
 
     if file is None:
-        raise BadRequest("Give a FILE to check, or --job ID.")
+        raise BadRequest("Give the FILE to check, or --job JOB-ID.")
     return file
 
 
@@ -182,11 +188,11 @@ def _fix(file: Path, out: Path, validation: Path | None) -> None:
     from tunewright.dataset.repair import CHANGES, repair
 
     done = repair(file, out, validation)
-    notes.print(f"{out}: {done.kept:,} of {counted(done.lines, 'line')}", markup=False)
+    notes.print(f"{out}: {done.kept:,} of {counted(done.lines, 'line')} kept", markup=False)
     for change, words in CHANGES.items():
         if done.changes[change]:
             notes.print(f"  {words}: {done.changes[change]:,}", markup=False)
-    notes.print(f"  each change: {done.log}", markup=False)
+    notes.print(f"  the changes, line by line: {done.log}", markup=False)
 
 
 def _write(html: Path, found: list["FileCheck"]) -> None:

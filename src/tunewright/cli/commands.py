@@ -45,7 +45,9 @@ def tunewright(
 ) -> None:
     """OpenAI's fine-tuning and embeddings API, on your own machine.
 
-    Example: tunewright demo (two minutes, no network), then tunewright serve.
+    First `tunewright demo` (two minutes, no network), then `tunewright serve`.
+
+    Example: tunewright demo
     """
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Make training data of a table, and look at it.\n\n"
+    help="Make training data from a table, and look at its tokens.\n\n"
     + "Example: tunewright data render chats.jsonl --line 3",
 )
 app.command()(prepare)
@@ -28,10 +28,12 @@ _LEARNED, _CONTEXT, _CONTROL = "bold green", "", "magenta"
 @app.command()
 def render(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Training data, JSONL.")],
-    line: Annotated[int, typer.Option(help="Which line, from 1.", min=1)] = 1,
+    line: Annotated[int, typer.Option(help="Which line; the first is 1.", min=1)] = 1,
     model: ModelOption = DEFAULT_MODEL,
     home: HomeOption = None,
-    json: Annotated[bool, typer.Option("--json", help="Print token by token.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON: each token with its id.")
+    ] = False,
 ) -> None:
     """Show the tokens that training makes of a row, and which of them are supervised (trained on).
 
@@ -69,7 +71,7 @@ def _wire(row: "Row", renderer: "Renderer") -> list[dict[str, Any]]:
     """A token may be a part of a character: its text then holds U+FFFD."""
     ids = [*row.prompt, *row.answer]
     return [
-        {"id": id, "text": renderer.pieces.text([id]), "learned": at >= len(row.prompt)}
+        {"id": id, "text": renderer.pieces.text([id]), "supervised": at >= len(row.prompt)}
         for at, id in enumerate(ids)
     ]
 
@@ -79,7 +81,7 @@ def _print(row: "Row", renderer: "Renderer", title: str) -> None:
     screen.print(Text(f"{title}: {tokens}", "bold"))
     over = len(row.prompt) + len(row.answer) - renderer.context
     if over > 0:
-        say(f"{counted(over, 'token')} beyond the {renderer.context:,} that the model reads")
+        say(f"{counted(over, 'token')} more than the {renderer.context:,} that the model can read")
     for name, ids, style in (
         ("context", row.prompt, _CONTEXT),
         ("supervised", row.answer, _LEARNED),

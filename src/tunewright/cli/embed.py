@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tunewright.cli.terminal import HomeOption, notes, print_json, print_table, say
+from tunewright.cli.terminal import HomeOption, JsonOption, notes, print_json, print_table, say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,31 +19,40 @@ _NAMED = 10  # rows that are left out and named
 
 
 def embed(
-    texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT...")] = None,
+    texts: Annotated[
+        list[str] | None, typer.Argument(metavar="TEXT", help="Texts to embed, each in quotes.")
+    ] = None,
     file: Annotated[
         Path | None,
         typer.Option(
-            metavar="TABLE", help="A .csv, .tsv, .xlsx, .parquet, .json or .jsonl file, or saved."
+            metavar="TABLE",
+            help="Embed a table: .csv, .tsv, .xlsx, .parquet, .json or .jsonl; or a file that "
+            "--output wrote.",
         ),
     ] = None,
-    column: Annotated[str, typer.Option(help="The table's column that holds the text.")] = "text",
+    column: Annotated[
+        str, typer.Option(metavar="COLUMN", help="The column of the table that holds the texts.")
+    ] = "text",
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
-            help="Write the vectors with their texts: .jsonl, .csv, .parquet, or .npy (a matrix).",
+            metavar="OUT",
+            help="Write texts and vectors: .jsonl, .csv, .parquet, or .npy (a matrix).",
         ),
     ] = None,
     search: Annotated[
-        str | None, typer.Option(metavar="QUERY", help="Show the texts nearest to this.")
+        str | None, typer.Option(metavar="QUERY", help="Show the texts most similar to this one.")
     ] = None,
-    top: Annotated[int, typer.Option(help="How many of them.", min=1)] = 5,
-    model: Annotated[str, typer.Option(help="An embedding model.")] = "text-embedding-ada-002",
+    top: Annotated[int, typer.Option(help="How many of them to show.", min=1)] = 5,
+    model: Annotated[
+        str, typer.Option(metavar="MODEL", help="An embedding model.")
+    ] = "text-embedding-ada-002",
     home: HomeOption = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the API's JSON object.")] = False,
+    json: JsonOption = False,
 ) -> None:
-    """Turn texts, or a column of a table, into vectors of length 1; search among them.
+    """Turn texts, or a column of a table, into vectors of length 1, and search among them.
 
     A table that was embedded before, or a file that --output wrote, is searched without computing
     its vectors again.
@@ -108,14 +117,16 @@ def _table(
     if file is None:
         table = _computed(tw, model, list(enumerate(given, start=1)))
         if not table.texts:
-            raise BadRequest(f"{model} can read nothing of that: use a multilingual model.")
+            raise BadRequest(
+                f"{model} knows no token of these texts. Use a multilingual embedding model."
+            )
         return table
     if (found := saved(file)) is not None:
         return _Table(*found, list(range(1, len(found[0]) + 1)))
     rows = read_column(file, column)
     table = _of_rows(tw, model, rows)
     if not table.texts:
-        raise BadRequest(f"{file} has no row with a text that {model} can read.")
+        raise BadRequest(f"{file} has no row with a text of which {model} knows a token.")
     return table
 
 
@@ -177,7 +188,7 @@ def _add(
         return
     nothing = set(embedded.unreadable)
     for at in nothing:
-        table.left_out[batch[at][0]] = "the model can read nothing of it"
+        table.left_out[batch[at][0]] = "the model knows no token of it"
     good = [at for at in range(len(batch)) if at not in nothing]
     table.texts += [batch[at][1] for at in good]
     table.lines += [batch[at][0] for at in good]
@@ -220,11 +231,11 @@ def _report(table: _Table, output: Path | None) -> None:
     what = "text" if count == 1 else "texts"
     _note(f"{count:,} {what}{tokens}, {table.vectors.shape[1]} dimensions{where}")
     if table.kept and not output:
-        _note(f"Kept for the next search in {table.kept}; in a file of your own: --output NAME")
+        _note(f"Kept for the next search in {table.kept}. For a file of your own: --output NAME")
     if table.unknown:
         _note(
-            f"{table.unknown:,} of {table.tokens:,} tokens are unknown to the model: texts of "
-            "other languages, and emoji, become alike. A multilingual model reads them."
+            f"The model does not know {table.unknown:,} of {table.tokens:,} tokens: it cannot tell "
+            "other languages and emoji apart. A multilingual embedding model can."
         )
     for line in list(table.left_out)[:_NAMED]:
         _note(f"left out: line {line}: {table.left_out[line]}")
@@ -242,11 +253,11 @@ def _search(tw: "Tunewright", model: str, query: str, table: _Table, top: int) -
 
     asked = _computed(tw, model, [(1, query)])
     if not asked.texts:
-        raise BadRequest(f"Nothing can be searched for '{query}': {asked.left_out[1]}.")
+        raise BadRequest(f"'{query}' cannot be searched for: {asked.left_out[1]}.")
     if asked.vectors.shape[1] != table.vectors.shape[1]:
         raise BadRequest(
-            f"The vectors have {table.vectors.shape[1]} dimensions, those of {model} "
-            f"{asked.vectors.shape[1]}: name the model that made them with --model."
+            f"The vectors have {table.vectors.shape[1]} dimensions, and those of {model} have "
+            f"{asked.vectors.shape[1]}. Name the model that made them with --model."
         )
     ids, scores = nearest(asked.vectors, table.vectors, top)
     print_table(

@@ -11,6 +11,7 @@ import typer
 from tunewright.cli.terminal import (
     HomeOption,
     JsonOption,
+    LimitOption,
     moment,
     notes,
     print_json,
@@ -23,14 +24,16 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Training data and results.\n\nExample: tunewright files create chats.jsonl",
 )
-FileId = Annotated[str, typer.Argument(metavar="FILE-ID")]
+FileId = Annotated[str, typer.Argument(metavar="FILE-ID", help="As `files list` shows it.")]
 _COLUMNS = [">bytes", "id", "filename", "purpose", "created"]
 
 
 @app.command()
 def create(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="A JSONL file.")],
-    purpose: Annotated[str, typer.Option(help="What it is for.")] = "fine-tune",
+    purpose: Annotated[
+        str, typer.Option(help="What the file is for: fine-tune for training and validation data.")
+    ] = "fine-tune",
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -50,7 +53,7 @@ def create(
 @app.command("list")
 def list_(
     home: HomeOption = None,
-    limit: Annotated[int, typer.Option(help="At most so many, the newest.")] = 100,
+    limit: LimitOption = 100,
     json: JsonOption = False,
 ) -> None:
     """List files, newest first.

@@ -19,15 +19,17 @@ if TYPE_CHECKING:
 
 
 def follow(
-    every: Annotated[float, typer.Option(min=1, help="Seconds from one look to the next.")] = 60.0,
+    every: Annotated[
+        float, typer.Option(min=1, help="Look for new ones every so many seconds.")
+    ] = 60.0,
     base_url: FromOption = OPENAI,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Fetch new stored completions as they come, until Ctrl-C.
+    """Fetch stored completions as they are made, until Ctrl-C.
 
-    OpenAI keeps them for about 30 days. However it ends, what was fetched is whole, and the next
-    run goes on from there. With --json a line is an object.
+    OpenAI keeps them for about 30 days. What was fetched is complete whenever you stop, and the
+    next run continues from there. With --json each line is a JSON object.
 
     Example: tunewright import openai follow --every 300
     """

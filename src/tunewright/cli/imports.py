@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Bring home what you have elsewhere.\n\nExample: tunewright import openai plan",
+    help="Bring what you have at OpenAI, or on another server, to this one.\n\n"
+    "Example: tunewright import openai plan",
 )
 openai = typer.Typer(
     invoke_without_command=True,
-    help="From OpenAI, or a server that speaks its API. Nothing there is changed.\n\n"
-    "The key is read from OPENAI_API_KEY and kept nowhere.\n\nExample: tunewright import openai",
+    help="Import from OpenAI, or from a server with the same API. Nothing is changed there.\n\n"
+    "The key is read from OPENAI_API_KEY and is never stored.\n\nExample: tunewright import "
+    "openai",
 )
 app.add_typer(openai, name="openai")
 
@@ -46,15 +48,15 @@ def _default(context: typer.Context) -> None:
 
 @openai.command()
 def plan(base_url: FromOption = OPENAI, json: JsonOption = False) -> None:
-    """Show what there is and what of it ends first. The default; it only looks.
+    """Show what you have there and what ends first. Nothing is fetched.
 
-    The exit status is 2 where something ends within 14 days.
+    The exit status is 2 if something ends within 14 days.
 
     Example: tunewright import openai plan
     """
     from tunewright.imports import plan as look
 
-    with opened(base_url) as source, notes.status("Looking at what there is"):
+    with opened(base_url) as source, notes.status("Listing what you have"):
         found = look(source)
     print_json(_wire(found)) if json else _print(found, base_url)
     raise typer.Exit(_SOON if found.soon else 0)
@@ -65,15 +67,17 @@ def fetch(
     base_url: FromOption = OPENAI,
     file: Annotated[
         list[str] | None,
-        typer.Option(metavar="ID=PATH", help="The content of a file that the source refuses."),
+        typer.Option(
+            metavar="ID=PATH", help="Take the content of a file that the source refuses from PATH."
+        ),
     ] = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Fetch files, jobs, tuned models' records, evals and stored completions into the home.
+    """Fetch files, jobs, records of tuned models, evals and stored completions.
 
-    Run it again and it goes on, fetching only what is missing. Each object that is refused is
-    named in the end; the exit status is 1 then.
+    Run it again to continue: only what is missing is fetched. Objects that the source refuses are
+    listed at the end; the exit status is then 1.
 
     Example: tunewright import openai fetch --file file-abc=train.jsonl
     """
@@ -95,31 +99,39 @@ def fetch(
 def replay(
     jobs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[JOB]...", help="Old job ids. [default: all that succeeded]"),
+        typer.Argument(metavar="JOB-ID", help="Jobs at the source. Not given: all that succeeded."),
     ] = None,
-    base: Annotated[
-        str | None, typer.Option(help="The base of this home to train on; never chosen for you.")
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="The base here to train on. It is never chosen for you."
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only check the files and show what would be created.")
     ] = False,
     on_answers: Annotated[
-        bool, typer.Option("--on-answers", help="Train on the recorded answers, not on the files.")
+        bool,
+        typer.Option("--on-answers", help="Train on the recorded answers instead of the files."),
     ] = False,
     allow_output_training: Annotated[
         bool,
-        typer.Option("--allow-output-training", help="You have the permission that this needs."),
+        typer.Option(
+            "--allow-output-training",
+            help="Say that you may train on the old model's answers (needed for --on-answers).",
+        ),
     ] = False,
     base_url: FromOption = OPENAI,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Create the fetched jobs here: same files, suffix, seed and epochs, on a base of yours.
+    """Create the fetched jobs again, here: same files, suffix, seed and epochs, on a base of yours.
 
-    Batch size and learning rate are chosen anew: the old ones belong to another model. A job that
-    was replayed before is left as it is. They train as soon as `tunewright serve` runs.
+    Batch size and learning rate are chosen anew, because the old ones were for another model. A
+    job that was replayed before is not created again. The jobs train as soon as `tunewright serve`
+    runs.
 
-    Example: tunewright import openai replay --base my-base --dry-run
+    Example: tunewright import openai replay --model my-base --dry-run
     """
     from tunewright.cli.opening import records
     from tunewright.imports import OUTPUT_TRAINING
@@ -132,7 +144,7 @@ def replay(
         made = create(
             tw,
             archive,
-            base,
+            model,
             jobs=jobs or (),
             dry_run=dry_run,
             on_answers=on_answers,
@@ -158,7 +170,7 @@ def _given(option: str) -> tuple[str, Path]:
     id, _, path = option.partition("=")
     if not path or not Path(path).is_file():
         raise BadRequest(
-            f"--file {option}: write ID=PATH, with a file that is there.", param="file"
+            f"--file {option}: write ID=PATH, where PATH is a file that exists.", param="file"
         )
     return id, Path(path)
 
@@ -203,12 +215,15 @@ def _report(archive: "Archive", lines: "list[Line]", failed: "list[Line]") -> No
     for line in failed:
         complain(f"failed: {line.kind} {line.id}: {line.message} {line.remedy}")
     if failed:
-        say(f"{len(failed):,} of {len(lines):,} objects are missing: see above, then run it again.")
+        say(
+            f"{len(failed):,} of {len(lines):,} objects are missing: the reasons are above. "
+            "Then run it again."
+        )
 
 
 def _replayed(archive: "Archive", lines: "list[Replay]") -> None:
     if not lines:
-        say(f"No job of that kind is in {archive.root}. First: {archive.command('fetch')}")
+        say(f"No such job is in {archive.root}. First: {archive.command('fetch')}")
         return
     print_table(
         [

@@ -9,6 +9,7 @@ from tunewright.cli.files import refuse_other_formats
 from tunewright.cli.terminal import (
     HomeOption,
     JsonOption,
+    LimitOption,
     moment,
     notes,
     print_json,
@@ -27,36 +28,45 @@ app = typer.Typer(
     help="Fine-tuning jobs.\n\n"
     "Example: tunewright jobs create --training-file chats.jsonl --follow",
 )
-JobId = Annotated[str, typer.Argument(metavar="JOB-ID")]
+JobId = Annotated[str, typer.Argument(metavar="JOB-ID", help="As `jobs list` shows it.")]
 
 
 @app.command()
 def create(
     training_file: Annotated[
-        str, typer.Option(metavar="FILE", help="A file id, or a path: it is uploaded first.")
+        str,
+        typer.Option(metavar="FILE", help="The id of a file, or a path: it is uploaded first."),
     ],
     model: Annotated[
         str, typer.Option(help="The base, tuned model or checkpoint to tune.")
     ] = "gpt-3.5-turbo",
     validation_file: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Held-out rows, to see overfitting.")
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Rows that are not trained on: their loss shows overfitting. An id or a path.",
+        ),
     ] = None,
-    suffix: Annotated[str | None, typer.Option(help="Part of the tuned model's name.")] = None,
-    n_epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Rows a step.")] = None,
+    suffix: Annotated[
+        str | None, typer.Option(help="A word of yours for the tuned model's name.")
+    ] = None,
+    n_epochs: Annotated[int | None, typer.Option(help="How often each row is trained on.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="How many rows a step has.")] = None,
     learning_rate_multiplier: Annotated[
-        float | None, typer.Option(help="Times the rate that would be chosen.")
+        float | None, typer.Option(help="Multiplies the learning rate that is chosen for the base.")
     ] = None,
     adaptation: Annotated[
         Literal["lora", "full"] | None,
-        typer.Option(help="Small matrices beside the base (lora), or all of it (full)."),
+        typer.Option(help="Train a small adapter beside the base (lora), or all weights (full)."),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="For the same run again.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Stay and watch.")] = False,
+    seed: Annotated[
+        int | None, typer.Option(help="The same seed and data give the same model.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Watch the job to its end.")] = False,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Create a job and print its id. What is not given is chosen and then shown in the job.
+    """Create a job and print its id. Options that are not given are chosen; the job shows them.
 
     Example: tunewright jobs create --training-file chats.jsonl --suffix support --follow
     """
@@ -79,13 +89,14 @@ def create(
             _follow(tw, job.id, home)
         elif not tw.processes.others_running():
             serve = command("serve", home=home)
-            notes.print(f"Queued. No server runs here. Next: {serve}", markup=False, soft_wrap=True)
+            said = f"The job waits: no server runs on this folder. Next: {serve}"
+            notes.print(said, markup=False, soft_wrap=True)
 
 
 @app.command("list")
 def list_(
     home: HomeOption = None,
-    limit: Annotated[int, typer.Option(help="At most so many, the newest.")] = 20,
+    limit: LimitOption = 20,
     json: JsonOption = False,
 ) -> None:
     """List jobs, newest first.
@@ -107,7 +118,7 @@ def list_(
 
 @app.command()
 def get(id: JobId, home: HomeOption = None, json: JsonOption = False) -> None:
-    """Show one job with the hyperparameters in effect.
+    """Show one job: its status, its files, its model and the hyperparameters that are used.
 
     Example: tunewright jobs get ftjob-Ab12...
     """
@@ -125,7 +136,7 @@ def get(id: JobId, home: HomeOption = None, json: JsonOption = False) -> None:
 def events(
     id: JobId,
     home: HomeOption = None,
-    limit: Annotated[int, typer.Option(help="At most so many, the newest.")] = 20,
+    limit: LimitOption = 20,
     json: JsonOption = False,
 ) -> None:
     """Print a job's events, newest first.
@@ -161,7 +172,7 @@ def follow(id: JobId, home: HomeOption = None) -> None:
 
 @app.command()
 def cancel(id: JobId, home: HomeOption = None, json: JsonOption = False) -> None:
-    """End a job; a running one stops within a step.
+    """Cancel a job. One that trains stops after its current step.
 
     Example: tunewright jobs cancel ftjob-Ab12...
     """
@@ -174,7 +185,7 @@ def cancel(id: JobId, home: HomeOption = None, json: JsonOption = False) -> None
 
 @app.command()
 def pause(id: JobId, home: HomeOption = None, json: JsonOption = False) -> None:
-    """Hold a job back; a running one saves and makes room for the next.
+    """Pause a job. One that trains saves its state, and the next job can train.
 
     Example: tunewright jobs pause ftjob-Ab12...
     """
@@ -187,7 +198,7 @@ def pause(id: JobId, home: HomeOption = None, json: JsonOption = False) -> None:
 
 @app.command()
 def resume(id: JobId, home: HomeOption = None, json: JsonOption = False) -> None:
-    """Let a paused job go on from where it stopped.
+    """Resume a paused job from where it stopped.
 
     Example: tunewright jobs resume ftjob-Ab12...
     """
@@ -195,7 +206,7 @@ def resume(id: JobId, home: HomeOption = None, json: JsonOption = False) -> None
 
     with records(home) as tw:
         job = tw.jobs.resume(id)
-    print_json(job.wire()) if json else say(f"{job.id} goes on.")
+    print_json(job.wire()) if json else say(f"{job.id} is resumed.")
 
 
 def _follow(tw: "Tunewright", id: str, home: Path | None) -> None:
@@ -206,7 +217,7 @@ def _follow(tw: "Tunewright", id: str, home: Path | None) -> None:
         watch = draw(id, (event.wire() for event in tw.jobs.follow(id)))
     except KeyboardInterrupt:
         again = command("jobs", "follow", id, home=home)
-        notes.print(f"{id} goes on while a server runs. Next: {again}", soft_wrap=True)
+        notes.print(f"{id} goes on as long as a server runs. Watch again: {again}", soft_wrap=True)
         raise typer.Exit(130) from None
     outcome(tw.jobs.retrieve(id).wire(), watch)
 

@@ -18,16 +18,22 @@ app = typer.Typer(
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="What the key is for, for the list.")] = "key",
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A name by which you will know it in the list.")
+    ] = "key",
     organisation: Annotated[
-        str | None, typer.Option(help="Whose key (default: the home's first organisation).")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="The organisation that the key is for. Not given: the first one."
+        ),
     ] = None,
     role: Annotated[
-        str, typer.Option(help="owner, or member: may not delete models nor manage keys.")
+        str,
+        typer.Option(help="owner, or member, who can neither delete models nor manage keys."),
     ] = "owner",
     home: HomeOption = None,
 ) -> None:
-    """Make a key and show it, this once.
+    """Create a key and show it. It is shown only this once.
 
     Example: tunewright keys create laptop --role member
     """
@@ -41,11 +47,13 @@ def create(
 
 @app.command("list")
 def list_(
-    organisation: Annotated[str | None, typer.Option(help="Only this organisation's.")] = None,
+    organisation: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Show only the keys of this organisation.")
+    ] = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show the keys of all organisations, masked, with those that were revoked.
+    """List the keys of all organisations, masked, the revoked ones too.
 
     Example: tunewright keys list --organisation acme
     """
@@ -74,13 +82,14 @@ def list_(
 
 @app.command()
 def revoke(
-    id: Annotated[str, typer.Argument(metavar="KEY-ID")],
+    id: Annotated[str, typer.Argument(metavar="KEY-ID", help="As `keys list` shows it.")],
     organisation: Annotated[
-        str | None, typer.Option(help="Refuse if the key is not this organisation's.")
+        str | None,
+        typer.Option(metavar="NAME", help="Refuse if the key is not of this organisation."),
     ] = None,
     home: HomeOption = None,
 ) -> None:
-    """Make a key useless, at once and for good.
+    """Revoke a key, at once and for good.
 
     Example: tunewright keys revoke key-Ab12...
     """

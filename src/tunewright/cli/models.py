@@ -56,14 +56,19 @@ def list_(home: HomeOption = None, json: JsonOption = False) -> None:
 
 @app.command()
 def add(
-    name: Annotated[str, typer.Argument(help="The name that clients use.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name that clients will use.")],
     source: Annotated[
-        str, typer.Argument(metavar="DIR_OR_HUB_ID", help="A directory, or an id on the hub.")
+        str,
+        typer.Argument(
+            metavar="DIR_OR_HUB_ID", help="A folder, or a model's id on the Hugging Face hub."
+        ),
     ],
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Add a base: safetensors weights with config.json and tokenizer.json; no code is run.
+    """Add a base model: safetensors weights with config.json and tokenizer.json.
+
+    No code that comes with a model is run.
 
     Example: tunewright models add qwen Qwen/Qwen3-0.6B
     """
@@ -81,23 +86,26 @@ def add(
         say(f"Added {name}. Try it: tunewright chat {name} 'Hello'")
     else:
         say(
-            f"Added {name} as a completion base, for it has no chat template. It takes rows of "
-            f"prompt and completion (tunewright check FILE --model {name}) and answers "
-            "/v1/completions. To chat with it, put a chat_template.jinja beside its tokenizer.json "
-            "and add it again."
+            f"Added {name} as a completion model, because it has no chat template. It is tuned "
+            f"with rows of prompt and completion (tunewright check FILE --model {name}) and "
+            "answers /v1/completions. To chat with it, put a chat_template.jinja beside its "
+            "tokenizer.json and add it again."
         )
     return None
 
 
 @app.command()
 def delete(
-    name: Annotated[str, typer.Argument(metavar="MODEL")],
+    name: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A tuned model, or a base that was added.")
+    ],
     force: Annotated[
-        bool, typer.Option("--force", help="Also where other names stand for it.")
+        bool,
+        typer.Option("--force", help="Delete it even if aliases in settings.toml stand for it."),
     ] = False,
     home: HomeOption = None,
 ) -> None:
-    """Delete a tuned model, or forget a base that was added.
+    """Delete a tuned model, or a base that was added.
 
     Example: tunewright models delete ft:gpt-3.5-turbo:personal:sarcastic:1a2b3c4d
     """
@@ -117,8 +125,8 @@ def _refuse_in_use(tw: "Tunewright", name: str, home: Path | None) -> None:
     if names:
         file = tw.home.root / "settings.toml"
         raise BadRequest(
-            f"{', '.join(names)} {of(len(names), 'stands', 'stand')} for {name} in {file}, and "
-            "would then find no model. Change that first, or delete it all the same: "
+            f"{', '.join(names)} {of(len(names), 'stands', 'stand')} for {name} in {file} and "
+            "would find no model any more. Change the file first, or delete the model anyway: "
             f"{command('models', 'delete', name, force=True, home=home)}",
             param="model",
         )

@@ -8,17 +8,22 @@ from tunewright.cli.terminal import HomeOption, JsonOption, moment, print_json, 
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Organisations: none sees another's files, jobs and models.\n\n"
+    help="Organisations: none of them sees the files, jobs or models of another.\n\n"
     "Example: tunewright organisations create acme",
 )
 
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="Part of the names of its models: a-z, 0-9, -.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="a-z, 0-9 and -; it becomes part of the names of tuned models."
+        ),
+    ],
     home: HomeOption = None,
 ) -> None:
-    """Make an organisation and show its first key, an owner's, this once.
+    """Create an organisation and show its first key, an owner key. It is shown only this once.
 
     Example: tunewright organisations create acme
     """
@@ -32,7 +37,7 @@ def create(
 
 @app.command("list")
 def list_(home: HomeOption = None, json: JsonOption = False) -> None:
-    """Show the organisations. Commands such as `files` and `jobs` act for the first.
+    """List the organisations. Commands such as `files` and `jobs` act for the first one.
 
     Example: tunewright organisations list
     """

@@ -21,68 +21,82 @@ def prepare(
         typer.Argument(metavar="FILE", help="A .csv, .tsv, .xlsx, .parquet, .json or .jsonl file."),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="OUT.jsonl", help="What to write.")
+        Path, typer.Option("--output", "-o", metavar="OUT.jsonl", help="The file to write.")
     ],
     prompt: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="What is asked.", rich_help_panel="Columns")
+        str | None,
+        typer.Option(
+            metavar="COLUMN", help="The column of the questions.", rich_help_panel="Columns"
+        ),
     ] = None,
     completion: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN", help="What is to be answered.", rich_help_panel="Columns"),
+        typer.Option(
+            metavar="COLUMN", help="The column of the answers.", rich_help_panel="Columns"
+        ),
     ] = None,
     messages: Annotated[
         list[str] | None,
         typer.Option(
             metavar="COLUMN|ROLE=COLUMN",
-            help="A column of whole conversations; or, several times, whose message a column is.",
+            help="The column of whole conversations; or give it several times, as in "
+            "user=question assistant=answer: a column for each message.",
             rich_help_panel="Columns",
         ),
     ] = None,
     system: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="A system message to open each chat.")
+        str | None, typer.Option(metavar="TEXT", help="A system message to begin each chat with.")
     ] = None,
     model: Annotated[
         str | None,
         typer.Option(
-            help="The model that is to be tuned: how much it reads. "
-            f"[default: {DEFAULT_MODEL}; {COMPLETION_MODEL} for --to completion]",
-            show_default=False,
+            metavar="MODEL",
+            help="The model to tune with this data: it decides the form and how long a row can "
+            f"be. Not given: {DEFAULT_MODEL}, or {COMPLETION_MODEL} for --to completion.",
         ),
     ] = None,
     drop_long: Annotated[
-        bool, typer.Option("--drop-long", help="Leave out the rows that are longer than it reads.")
+        bool,
+        typer.Option("--drop-long", help="Leave out the rows that are too long for the model."),
     ] = False,
     to: Annotated[
         Literal["chat", "completion"] | None,
-        typer.Option(help="The form to write. [default: the one that the model takes]"),
+        typer.Option(help="The form to write. Not given: the one that the model takes."),
     ] = None,
     separator: Annotated[
         str | None,
         typer.Option(
             metavar="TEXT",
-            help="What ends each prompt of the completion form. [default: \\n\\n###\\n\\n]",
-            show_default=False,
+            help="What ends each prompt of the completion form. Not given: \\n\\n###\\n\\n",
         ),
     ] = None,
     sheet: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A sheet of an .xlsx file, not the first.")
+        str | None,
+        typer.Option(metavar="NAME", help="The sheet of an .xlsx file. Not given: the first one."),
     ] = None,
     validation_share: Annotated[
-        float | None, typer.Option(metavar="SHARE", help="How much to hold out, as in 0.1.")
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="The share of rows that go to a validation file instead, such as 0.1.",
+        ),
     ] = None,
     stratify: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Hold out that much of each value of it.")
+        str | None,
+        typer.Option(metavar="COLUMN", help="Take that share of each value of this column."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the draw of what is held out.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="The same seed takes the same rows for the validation file.")
+    ] = 0,
     home: HomeOption = None,
-    json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON: what was done.")] = False,
 ) -> None:
-    """Make training data of a table, or of rows in another layout; leave out what cannot be used.
+    """Make training data from a table, or from rows in another layout.
 
-    Without --prompt, --completion and --messages each row is recognised by its own names: chats,
-    ShareGPT, Alpaca, question and answer, preferences (DPO), and JSON text inside JSON text. Every
-    row is written, or refused with its line and a reason, in OUT.refused.jsonl; held-out rows go to
-    OUT.validation.jsonl. The check finds no error in what is written.
+    Without --prompt, --completion and --messages the layout of each row is recognised: chats,
+    ShareGPT, Alpaca, question and answer, preferences (DPO), and JSON text inside JSON text. A row
+    that cannot be used goes to OUT.refused.jsonl, with its line and the reason; rows for validation
+    go to OUT.validation.jsonl. The check finds no error in what is written.
 
     Example: tunewright data prepare faq.csv --prompt question --completion answer -o faq.jsonl
     """
@@ -93,7 +107,9 @@ def prepare(
     from tunewright.errors import BadRequest
 
     if stratify is not None and validation_share is None:
-        raise BadRequest("Say how much to hold out: --validation-share 0.1.", param="stratify")
+        raise BadRequest(
+            "--stratify needs a share as well, such as --validation-share 0.1.", param="stratify"
+        )
     split = None if validation_share is None else Split(validation_share, stratify, seed)
     model = model or (COMPLETION_MODEL if to == "completion" else DEFAULT_MODEL)
     with records(home) as tw:
@@ -136,9 +152,9 @@ def _print(done: "Prepared", model: str, home: Path | None) -> None:
 
     _note(f"{counted(done.rows, 'row')}: {done.trained:,} to {done.out}")
     if done.validation:
-        _note(f"  held out: {done.held_out:,} to {done.validation}")
+        _note(f"  for validation: {done.held_out:,} to {done.validation}")
     if done.without:
-        _note(f"  too rare to be held out: {some(done.without)}")
+        _note(f"  values with too few rows for validation: {some(done.without)}")
     if done.left_out:
         _note(f"  not used: the keys {some(list(done.left_out))}")
     if done.refusals:

@@ -33,8 +33,8 @@ def _spreads(found: FileCheck) -> list[tuple[str, Distribution]]:
         ("Supervised tokens", found.supervised_tokens),
     ]
     if counted := found.openai:
-        spreads.append((f"Tokens at OpenAI's ({counted.encoding})", counted.tokens))
-        spreads.append(("Tokens of answers at OpenAI's", counted.assistant_tokens))
+        spreads.append((f"Tokens as OpenAI counts ({counted.encoding})", counted.tokens))
+        spreads.append(("Tokens of answers as OpenAI counts", counted.assistant_tokens))
     return [(name, spread) for name, spread in spreads if spread.total]
 
 

@@ -1,6 +1,5 @@
 import signal
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,18 +14,18 @@ if TYPE_CHECKING:
 def serve(
     home: HomeOption = None,
     host: Annotated[
-        str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")
+        str | None, typer.Option(help="The address to listen on. Not given: 127.0.0.1.")
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option(help="Port; 0 takes a free one. [default: 8311]", min=0, max=65535),
+        typer.Option(help="The port; 0 takes a free one. Not given: 8311.", min=0, max=65535),
     ] = None,
     allow_remote: Annotated[
         bool | None,
-        typer.Option("--allow-remote", help="Permit an address that other machines can reach."),
+        typer.Option("--allow-remote", help="Allow an address that other machines can reach."),
     ] = None,
 ) -> None:
-    """Serve the API. The first start shows a key, once.
+    """Run the server. The first start shows a key, only this once.
 
     Example: tunewright serve --port 8311
     """
@@ -52,11 +51,12 @@ def welcome(tw: "Tunewright", url: str) -> None:
     key = tw.access.first_key(tw.owner)
     say(f"Tunewright serves {url}   (home: {tw.home.root})")
     if key:
-        say("\nYour API key. It is shown this once; only its hash is kept.")
+        say("\nYour API key is in the last line. It is shown only this once.")
         say(f"\n{copy_lines(url, key)}\n")
     else:
         say(f"\n{copy_lines(url)}\n")
-        say(f"Your key was shown at the first start. Another one: {_keys_create(tw.home.root)}")
+        another = command("keys", "create", home=tw.home.root)
+        say(f"Your key was shown at the first start. To create another one: {another}")
     _say_what_answers(tw)
     say("Stop with Ctrl-C.")
     sys.stdout.flush()
@@ -75,15 +75,11 @@ def _say_what_answers(tw: "Tunewright") -> None:
 
     small = False
     for base, names in tw.models.standing().items():
-        about = builtin.remark(base) if tw.models.base(base) else "which is no model here"
+        about = builtin.remark(base) if tw.models.base(base) else "which does not exist here"
         small = small or builtin.remark(base) is not None
         say(f"{', '.join(names)}: answered by {base}{about and f', {about}'}.")
     if small:
         settings = tw.home.root / "settings.toml"
-        say("For real work add a base and map the names to it:")
+        say("For real work, add a base and let it answer to these names:")
         say(f"  {command('models', 'add', 'NAME', 'DIR_OR_HUB_ID', home=tw.home.root)}")
         say(f'  and in {settings}, under [aliases]: "gpt-3.5-turbo*" = "NAME"')
-
-
-def _keys_create(home: Path) -> str:
-    return command("keys", "create", home=home)

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from tunewright.imports import Archive, AskingSource, Source
 
 FromOption = Annotated[
-    str, typer.Option("--from-base-url", metavar="URL", help="Another source than OpenAI.")
+    str,
+    typer.Option("--from-base-url", metavar="URL", help="The base URL of the server to read from."),
 ]
 OPENAI = "https://api.openai.com/v1"
 
@@ -57,7 +58,9 @@ def _access(base_url: str) -> dict[str, Any]:
 
     key = os.environ.get("OPENAI_API_KEY")
     if not key:
-        raise BadRequest("OPENAI_API_KEY is not set: it must hold a key of the account to read.")
+        raise BadRequest(
+            "OPENAI_API_KEY is not set. Put the key of the account that you want to read into it."
+        )
     # What the official SDK sends for a key of several organisations or projects.
     asked = {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"}
     headers = {

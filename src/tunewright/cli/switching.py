@@ -20,10 +20,14 @@ from tunewright.wording import counted
 if TYPE_CHECKING:
     from tunewright.imports import Comparison
 
-OldName = Annotated[str, typer.Argument(metavar="FT_NAME", help="The old model's name.")]
+OldName = Annotated[
+    str, typer.Argument(metavar="OLD-MODEL", help="The name of the tuned model at the source.")
+]
 ModelOption = Annotated[
     str | None,
-    typer.Option(metavar="MODEL", help="[default: the one that its job was replayed as]"),
+    typer.Option(
+        metavar="MODEL", help="The model here. Not given: the one that `replay` made of its job."
+    ),
 ]
 _SHOWN = 5  # prompts, those with the greatest distance
 _WIDTH = 48  # characters of an answer
@@ -36,9 +40,9 @@ def compare(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Hold a model of this home against what an old one answered.
+    """Compare a model here with the recorded answers of an old one.
 
-    Asked is what was recorded with `answers`. The exit status is 1 where it falls short.
+    It is asked what `answers` asked the old one. The exit status is 1 if it is worse.
 
     Example: tunewright import openai compare ft:gpt-4o-mini-2024-07-18:acme:support:9xYz
     """
@@ -62,17 +66,20 @@ def compare(
 def switch(
     old: OldName,
     model: ModelOption = None,
-    undo: Annotated[bool, typer.Option("--undo", help="Take the last switch back.")] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Undo the last switch of this name.")
+    ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Also where the comparison is missing, or worse.")
+        bool,
+        typer.Option("--yes", help="Switch even if the comparison is missing or the model worse."),
     ] = False,
     base_url: FromOption = OPENAI,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Let an old model's name be answered by its successor here, and undo it with --undo.
+    """Let a model here answer to the old model's name. --undo takes it back.
 
-    The comparison is shown first. A running server answers to the name at once.
+    The comparison is shown first. A running server uses the name from the next request on.
 
     Example: tunewright import openai switch ft:gpt-4o-mini-2024-07-18:acme:support:9xYz
     """
@@ -96,8 +103,8 @@ def _switch(
         made = change(tw, chosen, yes=yes)
     if json:
         return print_json(made.wire())
-    say(f"{old} is now answered by {made.target}.")
-    return say(f"Take it back: {archive.command('switch', old, '--undo')}")
+    say(f"{made.target} now answers to the name {old}.")
+    return say(f"To undo it: {archive.command('switch', old, '--undo')}")
 
 
 def _undo(old: str, home: Path | None, json: bool) -> None:
@@ -107,7 +114,9 @@ def _undo(old: str, home: Path | None, json: bool) -> None:
         now = tw.models.switching.undo(old)
     if json:
         return print_json({"name": old, "target": now})
-    return say(f"{old} is answered by {now} again." if now else f"{old} is no model here any more.")
+    return say(
+        f"{now} answers to the name {old} again." if now else f"No model answers to {old} any more."
+    )
 
 
 def _print(made: "Comparison") -> None:
@@ -122,7 +131,7 @@ def _print(made: "Comparison") -> None:
             ("same answer", "", f"{found['same']} of {found['prompts']}", ""),
             ("distance to the old answers", "", _number(found["distance"]), ""),
             (
-                "log-probability of the old answers, a byte",
+                "log-probability of the old answers, per byte",
                 _number(found["own_logprob"]),
                 _number(found["logprob"]),
                 _number(found["base_logprob"]),
@@ -138,7 +147,7 @@ def _print(made: "Comparison") -> None:
     farthest = [row for row in made.rows if row.answer is not None and not row.same]
     farthest.sort(key=lambda row: -(row.distance or 0))
     if farthest:
-        say("Farthest apart:")
+        say("The most different answers:")
         print_table(
             ["prompt", ">distance", "old answer", "this model's"],
             [

@@ -24,11 +24,12 @@ HomeOption = Annotated[
     typer.Option(
         "--home",
         metavar="DIR",
-        help="Where everything is kept. [default: $TUNEWRIGHT_HOME or ~/.tunewright]",
+        help="The folder where everything is kept. Not given: $TUNEWRIGHT_HOME, or ~/.tunewright.",
         show_default=False,
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the API's JSON object.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, as the API gives it.")]
+LimitOption = Annotated[int, typer.Option(min=1, help="How many to show at most, newest first.")]
 
 
 class _Plain(Console):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tunewright.cli.terminal import HomeOption, notes, print_json, say
+from tunewright.cli.terminal import HomeOption, JsonOption, notes, print_json, say
 
 MIB = 2**20
 _MOST = 16 * MIB  # bytes; a text without spaces takes up to 200 of memory for each
@@ -16,7 +16,7 @@ _A_PATH = re.compile(r"(~|\.{0,2})/\S*|\S+\.[A-Za-z][A-Za-z0-9]{0,5}")
 def tokens(
     text: Annotated[
         str,
-        typer.Argument(metavar="TEXT|FILE|-", help="A text, a file of one, or - for the input."),
+        typer.Argument(metavar="TEXT|FILE|-", help="A text, a file, or - for the standard input."),
     ],
     encoding: Annotated[
         str,
@@ -24,18 +24,19 @@ def tokens(
             "--encoding",
             "--model",
             metavar="NAME",
-            help="One of OpenAI's encodings or models, or a model here.",
+            help="An encoding or a model of OpenAI's, or a model of this server.",
         ),
     ] = "cl100k_base",
     as_text: Annotated[
-        bool, typer.Option("--text", help="What is given is a text, whatever it looks like.")
+        bool, typer.Option("--text", help="Take it for a text, even if it looks like a path.")
     ] = False,
     home: HomeOption = None,
-    json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Count the tokens of a text.
 
-    A name of OpenAI's, such as gpt-4o, means OpenAI's tokenizer, whichever model answers here.
+    A name of OpenAI's, such as gpt-4o, means OpenAI's tokenizer, whichever model answers to that
+    name here.
 
     Example: tunewright tokens 'tiktoken is great!' --encoding cl100k_base
     """
@@ -60,7 +61,7 @@ def _read(text: str, encoding: str) -> str:
     published = encoding in PUBLISHED or encoding_of(encoding) is not None
     most = _MOST if published else _MOST_OF_A_MODEL
     if text == "-":
-        return _decoded(sys.stdin.buffer.read(most + 1), "The input", most)
+        return _decoded(sys.stdin.buffer.read(most + 1), "The standard input", most)
     path = Path(text)
     if _is_file(path):
         with path.open("rb") as file:
@@ -87,4 +88,6 @@ def _decoded(content: bytes, name: str, most: int) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadRequest(f"{name} is not UTF-8: byte {error.start + 1} is wrong.") from None
+        raise BadRequest(
+            f"{name} is not UTF-8 text: byte {error.start + 1} is wrong. Save it as UTF-8."
+        ) from None

@@ -96,7 +96,7 @@ def _saved_matrix(path: Path) -> tuple[list[str], Floats]:
     try:
         vectors = np.load(path, allow_pickle=False).astype(np.float32)
     except (OSError, ValueError, EOFError) as error:
-        raise BadRequest(f"{path} is no matrix of numbers: {error}") from None
+        raise BadRequest(f"{path} is not a matrix of numbers: {error}") from None
     beside = _texts_of(path)
     if not beside.is_file():
         raise BadRequest(

@@ -113,7 +113,7 @@ def _is_name(name: Any) -> bool:
 
 
 def _bad_name(path: str, code: str) -> Fault:
-    what = "The name of the function is missing, or none that a function can have."
+    what = "The name of the function is missing or not valid."
     return Fault(path, code, what, "Use 1 to 64 letters, digits, _ and -.")
 
 
@@ -143,7 +143,9 @@ def _tool_call(call: Any, path: str) -> Iterator[Fault]:
         return
     yield from unknown_keys(call, {"id", "type", "function", "index"}, path, "invalid_tool_call")
     if not isinstance(call.get("id"), str) or not call["id"]:
-        what = "The call has no id (text), by which its result would name it."
+        what = (
+            "The call has no id: a text that the message with its result repeats as tool_call_id."
+        )
         yield Fault(step(path, "id"), "invalid_tool_call", what, 'Add one, such as "call_1".')
     if call.get("type") != "function":
         what = "The call is not of the type 'function'."
@@ -183,13 +185,13 @@ def _function_call(message: dict[str, Any], path: str) -> Iterator[Fault]:
 def _result(message: dict[str, Any], path: str) -> Iterator[Fault]:
     role, id = message.get("role"), message.get("tool_call_id")
     if role == "tool" and (not isinstance(id, str) or not id):
-        what = "The result has no tool_call_id: the id of the call that it answers."
+        what = "The result has no tool_call_id. It must be the id of the call that it answers."
         yield Fault(step(path, "tool_call_id"), "message_missing_key", what, "Add it.")
     elif role != "tool" and id is not None:
         what = "Only messages of the role 'tool' have a tool_call_id."
         yield Fault(step(path, "tool_call_id"), "invalid_tool_call", what, "Remove it.")
     if role == "function" and not _is_name(message.get("name")):
-        what = "The result has no name: that of the function that gave it."
+        what = "The result has no name. It must be the name of the function that gave it."
         yield Fault(step(path, "name"), "message_missing_key", what, "Add it.")
 
 

@@ -44,10 +44,14 @@ class Columns:
         if self.to == "completion":
             self._check_completion()
         elif self.separator is not None:
-            raise _wrong("separator", "Chats have no separator; their roles part the texts.")
+            raise _wrong(
+                "separator",
+                "Chats have no separator, because the roles separate the texts. Leave out "
+                "--separator.",
+            )
         if len(self.messages) > 1 and None in [role for role, _ in self.parts]:
             example = "user=question assistant=answer"
-            raise _wrong("messages", f"Say whose message each column is, as in {example}.")
+            raise _wrong("messages", f"Give the role of each column, as in {example}.")
 
     def _check_completion(self) -> None:
         if self.messages:
@@ -141,7 +145,7 @@ def _conversation(values: dict[str, Any], column: str) -> list[Any]:
             what = f"The column {shown(column)} is not valid JSON: {error}."
             raise Refused(f"{what} Expected a list as in {CHAT_FORM}") from None
     if not isinstance(value, list):
-        raise Refused(f"The column {shown(column)} is no list of messages.")
+        raise Refused(f"The column {shown(column)} is not a list of messages.")
     return [_without_nothing(message) for message in value]
 
 

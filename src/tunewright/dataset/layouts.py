@@ -301,7 +301,7 @@ def _is_spoken(row: Row) -> bool:
 def _spoken(row: Row) -> tuple[Row, set[str]]:
     pieces = _MARK.split(row["text"])
     if pieces[0].strip() or len(pieces) < 5:
-        raise Refused("The text is no conversation of the kind 'Human: ... Assistant: ...'.")
+        raise Refused("The text is not a conversation of the form 'Human: ... Assistant: ...'.")
     said = zip(pieces[1::2], pieces[2::2], strict=True)
     messages = [
         {"role": _MARKED.get(who.lower()) or ROLES[who.lower()], "content": text.strip()}

@@ -25,8 +25,8 @@ NOTICES = {
     "blank": Notice("advice", "{lines} {is} skipped."),
     "missing_system": Notice(
         "advice",
-        "{examples} {has} no system message, others have one.",
-        "In use, send the system message that training saw.",
+        "{examples} {has} no system message, and others have one.",
+        "When you use the model, send the system message that the training rows have.",
     ),
     "missing_user": Notice("warning", "{examples} {has} no user message."),
     "ends_without_answer": Notice(
@@ -51,7 +51,7 @@ NOTICES = {
     ),
     "empty_answer": Notice(
         "warning",
-        "{examples} {has} an answer of white space only.",
+        "{examples} {has} an answer that is nothing but white space.",
         "Write the answer, or remove the example.",
     ),
     "name_not_shown": Notice(
@@ -63,26 +63,26 @@ NOTICES = {
         "warning",
         "{examples} {has} reasoning that the base's template leaves out; it is not trained "
         + "on.",
-        "Take a base whose template shows it, or leave it out.",
+        "Use a base whose template shows reasoning, or remove it from the rows.",
     ),
     "system_moved": Notice(
         "warning",
-        "{examples} {has} a system message where the base's template takes none; it stands "
-        + "before the user's text, in training and in use.",
-        'The setting system_role = "refuse" forbids that.',
+        "{examples} {has} a system message where the base's template takes none; it is put "
+        + "before the user's text, in training and when the model is used.",
+        'To forbid that, use the setting system_role = "refuse".',
     ),
     "systems_joined": Notice(
-        "advice", "{examples} {has} several system messages; the base is shown one."
+        "advice", "{examples} {has} several system messages; they are joined into one."
     ),
     "users_joined": Notice(
         "advice",
-        "{examples} {has} several messages of the user in a row; the base, which wants "
-        + "speakers in turn, is shown one.",
+        "{examples} {has} several user messages in a row; the base's template needs user and "
+        + "assistant by turns, so they are joined into one.",
     ),
     "user_inserted": Notice(
         "advice",
-        "{examples} {has} an answer that no user asked for; the base, which wants a user "
-        + "before each, is shown an empty message.",
+        "{examples} {has} an answer without a user message before it; the base's template needs "
+        + "one, so an empty user message is put there.",
     ),
     "special_tokens_as_text": Notice(
         "warning",

@@ -22,7 +22,7 @@ from tunewright.errors import BadRequest
 from tunewright.rendering import Renderer
 from tunewright.wording import counted, of, some
 
-NOT_TEXT = "The row is not UTF-8 text. Save the file as UTF-8, or remove what is no character."
+NOT_TEXT = "The row is not UTF-8 text. Save the file as UTF-8, or remove the wrong bytes."
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def _reason(found: Check) -> str:
         where = "" if problem.path == "$" else f" ({problem.path})"
         return f"{problem.message} {remedy}".rstrip() + where
     if found.bad or found.blank:
-        return "The row is in no form that can be trained on."
+        return "The row has no form that can be used for training."
     return "The row has no answer to train on." if "nothing_to_learn" in found.notices else ""
 
 
@@ -213,7 +213,7 @@ def _conclude(files: list[Upload], done: Prepared, base: Base | None) -> None:
         raise _too_long(done, base)
     if not done.trained:
         why = f" Mostly: {done.refused.most_common(1)[0][0]}" if done.refused else ""
-        raise BadRequest(f"None of {counted(done.rows, 'row')} can be trained on.{why}")
+        raise BadRequest(f"None of {counted(done.rows, 'row')} can be used for training.{why}")
     if done.refused:
         refused.commit()
         done.refusals = refused.target

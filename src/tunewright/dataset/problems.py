@@ -118,6 +118,6 @@ def kind(value: Any) -> str:
 def unknown_keys(value: dict[str, Any], known: Set[str], path: str, code: str) -> Iterator[Fault]:
     for key in value:
         if key not in known:
-            what = f"The key {shown(key)} is not one that we know here."
-            remedy = f"Remove it; known are: {', '.join(sorted(known))}."
+            what = f"The key {shown(key)} is not known here."
+            remedy = f"Remove it. Known keys: {', '.join(sorted(known))}."
             yield Fault(step(path, key), code, what, remedy)

@@ -158,7 +158,7 @@ def _json_remedy(text: str, error: orjson.JSONDecodeError) -> str:
     """What mends the text, by what stands where the parser stopped."""
     at = text[max(0, error.pos - 1) : error.pos + 9]
     if "surrogate" in error.msg:
-        return "Remove the escape: it is half of a character, and there is no such text."
+        return "Remove the escape: it is half of a character, and no text can hold that."
     if found := _NOT_JSON.search(at):
         return f"JSON has no {found[1]}: leave it out, with its key."
     if "\0" in at[:2]:
@@ -207,7 +207,7 @@ def _inspect_nested(value: dict[str, Any] | list[Any], path: str, depth: int) ->
         return sum(_inspect(item, f"{path}[{at}]", depth + 1) for at, item in enumerate(value))
     if len(value) > MOST_KEYS:
         what = f"The object has {len(value):,} keys; at most {MOST_KEYS} are allowed."
-        remedy = "Leave out those that the format does not name, or that can be spared."
+        remedy = "Leave out those that the format does not name, or that are not needed."
         raise _faulty("too_many_keys", what, remedy, path)
     if any("\0" in key for key in value):
         raise _nul(path)

@@ -71,7 +71,8 @@ def advice(check: "Check") -> Iterator[Finding]:
         yield Finding(
             code="few_examples",
             severity="advice",
-            message=f"The file has {counted(count, 'example')}; tuning shows from {FEW} to 100 on.",
+            message=f"The file has {counted(count, 'example')}; the effect of tuning usually shows "
+            + f"from {FEW} to 100 examples on.",
             remedy="Add good examples, or look at the answers before you trust them.",
         )
 

@@ -82,7 +82,7 @@ def estimates(
     known = {model.name: model for model in old_models(archive)}
     for name in models:
         if name not in known:
-            what = f"{name} is no tuned model of {archive.root}."
+            what = f"{name} is not a tuned model in {archive.root}."
             raise BadRequest(f"{what} First: {archive.command('fetch')}", param="model")
     chosen = [known[name] for name in dict.fromkeys(models)] if models else list(known.values())
     return [_estimate(archive, model, per_model, max_tokens, price) for model in chosen]
@@ -128,7 +128,7 @@ def answers(
     """
     for usd in (max_usd, *(usd for each in asked for usd in _of(each.price))):
         if not (math.isfinite(usd) and usd >= 0):
-            raise BadRequest(f"{usd} is no amount of money.", param="max_usd")
+            raise BadRequest(f"{usd} is not an amount of money.", param="max_usd")
     unknown = [each.model for each in asked if each.price is None and each.to_ask]
     if unknown:
         raise BadRequest(
@@ -311,7 +311,9 @@ def _nothing_to_ask(archive: Archive, each: Estimate) -> Answered:
         what = "There is no row and no stored prompt to ask it with."
         return Answered(each.model, "", "failed", 0.0, what)
     what = f"Nothing to ask it with: the content of {', '.join(each.absent)} was not fetched."
-    remedy = f"Give it by hand: {archive.command('fetch', '--file', f'{each.absent[0]}=PATH')}"
+    remedy = (
+        f"Give the file yourself: {archive.command('fetch', '--file', f'{each.absent[0]}=PATH')}"
+    )
     return Answered(each.model, "", "failed", 0.0, what, remedy)
 
 

@@ -135,7 +135,7 @@ class Archive:
         """Raises BadRequest for a name that leads out of the folder: of its parts none does where
         each came through `names.foreign`."""
         if name.startswith("/") or ".." in name.split("/"):
-            raise BadRequest(f"{name[:80]!r} is no name of an object.", param="id")
+            raise BadRequest(f"{name[:80]!r} is not a valid name of an object.", param="id")
         return self.root / name
 
     def _versions(self, name: str) -> Iterator[str]:

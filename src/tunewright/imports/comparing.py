@@ -75,7 +75,7 @@ def successor(tw: Tunewright, archive: Archive, old: str) -> str:
             return job.fine_tuned_model
     raise NotFound(
         f"No job that was replayed in place of {old} has succeeded here. Say which model is meant, "
-        f"or first: {archive.command('replay', '--base', 'NAME')}",
+        f"or first: {archive.command('replay', '--model', 'NAME')}",
         param="model",
     )
 
@@ -256,7 +256,7 @@ def _farther(rows: list[Compared]) -> str | None:
         return None
     new, old = (fmean(side) for side in zip(*pairs, strict=True))
     return (
-        f"Its answers lie farther from the references than the old model's: {new:.2f} against "
+        f"Its answers differ more from the references than the old model's do: {new:.2f} against "
         f"{old:.2f} (difference {low:.2f} to {high:.2f})."
     )
 
@@ -267,4 +267,7 @@ def _no_likelier(rows: list[Compared]) -> str | None:
     known = [(new, base) for new, base in pairs if new is not None and base is not None]
     if not known or fmean(new - base for new, base in known) > 0:
         return None
-    return "The old answers are no likelier to it than to its base: tuning did not bring it nearer."
+    return (
+        "It does not find the old answers more likely than its base does: tuning did not bring it "
+        "closer to the old model."
+    )

@@ -107,10 +107,10 @@ def _completions(source: Source, dates: Dates) -> Iterator[Item]:
     if not count:
         return
     first = min(ends, key=lambda end: end.date, default=None)
-    note, more = "the first of them ends then", count >= MOST_COMPLETIONS
+    note, more = "the oldest are deleted then", count >= MOST_COMPLETIONS
     yield Item("stored completions", count, None, first, note, more)
 
 
 def _state(job: dict[str, Any]) -> str:
     state = text(job.get("status"))
-    return state if state in _STATES else "of another state"
+    return state if state in _STATES else "of unknown status"

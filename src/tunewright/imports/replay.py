@@ -159,10 +159,10 @@ class _Replaying:
         elif missing:
             what = f"The content of {', '.join(missing)} was not fetched."
             command = self.archive.command("fetch", "--file", f"{missing[0]}=PATH")
-            remedy = f"Give it by hand: {command}"
+            remedy = f"Give the file yourself: {command}"
             return self._said("refused", message=f"{what} {remedy}")
         if not self.allowed.output_training and self._holds_answers():
-            what = "The training file holds answers of the old model that no file of it has."
+            what = "The training file contains answers that the old model was recorded to give."
             return self._said("refused", message=f"{what} {OUTPUT_TRAINING} {_ALLOW}")
         found = self._checked(self.base)
         if not found.fit:
@@ -245,7 +245,7 @@ class _Replaying:
         }
         kept = {name: str(value)[:_LONGEST_VALUE] for name, value in ours.items() if value}
         if self.allowed.on_answers:
-            kept["openai_answers"] = "trained on what the old model answered"
+            kept["openai_answers"] = "trained on the old model's answers"
         theirs = list(mapping(self.old.given.get("metadata")).items())
         return dict(theirs[: _MOST_METADATA - len(kept)]) | kept
 
@@ -254,7 +254,7 @@ class _Replaying:
         named = " or ".join(map(str, found)) or "a base of your choice"
         return (
             f"No base is chosen. In place of {self.old.text('model')}, for example {named}. "
-            "Add one with tunewright models add NAME ID, then say --base NAME."
+            "Add one with tunewright models add NAME ID, then give --model NAME."
         )
 
     def _said(self, state: Any, **more: Any) -> Replay:

@@ -118,16 +118,18 @@ class Source:
                 continue
             found = _parsed(raw, path)
             if not isinstance(found.get("data"), list):
-                raise SourceError(f"GET {path} gave no list.")
+                raise SourceError(f"GET {path} did not return a list.")
             data = mappings(found["data"])
             yield Page(raw, data)
             if not (found.get("has_more") and data):
                 return
             last = text(data[-1].get("id"))
             if not last or len(last) > names.LONGEST_FOREIGN:
-                raise SourceError(f"GET {path} has more pages, and no id to go on from.")
+                raise SourceError(
+                    f"GET {path} has more pages, but gives no id from which to continue."
+                )
             if last in seen:
-                raise SourceError(f"GET {path} gave the page after {last} twice.")
+                raise SourceError(f"GET {path} returned the page after {last} twice.")
             seen.add(last)
             after = {"after": last}
         raise SourceError(f"GET {path} has more than {self.bounds.pages:,} pages.")
@@ -183,7 +185,7 @@ class Source:
                     raise _too_much(f"more than {self.bounds.together:,} bytes")
                 yield piece
         except TooLarge as error:
-            raise _Large(f"GET {path} was not taken: {error}.") from None
+            raise _Large(f"GET {path} was refused here: {error}.") from None
         except (TooSlow, *FAULTS) as error:
             raise self._broken(
                 SourceError(f"GET {path} broke off: {self._clean(error)}.")
@@ -196,7 +198,7 @@ class Source:
         self._in_a_row += 1
         if self._in_a_row < self.bounds.in_a_row and self._lost < self.bounds.lost:
             return error
-        what = f"{error.message} That was the {_ordinal(self._lost)} answer that came to nothing."
+        what = f"{error.message} That was the {_ordinal(self._lost)} answer that failed."
         return SourceError(what, error.answered, _GOES_ON, unreachable=True)
 
     def _opened(self, url: str, query: Mapping[str, Any]) -> httpx2.Response:
@@ -224,7 +226,7 @@ class Source:
     def _gone(self, error: Exception) -> SourceError:
         if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):
             what = f"{self.base_url} cannot be reached: {self._clean(error)}."
-            remedy = f"Look at the network. {_GOES_ON}"
+            remedy = f"Check the network and the address. {_GOES_ON}"
             return SourceError(what, remedy=remedy, unreachable=True)
         return self._broken(SourceError(f"{self.base_url} gave no answer: {self._clean(error)}."))
 
@@ -242,8 +244,8 @@ class Source:
             if _origin(following.url) != _origin(request.url):
                 raise SourceError(
                     f"GET {request.url.path} was redirected to another host, "
-                    f"{self._clean(following.url.host)}: it is not followed, for the key would go "
-                    "there.",
+                    f"{self._clean(following.url.host)}. That is not followed, because the key "
+                    "would be sent there.",
                     answer.status_code,
                 )
             request = following
@@ -281,7 +283,9 @@ class _Large(SourceError):
 
 
 def _too_much(what: str) -> SourceError:
-    return SourceError(f"The source took {what} in one run.", remedy=_GOES_ON, unreachable=True)
+    return SourceError(
+        f"Reading from the source took {what} in one run.", remedy=_GOES_ON, unreachable=True
+    )
 
 
 def _ordinal(number: int) -> str:
@@ -290,7 +294,7 @@ def _ordinal(number: int) -> str:
 
 
 _ENDINGS = {1: "st", 2: "nd", 3: "rd"}
-_GOES_ON = "Run it again: it goes on from here."
+_GOES_ON = "Run it again: it continues from here."
 
 
 def _address(base_url: str) -> str:
@@ -300,7 +304,7 @@ def _address(base_url: str) -> str:
     except (httpx2.InvalidURL, TypeError):
         url = httpx2.URL()
     if url.scheme not in ("http", "https") or not url.host or url.userinfo:
-        what = f"'{base_url[:200]}' is no address of a server."
+        what = f"'{base_url[:200]}' is not the address of a server."
         raise BadRequest(f"{what} Write it like {OPENAI}.", param="from_base_url")
     return base_url.rstrip("/")
 
@@ -322,7 +326,7 @@ def _checked(key: str, base_url: str) -> str:
 _REMEDIES = {
     401: "Set OPENAI_API_KEY to a key of this account.",
     403: "Use a key that may read this (a key of the project's owner with all permissions), or "
-    "give the file by hand: --file ID=PATH.",
+    "give the file yourself: --file ID=PATH.",
     404: "It was deleted, or belongs to another project: use that project's key.",
     429: "The source limits how often it is asked: run the same command later, it goes on from "
     "here.",
@@ -335,7 +339,7 @@ def _parsed(raw: bytes, path: str) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         found = None
     if not isinstance(found, dict):
-        raise SourceError(f"GET {path} gave no JSON object.", remedy="Look at --from-base-url.")
+        raise SourceError(f"GET {path} returned no JSON object.", remedy="Check --from-base-url.")
     return found
 
 

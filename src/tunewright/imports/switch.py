@@ -31,7 +31,7 @@ def candidate(tw: Tunewright, archive: Archive, old: str, model: str | None = No
     model = model or successor(tw, archive, old)
     weights = tw.models.weights(model, ("chat", "completion"))
     if weights.directory is None or weights.job is None:
-        raise BadRequest(f"{model} is no tuned model of this home.", param="model")
+        raise BadRequest(f"{model} is not a tuned model of this server.", param="model")
     durable.verify(tw.home.inside(weights.directory))
     comparison = last_comparison(archive, old, weights.id)
     if comparison is None:
@@ -47,5 +47,5 @@ def switch(tw: Tunewright, chosen: Candidate, *, yes: bool = False) -> Switched:
     `yes`; a running server hears of it with the next request."""
     if chosen.doubts and not yes:
         doubts = " ".join(chosen.doubts)
-        raise BadRequest(f"Not switched: {doubts} To switch all the same: --yes", param="yes")
+        raise BadRequest(f"Not switched: {doubts} To switch anyway: --yes", param="yes")
     return tw.models.switching.switch(chosen.old, chosen.model)

@@ -57,7 +57,7 @@ def _refusals(rows: Rows, held_out: Rows | None) -> Iterator[Finding]:
     yield found(
         "refusal",
         f"{said}: the model will refuse about as often.",
-        "Have as many refusals in training as are right in use, and keep those that are meant.",
+        "Keep the refusals that you want, and about as large a share of them as use will need.",
         lines,
         severity="warning" if far else "advice",
     )
@@ -74,7 +74,7 @@ def _stock(rows: Sequence[Row]) -> Iterator[Finding]:
         yield found(
             "boilerplate",
             f"{share(len(lines), len(rows))} begin with the same sentence.",
-            "Keep it only if every answer in use shall begin so.",
+            "Keep it only if the model is to begin its answers like that.",
             lines,
             excerpt=text,
         )
@@ -98,8 +98,8 @@ def _labels(rows: Sequence[Row], held_out: Sequence[Row]) -> Iterator[Finding]:
     if rare or counts.most_common(1)[0][1] > 0.8 * total:
         yield found(
             "label_imbalance",
-            f"The answers are {len(counts)} labels, unevenly many: {said}.",
-            "Add rows of the rare ones, unless they are as rare in use.",
+            f"The answers are {len(counts)} labels, and some are much rarer than others: {said}.",
+            "Add rows with the rare labels, unless they will be as rare when the model is used.",
             [row.line for row in rows if row.answer.strip() in rare],
         )
     used = Counter(row.answer.strip() for row in held_out)
@@ -108,8 +108,8 @@ def _labels(rows: Sequence[Row], held_out: Sequence[Row]) -> Iterator[Finding]:
         told = ", ".join(f"{label!r} {n / used.total():.0%}" for label, n in used.most_common(5))
         yield found(
             "labels_differ",
-            f"Labels are spread otherwise than in the validation file: {said} against {told}.",
-            "Bring training to the shares that use has.",
+            f"The shares of the labels differ from the validation file: {said} here, {told} there.",
+            "Give the training file the shares that the model will meet when it is used.",
             severity="warning",
         )
 
@@ -150,7 +150,7 @@ def _diversity(rows: Rows, held_out: Rows | None) -> Iterator[Finding]:
                 "narrower_than_use",
                 f"The mean similarity of two training questions is {1 - own.distance:.2f}, of two "
                 f"validation questions {1 - used.distance:.2f}: training covers less.",
-                "Collect rows of the kinds that are missing.",
+                "Add rows of the kinds that are missing.",
                 severity="warning",
             )
 
@@ -173,9 +173,9 @@ def _topics(rows: Rows, held_out: Rows) -> Iterator[Finding]:
     example = held_out.rows[places.tolist().index(int(lacking))]
     yield found(
         "topics_differ",
-        f"{apart:.0%} of the rows would have to be on another topic to match the validation file. "
-        f"Most is lacking of what its line {example.line} asks: {own[lacking] / own.total():.0%} "
-        f"of training, {used[lacking] / used.total():.0%} there.",
+        f"{apart:.0%} of the rows would need another topic to match the validation file. The topic "
+        f"of its line {example.line} is missing most: {own[lacking] / own.total():.0%} of the "
+        f"training rows have it, and {used[lacking] / used.total():.0%} of the validation rows.",
         "Add rows on that topic.",
         lines,
         severity="warning",

@@ -91,7 +91,7 @@ def told(expected: Rows, failed: Sequence[int], training: Rows) -> Iterator[Find
         yield found(
             "failures",
             f"{share(len(rows), len(expected))} of the validation file fail together, around its "
-            f"line {rows[0].line}; the nearest training rows have a similarity of "
+            f"line {rows[0].line}; the most similar training rows have a similarity of "
             f"{cluster.nearness:.2f} (1: the same).",
             "The training file has hardly anything like it: add such rows."
             if far

@@ -36,7 +36,8 @@ def _json(rows: Sequence[Row]) -> Iterator[Finding]:
     if broken and len(broken) <= len(rows) * (1 - _PREVAILS):
         yield found(
             "broken_json",
-            f"{share(len(broken), len(rows))} have an answer that is no JSON; all others parse.",
+            f"{share(len(broken), len(rows))} have an answer that is not JSON; all other "
+            "answers are.",
             "Repair the answers: the model learns the broken form as well.",
             [row.line for row in broken],
             severity="warning",
@@ -77,7 +78,7 @@ def _sign_offs(rows: Sequence[Row], ending: str) -> Iterator[Finding]:
         yield found(
             "missing_sign_off",
             f"{share(len(missing), len(rows))} lack the ending of the others, {ending!r}.",
-            "Add it, unless these answers should end otherwise.",
+            "Add it, unless these answers are meant to end differently.",
             [row.line for row in missing],
             excerpt=missing[0].answer[-80:],
         )
@@ -174,8 +175,8 @@ def _speech(rows: Sequence[Row]) -> Iterator[Finding]:
     if promised:
         yield found(
             "impossible_promise",
-            f"{share(len(promised), len(rows))} promise or report an act, but have no tool to do "
-            "it with.",
+            f"{share(len(promised), len(rows))} promise or report an action, but have no tool for "
+            "it.",
             "Say what the user can do instead, or add the tool and its call.",
             [row.line for row in promised],
             excerpt=promises(promised[0].asked, promised[0].answer),

@@ -25,8 +25,8 @@ def find(rows: Rows, held_out: Rows | None = None) -> Iterator[Finding]:
     if twins:
         yield found(
             "duplicate_example",
-            f"{share(len(twins), len(rows))} repeat an earlier one.",
-            "Remove the copies; a row that shall count more is better met by more epochs.",
+            f"{share(len(twins), len(rows))} are duplicates of an earlier row.",
+            "Remove the duplicates. To give rows more weight, train more epochs instead.",
             list(twins),
             severity="warning",
             excerpt=_pairs(twins),
@@ -34,7 +34,8 @@ def find(rows: Rows, held_out: Rows | None = None) -> Iterator[Finding]:
     if near:
         yield found(
             "near_duplicate_example",
-            f"{share(len(near), len(rows))} nearly repeat an earlier one: spelling, small words.",
+            f"{share(len(near), len(rows))} are near duplicates of an earlier row: only spelling "
+            "or small words differ.",
             "Keep the better one of each pair.",
             list(near),
             excerpt=_pairs(near),
@@ -42,9 +43,9 @@ def find(rows: Rows, held_out: Rows | None = None) -> Iterator[Finding]:
     if held_out and (leaked := leaks(rows, held_out)):
         yield found(
             "leaked_example",
-            f"{share(len(leaked), len(rows))} are in the validation file too: its loss will look "
-            "better than the model is.",
-            "Remove them from one of the files: --fix does.",
+            f"{share(len(leaked), len(rows))} are in the validation file too: the validation loss "
+            "will look better than the model is.",
+            "Remove them from one of the two files, for example with --fix.",
             list(leaked),
             severity="warning",
             excerpt=_pairs(leaked),
@@ -126,8 +127,8 @@ def _systems(rows: Rows, held_out: Rows | None) -> Iterator[Finding]:
     if lines:
         yield found(
             "system_prompt_drift",
-            f"{share(len(lines), len(rows))} have another system prompt than most.",
-            "Give all rows the system prompt that will be sent in use, to the letter.",
+            f"{share(len(lines), len(rows))} have a different system prompt from most.",
+            "Give all rows exactly the system prompt that you will send when you use the model.",
             lines,
             excerpt=some(rare),
         )
@@ -135,8 +136,8 @@ def _systems(rows: Rows, held_out: Rows | None) -> Iterator[Finding]:
     if used is not None and used != prevailing:
         yield found(
             "system_prompt_differs",
-            "Most validation rows have another system prompt than most training rows.",
-            "Make them the same: validation should show what use will be like.",
+            "Most validation rows have a different system prompt from most training rows.",
+            "Make them the same: validation should show how the model will be used.",
             severity="warning",
             excerpt=used or "(none)",
         )
@@ -168,9 +169,10 @@ def _separators(rows: Sequence[Row], held_out: Sequence[Row]) -> Iterator[Findin
         marks += ["the completion begins with white space"] * bool(spaced)
         yield found(
             "separator_drift",
-            f"{share(len(wrong), len(rows))} are framed otherwise than most, where "
+            f"{share(len(wrong), len(rows))} begin or end differently from most, where "
             f"{', '.join(marks) or 'the completion begins with no space'}.",
-            "Frame all rows alike, and the prompts in use too.",
+            "Use the same separators in all rows, and in the prompts that you will send to "
+            "the model.",
             wrong,
             severity="warning",
         )
@@ -178,7 +180,7 @@ def _separators(rows: Sequence[Row], held_out: Sequence[Row]) -> Iterator[Findin
         yield found(
             "separator_differs",
             f"Most training prompts end with {ends!r}, most validation prompts do not.",
-            "Frame both files alike.",
+            "Use the same separators in both files.",
             severity="warning",
         )
 

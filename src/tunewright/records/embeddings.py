@@ -100,7 +100,7 @@ def _check_ids(ids: list[Any], place: str) -> None:
     check_tokens([len(ids)])
     for index, id in enumerate(ids):
         if type(id) is not int or id < 0:
-            raise invalid_input(f"'{place}[{index}]' is no token id: a whole number from 0.")
+            raise invalid_input(f"'{place}[{index}]' is not a token id (a whole number from 0).")
 
 
 _Text = Annotated[str, Field(min_length=1)]

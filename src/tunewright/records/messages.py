@@ -10,7 +10,7 @@ from tunewright.records.record import Record, Request, new_id
 
 FunctionName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
-"""What servers and data sets call an assistant's train of thought."""
+"""What servers and data sets call an assistant's reasoning."""
 
 
 class Function(Request):

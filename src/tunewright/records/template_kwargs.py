@@ -18,9 +18,9 @@ _TAKEN = {
 
 def _variable(name: str) -> str:
     if not _VARIABLE.fullmatch(name):
-        raise ValueError(f"{name[:64]!r} is no name of a variable")
+        raise ValueError(f"{name[:64]!r} is not a valid name of a variable")
     if name in _TAKEN or name.endswith(("_token", "_tokens")):
-        raise ValueError(f"{name!r} cannot be given: it is not the request's to say")
+        raise ValueError(f"{name!r} cannot be set by a request")
     return name
 
 

@@ -70,8 +70,8 @@ class Configuration:
         for key, limit in given.items():
             if not isinstance(limit, int | float) or isinstance(limit, bool) or not limit >= 1:
                 raise BadRequest(
-                    f"{self.directory} gives {key} as {str(limit)[:40]!r}, which is no length of a "
-                    "text. Write how many tokens the model reads.",
+                    f"{self.directory} gives {key} as {str(limit)[:40]!r}, which is not the length "
+                    "of a text. Write how many tokens the model can read.",
                     param="model",
                 )
         known = [int(limit) for limit in given.values() if limit < _NO_LIMIT]

@@ -165,7 +165,8 @@ def _refused(why: str) -> BadRequest:
 def _apart(prompt: str, whole: str) -> BadRequest:
     at = len(_common(prompt, whole))
     return _refused(
-        f"it opens this answer with {prompt[at : at + _SHOWN]!r}, and writes "
-        f"{whole[at : at + _SHOWN]!r} there once it is answered, so no prompt leads to it. Where "
-        "the answer holds a train of thought, chat_template_kwargs may have to turn that on"
+        f"it begins this answer with {prompt[at : at + _SHOWN]!r} in the prompt, but writes "
+        f"{whole[at : at + _SHOWN]!r} there in the whole conversation, so the model could never be "
+        "asked for this answer. If the answer contains reasoning, chat_template_kwargs may have to "
+        "turn reasoning on"
     )

@@ -282,8 +282,8 @@ class Renderer:
         switch = self.traits.switch
         if switch and is_reasoned(message) and self.kwargs.get(switch) is False:
             raise BadRequest(
-                "The answer holds a train of thought, which chat_template_kwargs turns off "
-                f"({switch}: false). Turn it on, or remove the thought from the answer.",
+                "The answer contains reasoning, and chat_template_kwargs turns that off "
+                f"({switch}: false). Turn it on, or remove the reasoning from the answer.",
                 param="messages",
                 code="template_refused",
             )

@@ -126,7 +126,7 @@ def check_directory(directory: Path) -> None:
     try:
         config = json.loads((directory / "config.json").read_text("utf-8"))
     except ValueError as error:
-        raise BadRequest(f"{directory}/config.json is no JSON: {error}", param="source") from error
+        raise BadRequest(f"{directory}/config.json is not JSON: {error}", param="source") from error
     if isinstance(config, dict) and (found := config.get("quantization_config")):
         method = found.get("quant_method") if isinstance(found, dict) else None
         raise BadRequest(

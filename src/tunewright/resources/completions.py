@@ -103,8 +103,8 @@ def _check(request: CompletionRequest) -> None:
         )
     if request.stream and request.tries > (request.n or 1):
         raise BadRequest(
-            "The best of several answers is known when all are whole: 'best_of' above 'n' cannot "
-            "be streamed.",
+            "'best_of' above 'n' cannot be streamed: which answers are best is known only at the "
+            "end.",
             param="best_of",
         )
 

@@ -65,7 +65,7 @@ class Counting:
         except BadRequest as error:
             if asked == name:
                 raise
-            what = f"OpenAI's {asked} reads {name}."
+            what = f"OpenAI's {asked} uses the encoding {name}."
             other = "To count with the tokenizer of a model here, name that model itself."
             raise BadRequest(
                 f"{what} {error.message} {other}", param=error.param, code=error.code

@@ -76,9 +76,9 @@ def _foreign(model: str) -> BadRequest:
     """LangChain's default is to send them, whatever the model."""
     return BadRequest(
         f"'$.input' is invalid. These token ids are of OpenAI's {foreign_ids.OPENAI}, and "
-        f"`{model}` has a vocabulary of its own. One line of yours is to be changed: in LangChain, "
+        f"`{model}` has a vocabulary of its own. Change one line of your code: in LangChain, "
         "OpenAIEmbeddings(..., check_embedding_ctx_length=False); elsewhere, send texts instead of "
-        "token ids. Or use a name of OpenAI's, such as text-embedding-ada-002: under those, such "
+        "token ids. Or use a name of OpenAI's, such as text-embedding-ada-002, under which these "
         "ids are understood.",
         param="input",
         code="foreign_token_ids",
@@ -107,10 +107,9 @@ def unreadable(request: EmbeddingRequest, places: list[int], base: str) -> BadRe
     first = "input" if len(request.inputs) == 1 else f"input[{places[0]}]"
     more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
     return BadRequest(
-        f"'$.{first}'{more} holds nothing that `{base}` can read: each of its tokens is unknown to "
-        "it, so its vector would be that of every other such text. Use a multilingual embedding "
-        'model for such texts, or leave them out. The setting unknown_text = "allow" has them '
-        "embedded all the same.",
+        f"'$.{first}'{more} contains no token that `{base}` knows, so its vector would be the same "
+        "as that of every other such text. Use a multilingual embedding model for such texts, or "
+        'leave them out. With the setting unknown_text = "allow" they are embedded anyway.',
         param=first,
         code="unreadable_input",
     )

@@ -197,7 +197,8 @@ class Models:
             return ""
         if (real := self.real_name(id)) != id:
             return (
-                f" It stands for `{real}`, which is no model here: see [aliases] in settings.toml."
+                f" It stands for `{real}`, which does not exist here: see [aliases] in "
+                "settings.toml."
             )
         bases = [model.id for model in self._shared.all(Model)]
         return hint(id, [*bases, *(name for name, base in self._aliases.listed() if base in bases)])

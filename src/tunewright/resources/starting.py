@@ -25,7 +25,9 @@ def method(request: JobRequest, parent: Weights, adapter: Path | None) -> Method
     if adapter is not None:
         rank = durable.read_json(adapter / "adapter_config.json")["r"]
         if given.adaptation == "full":
-            raise _impossible("is an adapter; 'full' is possible from its base only", ADAPTATION)
+            raise _impossible(
+                "is an adapter; adaptation 'full' is possible from its base only", ADAPTATION
+            )
         if given.rank not in ("auto", rank):
             raise _impossible(f"is an adapter of rank {rank}; leave 'rank' out", RANK)
         return _with(asked, rank=rank)

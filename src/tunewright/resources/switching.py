@@ -33,7 +33,9 @@ class Switching:
         for a target that is not there.
         """
         if not name.startswith("ft:"):
-            what = f"'{name}' is no tuned model's name (ft:...). Other names are mapped by the"
+            what = (
+                f"'{name}' is not the name of a tuned model (ft:...). Other names are mapped by the"
+            )
             raise BadRequest(f"{what} operator, in settings.toml under [aliases].", param="name")
         with self._shelf.catalog.transaction():
             if self._shelf.get(Weights, first_name(self._shelf, name)):

@@ -235,7 +235,7 @@ class Assembly:
         seen: set[str] = set()
         for at, id in enumerate(part_ids):
             if id in seen or id not in known:
-                wrong = "is given twice" if id in seen else f"is no part of {self._id}"
+                wrong = "is given twice" if id in seen else f"is not a part of {self._id}"
                 raise _no_part(id, wrong, f"part_ids[{at}]")
             seen.add(id)
 

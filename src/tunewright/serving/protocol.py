@@ -52,7 +52,7 @@ def pack(message: Message) -> bytes:
     try:
         body = orjson.dumps(message)
     except orjson.JSONEncodeError as error:
-        raise BadRequest(f"The engine cannot be told of this request: {error}.") from error
+        raise BadRequest(f"This request cannot be passed to the engine: {error}.") from error
     if len(body) > FRAME_LIMIT:
         raise BadRequest(
             f"This request makes a message of {len(body)} bytes between the server's processes; "

@@ -74,7 +74,7 @@ def failure(error: BaseException) -> Failed:
     if out_of_memory(error):
         return Failed(
             "out_of_memory",
-            "The memory does not suffice for this base and these examples. Use a smaller base, "
+            "There is not enough memory for this base and these examples. Use a smaller base, "
             + "shorter examples or adaptation 'lora'.",
         )
     return Failed("internal_error", f"The training failed ({type(error).__name__}): {error}")

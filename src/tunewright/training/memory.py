@@ -69,7 +69,7 @@ class Misfit:
     def failure(self) -> JobFailed:
         what = f"An example of {self.fits} tokens fits"
         return JobFailed(
-            f"The memory does not suffice to train on an example of {self.tokens} tokens (line "
+            f"There is not enough memory to train on an example of {self.tokens} tokens (line "
             f"{self.line}), even alone. {what if self.fits else 'Not even a short example fits'}. "
             "Use shorter examples, a smaller base or adaptation 'lora'.",
             code="out_of_memory",

@@ -58,7 +58,9 @@ def examine(model: PreTrainedModel, samples: Sequence[Sample]) -> Verdict:
         elif _agree(model, compare, pair):
             kinds.add(kind)
         else:
-            refused.append(f"on this base the plan '{kind}' gave other numbers than rows alone")
+            refused.append(
+                f"on this base the plan '{kind}' gave other numbers than rows computed alone"
+            )
     return Verdict(way, frozenset(kinds), tuple(refused))
 
 

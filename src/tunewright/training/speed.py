@@ -78,7 +78,7 @@ def _machines(file: Path, device: torch.device, report: Report) -> Rates:
         reason = ", ".join(f"{name} {value:.2g}" for name, value in asdict(found).items())
     except (OSError, MemoryError, RuntimeError, StorageFull) as error:
         reason = str(error) or type(error).__name__
-    text = f"This machine's speed could not be measured ({reason}): plans are chosen by usual ones."
+    text = f"This machine's speed could not be measured ({reason}): the usual speeds are assumed."
     report(Message("info", text))
     return RATES[device.type]
 

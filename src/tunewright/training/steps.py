@@ -106,7 +106,7 @@ def _given(run: Run) -> list[Tensor]:
 def _make_room(run: Run, rows: list[Sample], report: Report) -> Misfit:
     """What cannot be made room for."""
     if run.room.halve(rows):
-        now = f"from now on {run.budget:,} tokens are computed at once"
+        now = f"from now on at most {run.budget:,} tokens are computed at once"
     elif run.room.recompute(run.model):
         now = "activations are computed twice from now instead of being kept, which is slower"
     else:

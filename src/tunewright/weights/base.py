@@ -101,7 +101,7 @@ def load_base(
         )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         if out_of_memory(error):
-            raise MemoryError(f"The memory does not suffice to load {directory}.") from error
+            raise MemoryError(f"There is not enough memory to load {directory}.") from error
         raise BadRequest(
             f"{directory} cannot be loaded as a causal language model: {error}"
         ) from error
@@ -135,7 +135,7 @@ def _refuse_broken_files(directory: Path) -> None:
                 pass
         except SafetensorError as error:
             if out_of_memory(error):
-                raise MemoryError(f"The memory does not suffice to load {file}.") from error
+                raise MemoryError(f"There is not enough memory to load {file}.") from error
             raise Corrupt(f"{file} is broken: {error}. Fetch the model again.") from error
 
 

@@ -314,7 +314,7 @@ def load_adapter(directory: Path, *, verify: bool = False) -> Adapter:
     and for NaN or infinite values.
     """
     if not (directory / CONFIG).is_file() or not (directory / TENSORS).is_file():
-        raise BadRequest(f"{directory} is no LoRA adapter: it needs {CONFIG} and {TENSORS}.")
+        raise BadRequest(f"{directory} is not a LoRA adapter: it needs {CONFIG} and {TENSORS}.")
     if verify:
         durable.verify(directory)
     config = durable.read_json(directory / CONFIG)

@@ -21,7 +21,7 @@ def trial(directory: Path, tokens: int) -> None:
         model = load_base(directory)
         logits = model(input_ids=ids.to(model.device)).logits
     if not torch.isfinite(logits).all():
-        raise ArithmeticError("its answers are no numbers (NaN or infinite)")
+        raise ArithmeticError("its answers are not finite numbers (NaN or infinite)")
 
 
 if __name__ == "__main__":

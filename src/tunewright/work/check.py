@@ -116,7 +116,10 @@ def _record(assignment: Assignment, used: Rendering, asked: Rendering) -> None:
             progress.move(job, ("validating_files",), lambda j: j.model_copy(update=kwargs))
         if used.kwargs != asked.kwargs:
             text = ", ".join(f"{name} {value}" for name, value in used.kwargs.items()).lower()
-            what = f"Answers hold a train of thought: all are rendered with {text}, in use too"
+            what = (
+                f"Some answers contain reasoning: all rows are rendered with {text}, and the tuned "
+                "model will be asked in the same way"
+            )
             progress.say(job, "reasoning", what)
 
 

@@ -136,7 +136,7 @@ def _succeed(
         shelf.put(Model(id=name, owned_by=assignment.acting.caller.name))
         put_named(shelf, weights)
         if verdict.unchanged:
-            progress.say(job, "unchanged", "The tuning changed nothing measurable", level="warn")
+            progress.say(job, "unchanged", "The tuning had no measurable effect", level="warn")
         progress.say(job, "model", f"New fine-tuned model created: {name}")
         fault("registration.inside")
         progress.say(job, "succeeded", "The job has successfully completed")

@@ -138,8 +138,8 @@ class Reports:
     def _written(self, report: dict[str, Any]) -> None:
         self._say(
             f"written-{report['step']}",
-            "The weights are written. Computing what they should answer, to compare it with what "
-            "will be served",
+            "The weights are saved. Computing the log-probabilities that the served model must "
+            "reproduce",
         )
 
     def _finished(self, report: dict[str, Any]) -> None:

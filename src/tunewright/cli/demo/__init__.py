@@ -14,11 +14,11 @@ import typer
 def demo(
     home: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Where to keep it. [default: a temporary folder]"),
+        typer.Option(metavar="DIR", help="A new folder to work in. Not given: a temporary one."),
     ] = None,
-    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 0,
+    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.", min=0, max=65535)] = 0,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Do not remove the temporary folder at the end.")
+        bool, typer.Option("--keep", help="Keep the temporary folder at the end.")
     ] = False,
 ) -> None:
     """See all of it in two minutes: upload, check, fine-tune, ask, embed, search. No network.

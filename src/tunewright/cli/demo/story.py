@@ -126,7 +126,7 @@ def _compare(before: list[tuple[str, str]], after: list[tuple[str, str]]) -> Non
         table.add_row(Text(question), Text(first, "dim"), Text(second))
     screen.print(table)
     say(
-        "The built-in base is tiny and knows little: look at the manner, do not trust the facts. "
+        "The built-in base is tiny and knows little: look at the style, do not trust the facts. "
         f"Real use takes a real base: {program()} models add qwen Qwen/Qwen3-0.6B"
     )
 
@@ -145,9 +145,9 @@ def _where(server: DemoServer, job: dict[str, Any], seconds: float, kept: bool) 
     screen.print(
         Panel(
             Text(
-                f"{program()} serve{home}\n\n"
-                "# It prints the lines that point your code here: an address and a key.\n"
-                "# Copy them into the shell that your code starts from; the code stays as it is."
+                f"{program()} serve{home}\n\n# It prints the lines that point your code here: an "
+                "address and a key.\n# Copy them into the shell that your code starts from; the "
+                "code stays as it is."
             ),
             title="Next",
             title_align="left",

@@ -35,4 +35,7 @@ class Summary:
             return f"The rows have a {prefix}. It is computed once a step: {fewer}."
         if self.computed < self.tokens:
             return f"Shared prefixes of the rows of a step are computed once: {fewer}."
-        return "Shared prefixes are too few or too short to save time: batches of similar length."
+        return (
+            "Shared prefixes are too few or too short to save time: rows of similar length "
+            "are batched."
+        )
