@@ -93,7 +93,7 @@ def test_events_say_what_goes_on_between_the_last_step_and_the_end(
     events = server.events(tuned["id"])
     last = max(at for at, event in enumerate(events) if event["type"] == "metrics")
     said = [event["message"] for event in events[last + 1 :]]
-    written = next(at for at, text in enumerate(said) if "The weights are written" in text)
+    written = next(at for at, text in enumerate(said) if "The weights are saved" in text)
     gate = "Checking that the served model is the trained one (row 1 of 3)"
     assert written < said.index(gate) < said.index("The job has successfully completed")
 

@@ -21,10 +21,21 @@ def test_the_demo_tells_the_whole_story_and_cleans_up(run, tmp_path, monkeypatch
     assert not list(tmp_path.glob("tunewright-demo-*"))
 
 
-def test_a_demo_that_is_ended_leaves_no_server_and_no_folder(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        pytest.param(("--keep", "--port", "0"), marks=pytest.mark.slow),
+        pytest.param(("--home", "mine"), marks=pytest.mark.slow),
+    ],
+    ids=" ".join,
+)
+def test_a_demo_that_is_ended_leaves_no_server_and_no_folder(tmp_path, monkeypatch, options):
+    """But for a folder that is to be kept, or was named."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     demo = subprocess.Popen(
-        [sys.executable, "-m", "tunewright", "demo"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tunewright", "demo", *options], stdout=subprocess.PIPE, text=True
     )
     assert demo.stdout is not None
     for line in demo.stdout:
@@ -36,4 +47,5 @@ def test_a_demo_that_is_ended_leaves_no_server_and_no_folder(tmp_path, monkeypat
     demo.wait(15)
     assert children
     assert not psutil.wait_procs(children, timeout=2)[1]
-    assert not list(tmp_path.glob("tunewright-demo-*"))
+    assert len(list(tmp_path.glob("tunewright-demo-*"))) == ("--keep" in options)
+    assert (tmp_path / "mine").exists() == ("--home" in options)

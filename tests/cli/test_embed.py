@@ -72,7 +72,7 @@ def test_one_bad_cell_costs_its_row_only(run, tmp_path: Path) -> None:
     assert "left out: line 4: it is empty" in done.stderr
     assert "left out: line 5: the model knows no token of it" in done.stderr
     assert "left out: line 6: This model's maximum context length" in done.stderr
-    assert "The model does not know 1 of" in done.stderr
+    assert "The model does not know 2 of 6 tokens" in done.stderr
     assert [line.split()[1] for line in done.stdout.splitlines()[1:]] == ["2", "7"]
 
 

@@ -39,7 +39,7 @@ def test_what_cannot_be_judged_says_why(run, server: Server) -> None:
     cases = {
         ("--job", job["id"]): "has no model",
         ("--job", "ftjob-none"): "ftjob-none",
-        ("--job", job["id"], "--quality"): "--job goes with",
+        ("--job", job["id"], "--quality"): "go together with --job",
         (): "Give a FILE",
     }
     for arguments, said in cases.items():

@@ -48,4 +48,4 @@ def test_suggested_commands_run_as_they_stand(home: Path, tmp_path: Path) -> Non
     create = suggested(told, "tunewright jobs create")
     assert options.split()[-1] in create
     assert "--model gpt-4o" in create
-    assert "Queued" in run(create.replace(" --follow", ""))
+    assert "no server runs" in run(create.replace(" --follow", ""))

@@ -59,7 +59,7 @@ def test_a_job_waits_for_a_server_and_can_be_cancelled(run):
     assert job["method"]["supervised"]["hyperparameters"]["n_epochs"] == 2
     assert "2" in run("jobs", "get", id).stdout
     assert "is paused" in run("jobs", "pause", id).stdout
-    assert "goes on" in run("jobs", "resume", id).stdout
+    assert "is resumed" in run("jobs", "resume", id).stdout
     assert "cancelled" in run("jobs", "cancel", id).stdout
     assert id in run("jobs", "list").stdout
     assert "cancelled" in run("jobs", "events", id).stdout

@@ -27,7 +27,7 @@ def test_a_name_of_openais_counts_by_openais_tokenizer_or_not_at_all(run) -> Non
     assert (done.stdout, done.stderr) == ("6\n", "gpt-3.5-turbo: counted by cl100k_base\n")
     refused = run("tokens", GREAT, "--encoding", "gpt-4o", code=1)
     assert refused.stdout == ""
-    assert "OpenAI's gpt-4o reads o200k_base." in refused.stderr
+    assert "OpenAI's gpt-4o uses the encoding o200k_base." in refused.stderr
 
 
 def test_a_path_that_is_not_there_is_no_text(run, tmp_path: Path) -> None:

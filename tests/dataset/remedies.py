@@ -340,7 +340,7 @@ REMEDIES: dict[str, list[tuple[str, Deed]]] = {
         ("Correct it", correct),
         ("leave it out", remove),
         ("Write {", on_value(put_form)),
-        ("Remove it; known are", remove),
+        ("Remove it. Known keys", remove),
     ],
     "invalid_tool_call": [
         ('Add one, such as "call_1"', put("call_1")),

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 from typer.testing import CliRunner
 
 from imports.elsewhere import KEY, Elsewhere, refused, said
@@ -325,3 +326,22 @@ def _command(elsewhere: Elsewhere, home: Path, *more: str) -> list[str]:
 
 def _environment() -> dict[str, str]:
     return {**os.environ, "OPENAI_API_KEY": KEY, "NO_COLOR": "1", "COLUMNS": "160"}
+
+
+def test_prices_and_how_many_prompts_are_said_on_the_command_line(
+    elsewhere: Elsewhere, tmp_path: Path
+) -> None:
+    place = ["--from-base-url", elsewhere.url, "--home", str(tmp_path / "home")]
+
+    def run(*arguments: str, code: int = 0) -> Result:
+        words = ["import", "openai", *arguments, *place]
+        done = CliRunner().invoke(app, words, env={"OPENAI_API_KEY": KEY})
+        assert done.exit_code == code, done.output
+        return done
+
+    run("fetch")
+    given = ("--per-model", "3", "--price-in", "1.5", "--price-out", "2.5")
+    [found] = json.loads(run("answers", SEEN, *given, "--json").stdout)["estimates"]
+    assert (found["prompts"], found["price"]) == (3, {"read": 1.5, "written": 2.5})
+    assert "--price-out" in str(run("answers", "--price-in", "1", code=1).exception)
+    assert not elsewhere.questions

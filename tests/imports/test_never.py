@@ -139,7 +139,7 @@ def test_the_old_models_answers_are_not_trained_on_without_permission(
     base = ("replay", "--model", "builtin-chat")
     refusal = run(elsewhere, tmp_path, *base, "--on-answers").exception
     assert isinstance(refusal, BadRequest)
-    assert "needs the permission" in refusal.message
+    assert "need the permission" in refusal.message
     with Tunewright(tmp_path) as tw:
         assert not tw.jobs.list().data
     # Neither by a detour: as a file that is given by hand.
@@ -154,10 +154,10 @@ def test_the_old_models_answers_are_not_trained_on_without_permission(
     archive.save()
     detour = run(elsewhere, tmp_path, *base)
     assert detour.exit_code == 1
-    assert "holds answers of the old model" in detour.stdout
+    assert "contains answers that the old model was recorded to give" in detour.stdout
     allowed = run(elsewhere, tmp_path, *base, "--on-answers", "--allow-output-training")
     assert allowed.exit_code == 0, allowed.output
-    assert "needs the permission" in allowed.stderr
+    assert "need the permission" in allowed.stderr
     tw = Tunewright(tmp_path)
     [job] = tw.jobs.list().data
     trained = [

@@ -165,7 +165,11 @@ def follow(id: JobId, home: HomeOption = None) -> None:
     from tunewright.records.jobs import ENDED
 
     with records(home) as tw:
-        ended = tw.jobs.retrieve(id).status in ENDED
+        job = tw.jobs.retrieve(id)
+        ended, paused = job.status in ENDED, _status(tw, job) == "paused"
+    if paused:
+        again = command("jobs", "resume", id, home=home)
+        notes.print(f"{id} is paused. To resume it: {again}", markup=False, soft_wrap=True)
     with records(home) if ended else running(home) as tw:
         _follow(tw, id, home)
 

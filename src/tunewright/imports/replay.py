@@ -19,11 +19,11 @@ _HYPERPARAMETERS = ("n_epochs", "batch_size", "learning_rate_multiplier")
 _MOST_METADATA = 16
 _LONGEST_VALUE = 512
 OUTPUT_TRAINING = (
-    "Training on a model's answers needs the permission of who runs it: OpenAI's terms of use "
-    "(https://openai.com/policies/) forbid using output to develop models that compete with "
-    "OpenAI, and whether yours does is for you to settle, with them where in doubt."
+    "To train on a model's answers you need the permission of the company that runs it. OpenAI's "
+    "terms of use (https://openai.com/policies/) forbid using output to develop models that "
+    "compete with OpenAI. Whether yours does, you have to decide; if in doubt, ask OpenAI."
 )
-_ALLOW = "With that permission: --allow-output-training."
+_ALLOW = "If you have the permission, add --allow-output-training."
 
 
 @dataclass(frozen=True)
