@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import re
 
 from servers import Server, chats
 
@@ -85,6 +86,18 @@ def test_the_log_says_what_it_would_take_and_what_it_took(server: Server, tuned:
     assert estimate["cost"] is None
     steps = [event["created_at"] for event in events if event["type"] == "metrics"]
     assert first["created_at"] <= steps[0]
+
+
+def test_the_log_of_a_job_has_each_step_and_each_message(server: Server, tuned: dict) -> None:
+    """`jobs/ID/log.txt`, to which messages point where a job ended in an unexpected way."""
+    text = (server.home / "jobs" / tuned["id"] / "log.txt").read_text("utf-8")
+    lines = [line for line in text.splitlines() if "kind=step" in line]
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", line) for line in lines)
+    assert [re.findall(r" step=(\d+)", line) for line in lines] == [[str(n)] for n in range(1, 7)]
+    assert all(" train_loss=" in line for line in lines)
+    events = server.events(tuned["id"])
+    [plan] = [event["message"] for event in events if "plan" in event["data"]]
+    assert plan in text
 
 
 def test_events_say_what_goes_on_between_the_last_step_and_the_end(

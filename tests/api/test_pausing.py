@@ -52,6 +52,20 @@ def weights(server: Server, job: str) -> bytes:
     return (server.home / "models" / folder / "adapter_model.safetensors").read_bytes()
 
 
+def assert_it_says_when_it_will_end(server: Server, job: str) -> None:
+    """From the estimate on: the moment, in whole seconds, after the steps that are to come."""
+    for _ in range(600):
+        found = server.http.get(f"/fine_tuning/jobs/{job}").json()
+        if found["estimated_finish"] is not None:
+            break
+        time.sleep(0.1)
+    [estimate] = [event for event in server.events(job) if "estimate" in event["data"]]
+    took = estimate["data"]["estimate"]["seconds"]
+    assert isinstance(found["estimated_finish"], int)
+    assert found["estimated_finish"] > found["created_at"]
+    assert found["estimated_finish"] >= estimate["created_at"] + min(took, 1) - 1
+
+
 def test_a_paused_job_makes_room_and_ends_with_the_same_weights(
     server: Server, tuned: dict
 ) -> None:
@@ -63,8 +77,10 @@ def test_a_paused_job_makes_room_and_ends_with_the_same_weights(
     assert refused(server, job, "pause") == f"{job} is paused already."
     other = start(server, n_epochs=50)
     server.wait(other, "running")
+    assert_it_says_when_it_will_end(server, other)
     assert server.http.get(f"/fine_tuning/jobs/{job}").json()["status"] == "queued"
     post(server, other, "cancel")
+    assert server.http.get(f"/fine_tuning/jobs/{other}").json()["estimated_finish"] is None
 
     status, _ = post(server, job, "resume")
     assert status == 200

@@ -150,7 +150,7 @@ def test_the_whole_move(server: Server, elsewhere: Elsewhere, tmp_path: Path) ->
     assert "6 of 6" in shown
     assert f"{good} now answers to the name {GOOD}." in shown
 
-    comparison = mover.run("compare", OTHER, code=1, model=good)
+    comparison = mover.run("compare", OTHER, "--model", good, code=1)
     assert "differ more from the references" in comparison["worse"][0]
     assert comparison["summary"]["same"] == 0
     refused = mover.result("switch", OTHER, code=1, model=good).exception
