@@ -27,8 +27,8 @@ _ELSEWHERE = {
     "function_call": "A call of a function stands in the message's 'tool_calls'",
     "tool_result": "What a function gave is a message of its own, of the role 'tool'",
     "function_call_output": "What a function gave is a message of its own, of the role 'tool'",
-    "thinking": "A train of thought stands in the message's 'reasoning_content'",
-    "reasoning": "A train of thought stands in the message's 'reasoning_content'",
+    "thinking": "Reasoning goes into the message's 'reasoning_content'",
+    "reasoning": "Reasoning goes into the message's 'reasoning_content'",
 }
 _FORM = 'Send parts of the form {"type": "text", "text": ...}'
 
