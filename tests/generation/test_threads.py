@@ -11,10 +11,21 @@ BUSY = {1: 0.140, 2: 0.605}
 class Machine:
     """Takes steps with the threads that it is told, and adds up what they cost."""
 
-    def __init__(self, most: int = 2) -> None:
-        self.threads = Threads(most)
+    def __init__(self, most: int = 2, apart: float = 1.0) -> None:
+        self.threads = Threads(most, apart)
         self.now = 1000.0
         self.wasted = 0.0
+
+    def read(self, takes: dict[int, float], lengths: list[int], pause: float = 0.0) -> list[int]:
+        """The threads of each prompt. `takes`: seconds a token; `pause`: before the next one."""
+        used: list[int] = []
+        for length in lengths:
+            count = self.threads.count
+            self.now += pause + length * takes[count]
+            self.wasted += length * (takes[count] - min(takes.values()))
+            self.threads.took(1, length * takes[count], self.now, work=length)
+            used.append(count)
+        return used
 
     def run(self, takes: dict[int, float], steps: int, rows: tuple[int, ...] = (1,)) -> list[int]:
         """The threads of each step. `rows`: of a step, by turns; each takes as long as one."""
@@ -93,3 +104,46 @@ def test_a_pause_ends_a_trial_and_what_it_knew() -> None:
     machine.now += 3600.0
     machine.run(QUIET, 1)
     assert machine.threads.count == 2
+
+
+@pytest.mark.parametrize("slower", [1.2, 1.45])
+def test_the_first_minutes_on_an_idle_machine_cost_next_to_nothing(slower: float) -> None:
+    """A trial that is plainly lost ends after three steps."""
+    machine, takes = Machine(), {1: 0.042 * slower, 2: 0.042}
+    for seconds, share in ((3.5, 0.03), (60.0, 0.01)):
+        began, machine.wasted = machine.now, 0.0
+        machine.run(takes, round(seconds / 0.042))
+        assert machine.wasted <= share * (machine.now - began)
+
+
+@pytest.mark.parametrize("hiccup", [0.065, 0.2])
+def test_a_hiccup_bars_what_is_faster_for_a_minute_at_most(hiccup: float) -> None:
+    machine = Machine()
+    machine.run(BUSY, 60)
+    machine.now += 300.0
+    machine.run(QUIET, 3)
+    assert machine.threads.count == 2  # it is tried, and something comes in between
+    machine.run({1: 0.056, 2: hiccup}, 3)
+    began = machine.now
+    while machine.threads.count == 1 or machine.threads._trial is not None:
+        machine.run(QUIET, 1)
+    assert machine.now - began <= 61.0
+
+
+def test_prompts_of_any_length_are_compared_by_the_time_a_token_takes() -> None:
+    many = Machine(most=8, apart=60.0)  # its steps are too small for eight, its prompts are not
+    lengths = [256, 40, 180, 256, 97, 33, 256, 70] * 40
+    steps = many.run({1: 0.008, 8: 0.03}, 200)
+    assert steps[-1] == 1
+    prompts = Machine(most=8, apart=60.0)
+    used = prompts.read({1: 0.004, 8: 0.0009}, lengths, pause=5.0)
+    assert used.count(8) >= 0.9 * len(used)
+    assert prompts.wasted <= 0.06 * (prompts.now - 1000.0)
+
+
+def test_prompts_notice_a_load_too() -> None:
+    machine = Machine(apart=60.0)
+    machine.read({1: 0.0035, 2: 0.0024}, [256, 64, 120] * 10, pause=1.0)
+    busy = machine.read({1: 0.009, 2: 0.045}, [256, 64, 120] * 20, pause=1.0)
+    assert busy[:3].count(2) >= 2
+    assert busy.count(2) <= 8

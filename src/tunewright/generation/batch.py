@@ -14,6 +14,7 @@ from tunewright.generation.compiling import Compiling
 from tunewright.generation.generator import Logprob, Piece, Request, Scores
 from tunewright.generation.logprobs import logprobs
 from tunewright.generation.probe import rows_may_share
+from tunewright.generation.reading import Reading, note
 from tunewright.generation.resident import Resident
 from tunewright.generation.row import Row, failed
 from tunewright.generation.shaping import check_bias
@@ -66,10 +67,12 @@ class Batch:
         resident.merges = resident.merges and rows_may_share(resident)
         self._together = _Running(SlotCache() if resident.merges else OwnCaches())
         self._apart = _Running(OwnCaches())
+        self._reading: Reading | None = None
 
     @property
     def rows(self) -> list[Row]:
-        return [*self.running, *self._waiting, *self._compiling.rows]
+        reading = self._reading.rows if self._reading else []
+        return [*self.running, *reading, *self._waiting, *self._compiling.rows]
 
     @property
     def running(self) -> list[Row]:
@@ -119,53 +122,79 @@ class Batch:
         return pieces
 
     def _read(self) -> list[Piece]:
-        """Read prompts, at most CHUNK tokens; those that are read whole begin to run."""
+        """Read prompts, some CHUNK tokens; those that are read whole begin to run."""
         pieces: list[Piece] = []
         budget = CHUNK
         while budget > 0 and (row := self._waiting.next(self._may_read)) is not None:
-            before = row.read
-            logits = self._read_on(row)
-            budget -= row.read - before
-            if row.read == row.due:
-                pieces += self._begin(row, logits)
+            if self._short(row):
                 self._waiting.remove(row.organisation, row)
+                budget -= self._read_together(row, pieces)
+            else:
+                budget -= self._read_on(row, pieces)
         return pieces
 
-    def _read_on(self, row: Row) -> Tensor:
-        """The logits [1, vocabulary] of the last token that was read now."""
-        end = min(row.read + CHUNK, row.due)
+    def _short(self, row: Row) -> bool:
+        return self.resident.merges and row.read == 0 and row.due <= CHUNK
+
+    def _read_together(self, row: Row, pieces: list[Piece]) -> int:
+        """Read a short prompt and others that wait, by turns; how many tokens that were."""
+        self._reading = reading = Reading(row)
+
+        def joins(row: Row) -> bool:
+            return self._short(row) and reading.takes(row, CHUNK) and self._may_read(row)
+
+        while (other := self._waiting.next(joins)) is not None:
+            self._waiting.remove(other.organisation, other)
+            reading.add(other)
+        logits = reading.read(self.resident)
+        self._reading = None
+        pieces += self._begin(reading.rows, logits)
+        return reading.tokens
+
+    def _read_on(self, row: Row, pieces: list[Piece]) -> int:
+        """Read the next part of a prompt; how many tokens that were."""
+        before, end = row.read, min(row.read + CHUNK, row.due)
         if not self.resident.merges:
             end = row.due  # such a cache may not take a prompt in parts
-        told = row.request.prompt_logprobs and not row.made
         logits, row.cache = self.resident.prefill(
-            row.ids[row.read : end], row.slot, row.cache, row.read, every=told
+            row.ids[row.read : end], row.slot, row.cache, row.read, every=row.told
         )
-        if told:
-            _note_prompt(row, logits, end)
+        if row.told:
+            note(row, logits, end)
         row.read = end
-        return logits[-1:]
+        if row.read == row.due:
+            self._waiting.remove(row.organisation, row)
+            pieces += self._begin([row], logits[-1:])
+        return row.read - before
 
-    def _begin(self, row: Row, logits: Tensor) -> list[Piece]:
-        pieces = [] if row.made else self._first(row, logits)
-        if not pieces or not pieces[0].last:
-            group = self._together if self._fits(row) else self._apart
-            group.join(row)
+    def _begin(self, rows: list[Row], logits: Tensor) -> list[Piece]:
+        """The first tokens of rows that are read; those that go on run from now on."""
+        new = [at for at, row in enumerate(rows) if not row.made]
+        pieces = self._first([rows[at] for at in new], logits[new])
+        ended = {piece.id for piece in pieces if piece.last}
+        for row in rows:
+            if row.request.id not in ended:
+                group = self._together if self._fits(row) else self._apart
+                group.join(row)
         return pieces
 
-    def _first(self, row: Row, logits: Tensor) -> list[Piece]:
-        if row.request.max_tokens or row.request.forced:
-            pieces = self._pieces([row], logits)
-        else:
-            pieces = [Piece(row.request.id, [], "length")]
-        if row.request.prompt_logprobs:
-            pieces = [replace(pieces[0], prompt=row.prompt)]
-        return pieces
+    def _first(self, rows: list[Row], logits: Tensor) -> list[Piece]:
+        asked = [at for at, row in enumerate(rows) if row.request.max_tokens or row.request.forced]
+        pieces = [Piece(row.request.id, [], "length") for row in rows]
+        if asked:
+            found = self._pieces([rows[at] for at in asked], logits[asked])
+            for at, piece in zip(asked, found, strict=True):
+                pieces[at] = piece
+        return [
+            replace(piece, prompt=row.prompt) if row.request.prompt_logprobs else piece
+            for row, piece in zip(rows, pieces, strict=True)
+        ]
 
     def _may_read(self, row: Row) -> bool:
-        return row.cache is not None or self._fits(row) or self._deserves(row)
+        return row.brief or row.cache is not None or self._fits(row) or self._deserves(row)
 
     def _fits(self, row: Row) -> bool:
-        running = self._together.rows
+        running = [*self._together.rows, *self._soon()]
         longest = max(len(r.ids) for r in [row, *running])
         return not running or (len(running) < ROWS and (len(running) + 1) * longest <= CELLS)
 
@@ -173,8 +202,12 @@ class Batch:
         """Whether nothing of its organisation runs, so that it need not wait for others to end."""
         apart = self._apart.rows
         tokens = sum(len(r.ids) for r in [row, *apart])
-        mine = any(r.organisation == row.organisation for r in self.running)
-        return not mine and len(apart) < APART and tokens <= CELLS
+        mine = any(r.organisation == row.organisation for r in [*self.running, *self._soon()])
+        return not mine and not self._soon() and len(apart) < APART and tokens <= CELLS
+
+    def _soon(self) -> list[Row]:
+        """Rows that run as soon as their prompts, which are read now, have been read."""
+        return [row for row in self._reading.rows if not row.brief] if self._reading else []
 
     def _pieces(self, rows: list[Row], logits: Tensor) -> list[Piece]:
         """Choose each row's next token from its logits [rows, vocabulary]."""
@@ -224,13 +257,6 @@ def _told(rows: list[Row], logits: Tensor, chosen: list[int]) -> dict[int, Logpr
         return {}
     some = [chosen[at] for at in tops]
     return dict(zip(tops, logprobs(logits[list(tops)], some, list(tops.values())), strict=True))
-
-
-def _note_prompt(row: Row, logits: Tensor, end: int) -> None:
-    """`logits` [prompt tokens read now, vocabulary]: each foretells the token after its own."""
-    following = row.request.prompt[row.read + 1 : end + 1]
-    tops = [row.request.logprobs or 0] * len(following)
-    row.prompt += logprobs(logits[: len(following)], following, tops)
 
 
 def _score(row: Row, logits: Tensor) -> int:

@@ -178,6 +178,24 @@ class SlotCache:
         self._numbers = torch.arange(max(self._slots, self._columns), device=device)
 
 
+def row_of(cache: DynamicCache, row: int, length: int) -> DynamicCache:
+    """A cache of its own for the first `length` tokens of a row; it copies nothing."""
+    own = DynamicCache()
+    layers: list[Any] = [_first(_plain(layer), row, length) for layer in cache.layers]
+    own.layers = layers
+    return own
+
+
+def _first(layer: DynamicLayer, row: int, length: int) -> DynamicLayer:
+    assert layer.keys is not None
+    assert layer.values is not None
+    own = DynamicLayer()
+    own.lazy_initialization(layer.keys, layer.values)
+    own.keys = layer.keys[row : row + 1, :, :length]
+    own.values = layer.values[row : row + 1, :, :length]
+    return own
+
+
 def _plain(layer: Any) -> DynamicLayer:
     assert type(layer) is DynamicLayer, "only plain caches are merged"
     return layer

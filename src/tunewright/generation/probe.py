@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from tunewright.errors import TunewrightError
-from tunewright.generation.cache import SlotCache
+from tunewright.generation.cache import SlotCache, row_of
 from tunewright.generation.resident import NO_BATCH, Resident
 from tunewright.rendering import Renderer
 from tunewright.weights import lora
@@ -82,19 +82,20 @@ def _rendered(directory: Path) -> list[int]:
 
 
 def _distance(resident: Resident, tokens: list[int]) -> float:
-    """The largest difference between a row alone and the same one read in parts or in a batch, of
-    the logits' standard deviation; infinite where there is none to tell."""
+    """The largest difference between a row alone and the same one read in parts, beside another or
+    run in a batch, of the logits' standard deviation; infinite where there is none to tell."""
     long, short = len(tokens) - 1, len(tokens) // 2
     alone, _ = resident.prefill(tokens, lora.NONE, None, 0, every=True)
     _, part = resident.prefill(tokens[:short], lora.NONE, None, 0)
+    ends, pair = resident.read([tokens[:short], tokens[:long]], [lora.NONE] * 2)
     together = SlotCache()
-    together.join(part, short)
+    together.join(row_of(pair, 0, short), short)
     read, full = resident.prefill(tokens[short:long], lora.NONE, part, short)
     together.join(full, long)
     fed = [tokens[short], tokens[long]]
     shared = together.forward(resident, fed, [lora.NONE] * 2)
-    expected = alone[[long - 1, short, long]].float()
-    worst = (torch.cat([read, shared]).float() - expected).abs().amax(-1) / expected.std(-1)
+    expected = alone[[short - 1, long - 1, long - 1, short, long]].float()
+    worst = (torch.cat([*ends, read, shared]).float() - expected).abs().amax(-1) / expected.std(-1)
     return worst.max().item() if bool(torch.isfinite(worst).all()) else math.inf
 
 

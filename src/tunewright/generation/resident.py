@@ -24,6 +24,10 @@ from tunewright.weights.base import load_base, threads
 ADAPTERS = 64
 _NO_LIMIT = 1 << 30
 _PART = 256  # tokens that a layer reads in the time of one patience; the whole of some prompts
+# Tokens of prompts that have threads of their own choice: from here on their time grows as they do.
+# Shorter ones take what steps take. Prompts come seldom, so they are compared over a minute.
+_PROMPT = 32
+_READ_APART = 60.0
 NO_BATCH = "the rows of %s do not share a batch, so each is computed alone: %s"
 
 log = logging.getLogger(__name__)
@@ -40,6 +44,7 @@ class Resident:
         config = self.model.config.get_text_config(decoder=True)
         self.context: int = getattr(config, "max_position_embeddings", None) or _NO_LIMIT
         self.threads = Threads(threads(self.model))
+        self.reading = Threads(threads(self.model), apart=_READ_APART)
         self.vocabulary = self.model.get_input_embeddings().get_parameter("weight").shape[0]
         self.grammars = Grammars(directory, self.vocabulary)
         self._takes = inspect.signature(self.model.forward).parameters
@@ -110,8 +115,11 @@ class Resident:
         Only the logits of the last position are computed, where the model can, unless
         `logits_to_keep` says otherwise (0: of every position).
         """
-        if torch.get_num_threads() != self.threads.count:
-            torch.set_num_threads(self.threads.count)
+        # What is the same for the tokens of a prompt may not be so for one of each row.
+        prompt = ids.shape[1] > 1 and ids.numel() >= _PROMPT
+        threads = self.reading if prompt else self.threads
+        if torch.get_num_threads() != threads.count:
+            torch.set_num_threads(threads.count)
         PROGRESS.begin(max(1.0, ids.numel() / _PART))
         given.setdefault("logits_to_keep", 1)
         known = {name: value for name, value in given.items() if name in self._takes}
@@ -119,11 +127,17 @@ class Resident:
             began = time.perf_counter()
             answer = self.model(ids, use_cache=True, **{self._cache: cache}, **known)
             ended = time.perf_counter()
-            if ids.shape[1] == 1 and ids.device.type == "cpu":  # elsewhere it has only begun
-                self.threads.took(len(ids), ended - began, ended)
+            if ids.device.type == "cpu":  # elsewhere it has only begun
+                self._timed(ids, ended - began, ended)
             if (cache := getattr(answer, self._cache, None)) is not None:
                 return answer.logits, cache
         raise BadRequest("This model keeps no cache that generation could go on from.")
+
+    def _timed(self, ids: Tensor, seconds: float, now: float) -> None:
+        if ids.shape[1] == 1:
+            self.threads.took(len(ids), seconds, now)
+        elif ids.numel() >= _PROMPT:
+            self.reading.took(1, seconds, now, work=ids.numel())
 
     def prefill(
         self, tokens: Sequence[int], slot: int, cache: Any, length: int, *, every: bool = False
@@ -144,6 +158,33 @@ class Resident:
             logits_to_keep=0 if every else 1,
         )
         return logits[0] if every else logits[:, -1], cache
+
+    def read(
+        self, prompts: Sequence[Sequence[int]], slots: Sequence[int], *, every: bool = False
+    ) -> tuple[list[Tensor], DynamicCache]:
+        """Feed a row each whole prompt, shorter ones filled up behind their end; `merges` only.
+
+        Returns for each prompt the logits [1, vocabulary] of its last token, or [tokens,
+        vocabulary] of `every` one; and the cache of all rows.
+        """
+        width, device = max(map(len, prompts)), self.model.device
+        ids = [[*prompt, *[prompt[-1]] * (width - len(prompt))] for prompt in prompts]
+        ends = sorted({len(prompt) - 1 for prompt in prompts})
+        self.select(slots)
+        logits, cache = self.forward(
+            torch.tensor(ids, device=device),
+            DynamicCache(),
+            position_ids=torch.arange(width, device=device).expand(len(ids), width),
+            logits_to_keep=0 if every else torch.tensor(ends, device=device),
+        )
+        if not every and logits.shape[1] == len(ends):
+            at = [ends.index(len(prompt) - 1) for prompt in prompts]
+            return [row[n : n + 1] for row, n in zip(logits, at, strict=True)], cache
+        firsts = [0 if every else len(prompt) - 1 for prompt in prompts]
+        return [
+            row[first : len(prompt)]
+            for row, first, prompt in zip(logits, firsts, prompts, strict=True)
+        ], cache
 
 
 def _layers(model: PreTrainedModel) -> Sequence[nn.Module]:

@@ -41,6 +41,18 @@ class Row:
         """How many of `ids` must be read before the row runs."""
         return len(self.ids) - (self.made > 0)
 
+    @property
+    def told(self) -> bool:
+        """Whether the log-probabilities of its prompt are still to be told."""
+        return self.request.prompt_logprobs and not self.made
+
+    @property
+    def brief(self) -> bool:
+        """Whether it ends as soon as its prompt is read: it needs no place beside others."""
+        request = self.request
+        most = request.max_tokens if request.forced is None else len(request.forced)
+        return not self.made and most <= 1
+
     def suspend(self) -> None:
         """Leave the base. What is half read is kept; a row that ran is read again."""
         if self.cache is None:

@@ -10,15 +10,12 @@ from collections import deque
 from statistics import median
 
 _RECENT = 3  # steps: fewer say nothing
-_BLOCK = (
-    4  # steps with the same number of threads, the first of which wakes them and is not counted
-)
-_BLOCKS = 3
+_BLOCK, _BLOCKS = 4, 3  # steps with the same number of threads; by turns
+_BEHIND = 1.1  # of the usual time: where the fastest of three is beyond it, a trial is lost
 _CLEAR = 2.0  # times as long: no chance, or no longer the machine that it was
 _WORTH = 0.97  # of the time of the number that is in use; what is less is noise
 _SOON, _LATEST = 2.0, 60.0  # seconds between two trials
 _LOST = 0.05  # of the time, at most, goes to trials
-_APART = 1.0  # seconds between two steps, after which they tell nothing about each other
 
 
 class Threads:
@@ -27,8 +24,10 @@ class Threads:
     Steps are told to `took`, which tells a trial when `count` changes.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, apart: float = 1.0) -> None:
+        """apart: seconds between two steps, after which they tell nothing about each other."""
         self._most, self._kept = most, most
+        self._apart = apart
         self._trial: _Trial | None = None
         self._rows, self._at = 0, 0.0
         self._recent: deque[float] = deque(maxlen=_RECENT)
@@ -40,17 +39,18 @@ class Threads:
     def count(self) -> int:
         return self._trial.count if self._trial else self._kept
 
-    def took(self, rows: int, seconds: float, now: float) -> None:
-        """A step of one token for each of `rows` has ended `now` (in seconds, as `seconds`)."""
+    def took(self, rows: int, seconds: float, now: float, work: int = 1) -> None:
+        """A step of so much `work` for each of `rows` has ended `now` (in seconds, as `seconds`).
+        Steps of as many rows are compared, by the time for the same work."""
         if self._most == 1:
             return
-        if rows != self._rows or now - seconds - self._at > _APART:
+        if rows != self._rows or now - seconds - self._at > self._apart:
             self._end(now)
             self._recent.clear()
         self._rows, self._at = rows, now
         if self._trial is None:
-            self._watch(seconds, now)
-        elif self._trial.took(seconds):
+            self._watch(seconds / work, now)
+        elif self._trial.took(seconds, work):
             self._end(now)
 
     def _watch(self, seconds: float, now: float) -> None:
@@ -80,23 +80,25 @@ class Threads:
 
 
 class _Trial:
-    """Blocks of steps with `other` threads and with those in use, `kept`, by turns."""
+    """Blocks of steps with `other` threads and with those in use, `kept`, by turns; ended as soon
+    as it is plain who wins. Times are of the same work."""
 
     def __init__(self, kept: int, other: int, recent: list[float]) -> None:
         self._kept, self._other = kept, other
         self.times: dict[int, list[float]] = {kept: recent, other: []}
-        self._steps, self._seconds = 0, 0.0
+        self._steps, self._seconds, self._work = 0, 0.0, 0
 
     @property
     def count(self) -> int:
         return self._kept if self._steps // _BLOCK % 2 else self._other
 
-    def took(self, seconds: float) -> bool:
+    def took(self, seconds: float, work: int) -> bool:
         """Whether that was the last step."""
-        self.times[self.count].append(seconds)
+        self.times[self.count].append(seconds / work)
         self._steps += 1
         self._seconds += seconds
-        return self._steps == _BLOCK * _BLOCKS or self._clear()
+        self._work += work
+        return self._steps == _BLOCK * _BLOCKS or self._clear() or self._behind()
 
     def _clear(self) -> bool:
         kept, other = self.times[self._kept], self.times[self._other]
@@ -104,6 +106,10 @@ class _Trial:
             return False
         usual = median(kept)  # beside other load the longest of three is often twice as long
         return min(other) > _CLEAR * usual or usual > _CLEAR * max(other)
+
+    def _behind(self) -> bool:
+        other = self.times[self._other]
+        return len(other) >= _RECENT and min(other) > _BEHIND * median(self.times[self._kept])
 
     @property
     def winner(self) -> int:
@@ -114,4 +120,4 @@ class _Trial:
     @property
     def lost(self) -> float:
         """Seconds that the trial took longer than it would have with the winner alone."""
-        return max(0.0, self._seconds - self._steps * median(self.times[self.winner]))
+        return max(0.0, self._seconds - self._work * median(self.times[self.winner]))
