@@ -20,7 +20,8 @@ from tunewright.training.plans.costs import Costs
 from tunewright.training.plans.planner import BUDGETS, Piece, Planner, by_length
 from tunewright.training.selfcheck import examine
 from tunewright.weights.base import load_base, threads
-from tunewright.weights.lora import adapter_of, attach, save_adapter
+from tunewright.weights.lora import adapter_of, attach
+from tunewright.weights.peft import save_adapter
 
 BUDGET = BUDGETS["cpu"]
 

@@ -23,6 +23,7 @@ from tunewright.generation.generator import (
 from tunewright.rendering.grammars import json_answer
 from tunewright.weights import lora
 from tunewright.weights.base import load_base
+from tunewright.weights.peft import load_adapter, save_adapter
 
 CONTEXT = 64
 PROMPT = [3, 1, 4, 1, 5]
@@ -53,7 +54,7 @@ def tuned(base: ModelSpec, tmp_path_factory: pytest.TempPathFactory) -> ModelSpe
         path: (torch.randn(2, layer.in_features), torch.randn(layer.out_features, 2))
         for path, layer in lora.wrap(load_base(Path(base.base))).items()
     }
-    lora.save_adapter(directory, lora.Adapter(weights=weights, alpha=2))
+    save_adapter(directory, lora.Adapter(weights=weights, alpha=2))
     return ModelSpec("tuned", base.base, str(directory))
 
 
@@ -194,7 +195,7 @@ def test_scores_are_those_of_one_plain_forward_pass(
     answer = [9, 2, 6, 5, 3]
     model = load_base(Path(base.base), dtype=torch.float32)
     assert tuned.adapter is not None
-    lora.add(model, 0, lora.load_adapter(Path(tuned.adapter)))
+    lora.add(model, 0, load_adapter(Path(tuned.adapter)))
     for spec, slot in ((base, lora.NONE), (tuned, 0)):
         lora.select(model, slot)
         with torch.inference_mode():

@@ -21,6 +21,7 @@ from tunewright.generation.generator import ModelSpec, Request, Scores
 from tunewright.generation.resident import Resident
 from tunewright.weights import lora
 from tunewright.weights.base import computing_in, load_base
+from tunewright.weights.peft import load_adapter
 
 pytestmark = pytest.mark.bfloat16
 CHAT = Path(builtin.__file__).parent / "chat"
@@ -37,7 +38,7 @@ def forward(spec: ModelSpec, tokens: list[int], dtype: torch.dtype) -> Tensor:
     """Logits [tokens, vocabulary] of one plain forward pass."""
     model = load_base(Path(spec.base), dtype=dtype)
     if spec.adapter is not None:
-        lora.add(model, 0, lora.load_adapter(Path(spec.adapter)))
+        lora.add(model, 0, load_adapter(Path(spec.adapter)))
         lora.select(model, 0)
     with torch.inference_mode():
         return model(torch.tensor([tokens])).logits[0].float()

@@ -11,6 +11,7 @@ from tunewright.generation.embedded import EmbeddedGenerator
 from tunewright.generation.generator import ModelSpec, Piece, Request
 from tunewright.weights import lora
 from tunewright.weights.base import load_base
+from tunewright.weights.peft import load_adapter, save_adapter
 
 VOCABULARY = 97
 _SIZE = {
@@ -67,7 +68,7 @@ def make_adapter(directory: Path, base: Path, seed: int) -> Path:
         for path, layer in layers.items()
     }
     directory.mkdir()
-    lora.save_adapter(directory, lora.Adapter(weights=weights, alpha=4))
+    save_adapter(directory, lora.Adapter(weights=weights, alpha=4))
     return directory
 
 
@@ -95,7 +96,7 @@ class Models:
         """What transformers' own `generate` makes of one prompt, greedily."""
         model: PreTrainedModel = load_base(Path(spec.base))
         if spec.adapter is not None:
-            lora.add(model, 0, lora.load_adapter(Path(spec.adapter)))
+            lora.add(model, 0, load_adapter(Path(spec.adapter)))
             lora.select(model, 0)
         ids = torch.tensor([prompt], device=model.device)
         model.generation_config.eos_token_id = None

@@ -13,7 +13,7 @@ ALLOWED = {
     ("training/artefacts.py", "save_pretrained"),
     ("training/artefacts.py", "shutil.copyfile"),
     ("training/checkpoints.py", "save_file"),
-    ("weights/lora.py", "save_file"),
+    ("weights/peft.py", "save_file"),
     # Locks: what counts is the flock, not the file.
     ("processes.py", "open(ab)"),
     ("work/fine_tune.py", "open(ab)"),  # the folder's lock, and the trainer's log

@@ -16,7 +16,8 @@ from tunewright.training.recipe import Recipe
 from tunewright.training.report import Checkpoint, Finished, Message, Started, Step
 from tunewright.training.supervised import train
 from tunewright.weights.base import load_base
-from tunewright.weights.lora import add, load_adapter, select
+from tunewright.weights.lora import add, select
+from tunewright.weights.peft import load_adapter
 
 Make = Callable[..., Recipe]
 

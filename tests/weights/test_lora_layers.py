@@ -9,18 +9,8 @@ from transformers import AutoModelForCausalLM
 from tunewright import durable
 from tunewright.errors import BadRequest, Corrupt
 from tunewright.weights.base import load_base
-from tunewright.weights.lora import (
-    TENSORS,
-    Adapter,
-    adapter_of,
-    add,
-    attach,
-    load_adapter,
-    remove,
-    save_adapter,
-    select,
-    wrap,
-)
+from tunewright.weights.lora import Adapter, adapter_of, add, attach, remove, select, wrap
+from tunewright.weights.peft import TENSORS, load_adapter, save_adapter
 
 IDS = torch.arange(24).reshape(3, 8) * 7 % 300
 

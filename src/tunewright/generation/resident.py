@@ -20,6 +20,7 @@ from tunewright.generation.progress import PROGRESS
 from tunewright.generation.threads import Threads
 from tunewright.weights import caching, lora
 from tunewright.weights.base import load_base, threads
+from tunewright.weights.peft import load_adapter
 
 ADAPTERS = 64
 _NO_LIMIT = 1 << 30
@@ -84,7 +85,7 @@ class Resident:
     def _load(self, adapter: str, in_use: Sequence[int]) -> int:
         directory = _existing(Path(adapter))
         with _its_own_fault():
-            loaded = lora.load_adapter(directory, verify=_manifested(directory))
+            loaded = load_adapter(directory, verify=_manifested(directory))
             lora.refuse_misfit(self.model, loaded)
         taken = {slot: spec for spec, slot in self._slots.items() if slot != lora.NONE}
         if len(taken) >= ADAPTERS:

@@ -12,7 +12,8 @@ from tunewright import durable
 from tunewright.errors import JobFailed
 from tunewright.faults import fault
 from tunewright.training.recipe import Recipe
-from tunewright.weights.lora import adapter_of, save_adapter
+from tunewright.weights.lora import adapter_of
+from tunewright.weights.peft import save_adapter
 
 # What a base's directory may hold besides weights; named, so that nothing else is carried along.
 _COMPANIONS = (

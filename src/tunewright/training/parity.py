@@ -25,7 +25,8 @@ from tunewright.training.recipe import Recipe
 from tunewright.training.run import Run
 from tunewright.training.selfcheck import way_of
 from tunewright.weights.base import load_base
-from tunewright.weights.lora import add, load_adapter, select
+from tunewright.weights.lora import add, select
+from tunewright.weights.peft import load_adapter
 
 FILE = "parity.json"
 ROWS = 8

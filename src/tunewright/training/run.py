@@ -29,7 +29,8 @@ from tunewright.training.report import Message, Planned, Report, Started
 from tunewright.training.selfcheck import Verdict, examine
 from tunewright.training.speed import rates_of
 from tunewright.weights.base import compute_dtype, load_base, threads
-from tunewright.weights.lora import attach, go_on, load_adapter, wrap
+from tunewright.weights.lora import attach, go_on, wrap
+from tunewright.weights.peft import load_adapter
 from tunewright.wording import counted, of
 
 DESCRIBED = 16  # steps whose plans are counted for the log

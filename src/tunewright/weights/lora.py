@@ -1,31 +1,26 @@
-"""LoRA: small matrices beside frozen layers, several sets of them on one resident base.
+"""LoRA: low-rank matrices beside frozen linear layers, several adapters on one resident base.
 
 A model is prepared once (`wrap`); then training attaches a fresh adapter (`attach`) or serving adds
 and removes finished ones by slot (`add`, `remove`); `select` says which slot acts on which row of
-the next forward passes. On disk an adapter is in PEFT's format, keys included, so that peft and
-vLLM load ours and we load theirs.
+the next forward passes. Adapters on disk: `peft`.
+
+Shapes: an input x [rows, time, in], an output [rows, time, out]; of an adapter A [rank, in] and
+B [out, rank] in each layer.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from tunewright import durable
-from tunewright.errors import BadRequest, Corrupt
+from tunewright.errors import BadRequest
 
-CONFIG = "adapter_config.json"
-TENSORS = "adapter_model.safetensors"
-NONE = -1
-_PREFIX = "base_model.model."
+NONE = -1  # no adapter: the base alone
 _LAYERS = "_lora_layers"
 
 
@@ -33,9 +28,9 @@ _LAYERS = "_lora_layers"
 class Selection:
     """Which adapter acts: one object shared by all layers of a model, so that choosing is O(1)."""
 
-    slot: int | None = None
-    groups: list[tuple[int, Tensor]] = field(default_factory=list)
-    batch: int = 0
+    slot: int | None = None  # of all rows
+    groups: list[tuple[int, Tensor]] = field(default_factory=list)  # slot, its rows int64 [n]
+    batch: int = 0  # rows of the next forward pass, where they have groups
 
 
 class LoraLinear(nn.Module):
@@ -52,6 +47,7 @@ class LoraLinear(nn.Module):
         self.scales: dict[str, float] = {}
         self.selection = selection
         weight = base.get_parameter("weight")
+        # GPT-2's Conv1D keeps [in, out], Linear [out, in].
         shape = weight.shape if isinstance(base, Conv1D) else weight.shape[::-1]
         self.in_features, self.out_features = shape
 
@@ -70,7 +66,7 @@ class LoraLinear(nn.Module):
             del self.a[str(slot)], self.b[str(slot)]
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.base(x)
+        y = self.base(x)  # [rows, time, in] -> [rows, time, out]
         chosen = self.selection
         if chosen.slot is not None:
             return self._add_delta(y, x, str(chosen.slot))
@@ -84,26 +80,30 @@ class LoraLinear(nn.Module):
     def _add_delta_to_rows(self, y: Tensor, x: Tensor, slot: str, rows: Tensor) -> Tensor:
         if slot not in self.scales:
             return y
-        # Some layers see the batch flattened to [batch * time, in]; the view undoes that.
-        own = x.reshape(self.selection.batch, -1, self.in_features).index_select(0, rows)
-        delta = self._delta(own, slot).to(y.dtype)
-        whole = y.reshape(self.selection.batch, -1, self.out_features)
+        # Some layers see the batch flattened to [rows * time, in]; the reshape undoes that.
+        batch = self.selection.batch
+        own = x.reshape(batch, -1, self.in_features).index_select(0, rows)  # [n, time, in]
+        delta = self._delta(own, slot).to(y.dtype)  # [n, time, out]
+        whole = y.reshape(batch, -1, self.out_features)  # [rows, time, out]
         return whole.index_add(0, rows, delta).reshape(y.shape)
 
     def _delta(self, x: Tensor, slot: str) -> Tensor:
-        a, b = self.a[slot], self.b[slot]
+        """[..., in] -> [..., out]"""
+        a, b = self.a[slot], self.b[slot]  # [rank, in], [out, rank]
         if not torch.is_autocast_enabled(x.device.type):
             x = x.to(a.dtype)
         # Scaled where it is narrow; scaling what comes out took a fifth more of all this.
-        return functional.linear(functional.linear(x, a) * self.scales[slot], b)
+        low = functional.linear(x, a) * self.scales[slot]  # [..., rank]
+        return functional.linear(low, b)
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """What is in an adapter's directory.
+    """An adapter apart from any model, as it is kept on disk.
 
     weights: by the path of the layer in the base (``model.layers.0.self_attn.q_proj``) the pair
-    A [rank, in], B [out, rank]. scale = alpha / rank of that layer (its square root for rslora).
+    A [rank, in], B [out, rank]. A layer's scale is alpha / rank, or alpha / sqrt(rank) with
+    rslora. transposed: the base's layers keep their weight as [in, out] (PEFT's `fan_in_fan_out`).
     """
 
     weights: dict[str, tuple[Tensor, Tensor]]
@@ -125,7 +125,7 @@ def wrap(model: PreTrainedModel) -> dict[str, LoraLinear]:
     """Prepare every linear layer of `model` but its head to take adapters; by path, in order.
 
     Freezes the base. The model computes what it did before until an adapter is selected. A second
-    call returns the same layers.
+    call returns the same layers. Raises BadRequest where there is no linear layer.
     """
     kept = vars(model).get(_LAYERS)  # walking the modules costs 1 ms: too much for every token
     if kept:
@@ -152,8 +152,8 @@ def attach(model: PreTrainedModel, rank: int, alpha: float, seed: int) -> list[L
     layers = list(wrap(model).values())
     generator = torch.Generator().manual_seed(seed)
     for layer in layers:
-        uniform = torch.rand(rank, layer.in_features, generator=generator) * 2 - 1
-        zeros = torch.zeros(layer.out_features, rank)
+        uniform = torch.rand(rank, layer.in_features, generator=generator) * 2 - 1  # [rank, in]
+        zeros = torch.zeros(layer.out_features, rank)  # [out, rank]
         layer.put(0, uniform / math.sqrt(layer.in_features), zeros, alpha / rank, trainable=True)
     select(model, 0)
     return layers
@@ -181,7 +181,10 @@ def add(
 
 
 def go_on(model: PreTrainedModel, adapter: Adapter) -> None:
-    """Put a finished adapter (fp32) into slot 0 and select it, to be trained further."""
+    """Put a finished adapter (fp32) into slot 0 and select it, to be trained further.
+
+    Raises BadRequest as `add` does.
+    """
     add(model, 0, adapter, trainable=True)
     select(model, 0)
 
@@ -216,8 +219,8 @@ def remove(model: PreTrainedModel, slot: int) -> None:
 def select(model: PreTrainedModel, which: int | Sequence[int] | None) -> None:
     """Choose the adapter of the next forward passes: none, one slot, or one slot a batch row.
 
-    A row of `NONE` (-1) gets the base alone. With one slot a row, a forward's batch must have
-    exactly that many rows.
+    A row of `NONE` (-1) gets the base alone. With one slot a row, the batch of each forward pass
+    must have exactly that many rows.
     """
     layers = wrap(model)
     selection = next(iter(layers.values())).selection
@@ -238,7 +241,7 @@ def select(model: PreTrainedModel, which: int | Sequence[int] | None) -> None:
 
 
 def adapter_of(model: PreTrainedModel, slot: int, *, base: str = "") -> Adapter:
-    """A copy (fp32, CPU) of the adapter in `slot`."""
+    """A copy (fp32, CPU) of the adapter in `slot`. base: its name, as `peft` writes it."""
     layers = {path: m for path, m in wrap(model).items() if str(slot) in m.scales}
     weights = {
         path: (_copied(layer.a[str(slot)]), _copied(layer.b[str(slot)]))
@@ -255,99 +258,3 @@ def adapter_of(model: PreTrainedModel, slot: int, *, base: str = "") -> Adapter:
 
 def _copied(weight: Tensor) -> Tensor:
     return weight.detach().to("cpu", torch.float32, copy=True)
-
-
-def save_adapter(directory: Path, adapter: Adapter) -> None:
-    """Write `adapter` into an existing directory, in PEFT's format.
-
-    Not durable by itself: call it inside `durable.directory`.
-    """
-    tensors = {}
-    for path, (a, b) in adapter.weights.items():
-        tensors[f"{_PREFIX}{path}.lora_A.weight"] = a.contiguous()
-        tensors[f"{_PREFIX}{path}.lora_B.weight"] = b.contiguous()
-    save_file(tensors, directory / TENSORS, metadata={"format": "pt"})
-    durable.write_json(directory / CONFIG, _peft_config(adapter))
-
-
-def _peft_config(adapter: Adapter) -> dict[str, object]:
-    return {
-        "peft_type": "LORA",
-        "task_type": "CAUSAL_LM",
-        "base_model_name_or_path": adapter.base,
-        "r": adapter.rank,
-        "lora_alpha": int(adapter.alpha) if adapter.alpha == int(adapter.alpha) else adapter.alpha,
-        "lora_dropout": 0.0,
-        "bias": "none",
-        "use_rslora": adapter.rslora,
-        "fan_in_fan_out": adapter.transposed,
-        "target_modules": sorted({_target(path) for path in adapter.weights}),
-        "inference_mode": True,
-        "init_lora_weights": True,
-    }
-
-
-def _target(path: str) -> str:
-    """PEFT adapts every layer whose path ends so. A bare index would match far too many."""
-    leaf = path.rpartition(".")[2]
-    return path if leaf.isdigit() else leaf
-
-
-# What PEFT can put into an adapter and this layer does not compute: ignoring it would serve
-# another model than was trained.
-_NOT_OURS = (
-    "use_dora",
-    "modules_to_save",
-    "alpha_pattern",
-    "trainable_token_indices",
-    "lora_bias",
-    "target_parameters",
-    "layer_replication",
-)
-
-
-def load_adapter(directory: Path, *, verify: bool = False) -> Adapter:
-    """Read an adapter in PEFT's format, ours or another's.
-
-    verify: first compare every file with the directory's manifest.
-    Raises BadRequest for what is not a plain LoRA adapter in safetensors, Corrupt for a broken file
-    and for NaN or infinite values.
-    """
-    if not (directory / CONFIG).is_file() or not (directory / TENSORS).is_file():
-        raise BadRequest(f"{directory} is not a LoRA adapter: it needs {CONFIG} and {TENSORS}.")
-    if verify:
-        durable.verify(directory)
-    config = durable.read_json(directory / CONFIG)
-    if not isinstance(config, dict) or not isinstance(config.get("lora_alpha"), int | float):
-        raise Corrupt(f"{directory / CONFIG} is not the configuration of an adapter.")
-    unknown = [name for name in _NOT_OURS if config.get(name)]
-    if config.get("peft_type") != "LORA" or config.get("bias", "none") != "none" or unknown:
-        raise BadRequest(f"{directory} is not a plain LoRA adapter ({', '.join(unknown)}).")
-    return Adapter(
-        weights=_pairs(directory / TENSORS),
-        alpha=config["lora_alpha"],
-        base=config.get("base_model_name_or_path") or "",
-        rslora=bool(config.get("use_rslora")),
-        transposed=bool(config.get("fan_in_fan_out")),
-    )
-
-
-def _pairs(file: Path) -> dict[str, tuple[Tensor, Tensor]]:
-    try:
-        tensors = load_file(file)
-    except SafetensorError as error:
-        raise Corrupt(f"{file} is broken: {error}") from error
-    end = ".lora_A.weight"
-    paths = [key.removeprefix(_PREFIX).removesuffix(end) for key in tensors if key.endswith(end)]
-    names = {f"{_PREFIX}{path}.lora_{half}.weight" for path in paths for half in "AB"}
-    if not paths or names != tensors.keys():
-        raise BadRequest(f"{file} does not hold pairs of lora_A and lora_B under PEFT's names.")
-    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-        raise Corrupt(f"{file} holds NaN or infinite values. Tune the model again.")
-    return {
-        path: (
-            tensors[f"{_PREFIX}{path}.lora_A.weight"],
-            tensors[f"{_PREFIX}{path}.lora_B.weight"],
-        )
-        for path in paths
-    }
