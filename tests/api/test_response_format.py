@@ -149,7 +149,10 @@ for seed in range(3):
 with client.chat.completions.stream(**asked, response_format=Answer, seed=1) as stream:
     for event in stream:
         pass
-    assert isinstance(stream.get_final_completion().choices[0].message.parsed, Answer)
+    message = stream.get_final_completion().choices[0].message
+assert isinstance(message.parsed, Answer)
+for said in (message, message.model_dump(warnings=False)):  # it goes back as the SDK has it
+    client.chat.completions.create(**asked | {"messages": [*asked["messages"], said]}, max_tokens=1)
 print("parsed")
 """
     done = subprocess.run(

@@ -249,8 +249,13 @@ class Clock(BaseModel):
 
 asked |= dict(tools=[openai.pydantic_function_tool(Clock)], tool_choice="required",
               parallel_tool_calls=False, max_tokens=300)
-[called, *_] = openai.OpenAI().chat.completions.parse(**asked).choices[0].message.tool_calls
+message = openai.OpenAI().chat.completions.parse(**asked).choices[0].message
+[called, *_] = message.tool_calls
 assert isinstance(called.function.parsed_arguments, Clock), called
+for said in (message, message.model_dump(warnings=False)):  # it goes back as the SDK has it
+    result = {"role": "tool", "tool_call_id": called.id, "content": "12"}
+    back = {"messages": [*asked["messages"], said, result], "tool_choice": "none"}
+    openai.OpenAI().chat.completions.create(**asked | back)
 """
 
 

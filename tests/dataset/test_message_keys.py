@@ -33,6 +33,7 @@ FILLED: dict[str, list[dict[str, Any]]] = {
     "thinking": [{**SAID, "thinking": "Hm."}],
     "audio": [{**SAID, "audio": None}],
     "annotations": [{**SAID, "annotations": [{"type": "url_citation", "url_citation": {}}]}],
+    "parsed": [{**SAID, "parsed": {"answer": 7}}],
     "function_call": [{"role": "assistant", "function_call": CALL["function"]}],
     "tool_calls": [{"role": "assistant", "content": None, "tool_calls": [CALL]}],
     "tool_call_id": [

@@ -78,6 +78,12 @@ class Gate:
     def _caller(self, headers: Headers) -> Caller:
         scheme, _, key = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
+            if "api-key" in headers or "x-api-key" in headers:
+                raise Unauthorized(
+                    "The key must stand in the Authorization header (Bearer YOUR_KEY), as OpenAI's "
+                    "clients send it: use OpenAI(base_url=...) instead of AzureOpenAI, with a URL "
+                    "that ends in /v1."
+                )
             raise Unauthorized(
                 "You didn't provide an API key. You need to provide your API key in an "
                 "Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY). "

@@ -73,7 +73,8 @@ def program() -> str:
 
 
 def print_json(value: Any) -> None:
-    typer.echo(in_json(json.dumps(value, ensure_ascii=False, indent=2)))
+    coded = (sys.stdout.encoding or "").lower() not in ("utf-8", "utf8")
+    typer.echo(in_json(json.dumps(value, ensure_ascii=coded, indent=2)))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from tunewright.dataset.problems import Fault, kind, shown, step, unknown_keys
 from tunewright.errors import BadRequest
+from tunewright.records.messages import FunctionCall
 from tunewright.rendering.turns import parsed_arguments, slips
 
 MOST_TOOLS = 128
@@ -158,7 +159,8 @@ def _named_call(function: Any, path: str, form: str) -> Iterator[Fault]:
         what = f"The function of the call is {kind(function)}, not an object."
         yield Fault(path, "invalid_tool_call", what, f"Write {form}.")
         return
-    yield from unknown_keys(function, {"name", "arguments"}, path, "invalid_tool_call")
+    known = set(FunctionCall.model_fields)
+    yield from unknown_keys(function, known, path, "invalid_tool_call")
     if not _is_name(function.get("name")):
         yield _bad_name(step(path, "name"), "invalid_tool_call")
     at = step(path, "arguments")

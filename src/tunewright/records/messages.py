@@ -28,8 +28,15 @@ class Tool(Request):
 
 
 class FunctionCall(Request):
+    """`parsed_arguments`: what a client's library read in them."""
+
+    without_effect: ClassVar[dict[str, str]] = {
+        "parsed_arguments": "an SDK's reading of the arguments, which stand beside it"
+    }
+
     name: FunctionName
     arguments: str
+    parsed_arguments: Any = None
 
 
 class ToolCall(Request):
@@ -50,6 +57,7 @@ class Message(Request):
 
     without_effect: ClassVar[dict[str, str]] = {
         "annotations": "say where a text comes from; no chat template shows them",
+        "parsed": "an SDK's reading of the content, which stands beside it",
         "weight": "of an assistant's message: whether training learns it; a chat learns nothing",
     }
 
@@ -66,6 +74,7 @@ class Message(Request):
     weight: Literal[0, 1] | None = None
     audio: None = None
     annotations: list[Any] | None = None
+    parsed: Any = None
 
     @field_validator("tool_calls", "function_call")
     @classmethod

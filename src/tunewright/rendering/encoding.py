@@ -6,10 +6,15 @@ from itertools import pairwise
 
 from tokenizers import Tokenizer
 
+from tunewright.errors import BadRequest
+
 
 def ids_of(tokenizer: Tokenizer, text: str, *, special: bool = False) -> list[int]:
     """`Tokenizer.encode` would hold the interpreter's lock: for seconds, where the text is long."""
-    return tokenizer.encode_batch_fast([text], add_special_tokens=special)[0].ids
+    try:
+        return tokenizer.encode_batch_fast([text], add_special_tokens=special)[0].ids
+    except TypeError:
+        raise BadRequest("A text holds half of a surrogate pair, which is no character.") from None
 
 
 class Cuts:

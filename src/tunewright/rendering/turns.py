@@ -23,7 +23,7 @@ Tool: TypeAlias = dict[str, Any]
 
 _NINE = 9  # what a call's id is cut to, or must have, where not all lengths are taken
 CLOSING = "</think>"  # ends a train of thought in an answer
-_WITHOUT_EFFECT = {"weight", "audio", "annotations", "refusal", *REASONING_KEYS}
+_WITHOUT_EFFECT = {"weight", "audio", "annotations", "parsed", "refusal", *REASONING_KEYS}
 _EMPTY = {"type": "object", "properties": {}}
 
 
