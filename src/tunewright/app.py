@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Generic, TypeVar
@@ -50,6 +50,7 @@ from tunewright.vocabularies import Encoding, Vocabulary, open_encoding, open_vo
 T = TypeVar("T")
 KEPT_RENDERERS = 16
 """Some 10 to 150 MB each, by the size of the vocabulary."""
+KEPT_CALLERS = 256  # of whom the use cases, some fifty objects, are at hand
 
 
 class Tunewright:
@@ -85,6 +86,7 @@ class Tunewright:
         self.bases = Bases(self.catalog, self.home)
         self.bases.ensure_builtin()
         self.owner = self.access.first_organisation(self.settings.organisation)
+        self._acting = lru_cache(maxsize=KEPT_CALLERS)(partial(Acting, self))
         self._renderers = _Kept[Renderer](KEPT_RENDERERS)
         self._embedders = _Kept[Embedder]()
         self._vocabularies = _Kept[Vocabulary]()
@@ -92,7 +94,7 @@ class Tunewright:
 
     def acting(self, caller: Caller) -> "Acting":
         """The use cases, bound to the caller's organisation."""
-        return Acting(self, caller)
+        return self._acting(caller)
 
     @cached_property
     def _own(self) -> "Acting":

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tunewright.api import connections
+from tunewright.api.acting import CONNECTION
 from tunewright.api.connections import SMALL_FREE, Patience, guarded
-from tunewright.api.gate import WANT_BODY
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 HEAD = b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n"
@@ -20,7 +20,7 @@ HEAD = b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n"
 
 async def echo(request: Request) -> Response:
     await asyncio.sleep(0.01)  # the key is looked up; meanwhile the body has come
-    request.scope["state"][WANT_BODY]()
+    request.scope["state"][CONNECTION].let_in("org-a")
     return Response(await request.body())
 
 
@@ -34,7 +34,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch, talk: Talk) -> list[float]:
         plain = loop.call_later
 
         def call_later(seconds: float, callback: Callable[..., object], *given: object) -> object:
-            if getattr(callback, "__name__", "") == "_go_on_reading":
+            if getattr(callback, "__name__", "") == "_unpause":
                 found.append(seconds)
                 seconds = 0
             return plain(seconds, callback, *given)

@@ -1,15 +1,14 @@
-"""From a request to the use cases of the organisation whose key came with it."""
+"""From a request to its connection, and to the use cases of the organisation whose key it has."""
 
-from collections.abc import Callable
+from typing import Protocol
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.types import Scope
 
-from tunewright.api.responses import record_response
 from tunewright.app import Acting
-from tunewright.records.record import Record
 from tunewright.usage import Usage
+
+CONNECTION = "tunewright.connection"  # in a request's state
 
 
 def acting(request: Request) -> Acting:
@@ -20,9 +19,28 @@ def usage(request: Request) -> Usage:
     return request.app.state.tunewright.usage
 
 
-async def answer(call: Callable[[], Record]) -> Response:
-    """Run a use case in a thread, as they are synchronous, and send the record that it gives.
+class Connection(Protocol):
+    """What a request came by. `sender`: whose it is, as far as is known without asking."""
 
-    For what reads. What writes to the catalog goes through `crowd.change` or `once.once`.
-    """
-    return await run_in_threadpool(lambda: record_response(call()))
+    sender: str
+
+    @property
+    def gone(self) -> bool: ...
+
+    def let_in(self, organisation: str) -> None:
+        """Whose it is, now that this is known; from now on its body may be read."""
+        ...
+
+
+class _NoConnection:
+    """In tests that call the application: the body is there."""
+
+    sender = ""
+    gone = False
+
+    def let_in(self, organisation: str) -> None:
+        pass
+
+
+def connection_of(scope: Scope) -> Connection:
+    return scope["state"].get(CONNECTION, _NoConnection())

@@ -145,8 +145,8 @@ class _Chunked:
             at = self._chunk(rest, at, pieces)
             if at == begun:
                 break
-        if self._chunks > MOST_TINY and self._bytes < TINY * self._chunks:
-            raise h11.RemoteProtocolError(_TINY)
+            if self._chunks > MOST_TINY and self._bytes < TINY * (self._chunks - 1):
+                raise h11.RemoteProtocolError(_TINY)
         whole = b"".join(pieces)
         merged = b"%x\r\n%b\r\n" % (len(whole), whole) if whole else b""
         if self._trailer:

@@ -31,19 +31,22 @@ class Lanes:
     bodies: one at a time, as a parser holds the interpreter's lock. embedding: each place computes
     with several threads. preparing: rendering and tokenizing prompts. generating: counted only, the
     engine runs them. checks: of files. writing: changes in the catalog; all can wait for a process
-    that holds it, and no reader waits behind them. uploads: pieces of files. storing: whole files
-    and weights synced or copied, before what they are for is written to the catalog.
+    that holds it, and no reader waits behind them. reading: records, up to 10,000 at once, which
+    holds the interpreter's lock. uploads: pieces of files. storing: whole files and weights synced
+    or copied, before what they are for is written to the catalog.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.bodies = Lane("body", 1, _WAITING)
-        self.embedding = Lane("embedding", max(2, _PROCESSORS // 4), settings.embedding_queue)
-        self.preparing = Lane("generating", 2, settings.generation_queue)
+        places = max(2, _PROCESSORS // 4)
+        self.embedding = Lane("embedding", places, settings.embedding_queue, spare=1)
+        self.preparing = Lane("generating", 2, settings.generation_queue, spare=1)
         self.generating = Lane("generating", 1, settings.generation_queue)
-        self.checks = Lane("checking", 1, 64)
-        self.writing = Lane("writing", 8, _WAITING)
-        self.uploads = Lane("uploading", 4, _WAITING)
-        self.storing = Lane("storing", 4, _WAITING)
+        self.checks = Lane("checking", 1, 64, spare=1)
+        self.writing = Lane("writing", 8, _WAITING, spare=1)
+        self.reading = Lane("reading", 2, _WAITING, spare=1)
+        self.uploads = Lane("uploading", 4, _WAITING, spare=1)
+        self.storing = Lane("storing", 4, _WAITING, spare=1)
 
 
 def lanes(request: Request) -> Lanes:
@@ -118,8 +121,13 @@ class Visit:
         self._lanes.close()
 
 
+async def answer(request: Request, call: Callable[[], Record]) -> Response:
+    """Run a use case that reads, in a thread as they are synchronous, and send what it gives."""
+    return await in_turn(request, lanes(request).reading, lambda: record_response(call()))
+
+
 async def change(request: Request, call: Callable[[], Record]) -> Response:
-    """`acting.answer` for a use case that writes to the catalog."""
+    """The same for a use case that writes to the catalog, and no `once.once` needs."""
     return await in_turn(request, lanes(request).writing, lambda: record_response(call()))
 
 

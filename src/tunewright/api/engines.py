@@ -9,19 +9,23 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tunewright.api import chat, completions, embeddings
-from tunewright.api.acting import acting, answer
+from tunewright.api.acting import acting
+from tunewright.api.crowd import answer
 from tunewright.records.models import Engine, Model
 from tunewright.records.pages import Page
 
 
 async def list_(request: Request) -> Response:
     return await answer(
-        lambda: Page[Engine](data=[_engine(model) for model in acting(request).models.list().data])
+        request,
+        lambda: Page[Engine](data=[_engine(model) for model in acting(request).models.list().data]),
     )
 
 
 async def retrieve(request: Request) -> Response:
-    return await answer(lambda: _engine(acting(request).models.retrieve(request.path_params["id"])))
+    return await answer(
+        request, lambda: _engine(acting(request).models.retrieve(request.path_params["id"]))
+    )
 
 
 def _engine(model: Model) -> Engine:

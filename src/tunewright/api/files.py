@@ -5,9 +5,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from tunewright.api.acting import acting, answer, usage
+from tunewright.api.acting import acting, usage
 from tunewright.api.bodies import check_encoding, read_json, read_query
-from tunewright.api.crowd import change, lanes
+from tunewright.api.crowd import answer, change, lanes
 from tunewright.api.multipart import receive
 from tunewright.api.once import once
 from tunewright.api.responses import record_response
@@ -30,11 +30,11 @@ async def create(request: Request) -> Response:
 
 async def list_(request: Request) -> Response:
     query = read_query(request)
-    return await answer(lambda: acting(request).files.list(**query))
+    return await answer(request, lambda: acting(request).files.list(**query))
 
 
 async def retrieve(request: Request) -> Response:
-    return await answer(lambda: acting(request).files.retrieve(request.path_params["id"]))
+    return await answer(request, lambda: acting(request).files.retrieve(request.path_params["id"]))
 
 
 async def content(request: Request) -> Response:

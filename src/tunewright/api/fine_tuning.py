@@ -6,9 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tunewright.api.acting import acting, answer, usage
+from tunewright.api.acting import acting, usage
 from tunewright.api.bodies import read_json, read_query
-from tunewright.api.crowd import change
+from tunewright.api.crowd import answer, change
 from tunewright.api.once import once
 from tunewright.errors import BadRequest
 from tunewright.records.jobs import Job
@@ -37,11 +37,11 @@ async def create(request: Request) -> Response:
 
 async def list_(request: Request) -> Response:
     query = _with_metadata(read_query(request))
-    return await answer(lambda: acting(request).jobs.list(**query))
+    return await answer(request, lambda: acting(request).jobs.list(**query))
 
 
 async def retrieve(request: Request) -> Response:
-    return await answer(lambda: acting(request).jobs.retrieve(request.path_params["id"]))
+    return await answer(request, lambda: acting(request).jobs.retrieve(request.path_params["id"]))
 
 
 async def cancel(request: Request) -> Response:
@@ -62,13 +62,15 @@ async def delete(request: Request) -> Response:
 
 async def events(request: Request) -> Response:
     query = read_query(request)
-    return await answer(lambda: acting(request).jobs.events(request.path_params["id"], **query))
+    return await answer(
+        request, lambda: acting(request).jobs.events(request.path_params["id"], **query)
+    )
 
 
 async def checkpoints(request: Request) -> Response:
     query = read_query(request)
     id = request.path_params["id"]
-    return await answer(lambda: acting(request).jobs.checkpoints(id, **query))
+    return await answer(request, lambda: acting(request).jobs.checkpoints(id, **query))
 
 
 def _with_metadata(query: dict[str, Any]) -> dict[str, Any]:

@@ -2,17 +2,22 @@
 
 import logging
 import secrets
+import sys
 import time
 from collections.abc import Callable
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tunewright.access import Caller
+from tunewright.api.acting import connection_of
 from tunewright.api.hosts import Hosts
 from tunewright.api.responses import error_response
 from tunewright.api.scarcity import scarce
+from tunewright.api.turns import Lane
 from tunewright.app import Tunewright
 from tunewright.errors import BadRequest, TunewrightError, Unauthorized
 
@@ -22,7 +27,7 @@ OPEN_PATHS = frozenset({"/healthz", "/openapi.json"})
 _CONTROLS = ("/cancel", "/pause", "/resume")
 _TOKENS = ("/embeddings", "/completions")
 MAX_HEAD = 32 * 1024
-WANT_BODY = "tunewright.want_body"  # in a request's state: what has its body read
+_DOOR = 2  # keys that are looked up at once
 API_VERSION = "2020-10-01"  # what api.openai.com says in openai-version
 
 
@@ -36,6 +41,7 @@ class Gate:
         self._app = app
         self._tw = tw
         self._hosts = Hosts(tw.settings)
+        self._door = Lane("asking", _DOOR, sys.maxsize, spare=1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -49,14 +55,22 @@ class Gate:
             _check_head(headers, answer)
             self._hosts.check(headers)
             if scope["path"] not in OPEN_PATHS:
-                caller = await run_in_threadpool(self._caller, headers)
+                connection = connection_of(scope)
+                async with self._door.turn(connection.sender):
+                    if connection.gone:
+                        raise ClientDisconnect
+                    caller = await run_in_threadpool(self._caller, headers)
                 state["acting"] = self._tw.acting(caller)
                 answer.organisation = caller.name
                 answer.rates = lambda: self._tw.usage.headers(caller.organisation)
                 self._admit(scope, caller)
-                state.get(WANT_BODY, _nothing)()
+                connection.let_in(caller.organisation)
         except TunewrightError as error:
             await error_response(error)(scope, receive, answer.send)
+            error.__traceback__ = None  # it holds the frames, and they hold it
+            return
+        except ClientDisconnect:
+            await Response(status_code=499)(scope, receive, answer.send)  # nobody reads it
             return
         except (OSError, RuntimeError) as error:
             await error_response(scarce(error))(scope, receive, answer.send)
@@ -91,10 +105,6 @@ class Gate:
                 "makes another."
             )
         return self._tw.access.caller(key.strip())
-
-
-def _nothing() -> None:
-    pass  # in tests without a connection the body is there
 
 
 def new_request_id() -> str:

@@ -2,9 +2,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tunewright.api.acting import acting, answer
+from tunewright.api.acting import acting
 from tunewright.api.bodies import read_json, read_query
-from tunewright.api.crowd import change
+from tunewright.api.crowd import answer, change
 
 
 async def create(request: Request) -> Response:
@@ -14,11 +14,11 @@ async def create(request: Request) -> Response:
 
 async def list_(request: Request) -> Response:
     query = read_query(request)
-    return await answer(lambda: acting(request).keys.list(**query))
+    return await answer(request, lambda: acting(request).keys.list(**query))
 
 
 async def retrieve(request: Request) -> Response:
-    return await answer(lambda: acting(request).keys.retrieve(request.path_params["id"]))
+    return await answer(request, lambda: acting(request).keys.retrieve(request.path_params["id"]))
 
 
 async def delete(request: Request) -> Response:

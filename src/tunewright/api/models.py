@@ -2,16 +2,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tunewright.api.acting import acting, answer
-from tunewright.api.crowd import change
+from tunewright.api.acting import acting
+from tunewright.api.crowd import answer, change
 
 
 async def list_(request: Request) -> Response:
-    return await answer(lambda: acting(request).models.list())
+    return await answer(request, lambda: acting(request).models.list())
 
 
 async def retrieve(request: Request) -> Response:
-    return await answer(lambda: acting(request).models.retrieve(request.path_params["id"]))
+    return await answer(request, lambda: acting(request).models.retrieve(request.path_params["id"]))
 
 
 async def delete(request: Request) -> Response:

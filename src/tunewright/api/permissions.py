@@ -2,9 +2,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tunewright.api.acting import acting, answer
+from tunewright.api.acting import acting
 from tunewright.api.bodies import read_json, read_query
-from tunewright.api.crowd import change
+from tunewright.api.crowd import answer, change
 from tunewright.api.once import once
 
 
@@ -17,7 +17,7 @@ async def create(request: Request) -> Response:
 async def list_(request: Request) -> Response:
     query = read_query(request)
     name = request.path_params["checkpoint"]
-    return await answer(lambda: acting(request).permissions.list(name, **query))
+    return await answer(request, lambda: acting(request).permissions.list(name, **query))
 
 
 async def delete(request: Request) -> Response:

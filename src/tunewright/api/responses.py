@@ -8,10 +8,12 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tunewright.errors import TunewrightError
+from tunewright.records.pages import Page
 from tunewright.records.record import Record
 from tunewright.resources.naming import Answering
 
 PIECE = 256 * 1024
+_LONG = 200  # records of a page
 
 
 class PiecewiseResponse(Response):
@@ -39,7 +41,22 @@ def json_response(value: Any, status: int = 200) -> Response:
 
 
 def record_response(record: Record) -> Response:
-    return PiecewiseResponse(record.model_dump_json().encode(), media_type="application/json")
+    return PiecewiseResponse(_bytes(record), media_type="application/json")
+
+
+def _bytes(record: Record) -> bytes:
+    """A long page is written record by record: pydantic holds the interpreter's lock to the end of
+    a call, which for 10,000 files is some 40 ms."""
+    if not isinstance(record, Page) or len(record.data) < _LONG:
+        return record.model_dump_json().encode()
+    without = record.model_copy(update={"data": []}).model_dump_json().encode()
+    before, empty, after = without.partition(b'"data":[]')
+    assert empty
+    return b'%b"data":[%b]%b' % (
+        before,
+        b",".join(each.model_dump_json().encode() for each in record.data),
+        after,
+    )
 
 
 def tell(response: Response, answering: Answering) -> Response:

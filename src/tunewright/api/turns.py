@@ -17,7 +17,7 @@ from typing import TypeVar
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from tunewright.api.acting import acting
+from tunewright.api.acting import acting, connection_of
 from tunewright.errors import Busy
 from tunewright.stepwise import Steps
 
@@ -27,15 +27,21 @@ SLICE = 0.05  # seconds: how long somebody else waits for a turn, for each organ
 
 
 class Lane:
-    """`places` run at once. At most `most` requests are inside, running or waiting; of those one
-    organisation has three quarters at most, so that it cannot keep the others out."""
+    """Work of one kind. An organisation has `places` at once, all together have `spare` more: so
+    there is one for somebody else, whatever a single organisation does that has no short steps.
 
-    def __init__(self, what: str, places: int, most: int) -> None:
+    At most `most` requests are inside, running or waiting; of those one organisation has three
+    quarters at most, so that it cannot keep the others out.
+    """
+
+    def __init__(self, what: str, places: int, most: int, spare: int = 0) -> None:
         self._what = what
-        self._free = places
+        self._each = places
+        self._free = places + spare
         self._most = most
         self._share = max(1, most - most // 4)
         self._inside: Counter[str] = Counter()
+        self._running: Counter[str] = Counter()
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     @contextmanager
@@ -58,11 +64,11 @@ class Lane:
         try:
             yield
         finally:
-            self._give()
+            self._give(who)
 
     async def _take(self, who: str) -> None:
-        if self._free:
-            self._free -= 1
+        if self._may(who):
+            self._occupy(who)
             return
         turn = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(who, deque()).append(turn)
@@ -70,22 +76,37 @@ class Lane:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():  # the place came at the same moment
-                self._give()
+                self._give(who)
             raise
 
-    def _give(self) -> None:
-        while self._waiting:
-            who, turns = next(iter(self._waiting.items()))
-            turn = turns.popleft()
-            if not turns:
-                del self._waiting[who]
-            if turn.done():  # cancelled: the turn is for the next one of the same organisation
-                continue
-            if turns:
-                self._waiting[who] = self._waiting.pop(who)  # behind the other organisations
-            turn.set_result(None)
-            return
+    def _may(self, who: str) -> bool:
+        return self._free > 0 and self._running[who] < self._each
+
+    def _occupy(self, who: str) -> None:
+        self._free -= 1
+        self._running[who] += 1
+
+    def _give(self, who: str) -> None:
         self._free += 1
+        self._running[who] -= 1
+        if not self._running[who]:
+            del self._running[who]
+        for other in list(self._waiting):
+            if self._may(other) and self._wake(other):
+                return
+
+    def _wake(self, who: str) -> bool:
+        """Give a place to the first of `who` that still waits; whether there was one."""
+        turns = self._waiting.pop(who)
+        while turns:
+            turn = turns.popleft()
+            if not turn.done():  # else it was cancelled
+                if turns:
+                    self._waiting[who] = turns  # behind the other organisations
+                self._occupy(who)
+                turn.set_result(None)
+                return True
+        return False
 
 
 async def by_turns(request: Request, lane: Lane, steps: Steps[T], *, rest: float = 0.0) -> T:
@@ -101,6 +122,8 @@ async def by_turns(request: Request, lane: Lane, steps: Steps[T], *, rest: float
             while True:
                 async with lane.turn(who):
                     if began and await request.is_disconnected():
+                        raise ClientDisconnect
+                    if not began and connection_of(request.scope).gone:
                         raise ClientDisconnect
                     began = True
                     at = time.monotonic()
