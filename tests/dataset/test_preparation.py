@@ -6,6 +6,7 @@ import json
 import sys
 import zipfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -239,11 +240,27 @@ def test_the_missing_extra_is_named(
         prepare(path, tmp_path / "out.jsonl", PAIR)
 
 
-def test_reviews_as_chats_by_their_score(tmp_path: Path) -> None:
-    reviews = needs_data("fine_food_reviews_1k.csv")
+def _reviews(folder: Path) -> Path:
+    """Unevenly spread scores; texts with all that CSV quotes."""
+    path = folder / "reviews.csv"
+    counts = {"1": 24, "2": 11, "3": 5, "4": 33, "5": 127}
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["Id", "Score", "Text"])
+        for score, count in counts.items():
+            for at in range(count):
+                table.writerow([at, score, f'Tin {at}, "as\nsold": naïve, {score} of 5; 東京'])
+    return path
+
+
+@pytest.mark.parametrize(
+    "reviews", [_reviews, lambda _: needs_data("fine_food_reviews_1k.csv")], ids=["ours", "real"]
+)
+def test_reviews_as_chats_by_their_score(tmp_path: Path, reviews: Callable[[Path], Path]) -> None:
+    table = reviews(tmp_path)
     columns = Columns("Text", "Score", system="How many stars?")
-    done = prepare(reviews, tmp_path / "out.jsonl", columns, Split(0.1, "Score"))
-    with reviews.open(encoding="utf-8", newline="") as file:
+    done = prepare(table, tmp_path / "out.jsonl", columns, Split(0.1, "Score"))
+    with table.open(encoding="utf-8", newline="") as file:
         scores = Counter(row["Score"] for row in csv.DictReader(file))
     held = Counter(row["messages"][-1]["content"] for row in read(done.validation))
     assert done.rows == done.trained + done.held_out == scores.total()

@@ -54,7 +54,41 @@ def encoding(tmp_path_factory) -> Encoding:
     return open_encoding("cl100k_base", tmp_path_factory.mktemp("vocabularies"))
 
 
+# Five chats, each message a role and how many words it has; "word word" is two tokens, each role is
+# one. An example costs 3, and each of its messages 3, its role and its words.
+CHATS = [
+    [("system", 5), ("user", 4), ("assistant", 7)],  # 3 + 3 * 4 + 16 = 31
+    [("user", 6), ("assistant", 2)],  # 3 + 2 * 4 + 8 = 19
+    [("system", 3), ("assistant", 10)],  # 3 + 2 * 4 + 13 = 24
+    [("system", 1), ("user", 2), ("assistant", 3), ("user", 4), ("assistant", 5)],  # 3 + 20 + 15
+    [("system", 2), ("user", 10), ("assistant", 5_000)],  # 3 + 12 + 5,012 = 5,027, 4,096 billed
+]
+
+
+def test_a_files_figures_are_the_cookbooks(encoding, renderers, tmp_path):
+    chats = [
+        [{"role": role, "content": " ".join(["word"] * words)} for role, words in chat]
+        for chat in CHATS
+    ]
+    path = tmp_path / "chats.jsonl"
+    path.write_text("\n".join(json.dumps({"messages": chat}) for chat in chats), "utf-8")
+    found = check(path, renderers["chat"], wants="chat", openai=encoding)
+    counted = found.openai
+    assert counted is not None
+    assert (counted.encoding, counted.examples) == ("cl100k_base", 5)
+    tokens = counted.tokens  # 19, 24, 31, 38 and 5,027
+    assert (tokens.min, tokens.median, tokens.max, tokens.total) == (19, 31, 5_027, 5_139)
+    assert (tokens.p5, tokens.p95) == pytest.approx((19 + 0.2 * 5, 38 + 0.8 * 4_989))
+    answers = counted.assistant_tokens  # 2, 7, 8, 10 and 5,000
+    assert (answers.min, answers.median, answers.max, answers.total) == (2, 8, 5_000, 5_027)
+    assert (counted.billable_tokens, counted.n_epochs) == (19 + 24 + 31 + 38 + 4_096, 20)
+    assert counted.trained_tokens == 20 * 4_208
+    missing = {code: notice.count for code, notice in found.notices.items()}
+    assert (missing["missing_system"], missing["missing_user"]) == (1, 1)
+
+
 def test_the_cookbooks_figures(encoding, renderers):
+    """Of its own file, where the development data is there."""
     path = needs_data("toy_chat_fine_tuning.jsonl")
     found = check(path, renderers["chat"], wants="chat", openai=encoding)
     counted = found.openai
