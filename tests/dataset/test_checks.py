@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers
 
+from dataset.conftest import write_model
 from tunewright.dataset import checks, examples, notices, reading
 from tunewright.dataset.checks import check, examples_of, row_of
 from tunewright.dataset.examples import ChatExample, CompletionExample
@@ -108,6 +110,27 @@ def test_every_notice_has_its_plural(code):
     assert str(one.finding(code, 9)).startswith(("1 example ", "1 blank line "))
     assert str(two.finding(code, 9)).startswith(("2 examples ", "2 blank lines "))
     assert "(s)" not in str(two.finding(code, 9))
+
+
+def test_text_that_the_base_cannot_read_is_counted(tmp_path: Path, checked) -> None:
+    words = ["<unk>", "</s>", "<|im_start|>", "<|im_end|>", "hi", "user", "assistant", "hello"]
+    tokenizer = Tokenizer(models.WordLevel({w: at for at, w in enumerate(words)}, "<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.add_special_tokens(words[:4])
+    write_model(tmp_path)
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    renderer = Renderer.load(tmp_path, chat=True)
+    rows = [chat("u: hi", "a: hello")] * 8
+    rows += [chat("u: hi 東京 🚀", "a: hello", "u: hi <unk>", "a: नमस्ते"), chat("u: hi", "a: ü")]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    found = check(path, renderer, wants="chat").notices["unknown_tokens"]
+    # <unk> that is spelled out is text as well, and no word of this vocabulary.
+    assert (found.count, found.lines, found.tokens) == (2, [9, 10], 5)
+    said = str(found.finding("unknown_tokens", 512))
+    assert "2 examples have text that the base cannot read: 5 tokens stand for" in said
+    assert renderer.unknown(renderer.prompt(chat("u: hi 東京")["messages"])) == 1
+    assert "unknown_tokens" not in checked(*rows).notices  # bytes write everything
 
 
 def test_a_cut_never_takes_the_whole_answer(checked):

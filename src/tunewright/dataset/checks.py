@@ -144,8 +144,8 @@ class Check:
             remedy = remedy.replace(DROP_LONG, self.suggest(drop_long=True))
         return remedy.replace(PREPARE, self.suggest()) if PREPARE in remedy else remedy
 
-    def notice(self, code: str, line: int) -> None:
-        self.notices.setdefault(code, Noticed()).add(line)
+    def notice(self, code: str, line: int, tokens: int = 0) -> None:
+        self.notices.setdefault(code, Noticed()).add(line, tokens)
 
 
 def check(
@@ -260,6 +260,8 @@ class Checking:
         try:
             for row in renderer.whole_rows(one, line.number):
                 whole.add(row)
+                unknown = renderer.unknown(row.prompt) + renderer.unknown(row.answer)
+                whole.unknown = max(whole.unknown, unknown)
                 if fit := renderer.fit(row):
                     fitting.add(fit)
                 yield
@@ -275,6 +277,8 @@ class Checking:
         )
         for code in found:
             self.found.notice(code, line.number)
+        if whole.unknown:
+            self.found.notice("unknown_tokens", line.number, whole.unknown)
         lost = whole.supervised - fitting.supervised
         self.found.lost_tokens += lost
         if self._cut and fitting.count:

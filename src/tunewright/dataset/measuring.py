@@ -10,11 +10,12 @@ from tunewright.rendering import Row
 @dataclass
 class Measured:
     """`count` of stretches, tokens up to the end of the `longest`, and all that are `supervised`;
-    whether one was `cut`."""
+    whether one was `cut`. `unknown`: tokens of one that stand for what the base cannot read."""
 
     count: int = 0
     longest: int = 0
     supervised: int = 0
+    unknown: int = 0
     cut: bool = False
 
     def add(self, row: Row) -> None:

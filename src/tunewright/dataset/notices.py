@@ -84,6 +84,12 @@ NOTICES = {
         "{examples} {has} an answer without a user message before it; the base's template needs "
         + "one, so an empty user message is put there.",
     ),
+    "unknown_tokens": Notice(
+        "warning",
+        "{examples} {has} text that the base cannot read: {tokens} {stand} for any such text, "
+        + "whatever it says.",
+        "Take a base whose vocabulary has that language or those characters, or leave them out.",
+    ),
     "special_tokens_as_text": Notice(
         "warning",
         "{examples} {has} special tokens of the base in a text; they are trained on as plain text.",
@@ -94,13 +100,15 @@ NOTICES = {
 
 @dataclass
 class Noticed:
-    """How many lines a notice concerns, and the first of them."""
+    """How many lines a notice concerns, the first of them, and how many of their tokens."""
 
     count: int = 0
     lines: list[int] = field(default_factory=list)
+    tokens: int = 0
 
-    def add(self, line: int) -> None:
+    def add(self, line: int, tokens: int = 0) -> None:
         self.count += 1
+        self.tokens += tokens
         if len(self.lines) < NAMED_LINES:
             self.lines.append(line)
 
@@ -114,6 +122,8 @@ class Noticed:
                 lines=counted(self.count, "blank line"),
                 has=of(self.count, "has"),
                 context=context,
+                tokens=counted(self.tokens, "token"),
+                stand=of(self.tokens, "stands", "stand"),
                 **{"is": of(self.count, "is")},
             ),
             remedy=notice.remedy,

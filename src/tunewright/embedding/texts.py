@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from tunewright.embedding.embedder import Declared, Embedded, Embedder
 from tunewright.embedding.long import embed_long
 from tunewright.errors import Corrupt
+from tunewright.rendering.encoding import unknown_id
 from tunewright.stepwise import Steps, finish
 
 # Tokenized at once. A token costs the tokenizer up to 465 bytes, and a character can be a token.
@@ -38,10 +38,7 @@ class Texts:
 
     @functools.cached_property
     def unknown(self) -> int | None:
-        """By the names that WordPiece, WordLevel and BPE, and that Unigram have for it."""
-        model = orjson.loads(self._tokenizer.to_str())["model"]
-        token, id = model.get("unk_token"), model.get("unk_id")
-        return self.id(token) if isinstance(token, str) else id if isinstance(id, int) else None
+        return unknown_id(self._tokenizer)
 
     def spelled(self, inputs: Sequence[Sequence[int]]) -> list[str]:
         return self._tokenizer.decode_batch([list(ids) for ids in inputs])

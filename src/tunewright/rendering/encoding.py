@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
+import orjson
 from tokenizers import Tokenizer
 
 from tunewright.errors import BadRequest
@@ -15,6 +16,16 @@ def ids_of(tokenizer: Tokenizer, text: str, *, special: bool = False) -> list[in
         return tokenizer.encode_batch_fast([text], add_special_tokens=special)[0].ids
     except TypeError:
         raise BadRequest("A text holds half of a surrogate pair, which is no character.") from None
+
+
+def unknown_id(tokenizer: Tokenizer) -> int | None:
+    """The token that stands for whatever the vocabulary lacks, by the names that WordPiece,
+    WordLevel and BPE, and that Unigram have for it; None where everything can be written."""
+    model = orjson.loads(tokenizer.to_str())["model"]
+    token, id = model.get("unk_token"), model.get("unk_id")
+    if isinstance(token, str):
+        return tokenizer.token_to_id(token)
+    return id if isinstance(id, int) else None
 
 
 class Cuts:

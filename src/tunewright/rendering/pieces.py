@@ -8,6 +8,8 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from tunewright.rendering.encoding import unknown_id
+
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 
 
@@ -39,6 +41,11 @@ class Pieces:
     def is_special(self, id: int) -> bool:
         """Whether `id` marks something and stands for no text."""
         return id in self._special
+
+    @cached_property
+    def unknown(self) -> int | None:
+        """The token that stands for what the vocabulary lacks; None where it writes everything."""
+        return unknown_id(self._tokenizer)
 
     @cached_property
     def _special(self) -> set[int]:

@@ -236,6 +236,11 @@ class Renderer:
         `answered`: it is what an assistant said, which may hold those that a model writes."""
         return (self._of_assistants if answered else self._controls).spelled(text)
 
+    def unknown(self, ids: Sequence[int]) -> int:
+        """How many of `ids` stand for text that the base cannot read."""
+        unknown = self.pieces.unknown
+        return 0 if unknown is None or unknown in self.stop_ids else ids.count(unknown)
+
     def count(self, text: str) -> int:
         """Tokens of `text` alone, without special tokens."""
         return len(self._controls.encode_text(text, special=False))

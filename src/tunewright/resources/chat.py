@@ -44,15 +44,16 @@ class Chat:
         renderer = self._renderer(weights).using(request.template_kwargs)
         renderer = calling.speaking(renderer, tools)
         messages = [message.plain() for message in request.messages]
-        prompt = Prompt(renderer.prompt(messages, tools, bounded=True))
+        ids = renderer.prompt(messages, tools, bounded=True)
         yield
         more = {"logprobs": request.told, **calling.grammar(request, renderer, tools)}
         asked = Asked(request.token_limit, request.n or 1, more=more)
-        made = prepare(request, weights, self._models, self._engine, renderer, [prompt], asked)
+        codes = [*renderer.notices(messages), *["unknown_tokens"] * bool(renderer.unknown(ids))]
+        made = prepare(request, weights, self._models, self._engine, renderer, [Prompt(ids)], asked)
         return replace(
             made,
             generation=calling.listening(made.generation, renderer, tools, request),
-            answering=made.answering.noticing(renderer.notices(messages)),
+            answering=made.answering.noticing(codes),
         )
 
     def create(self, /, **given: Any) -> ChatCompletion:
