@@ -1,4 +1,4 @@
-"""The loss of supervised tokens, however a plan lays their rows out."""
+"""The loss of supervised tokens, summed, however a plan lays their rows out."""
 
 import functools
 from collections.abc import Callable
@@ -19,13 +19,14 @@ from tunewright.weights.base import compute_dtype, mixed_precision
 
 
 def full_logits_of(model: PreTrainedModel, layout: Layout) -> Tensor:
-    """What `logits_of` gives for rows, by the plain forward, each row alone and unpadded: slow."""
+    """float32 [supervised, vocabulary], as `logits_of`, by the plain forward of each row alone and
+    unpadded: slow."""
     longest = layout.ids.shape[1]
     rows: list[Tensor] = []
     for row, ids in enumerate(layout.ids):
-        own = layout.at[layout.at // longest == row] % longest
+        own = layout.at[layout.at // longest == row] % longest  # [its supervised]
         rows.append(plain_logits(model, ids[: int(own.max()) + 1])[own])
-    return torch.cat(rows)
+    return torch.cat(rows)  # [supervised, vocabulary]
 
 
 def plain_logits(model: PreTrainedModel, ids: Tensor) -> Tensor:
@@ -38,8 +39,8 @@ def plain_logits(model: PreTrainedModel, ids: Tensor) -> Tensor:
 class Sums:
     """loss: nats, summed over `supervised` tokens, of which `correct` were the likeliest."""
 
-    loss: Tensor
-    correct: Tensor
+    loss: Tensor  # []
+    correct: Tensor  # []
     supervised: int
 
     def __add__(self, other: "Sums") -> "Sums":
@@ -59,8 +60,8 @@ class Sums:
 
 
 Way: TypeAlias = Literal["head", "model", "rows"]
-# Logits at once, in numbers: 32 MiB of float32. A vocabulary of 150,000 and 2,000 supervised tokens
-# would be 1.2 GB, three times over with their gradients.
+# Numbers in the logits that are computed at once: 32 MiB of float32. With a vocabulary of 150,000,
+# those of 2,000 supervised tokens would be 1.2 GB, three times over with their gradients.
 LOGITS = 1 << 23
 
 
@@ -68,8 +69,8 @@ class Objective:
     """Next-token prediction of the supervised tokens of a model.
 
     way: how the logits are computed, as `selfcheck` finds. head: by the head alone, in parts, after
-    the model has gone without it. model: by the model, whose head is given supervised positions
-    only, for what comes after it. rows: every row through the plain forward by itself.
+    a forward pass without it. model: by the whole model, whose head sees supervised positions only,
+    where something follows the head. rows: every row by itself through the plain forward.
     """
 
     def __init__(self, model: PreTrainedModel, way: Way = "model") -> None:
@@ -77,7 +78,11 @@ class Objective:
         self._way = way
 
     def learn(self, piece: Piece, share: float) -> Sums:
-        """Add the gradients of `share` times the summed loss of `piece` to the parameters'."""
+        """Add the gradients of `share` times the summed loss of `piece` to the parameters'.
+
+        With 1 / (supervised tokens of the whole step) as `share`, the pieces of a step add up to
+        its mean loss. The sums that are returned are without `share` and without gradients.
+        """
 
         def backward(sums: Sums) -> Sums:
             (sums.loss * share).backward()
@@ -91,12 +96,14 @@ class Objective:
             return self._through(piece, lambda sums: sums)
 
     def logprobs(self, sample: Sample) -> tuple[Tensor, Tensor]:
-        """log-probabilities [supervised, vocabulary] and targets of one row, without gradients."""
+        """Log-probabilities float32 [supervised, vocabulary] and targets [supervised] of one row,
+        without gradients."""
         layout = layouts.rows([sample], self._model.device)
         with torch.no_grad():
             return self._logits(layout, None).log_softmax(-1), layout.targets
 
     def _through(self, piece: Piece, then: Callable[[Sums], Sums]) -> Sums:
+        """The sum of what `then` makes of each micro-batch's loss."""
         model, prefix = self._model, None
         if piece.kind == "prefix":
             prefix = Prefix(model, piece.batches[0][0].ids[: piece.shared])
@@ -114,28 +121,31 @@ class Objective:
         return total
 
     def run(self, layout: Layout, prefix: Prefix | None, then: Callable[[Sums], Sums]) -> Sums:
-        """One pass: what `then` makes of its loss, or the sum of what it makes of its parts'."""
+        """One forward pass: what `then` makes of its loss, or the sum of that over its parts, whose
+        logits are not in memory at the same time."""
         if self._way != "head":
             return then(_sums(self._logits(layout, prefix), layout))
-        hidden = hidden_of(self._model, layout, prefix)
-        leaf = hidden.detach().requires_grad_(hidden.requires_grad)
+        hidden = hidden_of(self._model, layout, prefix)  # [supervised, hidden]
+        leaf = hidden.detach().requires_grad_(hidden.requires_grad)  # gradients of all parts add up
         parts = layout.parts(max(1, LOGITS // self._model.config.get_text_config().vocab_size))
         found = [then(_sums(head_logits(self._model, leaf[at]), part)) for at, part in parts]
         if leaf.grad is not None:
-            hidden.backward(leaf.grad)
+            hidden.backward(leaf.grad)  # [supervised, hidden], through the model once
         return functools.reduce(Sums.__add__, found)
 
     def _logits(self, layout: Layout, prefix: Prefix | None) -> Tensor:
+        """float32 [supervised, vocabulary]."""
         if self._way == "rows":
             return full_logits_of(self._model, layout)
         return logits_of(self._model, layout, prefix)
 
 
 def _sums(logits: Tensor, layout: Layout) -> Sums:
-    right = logits.detach().argmax(-1) == layout.targets
+    """logits: [supervised, vocabulary]."""
+    right = logits.detach().argmax(-1) == layout.targets  # [supervised]
     if layout.weights is None:
         loss = functional.cross_entropy(logits, layout.targets, reduction="sum")
         return Sums(loss, right.sum(), layout.supervised)
-    each = functional.cross_entropy(logits, layout.targets, reduction="none")
+    each = functional.cross_entropy(logits, layout.targets, reduction="none")  # [supervised]
     weights = layout.weights
     return Sums(each @ weights, right.to(weights.dtype) @ weights, layout.supervised)

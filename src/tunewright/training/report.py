@@ -38,9 +38,8 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Planned:
-    """How the rows of a step are computed, in words and of the first steps in tokens: what batches
-    of similar length would compute, what the plans compute, and the commonest number that rows
-    begin with and share."""
+    """How the rows of a step are computed, in words and, of the first steps, in tokens: what plain
+    rows would compute, what the plans compute, and the commonest length of a shared prefix."""
 
     kind: ClassVar[str] = "plan"
     message: str

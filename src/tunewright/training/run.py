@@ -21,8 +21,7 @@ from tunewright.training.loss import Objective
 from tunewright.training.memory import Room
 from tunewright.training.order import Order
 from tunewright.training.plans.costs import Costs
-from tunewright.training.plans.planner import BUDGETS, Piece, Planner
-from tunewright.training.plans.summary import Summary
+from tunewright.training.plans.planner import BUDGETS, Piece, Planner, Summary
 from tunewright.training.ranks import ALONE, Ranks
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Message, Planned, Report, Started

@@ -25,7 +25,8 @@ LARGEST_GRADIENT = 1.0
 
 @dataclass(frozen=True)
 class Learnt:
-    """A step's mean loss over its supervised tokens, before its weights changed."""
+    """Mean loss (nats) and accuracy of a step over its supervised tokens, before its weights
+    changed; tokens_per_second counts all tokens of its rows."""
 
     loss: float
     accuracy: float
@@ -33,11 +34,14 @@ class Learnt:
 
 
 def learn(run: Run, samples: Sequence[Sample], step: int, report: Report) -> Learnt:
-    """Raises JobFailed where the loss is no longer finite, or a row does not fit into memory."""
+    """One optimizer step on the rows `samples`; `step` counts from 0.
+
+    Raises JobFailed where the loss is no longer finite, or a row does not fit into memory.
+    """
     began = time.perf_counter()
     supervised = sum(sample.supervised for sample in samples)
     run.ranks.begin(step, list(run.trained.values()))
-    total, correct = gradients(run, samples, supervised, report)
+    total, correct = gradients(run, samples, supervised, report)  # [], []: sums of the step
     norm = torch.nn.utils.clip_grad_norm_(run.trained.values(), LARGEST_GRADIENT)
     _refuse_divergence(step, total.item(), norm.item())
     for group in run.optimizer.param_groups:
@@ -53,7 +57,7 @@ def follow(recipe: Recipe, folder: Path, ranks: Ranks) -> None:
     """Compute this process's part of every step until the leader has ended."""
 
     def unsaid(_: Said, /) -> None:
-        """The leader says it."""
+        """The leader reports it."""
 
     with as_it_began(recipe, folder):
         run = prepare(recipe, folder, unsaid, ranks)
@@ -67,10 +71,12 @@ def follow(recipe: Recipe, folder: Path, ranks: Ranks) -> None:
 def gradients(
     run: Run, samples: Sequence[Sample], supervised: int, report: Report
 ) -> tuple[Tensor, Tensor]:
-    """Loss and right answers of a step, summed, and its gradients in the parameters. The loss of
-    every batch is divided by the supervised tokens of the whole step, so that how the rows are
-    grouped, or shared among processes, changes nothing. When memory runs out, the step begins again
-    in a smaller way."""
+    """The step's loss and correct predictions, summed, and its gradients in the parameters.
+
+    The loss of every micro-batch is divided by the supervised tokens of the whole step, so that how
+    the rows are grouped, or divided among processes, changes nothing. When memory runs out, the
+    step begins again with smaller micro-batches.
+    """
     mine = run.ranks.share(samples)
     while True:
         total, correct = torch.zeros(2, device=run.model.device)
@@ -104,7 +110,7 @@ def _given(run: Run) -> list[Tensor]:
 
 
 def _make_room(run: Run, rows: list[Sample], report: Report) -> Misfit:
-    """What cannot be made room for."""
+    """Smaller micro-batches, else less kept of them; a misfit where neither helps."""
     if run.room.halve(rows):
         now = f"from now on at most {run.budget:,} tokens are computed at once"
     elif run.room.recompute(run.model):
@@ -116,7 +122,7 @@ def _make_room(run: Run, rows: list[Sample], report: Report) -> Misfit:
 
 
 def _refuse_misfits(run: Run, own: Misfit) -> None:
-    """Whichever process has one, all end, and the leader says why."""
+    """Whichever process has one, all end, and the leader reports why."""
     found = Misfit(*map(int, run.ranks.first(astuple(own))))
     if found.tokens:
         raise found.failure()

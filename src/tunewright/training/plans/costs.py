@@ -1,4 +1,4 @@
-"""What computing takes: counted in multiply-adds, weighed by how fast this kind of device is."""
+"""Estimated seconds of a plan: multiply-adds, weighed by five measured rates of the device."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,9 @@ from transformers.pytorch_utils import Conv1D
 class Rates:
     """Seconds of a forward and a backward pass together.
 
-    call: a layer, whatever its size. The others 1e9 multiply-adds: product in linear layers; causal
-    in the attention of rows, of which half is not computed; cached in that of rows which go on from
-    a shared cache; tree in that of a trie, with its mask.
+    call: of a layer, whatever its size. The others are seconds for 1e9 multiply-adds: product in
+    linear layers; causal in the attention of plain rows, half of which is not computed; cached in
+    that of rows on the cache of a shared prefix; tree in that of a trie, with its mask.
     """
 
     call: float
@@ -33,8 +33,9 @@ RATES = {
 
 @dataclass(frozen=True)
 class Costs:
-    """Of one base on one kind of device. layers: how many; token, pair, head: multiply-adds of a
-    token, of two positions of which one sees the other, of a supervised token's logits."""
+    """Of one base on one kind of device. layers: how many. Multiply-adds in all layers: token, of
+    a token's linear layers; pair, of a query and a key in attention; head, of the logits of a
+    supervised token."""
 
     rates: Rates
     layers: int
@@ -58,10 +59,12 @@ class Costs:
         )
 
     def alone(self, length: int) -> float:
-        """Seconds for a row of its own, without the calls, which it shares with its batch."""
+        """Seconds for a plain row of `length` tokens, without the calls, which its micro-batch
+        shares."""
         return self.tokens(length) + self._attention(length * length / 2, self.rates.causal)
 
     def calls(self, count: int) -> float:
+        """Seconds that `count` forward passes cost, whatever goes through them."""
         return count * self.layers * self.rates.call
 
     def tokens(self, count: int) -> float:
@@ -71,11 +74,12 @@ class Costs:
         return supervised * self.head * self.rates.product / 1e9
 
     def suffixes(self, rows: int, longest: int, shared: int) -> float:
-        """Seconds for a batch that goes on from a shared beginning."""
-        pairs = rows * longest * (longest + shared)
+        """Seconds for rows padded to `longest` tokens, on the cache of a prefix of `shared`."""
+        pairs = rows * longest * (longest + shared)  # no half is left out here
         return self.tokens(rows * longest) + self._attention(pairs, self.rates.cached)
 
     def trie(self, nodes: int) -> float:
+        """Seconds for a trie of `nodes` tokens as one row."""
         return self.tokens(nodes) + self._attention(nodes * nodes, self.rates.tree)
 
     def _attention(self, pairs: float, rate: float) -> float:

@@ -1,4 +1,4 @@
-"""The arrays of one forward pass."""
+"""The tensors of one forward pass: ids, and where in them the supervised tokens are predicted."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,28 +14,31 @@ from tunewright.training.plans.tries import Sorted
 
 @dataclass(frozen=True)
 class Layout:
-    """ids: int64 [rows, longest], padded on the right. at: positions, in the flattened ids, whose
-    hidden states predict a supervised token; targets: those tokens; weights: how many rows
-    supervise each (None: one). All [supervised].
+    """A micro-batch of plain rows, or a trie as one row.
 
-    positions int64 and mask float32 (0 where one position sees another, the least number where
-    not) only for a trie. Rows need no mask: causal ones never look to their right, where the
-    padding is, and without a mask the attention takes its fast path.
+    ids: padded on the right. at: indices into the flattened ids, of the hidden states that predict
+    the supervised tokens: those before them. targets: the supervised tokens. weights: how many
+    rows supervise each (None: one).
+
+    positions and mask (0 where a query sees a key, the least number where not) only for a trie.
+    Plain rows need no mask: in causal attention no token sees the padding to its right, and without
+    a mask the attention takes its fast path.
     """
 
-    ids: Tensor
-    at: Tensor
-    targets: Tensor
-    weights: Tensor | None = None
-    positions: Tensor | None = None
-    mask: Tensor | None = None
+    ids: Tensor  # int64 [rows, time]
+    at: Tensor  # int64 [supervised]
+    targets: Tensor  # int64 [supervised]
+    weights: Tensor | None = None  # float32 [supervised]
+    positions: Tensor | None = None  # int64 [1, time]
+    mask: Tensor | None = None  # [1, 1, time, time]
 
     @property
     def supervised(self) -> int:
+        """Supervised tokens of all rows together."""
         return len(self.targets) if self.weights is None else int(self.weights.sum())
 
     def parts(self, size: int) -> Iterator[tuple[slice, "Layout"]]:
-        """Of at most `size` supervised tokens each, with their place among all."""
+        """The same pass with at most `size` of the supervised tokens each, and which those are."""
         for start in range(0, len(self.targets), size):
             at = slice(start, start + size)
             weights = None if self.weights is None else self.weights[at]
@@ -43,14 +46,17 @@ class Layout:
 
 
 def rows(samples: Sequence[Sample], device: torch.device, skip: int = 0) -> Layout:
-    """A row for each sample, without its first `skip` tokens, none of which predicts a target."""
+    """A row for each sample, without the first `skip` tokens: a shared prefix, in a cache already.
+
+    It must end before the last token of every prompt, which predicts the first supervised one.
+    """
     longest = max(len(s.ids) for s in samples) - skip
-    ids = np.zeros((len(samples), longest), dtype=np.int64)
+    ids = np.zeros((len(samples), longest), dtype=np.int64)  # [rows, time]
     for row, sample in enumerate(samples):
         ids[row, : len(sample.ids) - skip] = sample.ids[skip:]
     at = [
         np.arange(s.start, len(s.ids)) + row * longest - skip - 1 for row, s in enumerate(samples)
-    ]
+    ]  # of each row [its supervised]
     targets = [s.ids[s.start :] for s in samples]
     return Layout(
         ids=torch.from_numpy(ids).to(device),
@@ -60,15 +66,19 @@ def rows(samples: Sequence[Sample], device: torch.device, skip: int = 0) -> Layo
 
 
 def trie(samples: Sequence[Sample], device: torch.device, dtype: torch.dtype) -> Layout:
-    """One row that holds each shared beginning once; every token sees what stands before it."""
+    """One row that holds each shared prefix once; every token sees its ancestors and itself.
+
+    Below, time is the number of nodes of the trie, in depth-first order. dtype: of the mask, which
+    is the one that products are computed in.
+    """
     found = Sorted.of(samples)
     paths = _paths(found)
     size = found.nodes
-    ids, parents = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
-    positions, weights = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
-    seen = np.zeros((size, size), dtype=np.bool_)
+    ids, parents = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)  # [time]
+    positions, weights = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)  # [time]
+    seen = np.zeros((size, size), dtype=np.bool_)  # [queries, keys]
     for row, path, shared in zip(found.rows, paths, found.shared, strict=True):
-        own = path[shared:]
+        own = path[shared:]  # what no row before has: contiguous
         ids[path], positions[path] = row.ids, np.arange(len(path))
         parents[path[1:]] = path[:-1]
         weights[path[row.start :]] += 1
@@ -76,21 +86,21 @@ def trie(samples: Sequence[Sample], device: torch.device, dtype: torch.dtype) ->
             first = int(own[0])
             seen[first : first + len(own), path[:shared]] = True
             seen[first : first + len(own), own] = np.tri(len(own), dtype=np.bool_)
-    supervised = np.flatnonzero(weights)
+    supervised = np.flatnonzero(weights)  # [supervised]
     hidden = torch.from_numpy(~seen)
     mask = torch.zeros(size, size, dtype=dtype).masked_fill_(hidden, torch.finfo(dtype).min)
     return Layout(
-        ids=torch.from_numpy(ids)[None].to(device),
+        ids=torch.from_numpy(ids)[None].to(device),  # [1, time]
         at=torch.from_numpy(parents[supervised]).to(device),
         targets=torch.from_numpy(ids[supervised]).to(device),
         weights=torch.from_numpy(weights[supervised].astype(np.float32)).to(device),
-        positions=torch.from_numpy(positions)[None].to(device),
-        mask=mask[None, None].to(device),
+        positions=torch.from_numpy(positions)[None].to(device),  # [1, time]
+        mask=mask[None, None].to(device),  # [1, 1, time, time]
     )
 
 
 def _paths(found: Sorted) -> list[NDArray[np.int64]]:
-    """For each row, the place in the trie of each of its tokens."""
+    """For each row, the node of the trie of each of its tokens: int64 [length]."""
     paths: list[NDArray[np.int64]] = []
     path, size = np.zeros(0, dtype=np.int64), 0
     for row, shared in zip(found.rows, found.shared.tolist(), strict=True):

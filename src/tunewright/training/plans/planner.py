@@ -1,5 +1,6 @@
-"""The cheapest exact plan for the rows of a step."""
+"""The cheapest exact plan for the rows of a step: which share a micro-batch, and what prefix."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -7,22 +8,24 @@ from typing import Literal, TypeAlias
 from tunewright.training.examples import Sample
 from tunewright.training.plans.costs import Costs
 from tunewright.training.plans.tries import Sorted
+from tunewright.wording import counted
 
 Kind: TypeAlias = Literal["rows", "prefix", "forest"]
-# Padded tokens of a batch. On a CPU few rows at once keep it busy, and more are padded more: steps
+# Padded tokens of a micro-batch. On a CPU few rows keep it busy, and more are padded more: steps
 # of 16 rows of three kinds took 2.7, 6.9 and 6.5 s with 512, 3.6, 9.1 and 8.1 with 2,048. A GPU
 # wants more to do at once.
 BUDGETS = {"cpu": 512, "cuda": 8192}
-_TRIE = 2048  # tokens that a trie may have where a batch has fewer: a conversation is one
-_WORTH_SHARING = 4  # tokens; fewer are not worth a pass of their own
+_TRIE = 2048  # tokens of a trie where a micro-batch has fewer: one may be a whole conversation
+_WORTH_SHARING = 4  # tokens of a prefix; fewer are not worth a pass of their own
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Batches that are computed one after the other.
+    """Micro-batches that are computed one after the other, each in one forward pass.
 
-    rows: each batch is padded rows. prefix: the same, but the `shared` tokens that all rows begin
-    with are computed once before. forest: each batch is one row that holds a trie.
+    rows: each is padded rows, [rows, time]. prefix: the same without the `shared` tokens of the
+    rows' shared prefix, which is computed once before. forest: each is one row that holds the
+    rows' trie, [1, time].
     """
 
     kind: Kind
@@ -45,7 +48,8 @@ class Piece:
 
 @dataclass(frozen=True)
 class Choice:
-    """`alone`: rows that share nothing worth sharing; they go into batches with others."""
+    """A plan for some rows, and its estimated seconds. alone: rows without a prefix that is worth
+    sharing; they are batched with any others."""
 
     seconds: float
     pieces: list[Piece] = field(default_factory=list[Piece])
@@ -60,9 +64,9 @@ class Planner:
     kinds: frozenset[Kind] = frozenset({"rows"})
 
     def plan(self, samples: Sequence[Sample], budget: int, *, cached: bool = True) -> list[Piece]:
-        """The rows of one step, each once, in batches of at most `budget` padded tokens.
+        """The rows of one step, each once, in micro-batches of at most `budget` padded tokens.
 
-        A longer row goes alone. cached: whether the model may keep a cache of keys and values now.
+        A longer row has its own. cached: whether the model may keep a cache of keys and values now.
         Depends on its arguments only: a run that resumes plans the same.
         """
         alone, pieces = list(samples), list[Piece]()
@@ -75,6 +79,8 @@ class Planner:
 
 @dataclass(frozen=True)
 class Chooser:
+    """Compares the plans for rows that share a prefix, and those for each branch of their trie."""
+
     costs: Costs
     kinds: frozenset[Kind]
     budget: int
@@ -86,8 +92,8 @@ class Chooser:
         return min(options, key=lambda choice: choice.seconds)
 
     def alone(self, found: Sorted) -> Choice:
-        """Padded as among each other. Of a call they take the part that they fill: they may share
-        it with other rows."""
+        """Padded as in micro-batches of their own. Of a call they pay the part that they fill, for
+        other rows may share it."""
         costs, seconds = self.costs, self.costs.heads(_supervised(found.rows))
         for batch in by_length(found.rows, self.budget):
             longest = len(batch[0].ids)
@@ -96,7 +102,7 @@ class Chooser:
         return Choice(seconds, alone=found.rows)
 
     def prefix(self, found: Sorted) -> Iterator[Choice]:
-        # The token before an answer predicts its first one, so it must be a row's own.
+        # The last token of a prompt predicts a supervised one, so it must be a row's own.
         shared = min(found.common, min(row.start for row in found.rows) - 1)
         if "prefix" not in self.kinds or shared < _WORTH_SHARING:
             return
@@ -121,7 +127,7 @@ class Chooser:
     def _split(self, found: Sorted) -> Iterator[Choice]:
         branches = list(found.branches(found.common))
         if len(branches) == len(found.rows):
-            return  # each row by itself: that is `alone`
+            return  # no two rows share more: that is `alone`
         choices = [self.best(found.part(start, end)) for start, end in branches]
         yield Choice(
             seconds=sum(choice.seconds for choice in choices),
@@ -130,8 +136,41 @@ class Chooser:
         )
 
 
+@dataclass(frozen=True)
+class Summary:
+    """Of some steps, for the log of the job. tokens: what plain rows, batched by similar length,
+    would compute; computed: what the plans do; shared: the commonest length of a shared prefix."""
+
+    tokens: int
+    computed: int
+    shared: int
+
+    @classmethod
+    def of(cls, steps: Sequence[Sequence[Piece]], budget: int) -> "Summary":
+        tokens = computed = 0
+        shared = Counter[int]()
+        for pieces in steps:
+            rows = [row for piece in pieces for row in piece.rows]
+            tokens += sum(Piece("rows", [batch]).computed for batch in by_length(rows, budget))
+            computed += sum(piece.computed for piece in pieces)
+            shared.update(piece.shared for piece in pieces if piece.kind != "rows")
+        return cls(tokens, computed, shared.most_common(1)[0][0] if shared else 0)
+
+    def __str__(self) -> str:
+        fewer = f"{self.tokens / self.computed:.1f}x fewer tokens"
+        if self.shared:
+            prefix = f"shared prefix of {counted(self.shared, 'token')}"
+            return f"The rows have a {prefix}. It is computed once a step: {fewer}."
+        if self.computed < self.tokens:
+            return f"Shared prefixes of the rows of a step are computed once: {fewer}."
+        return (
+            "Shared prefixes are too few or too short to save time: rows of similar length "
+            "are batched."
+        )
+
+
 def by_length(samples: Sequence[Sample], budget: int, skip: int = 0) -> Iterator[list[Sample]]:
-    """Batches of similar length, of at most `budget` padded tokens beyond the first `skip`."""
+    """Rows of similar length, at most `budget` padded tokens beyond the first `skip` of each."""
     batch: list[Sample] = []
     for sample in sorted(samples, key=lambda s: len(s.ids), reverse=True):
         if batch and (len(batch) + 1) * (len(batch[0].ids) - skip) > budget:
@@ -143,7 +182,7 @@ def by_length(samples: Sequence[Sample], budget: int, skip: int = 0) -> Iterator
 
 
 def _tries(found: Sorted, budget: int) -> Iterator[Sorted]:
-    """Neighbours in the order together, while their trie has at most `budget` tokens."""
+    """Neighbours together, while their trie has at most `budget` tokens."""
     start, nodes = 0, 0
     for at, (row, shared) in enumerate(zip(found.rows, found.shared.tolist(), strict=True)):
         new = len(row.ids) - shared

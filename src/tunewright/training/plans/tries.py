@@ -1,4 +1,4 @@
-"""What rows share: they are sorted, so that rows with a common beginning stand together."""
+"""Shared prefixes: rows sorted by their tokens, so that those which share one are neighbours."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -12,11 +12,12 @@ from tunewright.training.examples import Sample
 
 @dataclass(frozen=True)
 class Sorted:
-    """Rows in the order of their token ids. shared[i]: how many tokens row i shares with row i - 1
-    (0 for the first). int64 [rows]."""
+    """Rows in the order of their token ids, which is the depth-first order of their trie (prefix
+    tree). shared[i]: the length of the prefix that row i shares with row i - 1, in tokens; 0 for
+    the first."""
 
     rows: list[Sample]
-    shared: NDArray[np.int64]
+    shared: NDArray[np.int64]  # [rows]
 
     @classmethod
     def of(cls, samples: Sequence[Sample]) -> "Sorted":
@@ -27,27 +28,29 @@ class Sorted:
         return cls(rows, np.array(shared, dtype=np.int64))
 
     def part(self, start: int, end: int) -> "Sorted":
+        """The rows [start, end) by themselves."""
         shared = self.shared[start:end].copy()
         shared[0] = 0
         return Sorted(self.rows[start:end], shared)
 
     def branches(self, depth: int) -> Iterator[tuple[int, int]]:
-        """The stretches [start, end) of rows that share more than `depth` tokens."""
+        """The ranges [start, end) of rows that share a prefix of more than `depth` tokens."""
         cuts = np.flatnonzero(self.shared[1:] <= depth) + 1
         yield from zip([0, *cuts.tolist()], [*cuts.tolist(), len(self.rows)], strict=True)
 
     @property
     def common(self) -> int:
-        """Tokens that all rows begin with (all of its tokens, for a single row)."""
+        """Tokens of the prefix that all rows share (all of its tokens, for a single row)."""
         return int(self.shared[1:].min()) if len(self.rows) > 1 else len(self.rows[0].ids)
 
     @property
     def nodes(self) -> int:
-        """Tokens that differ from those of every other row by place or by what stands before."""
+        """Nodes of the trie: tokens to compute when every shared prefix is computed once."""
         return sum(len(row.ids) for row in self.rows) - int(self.shared.sum())
 
 
 def _common(one: NDArray[np.int32], other: NDArray[np.int32]) -> int:
+    """Length of the shared prefix of two rows' ids."""
     length = min(len(one), len(other))
     differing = np.flatnonzero(one[:length] != other[:length])
     return int(differing[0]) if len(differing) else length
