@@ -15,9 +15,10 @@ from tunewright.stepwise import Steps
 class Declared:
     """What `config.json` of a model says of it, whatever its engine.
 
-    `context`: most tokens it reads at once (None: no limit). `prefixes`: the first k components,
-    scaled to length 1, are vectors as well. `prompts`: by side of a search (`query`, `document`),
-    what goes before the text.
+    `dimensions`: components of a vector. `context`: most tokens it reads at once (None: no limit).
+    `prefixes`: whether the first k components, scaled to length 1, are a vector as well (Matryoshka
+    embeddings). `prompts`: by side of a search (`query`, `document`), the text that goes before
+    the input.
     """
 
     dimensions: int
@@ -49,17 +50,18 @@ def _count(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class Embedded:
-    """`vectors` is float32 [n, dimensions], C-contiguous; `tokens[i]` counts the tokens of text i.
+    """The vectors of n texts, C-contiguous, and the number of tokens of each text.
 
     `chunked`: how many of the texts were longer than the model reads at once, so that their vector
-    is the mean of their chunks'. `unknown[i]`: those of its tokens that stand for what the model
-    cannot read; `unreadable`: the texts that are nothing else, whose vectors say nothing.
+    is the mean of their chunks'. `unknown`: of each text, how many of its tokens stand for what the
+    model cannot read; `unreadable`: the indices of texts that have no other, whose vectors are all
+    the same.
     """
 
-    vectors: NDArray[np.float32]
-    tokens: list[int]
+    vectors: NDArray[np.float32]  # [n, dimensions]
+    tokens: list[int]  # [n]
     chunked: int = 0
-    unknown: list[int] = field(default_factory=list)
+    unknown: list[int] = field(default_factory=list)  # [n]
     unreadable: list[int] = field(default_factory=list)
 
 
@@ -70,7 +72,7 @@ class Embedder(Protocol):
     * Every row has length 1 within 1e-5 and is finite, also for an empty text, one of unknown
       characters only, or one of a million words.
     * A text's vector depends on the text alone: the same alone, in any batch and at any place in
-      it. How close is the engine's to say, never below a cosine of 0.9999; static: equal bits.
+      it, within a cosine similarity of 0.9999 at least; static: equal bits.
     * No texts give vectors of shape [0, dimensions] and no tokens.
     * `tokenize` gives the ids of each text, all below `vocabulary`; `count` their numbers; `embed`
       is `embed_tokens` of them, with texts beyond `declared.context` cut and averaged
@@ -104,6 +106,10 @@ class Embedder(Protocol):
 
     def embed(self, texts: Sequence[str]) -> Embedded: ...
 
-    def embed_tokens(self, inputs: Sequence[Sequence[int]]) -> NDArray[np.float32]: ...
+    def embed_tokens(self, inputs: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """[inputs, dimensions]."""
+        ...
 
-    def embedding(self, inputs: Sequence[Sequence[int]]) -> Steps[NDArray[np.float32]]: ...
+    def embedding(self, inputs: Sequence[Sequence[int]]) -> Steps[NDArray[np.float32]]:
+        """[inputs, dimensions], by steps."""
+        ...

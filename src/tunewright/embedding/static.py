@@ -1,8 +1,8 @@
-"""Token vectors: a text is the weighted mean of its tokens' vectors. numpy and tokenizers only.
+"""Static embeddings: a text is the weighted mean of its tokens' vectors. numpy, tokenizers only.
 
-A directory holds `vectors.npy` (int8 [V, d]), `scales.npy` (float32 [V]: the step of the row's
-int8, times the token's weight), `tokenizer.json` and `config.json`. Only the mean's direction
-counts, so the weighted sum is enough and the weights need no array of their own.
+A directory holds `vectors.npy` (int8 [vocabulary, d]), `scales.npy` (float32 [vocabulary]: the
+quantization step of the row, times the token's weight), `tokenizer.json` and `config.json`. Only
+the mean's direction counts, so the weighted sum is enough and the weights need no array.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from tunewright.embedding.vectors import unit
 from tunewright.errors import Corrupt
 from tunewright.stepwise import Steps
 
-_TOKENS = 2048  # rows gathered at once: at 256 dimensions 2 MB of float32, which stays in cache
+_TOKENS = 2048  # gathered at once: at 256 dimensions 2 MB of float32, which stay in the CPU's cache
 
 
 class StaticEmbedder(OfTokens):
@@ -33,28 +33,29 @@ class StaticEmbedder(OfTokens):
             raise Corrupt(f"{directory}: vectors, scales and vocabulary differ in length.")
 
     def embedding(self, inputs: Sequence[Sequence[int]]) -> Steps[NDArray[np.float32]]:
-        sums = np.zeros((len(inputs), self.dimensions), np.float32)
+        sums = np.zeros((len(inputs), self.dimensions), np.float32)  # [inputs, d]
         yield from self._add(inputs, sums)
         return unit(sums)
 
     def _add(self, encoded: Sequence[Sequence[int]], sums: NDArray[np.float32]) -> Steps[None]:
-        """Add to `sums[i]` the rows of text i, in the order of its tokens."""
+        """Add to `sums[i]` the vectors of text i's tokens, in their order."""
         for owners, starts, ids in _blocks(encoded):
-            rows = self._vectors[ids].astype(np.float32)
+            rows = self._vectors[ids].astype(np.float32)  # [block, d]
             rows *= self._scales[ids][:, None]
-            # A text's pieces come in order and only its last one shares a block, so its sum is
-            # the same to the bit whatever stands around it.
-            sums[owners] += np.add.reduceat(rows, starts, axis=0)
+            # A text's parts come in order and only its last one shares a block, so its sum is
+            # the same to the bit whatever is in the block beside it.
+            sums[owners] += np.add.reduceat(rows, starts, axis=0)  # [texts of the block, d]
             yield
 
 
 def _blocks(
     encoded: Sequence[Sequence[int]],
 ) -> Iterator[tuple[list[int], list[int], NDArray[np.int64]]]:
-    """Pack texts into blocks of at most `_TOKENS` ids: (which texts, where each starts, ids).
+    """Pack texts into blocks of at most `_TOKENS` ids: (indices of the texts, where each starts,
+    ids [block]).
 
-    A longer text is cut at multiples of `_TOKENS` from its own beginning. Empty texts are in no
-    block: reduceat would give them their neighbour's row.
+    A longer text is cut at multiples of `_TOKENS` from its own start. Empty texts are in no block:
+    reduceat would give them their neighbour's vector.
     """
     owners: list[int] = []
     starts: list[int] = []
@@ -73,6 +74,7 @@ def _blocks(
 
 
 def _array(path: Path, kind: type[np.generic], *, mapped: bool = False) -> NDArray[Any]:
+    """Raises Corrupt where the file is broken or holds another dtype."""
     try:
         array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:

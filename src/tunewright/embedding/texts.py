@@ -1,4 +1,4 @@
-"""Texts to the ids of a model's own tokens, a bounded number at a time."""
+"""Texts to token ids of a model's own vocabulary, a bounded number at a time."""
 
 import functools
 from abc import ABC, abstractmethod
@@ -25,6 +25,7 @@ class Texts:
     """A tokenizer without truncation, padding and special tokens around."""
 
     def __init__(self, path: Path) -> None:
+        """Raises Corrupt where `path` is not a tokenizer.json that can be read."""
         try:
             self._tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:  # tokenizers raises bare Exception
@@ -53,8 +54,8 @@ class Texts:
         return [len(ids) for batch in _batches(texts) for ids in self._encode(batch)]
 
     def embed(self, embedder: Embedder, texts: Sequence[str]) -> Embedded:
-        """What `Embedder.embed` promises, by `embed_tokens` of a batch of texts after another."""
-        vectors = np.empty((len(texts), embedder.dimensions), np.float32)
+        """As `Embedder.embed`, by `embed_tokens` of one batch of texts after another."""
+        vectors = np.empty((len(texts), embedder.dimensions), np.float32)  # [texts, d]
         tokens: list[int] = []
         chunked = 0
         for batch in _batches(texts):
@@ -74,7 +75,7 @@ class Texts:
 
 
 class OfTokens(ABC):
-    """What of an `Embedder` follows from its tokenizer, its config.json and `embedding`."""
+    """The parts of an `Embedder` that follow from tokenizer, config.json and `embedding`."""
 
     def __init__(self, directory: Path, config: dict[str, Any]) -> None:
         self._texts = Texts(directory / "tokenizer.json")

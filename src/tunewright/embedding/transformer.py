@@ -1,9 +1,9 @@
-"""Small transformers by ONNX Runtime: texts of like length in batches of about 1,024 tokens.
+"""Small transformers by ONNX Runtime: texts of similar length in batches of about 1,024 tokens.
 
 A directory holds `model.onnx`, `tokenizer.json` and `config.json`. The graph takes `ids` (int64)
-and `mask` (int32, 1 where a token is), both [n, t], and gives `vectors` (float32 [n, d]) of any
-length; what a text begins and ends with (`config.json`: `around`) is added here. The graph's own
-metadata says how many `positions` and what `vocabulary` it was made for.
+and `mask` (int32, 1 for a token, 0 for padding), both [rows, time], and gives `vectors` (float32
+[rows, d], of any length); the special tokens around a text (`config.json`: `around`) are added
+here. The graph's metadata says how many `positions` and what `vocabulary` it was made for.
 """
 
 import os
@@ -21,7 +21,7 @@ from tunewright.embedding.vectors import unit
 from tunewright.errors import Corrupt
 from tunewright.stepwise import Steps
 
-# In one batch: what stays in a processor's cache. 4,096 took 1.35 times as long, 8,192 1.8 times.
+# Padded tokens of a batch: what stays in the CPU's cache. 4,096 took 1.35 times as long, 8,192 1.8.
 _TOKENS = 1024
 _THREADS = min(4, os.cpu_count() or 1)  # a batch is small, and others need processors too
 
@@ -35,6 +35,7 @@ class TransformerEmbedder(OfTokens):
         self._fits(directory)
 
     def _fits(self, directory: Path) -> None:
+        """Raises Corrupt where the graph was made for other sizes than config.json declares."""
         made_for: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         expected = {"dimensions": self.dimensions, "vocabulary": self.vocabulary}
         for name, value in expected.items():
@@ -46,9 +47,8 @@ class TransformerEmbedder(OfTokens):
             raise Corrupt(f"{directory}: `context` of config.json is not between 1 and {most}.")
 
     def embedding(self, inputs: Sequence[Sequence[int]]) -> Steps[NDArray[np.float32]]:
-        vectors = np.empty((len(inputs), self.dimensions), np.float32)
-        # What is given more than once is computed once: in another row of a batch the last bit
-        # may differ.
+        vectors = np.empty((len(inputs), self.dimensions), np.float32)  # [inputs, d]
+        # Duplicates are computed once: in another row of a batch the last bit may differ.
         rows: dict[tuple[int, ...], list[int]] = {}
         for place, ids in enumerate(inputs):
             rows.setdefault(tuple(ids), []).append(place)
@@ -61,17 +61,17 @@ class TransformerEmbedder(OfTokens):
     def _run(self, batch: list[tuple[int, ...]]) -> NDArray[np.float32]:
         first, last = self._around
         longest = len(batch[-1]) + 2  # the longest comes last
-        ids = np.zeros((len(batch), longest), np.int64)
-        mask = np.zeros((len(batch), longest), np.int32)
+        ids = np.zeros((len(batch), longest), np.int64)  # [rows, time]
+        mask = np.zeros((len(batch), longest), np.int32)  # [rows, time]
         for row, each in enumerate(batch):
             ids[row, : len(each) + 2] = (first, *each, last)
             mask[row, : len(each) + 2] = 1
         found: Any = self._session.run(["vectors"], {"ids": ids, "mask": mask})
-        return found[0]
+        return found[0]  # [rows, d]
 
 
 def _batches(inputs: list[tuple[int, ...]], around: int) -> Iterator[list[tuple[int, ...]]]:
-    """`inputs`, the shortest first, in batches of at most `_TOKENS` with their padding, or one."""
+    """`inputs`, the shortest first, in batches of at most `_TOKENS` with padding, or of one."""
     batch: list[tuple[int, ...]] = []
     for ids in inputs:
         if batch and (len(batch) + 1) * (len(ids) + around) > _TOKENS:
@@ -83,7 +83,7 @@ def _batches(inputs: list[tuple[int, ...]], around: int) -> Iterator[list[tuple[
 
 
 def _around(config: dict[str, Any], texts: Texts) -> tuple[int, int]:
-    """The ids of the two tokens that a text begins and ends with."""
+    """The ids of the special tokens before and after a text."""
     match config.get("around"):
         case [str() as first, str() as last]:
             ids = texts.id(first), texts.id(last)

@@ -1,4 +1,4 @@
-"""Rows of float32 that stand for texts: their length, their beginning, their mean."""
+"""Arithmetic of embedding vectors, float32 [n, d]: unit length, fewer dimensions, weighted mean."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ Floats = NDArray[np.float32]
 
 def unit(rows: Floats) -> Floats:
     """Scale the rows of [n, d] to length 1, in place. A row of zeros becomes the uniform vector."""
-    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))  # [n]
     empty = lengths < 1e-12
     rows[empty] = rows.shape[1] ** -0.5
     lengths[empty] = 1
@@ -19,12 +19,12 @@ def unit(rows: Floats) -> Floats:
 
 
 def shortened(rows: Floats, dimensions: int) -> Floats:
-    """The first `dimensions` components, scaled to length 1 again."""
+    """A copy of the first `dimensions` components, scaled to length 1 again: [n, dimensions]."""
     return unit(rows[:, :dimensions].copy())
 
 
 def averaged(rows: Floats, owners: Sequence[int], weights: Sequence[int], number: int) -> Floats:
-    """[number, d]: row i is the mean of the rows whose owner is i, by weight, of length 1."""
+    """[number, d]: row i is the weighted mean of the rows whose owner is i, scaled to length 1."""
     sums = np.zeros((number, rows.shape[1]), np.float32)
     np.add.at(sums, np.asarray(owners, np.intp), rows * np.asarray(weights, np.float32)[:, None])
     return unit(sums)

@@ -21,18 +21,18 @@ Message: TypeAlias = Mapping[str, Any]
 Turn: TypeAlias = dict[str, Any]
 Tool: TypeAlias = dict[str, Any]
 
-_NINE = 9  # what a call's id is cut to, or must have, where not all lengths are taken
-CLOSING = "</think>"  # ends a train of thought in an answer
+_NINE = 9  # characters of a call's id, in templates that do not take every length
+CLOSING = "</think>"  # ends the reasoning in an answer
 _WITHOUT_EFFECT = {"weight", "audio", "annotations", "parsed", "refusal", *REASONING_KEYS}
 _EMPTY = {"type": "object", "properties": {}}
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What differs among templates in how they want calls, found by trying.
+    """The form in which a template wants calls of functions, found by trying.
 
-    `content`: what a turn that only calls has for it; "absent" leaves the key out. `arguments`: as
-    an object or as JSON text. `ids`: as they come, or mapped to nine letters and digits.
+    `content`: of a turn that only calls a function; "absent" leaves the key out. `arguments`: an
+    object or JSON text. `ids`: unchanged, or mapped to nine letters and digits.
     """
 
     content: Literal["absent", "empty", "null"] = "absent"
@@ -71,21 +71,22 @@ def _shown_tool(given: Mapping[str, Any]) -> Tool:
 def turns(
     messages: Sequence[Message], dialect: Dialect, reasoning: str | None = None
 ) -> list[Turn]:
-    """`reasoning`: the key of the template's own for it, None where it has none.
+    """A turn for each message, in their order: ``{"role", "content", "tool_calls", ...}``.
 
-    Raises BadRequest where the arguments of a call are no JSON object.
+    `reasoning`: the key under which the template reads reasoning; None where it reads none.
+    Raises BadRequest where the arguments of a call are not a JSON object.
     """
     called = _Called(dialect)
     return [called.turn(_turn(message, reasoning), at) for at, message in enumerate(messages)]
 
 
 def thought(message: Message) -> str | None:
-    """An assistant's train of thought, where it stands beside the content."""
+    """An assistant's reasoning, where it is given beside the content; else None."""
     return next((text for key in REASONING_KEYS if (text := message.get(key)) is not None), None)
 
 
 def is_reasoned(message: Message) -> bool:
-    """Whether an assistant's message holds a train of thought, beside its content or in it."""
+    """Whether an assistant's message holds reasoning, beside its content or in it."""
     if message.get("role") != "assistant":
         return False
     content = message.get("content")
@@ -96,7 +97,7 @@ def is_reasoned(message: Message) -> bool:
 def _turn(message: Message, reasoning: str | None) -> Turn:
     # As transformers: templates print a null as "None" and handle an absent key.
     turn = {k: v for k, v in message.items() if v is not None and k not in _WITHOUT_EFFECT}
-    if isinstance(parts := turn.get("content"), list):  # few templates know lists
+    if isinstance(parts := turn.get("content"), list):  # few templates take parts
         turn["content"] = "\n".join(map(said, parts))
     if turn.get("content") in (None, "") and (refusal := message.get("refusal")):
         turn["content"] = refusal
@@ -106,7 +107,7 @@ def _turn(message: Message, reasoning: str | None) -> Turn:
 
 
 class _Called:
-    """The calls of a conversation so far: a result names its function by the call's id."""
+    """The calls of a conversation so far, by id: templates want a result's function by name."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
