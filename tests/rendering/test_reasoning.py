@@ -146,7 +146,7 @@ def test_an_answer_that_no_prompt_leads_to_is_refused_with_the_templates_doing(t
         write_tool_model(tmp_path, shifting + "{% if add_generation_prompt %}A{% endif %}"),
         chat=True,
     )
-    with pytest.raises(BadRequest, match="no prompt leads to it"):
+    with pytest.raises(BadRequest, match="could never be asked for this answer"):
         renderer.rows(ChatExample([*ASKED, *say("a: Four.")]), 1)
 
 

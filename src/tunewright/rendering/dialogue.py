@@ -41,7 +41,7 @@ class Dialogue:
     """
 
     def __init__(self, template: ChatTemplate, traits: Traits, *, trained: bool = False) -> None:
-        self._template = template
+        self.template = template
         self.traits = traits
         self._trained = trained
 
@@ -61,7 +61,7 @@ class Dialogue:
         if arrange(chat.turns, self.traits, for_prompt=False).changes:
             return chat
         known = {
-            answer: self._template.beginnings(
+            answer: self.template.beginnings(
                 chat.turns[: end - answer],
                 answer=answer,
                 tools=chat.tools,
@@ -146,7 +146,7 @@ class Dialogue:
             if text is not None:
                 return text
         turns = arrange(chat.turns, self.traits, for_prompt=answer).turns
-        return self._template.render(
+        return self.template.render(
             turns, answer=answer, tools=chat.tools, variables=chat.variables
         )
 

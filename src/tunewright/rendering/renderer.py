@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
 from tokenizers import Tokenizer
 
 from tunewright.errors import BadRequest
@@ -34,6 +35,8 @@ from tunewright.rendering.turns import (
     uses_tools,
 )
 
+_KEPT = 64  # ways to use a template, whose probes need not be rendered for each request anew
+_LONGEST_KEPT = 1_000  # bytes of kwargs
 _NAMED = ("system", "user", "assistant")  # roles whose name says who speaks
 
 
@@ -81,7 +84,8 @@ class Renderer:
         self._moves_system = True
         self.kwargs: Mapping[str, Any] = {} if thinking is None else {SWITCHES[0]: thinking}
         self.traits = Traits(self._plain)
-        self._speak(self._plain.using(self.kwargs), trained=False)
+        self._dialogue = lru_cache(maxsize=_KEPT)(self._make_dialogue)  # shared by all copies
+        self._speak(None, trained=False)
         self._tool_use = cache(self._find_tool_use)  # once for this and all copies
 
     @classmethod
@@ -123,8 +127,7 @@ class Renderer:
         made.kwargs = {**self.kwargs, **(kwargs or {})}
         if moves_system is not None:
             made._moves_system = moves_system
-        template = self._template.using(made.kwargs, at)
-        made._speak(template, trained=self._trained if trained is None else trained)
+        made._speak(at or self._at, trained=self._trained if trained is None else trained)
         return made
 
     def rendered_as(self, rendering: Rendering | None) -> "Renderer":
@@ -134,10 +137,16 @@ class Renderer:
         at = datetime.fromisoformat(rendering.date)
         return self.using(rendering.kwargs, at=at, trained=True)
 
-    def _speak(self, template: ChatTemplate, *, trained: bool) -> None:
-        self._template, self._trained = template, trained
-        self._asking = Dialogue(template, self.traits, trained=trained)
-        self._teaching = Dialogue(template, self.traits, trained=True)
+    def _speak(self, at: datetime | None, *, trained: bool) -> None:
+        self._at, self._trained = at, trained
+        kwargs = orjson.dumps(dict(self.kwargs))
+        make = self._dialogue if len(kwargs) <= _LONGEST_KEPT else self._make_dialogue
+        self._asking, self._teaching = make(kwargs, at, trained), make(kwargs, at, True)
+        self._template = self._asking.template
+
+    def _make_dialogue(self, kwargs: bytes, at: datetime | None, trained: bool) -> Dialogue:
+        template = self._plain.using(orjson.loads(kwargs), at)
+        return Dialogue(template, self.traits, trained=trained)
 
     def prompt(
         self, messages: Sequence[Message], tools: Sequence[Tool] = (), *, bounded: bool = False
