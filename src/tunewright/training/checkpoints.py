@@ -29,8 +29,8 @@ RECENT = 512  # more than a pipe holds unread: 64 KiB are 385 lines at most
 
 @dataclass
 class Position:
-    """How far a run has come: steps done, tokens seen, the figures of the last step, and what was
-    said of the last RECENT steps, for a listener that died before it had heard all of it."""
+    """How far a run has come: steps done, tokens trained on, the metrics of the last step, and the
+    reports of the last RECENT steps, for a worker that died before it had read all of them."""
 
     step: int = 0
     trained_tokens: int = 0

@@ -17,14 +17,14 @@ _SHORTEST = 16
 
 @dataclass
 class Room:
-    """How many padded tokens are computed at once, and whether activations are computed twice.
-    Less room changes the speed, and the last bits of the weights."""
+    """Padded tokens of a micro-batch, and whether activations are recomputed (gradient
+    checkpointing). Less room changes the speed, and the last bits of the weights."""
 
     tokens: int
     recomputes: bool = False
 
     def halve(self, samples: list[Sample]) -> bool:
-        """Make room for fewer rows. False where each of `samples` goes alone already."""
+        """Halve the micro-batches. False where each of `samples` has its own already."""
         longest = max(len(sample.ids) for sample in samples)
         if self.tokens <= longest or len(samples) == 1:
             return False
@@ -32,7 +32,8 @@ class Room:
         return True
 
     def recompute(self, model: PreTrainedModel) -> bool:
-        """Make room for longer rows. False where that has been done already, or cannot be."""
+        """Recompute activations, so that longer rows fit. False where that is done already, or the
+        model cannot."""
         if self.recomputes or not recompute(model):
             return False
         self.recomputes = True
@@ -49,7 +50,7 @@ def recompute(model: PreTrainedModel) -> bool:
     enable({"use_reentrant": False})
     for module in model.modules():
         if isinstance(module, GradientCheckpointingLayer):
-            module.training = True  # asked for; what is inside stays as it is, without dropout
+            module.training = True  # it asks for this; modules inside keep theirs: no dropout
     return True
 
 

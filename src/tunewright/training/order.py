@@ -1,4 +1,4 @@
-"""Which examples a step sees: a seeded shuffle, made before anybody plans how to compute them."""
+"""The examples of each step: a seeded shuffle, before it is planned how to compute them."""
 
 import functools
 import math
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Order:
-    """Which examples each step sees. Follows from its fields alone, so a resumed run goes on in it.
+    """The examples of each step. Follows from its fields alone, so a resumed run continues it.
 
     Steps and epochs count from 0. The last step of an epoch may be smaller.
     """
@@ -35,6 +35,7 @@ class Order:
         return (step + 1) % self.steps_per_epoch == 0
 
     def of(self, step: int) -> list[int]:
+        """Indices of the step's examples: [batch_size], fewer in the last step of an epoch."""
         order = _shuffled(self.examples, self.seed, self.epoch_of(step))
         at = step % self.steps_per_epoch * self.batch_size
         return order[at : at + self.batch_size].tolist()

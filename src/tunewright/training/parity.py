@@ -1,4 +1,4 @@
-"""What the finished model should answer: ``parity.json``, for whoever serves it to compare.
+"""``parity.json``: log-probabilities of the finished model, to which those of serving are compared.
 
     {"rows": [{"file": "validation" | "training", "line", "turn", "prompt": ids, "answer": ids,
                "base": {"logprobs": [...], "top": [[id, logprob, second logprob], ...]},

@@ -1,4 +1,4 @@
-"""In which dtype a job computes: the one that it began with, wherever it goes on.
+"""The dtype that a job computes in: the one that it began with, wherever it is resumed.
 
     FOLDER/dtype.json    "float32" or "bfloat16"
 

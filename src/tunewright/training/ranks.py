@@ -41,7 +41,7 @@ class Ranks:
         return ordered[self.rank :: self.count] if self.count > 1 else list(samples)
 
     def begin(self, step: int, weights: Sequence[Tensor]) -> int:
-        """The leader's step and weights, for all; negative where the leader has ended."""
+        """The leader's step and weights, in all processes; negative where the leader has ended."""
         if self.count == 1:
             return step
         number = torch.tensor([step], device=_device())
@@ -51,22 +51,22 @@ class Ranks:
                 distributed.broadcast(weight.data, 0)
         return int(number.item())
 
-    def told(self, figures: Sequence[float]) -> list[float]:
-        """The leader's, for all."""
+    def of_leader(self, figures: Sequence[float]) -> list[float]:
+        """The leader's figures, in all processes."""
         if self.count == 1:
             return list(figures)
-        said = torch.tensor(figures, dtype=torch.float64, device=_device())
-        distributed.broadcast(said, 0)
-        return said.tolist()
+        shared = torch.tensor(figures, dtype=torch.float64, device=_device())
+        distributed.broadcast(shared, 0)
+        return shared.tolist()
 
     def first(self, figures: Sequence[float]) -> list[float]:
-        """Those of the first process that has any but zeros, for all."""
+        """The figures of the first process that has any but zeros, in all processes."""
         if self.count == 1:
             return list(figures)
-        said = torch.tensor(figures, dtype=torch.float64, device=_device())
-        heard = [torch.zeros_like(said) for _ in range(self.count)]
-        distributed.all_gather(heard, said)
-        return next((one for one in heard if one.any()), said).tolist()
+        own = torch.tensor(figures, dtype=torch.float64, device=_device())
+        gathered = [torch.zeros_like(own) for _ in range(self.count)]
+        distributed.all_gather(gathered, own)
+        return next((one for one in gathered if one.any()), own).tolist()
 
     def all_went_through(self, went: bool) -> bool:
         """Whether no process ran out of memory."""

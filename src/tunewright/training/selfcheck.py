@@ -1,8 +1,9 @@
 """Which plans hold for a base: what its configuration rules out, and then two rows of the data.
 
-Packing and sharing go wrong silently (a mask that is taken for another kind, a rotation that
-depends on the batch), so no plan is believed: its logits are held against the plain forward's. In
-the dtype that training computes in, and in float32 too, where rounding hides nothing.
+Packing and shared prefixes go wrong silently (a mask that is taken for another kind, a rotation
+that depends on the batch), so no plan is believed: its logits are compared with those of the plain
+forward pass. In the dtype that training computes in, and in float32 too, where rounding hides
+nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -43,6 +44,8 @@ class Verdict:
 
 
 def examine(model: PreTrainedModel, samples: Sequence[Sample]) -> Verdict:
+    """The plans that give the plain forward pass's logits, tried on the two of the first rows that
+    share the largest part of their tokens."""
     way = way_of(model, samples)
     if way == "rows":
         return Verdict(way, frozenset({"rows"}))
@@ -86,7 +89,7 @@ def _ruled_out(model: PreTrainedModel, kind: Kind, deepest: int) -> str | None:
 
 
 def _ends_with_its_head(model: PreTrainedModel, row: Sample) -> bool:
-    """Whether the model's logits are the numbers of its head. A soft cap far above an untrained
+    """Whether the model's logits are exactly its head's output. A soft cap far above an untrained
     base's logits changes them by less than rounding, and a trained one's by much."""
     seen: list[Tensor] = []
 
@@ -105,6 +108,7 @@ def _ends_with_its_head(model: PreTrainedModel, row: Sample) -> bool:
 
 
 def _agree(model: PreTrainedModel, compare: Compare, pair: Sequence[Sample]) -> bool:
+    """compare: the logits of a plan and the expected ones, both [supervised, vocabulary]."""
     if not _near(model, compare, pair):
         return False
     if compute_dtype() == torch.float32 or not _goes_in_float32(model, pair):
@@ -157,14 +161,15 @@ def _as_forest(model: PreTrainedModel, pair: Sequence[Sample]) -> tuple[Tensor, 
 
 
 def _alone(model: PreTrainedModel, pair: Sequence[Sample]) -> Tensor:
+    """[supervised, vocabulary]: each row by itself."""
     return torch.cat([_plain(model, row)[row.start - 1 : -1] for row in pair])
 
 
 def _in_trie(model: PreTrainedModel, pair: Sequence[Sample], layout: Layout) -> Tensor:
-    """The rows' own logits at the places of `layout`: whatever row a place belongs to gives the
-    same, so the first one of the order is asked."""
+    """The plain forward pass's logits [supervised, vocabulary] for the nodes of `layout`: each row
+    that has a node gives it the same, so the first one in order is taken."""
     ordered = Sorted.of(pair)
-    first, second = (_plain(model, row) for row in ordered.rows)
+    first, second = (_plain(model, row) for row in ordered.rows)  # [length, vocabulary] each
     assert layout.positions is not None
     own = len(ordered.rows[0].ids)
     depths = layout.positions[0, layout.at].tolist()
@@ -173,6 +178,7 @@ def _in_trie(model: PreTrainedModel, pair: Sequence[Sample], layout: Layout) -> 
 
 
 def _plain(model: PreTrainedModel, row: Sample) -> Tensor:
+    """float32 [length, vocabulary]."""
     return plain_logits(model, torch.from_numpy(row.ids).long().to(model.device))
 
 
@@ -184,8 +190,8 @@ def _two_lengths(samples: Sequence[Sample]) -> list[Sample]:
 
 
 def _closest(samples: Sequence[Sample]) -> tuple[list[Sample], int]:
-    """Of the pairs that share a beginning, that which shares the largest part of its tokens, and
-    how many tokens it shares before the answers."""
+    """Of the pairs with a shared prefix, the one that shares the largest part of its tokens, and
+    the length of the prefix, which ends before the answers."""
     found = Sorted.of(samples)
     best, most = (list(samples[:2]), 0), 0.0
     for at in range(1, len(found.rows)):
@@ -198,8 +204,8 @@ def _closest(samples: Sequence[Sample]) -> tuple[list[Sample], int]:
 
 
 def _branching(pair: Sequence[Sample]) -> list[Sample]:
-    """`pair`, so that each goes its own way for two tokens at least. Equal rows, and the turns of
-    one conversation, would make a trie without a branch, which says nothing of the mask."""
+    """`pair`, changed so that both differ in their last two tokens at least. Equal rows, and the
+    turns of one conversation, would make a trie without a branch, which does not test the mask."""
     shorter, longer = sorted(pair, key=lambda row: len(row.ids))
     at = len(shorter.ids) - 2
     if not np.array_equal(shorter.ids[: at + 1], longer.ids[: at + 1]):

@@ -52,7 +52,7 @@ def rates_of(
             found = began
         elif recipe.speed is not None and seconds >= WORTH:
             found = _machines(recipe.speed, device, report)
-    return Rates(*ranks.told(astuple(found)))
+    return Rates(*ranks.of_leader(astuple(found)))
 
 
 def keep(folder: Path, rates: Rates, device: torch.device) -> None:
