@@ -92,9 +92,10 @@ class Tunewright:
         self._vocabularies = _Kept[Vocabulary]()
         self._encodings = _Kept[Encoding]()
 
-    def acting(self, caller: Caller) -> "Acting":
-        """The use cases, bound to the caller's organisation."""
-        return self._acting(caller)
+    def acting(self, caller: Caller, *, admitted: bool = False) -> "Acting":
+        """The use cases, bound to the caller's organisation, within what it may use. `admitted`:
+        the caller's requests have been counted already."""
+        return self._acting(caller, admitted)
 
     @cached_property
     def _own(self) -> "Acting":
@@ -236,8 +237,9 @@ class Tunewright:
 class Acting:
     """The use cases on behalf of one caller; every record they touch is of its organisation."""
 
-    def __init__(self, tw: Tunewright, caller: Caller) -> None:
+    def __init__(self, tw: Tunewright, caller: Caller, admitted: bool) -> None:
         self.caller = caller
+        self.quota = quota = tw.usage.of(caller.organisation, admitted=admitted)
         self.shelf = tw.catalog.shelf(caller.organisation)
         self.removals = Removals(self.shelf, tw.tasks, tw.home, tw.blobs)
         self.models = Models(caller, self.shelf, tw.settings.aliases, tw.home, self.removals)
@@ -254,30 +256,23 @@ class Acting:
         self.judging = Judging(self.models, embedder)
         self.counting = Counting(self.models, renderer, embedder, tw.encoding)
         limit = tw.settings.upload_limit
-        self.files = Files(self.shelf, tw.blobs, limit, self.removals, self.checking)
-        self.jobs = Jobs(
-            caller,
-            self.shelf,
-            self.models,
-            tw.tasks,
-            self.removals,
-            JobDrafts(caller, self.shelf, self.models, tw.tasks, tw.home, tw.settings.tuned_names),
-        )
-        self.uploads = Uploads(self.shelf, tw.blobs, tw.settings.upload_limit)
-        self.permissions = Permissions(caller, self.shelf, self.models)
-        self.keys = Keys(caller, tw.catalog, tw.access)
-        reserve = partial(tw.usage.reserve, caller.organisation)
-        spend = partial(tw.usage.spend, caller.organisation)
+        self.files = Files(self.shelf, tw.blobs, limit, self.removals, self.checking, quota)
+        names = tw.settings.tuned_names
+        drafts = JobDrafts(caller, self.shelf, self.models, tw.tasks, tw.home, names, quota)
+        self.jobs = Jobs(caller, self.shelf, self.models, tw.tasks, self.removals, drafts)
+        self.uploads = Uploads(self.shelf, tw.blobs, limit, quota)
+        self.permissions = Permissions(caller, self.shelf, self.models, quota)
+        self.keys = Keys(caller, tw.catalog, tw.access, quota)
         self.embeddings = Embeddings(
             self.models,
             embedder,
             OpenAIs(tw.vocabulary, tw.encoding),
-            reserve,
+            quota,
             tw.settings.unknown_text,
         )
-        engine = Metered(tw.rows.of(caller.organisation), reserve, spend)
-        self.chat = Chat(self.models, engine, renderer)
-        self.completions = Completions(self.models, engine, renderer)
+        engine = Metered(tw.rows.of(caller.organisation), quota.reserve, quota.spend)
+        self.chat = Chat(self.models, engine, renderer, quota)
+        self.completions = Completions(self.models, engine, renderer, quota)
         self.failures = Failures(
             self.jobs, self.files, self.models, self.judging, self.chat, self.completions
         )

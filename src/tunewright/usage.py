@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from tunewright.catalog.catalog import Catalog
+from tunewright.catalog.catalog import Catalog, Shelf
 from tunewright.errors import Busy, QuotaExceeded, TokensExceeded
 from tunewright.records.files import File
 from tunewright.records.jobs import OPEN, Job
@@ -43,40 +43,78 @@ class Bucket:
         return max(0.0, (level - self.level()) * 60 / self.limit)
 
 
+class _Used:
+    """What an organisation uses now, whichever of its requests and threads asks."""
+
+    def __init__(self, rates: dict[str, int]) -> None:
+        self.lock = threading.Lock()
+        self.buckets = {what: Bucket(limit) for what, limit in rates.items()}
+        self.arriving = 0  # bytes that are being written and are no file yet
+
+
 class Usage:
+    """Of one process: a server, or whoever uses the library, counts for itself."""
+
     def __init__(self, catalog: Catalog, settings: Settings, size: Callable[[str], int]) -> None:
         """`size`: of a stored blob, in bytes, by its id; 0 of none."""
         self._catalog = catalog
         self._settings = settings
         self._size = size
-        self._arriving: Counter[str] = Counter()
         rates = {
             "requests": settings.requests_per_minute,
             "tokens": settings.tokens_per_minute,
         }
         self._rates = {what: limit for what, limit in rates.items() if limit}
         self._lock = threading.Lock()
-        self._buckets: dict[str, dict[str, Bucket]] = {}
+        self._used: dict[str, _Used] = {}
 
-    def admit(self, organisation: str, *, tokens: bool = False) -> None:
+    def of(self, organisation: str, *, admitted: bool = False) -> "Quota":
+        """`admitted`: whoever asks has counted the request already, as the API does at its door,
+        before it reads a body."""
+        with self._lock:
+            used = self._used.setdefault(organisation, _Used(self._rates))
+        shelf = self._catalog.shelf(organisation)
+        return Quota(shelf, self._settings, self._size, used, admitted=admitted)
+
+
+class Quota:
+    """What one organisation may use. Every use case asks it, whoever calls the use case."""
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        settings: Settings,
+        size: Callable[[str], int],
+        used: _Used,
+        *,
+        admitted: bool,
+    ) -> None:
+        self._shelf = shelf
+        self._settings = settings
+        self._size = size
+        self._used = used
+        self._admitted = admitted
+
+    def admit(self, *, tokens: bool = False) -> None:
         """Count one request; `tokens`: one that will need some. Raises Busy or TokensExceeded,
         saying when to come back."""
-        with self._lock:
-            buckets = self._of(organisation)
-            if tokens and (bucket := buckets.get("tokens")):
+        if self._admitted:
+            return
+        with self._used.lock:
+            if tokens and (bucket := self._used.buckets.get("tokens")):
                 _need(bucket, "tokens", 1)
-            if bucket := buckets.get("requests"):
+            if bucket := self._used.buckets.get("requests"):
                 _need(bucket, "requests", 1)
                 bucket.take(1)
 
-    def reserve(self, organisation: str, least: int, most: int | None = None) -> int:
+    def reserve(self, least: int, most: int | None = None) -> int:
         """Take the tokens of a request that needs `least` and can use up to `most`; how many were
         taken. From any thread.
 
         Raises TokensExceeded where `least` are not there, saying when they will be.
         """
-        with self._lock:
-            bucket = self._of(organisation).get("tokens")
+        with self._used.lock:
+            bucket = self._used.buckets.get("tokens")
             if bucket is None:
                 return 0
             if least > bucket.limit:
@@ -90,31 +128,29 @@ class Usage:
             bucket.take(taken)
             return taken
 
-    def spend(self, organisation: str, tokens: int) -> None:
+    def spend(self, tokens: int) -> None:
         """Count tokens beyond those that were reserved; fewer than none are given back."""
-        with self._lock:
-            bucket = self._of(organisation).get("tokens")
-            if bucket:
+        with self._used.lock:
+            if bucket := self._used.buckets.get("tokens"):
                 bucket.take(tokens)
 
-    def headers(self, organisation: str) -> dict[str, str]:
+    def headers(self) -> dict[str, str]:
         """OpenAI's ``x-ratelimit-*`` for the rates that are limited."""
         found: dict[str, str] = {}
-        with self._lock:
-            for what, bucket in self._of(organisation).items():
+        with self._used.lock:
+            for what, bucket in self._used.buckets.items():
                 found[f"x-ratelimit-limit-{what}"] = str(bucket.limit)
                 found[f"x-ratelimit-remaining-{what}"] = str(max(0, int(bucket.level())))
                 wait = bucket.seconds_until(bucket.limit)
                 found[f"x-ratelimit-reset-{what}"] = duration(wait)
         return found
 
-    def check_jobs(self, organisation: str) -> None:
+    def check_jobs(self) -> None:
         """Raises where one more job is too many. Call it in the transaction that adds the job."""
         most, queue = self._settings.concurrent_jobs, self._settings.queued_jobs
         if most is None and queue is None:
             return
-        shelf = self._catalog.shelf(organisation)
-        open_ = {status: len(shelf.all(Job, where={"status": status})) for status in OPEN}
+        open_ = {status: len(self._shelf.all(Job, where={"status": status})) for status in OPEN}
         running = open_.pop("running")
         pending = sum(open_.values())
         if most is not None and running + pending >= most:
@@ -129,76 +165,61 @@ class Usage:
                 "to run, or cancel one."
             )
 
-    def check_disk(self, organisation: str, more: int) -> None:
-        """Raises QuotaExceeded where `more` bytes of files are too many."""
+    def check_disk(self, more: int) -> None:
+        """Raises QuotaExceeded where `more` bytes of files are too many. Call it in the transaction
+        that adds the file."""
         most = self._settings.disk_bytes
-        if most is not None and (used := self._used(organisation)) + more > most:
-            raise _disk_full(most, used, more)
+        if most is not None and (stored := self._stored()) + more > most:
+            raise _disk_full(most, stored, more)
 
-    def check_part(self, organisation: str, upload: Upload, size: int) -> None:
+    def check_part(self, upload: Upload, size: int) -> None:
         """The same for one more part of an upload, whose announced bytes are counted already."""
         if self._settings.disk_bytes is not None:
-            announced = max(0, upload.bytes - self._came(organisation)[upload.id])
-            self.check_disk(organisation, max(0, size - announced))
+            announced = max(0, upload.bytes - self._came()[upload.id])
+            self.check_disk(max(0, size - announced))
 
-    def arrival(self, organisation: str, announced: int = 0) -> "Arrival":
+    def arrival(self, announced: int = 0) -> "Arrival":
         """For bytes that are being written and are no file yet; close it when they are, or are
         gone. `announced`: so many are counted already."""
         most = self._settings.disk_bytes
-        used = 0 if most is None else self._used(organisation) - announced
-        return Arrival(self._arriving, self._lock, organisation, used, most)
+        stored = 0 if most is None else self._stored() - announced
+        return Arrival(self._used, stored, most)
 
-    def _used(self, organisation: str) -> int:
+    def _stored(self) -> int:
         """Bytes of all files, and of the uploads that are to become some: those announced, or
         those that have come, where these are more."""
-        shelf = self._catalog.shelf(organisation)
-        files = sum(file.bytes for file in shelf.all(File))
-        pending = shelf.all(Upload, where={"status": "pending"})
-        came = self._came(organisation) if pending else Counter[str]()
+        files = sum(file.bytes for file in self._shelf.all(File))
+        pending = self._shelf.all(Upload, where={"status": "pending"})
+        came = self._came() if pending else Counter[str]()
         return files + sum(max(upload.bytes, came[upload.id]) for upload in pending)
 
-    def _came(self, organisation: str) -> Counter[str]:
+    def _came(self) -> Counter[str]:
         """Bytes of the parts that are there, by upload."""
         came: Counter[str] = Counter()
-        for part in self._catalog.shelf(organisation).all(UploadPart):
+        for part in self._shelf.all(UploadPart):
             came[part.upload_id] += self._size(part.id)
         return came
 
-    def _of(self, organisation: str) -> dict[str, Bucket]:
-        if organisation not in self._buckets:
-            self._buckets[organisation] = {w: Bucket(limit) for w, limit in self._rates.items()}
-        return self._buckets[organisation]
-
 
 class Arrival:
-    def __init__(
-        self,
-        arriving: Counter[str],
-        lock: threading.Lock,
-        organisation: str,
-        used: int,
-        most: int | None,
-    ) -> None:
-        """`arriving`: what all arrivals together hold, by organisation, guarded by `lock`."""
-        self._arriving = arriving
-        self._lock = lock
-        self._organisation = organisation
+    def __init__(self, used: _Used, stored: int, most: int | None) -> None:
         self._used = used
+        self._stored = stored
         self._most = most
         self._held = 0
 
     def more(self, size: int) -> None:
         """Raises QuotaExceeded where so many more bytes are too many."""
-        with self._lock:
+        with self._used.lock:
             self._held += size
-            self._arriving[self._organisation] += size
-            together = self._arriving[self._organisation]
-        if self._most is not None and self._used + together > self._most:
-            raise _disk_full(self._most, self._used, together)
+            self._used.arriving += size
+            together = self._used.arriving
+        if self._most is not None and self._stored + together > self._most:
+            raise _disk_full(self._most, self._stored, together)
 
     def close(self) -> None:
-        with self._lock:
-            self._arriving[self._organisation] -= self._held
+        with self._used.lock:
+            self._used.arriving -= self._held
             self._held = 0
 
 

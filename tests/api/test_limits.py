@@ -4,7 +4,6 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -84,18 +83,18 @@ def test_calls_made_at_once_get_no_more_than_the_limit(http: httpx.Client) -> No
 
 def test_what_a_generation_may_use_is_taken_and_the_rest_given_back(tmp_path: Path) -> None:
     settings = Settings(tokens_per_minute=1000)
-    usage = Usage(Catalog(tmp_path / "catalog.db"), settings, lambda _: 0)
+    quota = Usage(Catalog(tmp_path / "catalog.db"), settings, lambda _: 0).of("a")
     events: list[Callable[[EngineEvent], None]] = []
 
     def submit(_: Request, on_event: Callable[[EngineEvent], None]) -> Handle:
         events.append(on_event)
         return cast("Handle", SimpleNamespace(cancel=lambda: None))
 
-    engine = Metered(cast("Any", submit), partial(usage.reserve, "a"), partial(usage.spend, "a"))
+    engine = Metered(cast("Any", submit), quota.reserve, quota.spend)
     heard: list[EngineEvent] = []
 
     def left() -> int:
-        return int(usage.headers("a")["x-ratelimit-remaining-tokens"])
+        return int(quota.headers()["x-ratelimit-remaining-tokens"])
 
     def ask(prompt: int, most: int) -> Handle:
         model = ModelSpec("m", "base", None, "")

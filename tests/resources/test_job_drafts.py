@@ -163,7 +163,7 @@ def test_a_name_that_stands_for_another_model_meanwhile_is_asked_for_again(tmp_p
     file = tw.files.create(file=chats(12), purpose="fine-tune").id
     first, second = put_tuned(tw), put_tuned(tw, "ft:builtin-chat:personal:parent:2", job="x")
     tw.models.switching.switch("ft:davinci:acme::9", first.id)
-    draft = tw.jobs.drafts.draft({"model": "ft:davinci:acme::9", "training_file": file})
+    draft = tw.jobs.draft({"model": "ft:davinci:acme::9", "training_file": file})
     draft.seal()
     tw.models.switching.switch("ft:davinci:acme::9", second.id)
     with pytest.raises(Unavailable, match="changed at this very moment"):

@@ -6,17 +6,12 @@ from starlette.requests import Request
 from starlette.types import Scope
 
 from tunewright.app import Acting
-from tunewright.usage import Usage
 
 CONNECTION = "tunewright.connection"  # in a request's state
 
 
 def acting(request: Request) -> Acting:
     return request.state.acting
-
-
-def usage(request: Request) -> Usage:
-    return request.app.state.tunewright.usage
 
 
 class Connection(Protocol):

@@ -1,31 +1,21 @@
-from contextlib import closing
-
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from tunewright.api.acting import acting, usage
+from tunewright.api.acting import acting
 from tunewright.api.bodies import check_encoding, read_json, read_query
 from tunewright.api.crowd import answer, change, lanes
 from tunewright.api.multipart import receive
 from tunewright.api.once import once
 from tunewright.api.responses import record_response
 from tunewright.api.turns import by_turns
-from tunewright.records.record import Record
 
 
 async def create(request: Request) -> Response:
     check_encoding(request)
-    organisation = acting(request).caller.organisation
-    with closing(await run_in_threadpool(usage(request).arrival, organisation)) as arrival:
-        async with receive(request, acting(request).files.draft, room=arrival.more) as form:
-
-            def effect() -> Record:
-                usage(request).check_disk(organisation, form.size)
-                return form.publish()
-
-            return await once(request, effect, before=form.seal)
+    async with receive(request, acting(request).files.draft) as form:
+        return await once(request, form.publish, before=form.seal)
 
 
 async def list_(request: Request) -> Response:

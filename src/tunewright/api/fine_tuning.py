@@ -6,31 +6,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tunewright.api.acting import acting, usage
+from tunewright.api.acting import acting
 from tunewright.api.bodies import read_json, read_query
 from tunewright.api.crowd import answer, change
 from tunewright.api.once import once
 from tunewright.errors import BadRequest
-from tunewright.records.jobs import Job
 
 _METADATA = re.compile(r"metadata\[(.*)\]", re.DOTALL)
 
 
 async def create(request: Request) -> Response:
     body = await read_json(request)
-    organisation, limits = acting(request).caller.organisation, usage(request)
-    draft = acting(request).jobs.drafts.draft(body)
-
-    def before() -> None:
-        limits.check_jobs(organisation)
-        draft.seal()
-
-    def effect() -> Job:
-        limits.check_jobs(organisation)
-        return draft.publish()
-
+    draft = acting(request).jobs.draft(body)
     try:
-        return await once(request, effect, before=before)
+        return await once(request, draft.publish, before=draft.seal)
     finally:
         await run_in_threadpool(draft.close)
 

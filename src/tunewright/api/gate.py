@@ -20,6 +20,7 @@ from tunewright.api.scarcity import scarce
 from tunewright.api.turns import Lane
 from tunewright.app import Tunewright
 from tunewright.errors import BadRequest, TunewrightError, Unauthorized
+from tunewright.usage import Quota
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +61,11 @@ class Gate:
                     if connection.gone:
                         raise ClientDisconnect
                     caller = await run_in_threadpool(self._caller, headers)
-                state["acting"] = self._tw.acting(caller)
+                quota = self._tw.usage.of(caller.organisation)
+                state["acting"] = self._tw.acting(caller, admitted=True)
                 answer.organisation = caller.name
-                answer.rates = lambda: self._tw.usage.headers(caller.organisation)
-                self._admit(scope, caller)
+                answer.rates = quota.headers
+                _admit(scope, quota)
                 connection.let_in(caller.organisation)
         except TunewrightError as error:
             await error_response(error)(scope, receive, answer.send)
@@ -83,12 +85,6 @@ class Gate:
                 raise  # nothing can be said any more: the connection breaks off
             await error_response(_fault(answer.id))(scope, receive, answer.send)
 
-    def _admit(self, scope: Scope, caller: Caller) -> None:
-        """Who polls a job uses up nothing, and a job can be stopped whatever was used up."""
-        path = scope["path"]
-        if scope["method"] == "POST" and not path.endswith(_CONTROLS):
-            self._tw.usage.admit(caller.organisation, tokens=path.endswith(_TOKENS))
-
     def _caller(self, headers: Headers) -> Caller:
         scheme, _, key = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
@@ -105,6 +101,14 @@ class Gate:
                 "makes another."
             )
         return self._tw.access.caller(key.strip())
+
+
+def _admit(scope: Scope, quota: Quota) -> None:
+    """Count it before its body is read, and not again in its use case. Who polls a job uses up
+    nothing, and a job can be stopped whatever was used up."""
+    path = scope["path"]
+    if scope["method"] == "POST" and not path.endswith(_CONTROLS):
+        quota.admit(tokens=path.endswith(_TOKENS))
 
 
 def new_request_id() -> str:

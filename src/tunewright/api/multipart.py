@@ -70,16 +70,13 @@ async def receive(
     request: Request,
     draft: Callable[[], Draft],
     shape: Shape = FILE,
-    *,
-    room: Callable[[int], None],
 ) -> AsyncIterator["Form"]:
     """Read a multipart form with the fields of `shape`, in any order.
 
-    What is not published inside the block is gone after it. `room` hears of the file's bytes before
-    they are written, and may refuse them. Raises BadRequest for a form that is malformed or lacks a
-    field, Unsupported for other fields.
+    What is not published inside the block is gone after it. Raises BadRequest for a form that is
+    malformed or lacks a field, Unsupported for other fields.
     """
-    form = Form(_boundary(request, shape), draft, shape, room)
+    form = Form(_boundary(request, shape), draft, shape)
     try:
         batch = bytearray()
         async for piece in request.stream():
@@ -110,19 +107,11 @@ def _boundary(request: Request, shape: Shape) -> bytes:
 class Form:
     """A form that was read: `seal` makes its bytes last, `publish` shows what they became."""
 
-    def __init__(
-        self,
-        boundary: bytes,
-        draft: Callable[[], Draft],
-        shape: Shape,
-        room: Callable[[int], None],
-    ) -> None:
+    def __init__(self, boundary: bytes, draft: Callable[[], Draft], shape: Shape) -> None:
         self._shape = shape
-        self._room = room
         self._make_draft = draft
         self._draft: Draft | None = None
         self._record: Record | None = None
-        self.size = 0  # bytes of the part that is stored
         self._complete = False
         self._filename = ""
         self._fields: dict[str, bytearray] = {}
@@ -217,9 +206,7 @@ class Form:
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._name == self._shape.data and self._draft:
-            self._room(end - start)
             self._draft.write(data[start:end])
-            self.size += end - start
             return
         field = self._fields[self._name]
         field += data[start:end]

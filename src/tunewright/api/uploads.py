@@ -1,4 +1,3 @@
-from contextlib import closing
 from functools import partial
 
 from starlette.concurrency import run_in_threadpool
@@ -6,40 +5,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tunewright.api.acting import acting, usage
+from tunewright.api.acting import acting
 from tunewright.api.bodies import check_encoding, read_json
 from tunewright.api.multipart import PART, receive
 from tunewright.api.once import once
-from tunewright.records.record import Record
-from tunewright.records.uploads import Upload
 
 
 async def create(request: Request) -> Response:
     body = await read_json(request)
-
-    def effect() -> Upload:
-        # The new one is among those that are counted.
-        upload = acting(request).uploads.create(**body)
-        usage(request).check_disk(acting(request).caller.organisation, 0)
-        return upload
-
-    return await once(request, effect)
+    return await once(request, lambda: acting(request).uploads.create(**body))
 
 
 async def add_part(request: Request) -> Response:
     check_encoding(request)
     uploads, id = acting(request).uploads, request.path_params["id"]
-    organisation, limits = acting(request).caller.organisation, usage(request)
-    upload = await run_in_threadpool(uploads.pending, id)  # else 64 MiB would be sent in vain
-    with closing(await run_in_threadpool(limits.arrival, organisation, upload.bytes)) as arrival:
-        draft = partial(uploads.part, id)
-        async with receive(request, draft, PART, room=arrival.more) as form:
-
-            def effect() -> Record:
-                limits.check_part(organisation, upload, form.size)
-                return form.publish()
-
-            return await once(request, effect, before=form.seal)
+    await run_in_threadpool(uploads.pending, id)  # else 64 MiB would be sent in vain
+    async with receive(request, partial(uploads.part, id), PART) as form:
+        return await once(request, form.publish, before=form.seal)
 
 
 async def complete(request: Request) -> Response:

@@ -21,15 +21,21 @@ from tunewright.resources.models import Models
 from tunewright.resources.prepared import Asked, Prepared, Prompt, check, prepare
 from tunewright.serving.client import Submit
 from tunewright.stepwise import Steps, finish
+from tunewright.usage import Quota
 
 
 class Chat:
     def __init__(
-        self, models: Models, engine: Submit, renderer: Callable[[Weights], Renderer]
+        self,
+        models: Models,
+        engine: Submit,
+        renderer: Callable[[Weights], Renderer],
+        quota: Quota,
     ) -> None:
         self._models = models
         self._engine = engine
         self._renderer = renderer
+        self._quota = quota
 
     def prepare(self, request: ChatRequest) -> Prepared:
         """Everything that can be refused is refused here, before the first byte of an answer."""
@@ -58,6 +64,7 @@ class Chat:
 
     def create(self, /, **given: Any) -> ChatCompletion:
         """`given`: the fields of `ChatRequest`."""
+        self._quota.admit(tokens=True)
         request: ChatRequest = ChatRequest.parse(given)
         prepared = self.prepare(request)
         collected = Collected(prepared)
@@ -67,6 +74,7 @@ class Chat:
 
     def stream(self, /, **given: Any) -> Iterator[dict[str, Any]]:
         """The chunks of a streamed answer, as wire objects. `given` as for `create`."""
+        self._quota.admit(tokens=True)
         request: ChatRequest = ChatRequest.parse({**given, "stream": True})
         prepared = self.prepare(request)
         chunks = Chunks(request, prepared)

@@ -27,6 +27,7 @@ from tunewright.resources.embedding_inputs import (
 from tunewright.resources.foreign_ids import OpenAIs
 from tunewright.resources.models import Models
 from tunewright.stepwise import Steps, finish
+from tunewright.usage import Quota
 
 UnknownText: TypeAlias = Literal["refuse", "allow"]
 
@@ -37,18 +38,18 @@ class Embeddings:
         models: Models,
         embedder: Callable[[Weights], Embedder],
         openais: OpenAIs,
-        reserve: Callable[[int], object],
+        quota: Quota,
         unknown_text: UnknownText = "refuse",
     ) -> None:
-        """`reserve` hears of a request's tokens before they are computed, and may refuse them."""
         self._models = models
         self._embedder = embedder
         self._openais = openais
         self._unknown_text = unknown_text
-        self._reserve = reserve
+        self._quota = quota
 
     def create(self, /, **given: Any) -> EmbeddingList:
         """`given`: the fields of `EmbeddingRequest`."""
+        self._quota.admit(tokens=True)
         request: EmbeddingRequest = EmbeddingRequest.parse(given)
         embedded = self.embed(request)
         as_text = request.encoding_format == "base64"
@@ -85,7 +86,7 @@ class Embeddings:
         unknown, nothing = unknown_tokens(request, ids, embedder)
         if nothing and (unknown_text or self._unknown_text) == "refuse":
             raise unreadable(request, nothing, weights.id)
-        self._reserve(sum(counts))
+        self._quota.reserve(sum(counts))
         found = yield from embedding_long(embedder, ids, _prompt(request.model, embedder))
         vectors = found.vectors
         if request.dimensions:

@@ -1,10 +1,11 @@
 """What the model of a job still gets wrong: it answers the validation file, and is judged."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from tunewright.dataset.examples import ChatExample, CompletionExample, Example
-from tunewright.errors import BadRequest
+from tunewright.errors import BadRequest, Busy
 from tunewright.records.checks import JobFailures, WrongAnswer
 from tunewright.records.jobs import Job
 from tunewright.resources.chat import Chat
@@ -76,21 +77,30 @@ class Failures:
         )
 
     def _answer(self, model: str, row: "Row", one: Example) -> str | BadRequest:
-        """The error of a row that leaves the model no room to answer, say."""
+        """The error of a row that leaves the model no room to answer, say. Where the organisation
+        has used up what it may for now, it waits."""
+        while True:
+            try:
+                return self._ask(model, row, one)
+            except BadRequest as error:
+                return error
+            except Busy as busy:
+                if busy.retry is False:
+                    raise
+                time.sleep(busy.retry_after or 1.0)
+
+    def _ask(self, model: str, row: "Row", one: Example) -> str:
         limits: dict[str, Any] = {
             "model": model,
             "temperature": 0.0,
             "max_tokens": len(row.answer.encode()) // 2 + _ROOM,
         }
-        try:
-            if isinstance(one, CompletionExample):
-                return self._completions.create(prompt=one.prompt, **limits).choices[0].text
-            if one.tools:
-                limits["tools"] = list(one.tools)
-            made = self._chat.create(messages=_before_answer(one), **limits)
-            return made.choices[0].message.content or ""
-        except BadRequest as error:
-            return error
+        if isinstance(one, CompletionExample):
+            return self._completions.create(prompt=one.prompt, **limits).choices[0].text
+        if one.tools:
+            limits["tools"] = list(one.tools)
+        made = self._chat.create(messages=_before_answer(one), **limits)
+        return made.choices[0].message.content or ""
 
 
 def _wrong(row: "Row", given: str) -> WrongAnswer:

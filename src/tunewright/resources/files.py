@@ -19,19 +19,27 @@ from tunewright.resources.checking import Checking
 from tunewright.resources.orphans import is_orphan
 from tunewright.resources.removals import Removals
 from tunewright.stepwise import Steps, finish
+from tunewright.usage import Quota
 
 CHUNK = 1024 * 1024
 
 
 class Files:
     def __init__(
-        self, shelf: Shelf, blobs: Blobs, limit: int, removals: Removals, checking: Checking
+        self,
+        shelf: Shelf,
+        blobs: Blobs,
+        limit: int,
+        removals: Removals,
+        checking: Checking,
+        quota: Quota,
     ) -> None:
         self._shelf = shelf
         self._blobs = blobs
         self._limit = limit
         self._removals = removals
         self._checking = checking
+        self._quota = quota
 
     def create(
         self,
@@ -45,7 +53,8 @@ class Files:
 
         expires_after: the fields of `ExpiresAfter`, for a file that deletes itself.
 
-        Raises BadRequest for an empty file or an unknown purpose, PayloadTooLarge above the limit.
+        Raises BadRequest for an empty file or an unknown purpose, PayloadTooLarge above the limit,
+        QuotaExceeded where the organisation's files are too large together.
         """
         if isinstance(file, str | Path):
             with Path(file).open("rb") as opened:
@@ -55,6 +64,7 @@ class Files:
                     filename=filename or Path(file).name,
                     expires_after=expires_after,
                 )
+        self._quota.admit()
         pieces = [file] if isinstance(file, bytes) else iter(lambda: file.read(CHUNK), b"")
         draft = self.draft()
         try:
@@ -67,7 +77,7 @@ class Files:
 
     def draft(self) -> "Draft":
         """A file that arrives in pieces; nothing is visible before `Draft.finish`."""
-        return Draft(self._shelf, self._blobs, self._limit)
+        return Draft(self._shelf, self._blobs, self._limit, self._quota)
 
     def list(self, /, **given: Any) -> Page[File]:
         """`given`: the fields of `FilePageRequest`."""
@@ -104,6 +114,7 @@ class Files:
     def check(self, id: str, /, **given: Any) -> FileCheck:
         """The check that a job with this file begins with. `given`: the fields of
         `FileCheckRequest`. Takes some minutes for 100 MB of chats."""
+        self._quota.admit()
         return finish(self.checking(id, **given))
 
     def checking(self, id: str, /, **given: Any) -> Steps[FileCheck]:
@@ -149,14 +160,19 @@ class Files:
 class Draft:
     """An upload under way: `write` pieces, `finish`, and `close` in any case."""
 
-    def __init__(self, shelf: Shelf, blobs: Blobs, limit: int) -> None:
+    def __init__(self, shelf: Shelf, blobs: Blobs, limit: int, quota: Quota | None = None) -> None:
+        """quota: None for bytes that are counted already."""
         self.id = new_id("file-")
+        self._quota = quota
+        self._arrival = quota.arrival() if quota else None
         self._shelf = shelf
         self._blobs = blobs
         self._limit = limit
         self._upload = blobs.upload(self.id)
 
     def write(self, data: bytes) -> None:
+        if self._arrival:
+            self._arrival.more(len(data))
         if self._upload.bytes + len(data) > self._limit:
             raise PayloadTooLarge(
                 f"The file is larger than {self._limit} bytes. Split it into several files.",
@@ -197,12 +213,17 @@ class Draft:
         return file
 
     def publish(self, file: File) -> None:
-        self._shelf.put(file)
+        with self._shelf.catalog.transaction():
+            if self._quota:
+                self._quota.check_disk(file.bytes)
+            self._shelf.put(file)
 
     def close(self) -> None:
         """Let go of the bytes, when the transaction that published them has ended: they are in use
         until then. Those without a record are removed, sealed or not."""
         self._upload.discard()
+        if self._arrival:
+            self._arrival.close()
         if is_orphan(self._shelf.catalog, File, self.id):
             self._blobs.delete(self.id)
 

@@ -20,6 +20,7 @@ from tunewright.resources.orphans import is_orphan
 from tunewright.resources.progress import Progress
 from tunewright.resources.starting import Start
 from tunewright.tasks import Tasks
+from tunewright.usage import Quota
 
 
 class JobDrafts:
@@ -31,6 +32,7 @@ class JobDrafts:
         tasks: Tasks,
         home: Home,
         tuned_names: Literal["asked", "base"],
+        quota: Quota,
     ) -> None:
         self.caller = caller
         self.shelf = shelf
@@ -38,6 +40,7 @@ class JobDrafts:
         self.tasks = tasks
         self.home = home
         self.by_asked = tuned_names == "asked"
+        self.quota = quota
 
     def draft(self, given: dict[str, Any]) -> "JobDraft":
         """`given`: the fields of `JobRequest`."""
@@ -56,7 +59,9 @@ class JobDraft:
         self._start: Start | None = None
 
     def seal(self) -> None:
-        """Raises BadRequest for an unknown file or a model that cannot be tuned."""
+        """Raises Busy or QuotaExceeded where one more job is too many, BadRequest for an unknown
+        file or a model that cannot be tuned."""
+        self._of.quota.check_jobs()
         request: JobRequest = JobRequest.parse(self._given)
         _need_training()
         parent = self._tunable(request.model)
@@ -72,11 +77,12 @@ class JobDraft:
         fault("job.sealed")
 
     def publish(self) -> Job:
-        """Raises as `seal` does: files and model may have been deleted since."""
+        """Raises as `seal` does: files and model may have been deleted since, or jobs added."""
         assert self._sealed is not None
         request, job, parent, start = self._sealed
         shelf = self._of.shelf
         with shelf.catalog.transaction():
+            self._of.quota.check_jobs()
             self._check_files(request)
             if self._tunable(request.model) != parent:
                 raise Unavailable(f"{request.model} changed at this very moment. Please try again.")

@@ -23,7 +23,7 @@ from tunewright.records.pages import (
     PageRequest,
 )
 from tunewright.records.record import new_id, now
-from tunewright.resources.job_drafts import JobDrafts
+from tunewright.resources.job_drafts import JobDraft, JobDrafts
 from tunewright.resources.models import Models
 from tunewright.resources.progress import Moved, Progress
 from tunewright.resources.removals import Removals
@@ -46,19 +46,25 @@ class Jobs:
         self._tasks = tasks
         self._removals = removals
         self._progress = Progress(shelf)
-        self.drafts = drafts
+        self._drafts = drafts
 
     def create(self, /, **given: Any) -> Job:
         """Accept a job (the fields of `JobRequest`); its files are checked before it is queued.
 
-        Raises BadRequest for an unknown file or a model that cannot be tuned.
+        Raises BadRequest for an unknown file or a model that cannot be tuned, Busy or QuotaExceeded
+        where the organisation may have no more.
         """
-        draft = self.drafts.draft(given)
+        self._drafts.quota.admit()
+        draft = self.draft(given)
         try:
             draft.seal()
             return draft.publish()
         finally:
             draft.close()
+
+    def draft(self, given: dict[str, Any]) -> JobDraft:
+        """What `create` does, step by step."""
+        return self._drafts.draft(given)
 
     def list(self, /, **given: Any) -> Page[Job]:
         """Newest first. `given`: the fields of `JobPageRequest`."""

@@ -7,18 +7,21 @@ from tunewright.catalog.catalog import Catalog
 from tunewright.errors import BadRequest
 from tunewright.records.keys import CreatedKey, Key, KeyPageRequest, KeyRequest
 from tunewright.records.pages import Deleted, Page
+from tunewright.usage import Quota
 
 
 class Keys:
     """Every call raises Forbidden for a member."""
 
-    def __init__(self, caller: Caller, catalog: Catalog, access: Access) -> None:
+    def __init__(self, caller: Caller, catalog: Catalog, access: Access, quota: Quota) -> None:
         self._caller = caller
+        self._quota = quota
         self._catalog = catalog
         self._access = access
 
     def create(self, /, **given: Any) -> CreatedKey:
         """`given`: the fields of `KeyRequest`. The answer's `value` is never seen again."""
+        self._quota.admit()
         self._caller.require_owner()
         request: KeyRequest = KeyRequest.parse(given)
         return self._access.create_key(self._caller, request)

@@ -12,19 +12,22 @@ from tunewright.records.permissions import (
     PermissionRequest,
 )
 from tunewright.resources.models import Models
+from tunewright.usage import Quota
 
 
 class Permissions:
     """Every call raises NotFound for a name that is no tuned model or checkpoint of the caller's
     organisation, and Forbidden for a member's key."""
 
-    def __init__(self, caller: Caller, shelf: Shelf, models: Models) -> None:
+    def __init__(self, caller: Caller, shelf: Shelf, models: Models, quota: Quota) -> None:
         self._caller = caller
         self._shelf = shelf
         self._models = models
+        self._quota = quota
 
     def create(self, checkpoint: str, /, **given: Any) -> Page[CheckpointPermission]:
         """One for each of `project_ids`, in their order; what a project has already stays."""
+        self._quota.admit()
         checkpoint = self._owned(checkpoint)
         request: PermissionRequest = PermissionRequest.parse(given)
         with self._shelf.catalog.transaction():

@@ -20,16 +20,20 @@ from tunewright.records.uploads import (
 )
 from tunewright.resources.files import CHUNK, Draft, upload_purpose
 from tunewright.resources.orphans import is_orphan
+from tunewright.usage import Quota
 
 
 class Uploads:
-    def __init__(self, shelf: Shelf, blobs: Blobs, limit: int) -> None:
+    def __init__(self, shelf: Shelf, blobs: Blobs, limit: int, quota: Quota) -> None:
         self._shelf = shelf
         self._blobs = blobs
         self._limit = limit
+        self._quota = quota
 
     def create(self, /, **given: Any) -> Upload:
-        """Announce a file (the fields of `UploadRequest`). Raises BadRequest above the limit."""
+        """Announce a file (the fields of `UploadRequest`). Raises BadRequest above the limit,
+        QuotaExceeded where the organisation's files are too large together."""
+        self._quota.admit()
         request: UploadRequest = UploadRequest.parse(given)
         if request.bytes > self._limit:
             raise BadRequest(
@@ -44,7 +48,9 @@ class Uploads:
             purpose=upload_purpose(request.purpose),
             expires_after=request.expires_after,
         )
-        self._shelf.put(upload)
+        with self._shelf.catalog.transaction():
+            self._shelf.put(upload)
+            self._quota.check_disk(0)  # the new one is among those that are counted
         return upload
 
     def pending(self, id: str) -> Upload:
@@ -77,10 +83,11 @@ class Uploads:
                 param="data",
                 code="too_many_parts",
             )
-        return PartDraft(self, self._shelf, self._blobs, id)
+        return PartDraft(self, self._shelf, self._blobs, upload, self._quota)
 
     def add_part(self, id: str, data: bytes | BinaryIO) -> UploadPart:
         """Store a part whole, 64 MiB at most."""
+        self._quota.admit()
         draft = self.part(id)
         try:
             pieces = [data] if isinstance(data, bytes) else iter(lambda: data.read(CHUNK), b"")
@@ -98,6 +105,7 @@ class Uploads:
         Raises BadRequest where a part is unknown, or bytes or md5 are not those announced: the
         upload stays pending then.
         """
+        self._quota.admit()
         assembly = self.assembly(id, given)
         try:
             assembly.seal()
@@ -138,11 +146,15 @@ class Uploads:
 class PartDraft:
     """A part under way: `write` pieces, `seal`, `publish`, and `close` in any case."""
 
-    def __init__(self, uploads: Uploads, shelf: Shelf, blobs: Blobs, upload: str) -> None:
+    def __init__(
+        self, uploads: Uploads, shelf: Shelf, blobs: Blobs, upload: Upload, quota: Quota
+    ) -> None:
         self._uploads = uploads
         self._shelf = shelf
         self._blobs = blobs
-        self._part = UploadPart(id=new_id("part_"), upload_id=upload)
+        self._quota = quota
+        self._arrival = quota.arrival(upload.bytes)
+        self._part = UploadPart(id=new_id("part_"), upload_id=upload.id)
         self._bytes = blobs.upload(self._part.id)
 
     @property
@@ -150,6 +162,7 @@ class PartDraft:
         return self._bytes.sha256
 
     def write(self, data: bytes) -> None:
+        self._arrival.more(len(data))
         if self._bytes.bytes + len(data) > PART_LIMIT:
             raise PayloadTooLarge(
                 f"The part is larger than {PART_LIMIT} bytes. Send smaller parts.", param="data"
@@ -166,12 +179,14 @@ class PartDraft:
     def publish(self, part: UploadPart) -> None:
         """Raises as `Uploads.pending` does: the upload may have ended since."""
         with self._shelf.catalog.transaction():
-            self._uploads.pending(part.upload_id)
+            upload = self._uploads.pending(part.upload_id)
+            self._quota.check_part(upload, self._bytes.bytes)
             self._shelf.put(part)
 
     def close(self) -> None:
         """As `Draft.close`."""
         self._bytes.discard()
+        self._arrival.close()
         if is_orphan(self._shelf.catalog, UploadPart, self._part.id):
             self._blobs.delete(self._part.id)
 
@@ -196,6 +211,7 @@ class Assembly:
         request: CompleteRequest = CompleteRequest.parse(self._given)
         upload = self._uploads.pending(self._id)
         self._refuse_strangers(request.part_ids)
+        # Without a quota: what the upload announced and what its parts have is counted already.
         self._draft = Draft(self._shelf, self._blobs, upload.bytes)
         md5 = hashlib.md5(usedforsecurity=False)
         size = 0

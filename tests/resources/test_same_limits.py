@@ -1,0 +1,270 @@
+"""The same calls through HTTP and through the library: the same counts, the same refusals."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Protocol
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+
+from servers import chats
+from tunewright import usage
+from tunewright.access import Caller
+from tunewright.api.application import create_api, routes
+from tunewright.app import Acting, Tunewright
+from tunewright.errors import TunewrightError
+from tunewright.generation.generator import Request
+from tunewright.records.keys import KeyRequest
+from tunewright.records.models import Model, Weights
+from tunewright.resources.naming import put_named
+from tunewright.serving.client import Delta, Done, EngineEvent
+from tunewright.settings import Settings
+
+CHAT = {"model": "builtin-chat", "messages": [{"role": "user", "content": "Hello"}]}
+TEXT = {"model": "builtin-completion", "prompt": "The sea", "max_tokens": 8}
+EMBED = {"model": "builtin-mini", "input": "one two three"}
+ANNOUNCED = {"filename": "a", "mime_type": "text/plain", "purpose": "fine-tune"}
+JOB = {"model": "builtin-chat", "training_file": "$file"}
+ALL = "x" * 60_000
+
+
+class OwnEngine:
+    """Answers every prompt with three tokens."""
+
+    def check(self, rows: int) -> None:
+        pass
+
+    def reserve(self, rows: int) -> Callable[[], None]:
+        return lambda: None
+
+    def __call__(self, request: Request, on_event: Callable[[EngineEvent], None]) -> Any:
+        def answer() -> None:
+            on_event(Delta([100, 101, 102]))
+            on_event(Done("length"))
+
+        threading.Thread(target=answer).start()
+        return SimpleNamespace(cancel=lambda: None)
+
+
+@dataclass
+class Answer:
+    """Of either face: the record, or (status, error body)."""
+
+    made: Any = None
+    refused: tuple[int, Any] | None = None
+
+
+@dataclass
+class Face:
+    """One organisation and how it calls. `ids`: of what it has made so far, by a name."""
+
+    quota: usage.Quota
+    call: "Calls"
+    ids: dict[str, str] = field(default_factory=dict)
+
+    def do(self, step: "Step") -> tuple[Any, dict[str, str]]:
+        """What became of it, own ids by their names, and what is left of the limits."""
+        given = {key: self._id(value) for key, value in step.given.items()}
+        answer = self.call(step.call, self._id(step.id), given)
+        if step.makes and answer.made:
+            self.ids[step.makes] = answer.made["id"]
+        return self._told(answer.refused), self.quota.headers()
+
+    def _told(self, refused: tuple[int, Any] | None) -> Any:
+        if refused is None:
+            return "done"
+        text = json.dumps(refused)
+        for name, id in self.ids.items():
+            text = text.replace(id, f"${name}")
+        return json.loads(text)
+
+    def _id(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._id(each) for each in value]
+        known = isinstance(value, str) and value.startswith("$")
+        return self.ids.get(value[1:], "none") if known else value
+
+
+class Calls(Protocol):
+    def __call__(self, call: str, id: str, given: dict[str, Any], /) -> Answer: ...
+
+
+@dataclass(frozen=True)
+class Step:
+    call: str
+    given: dict[str, Any]
+    id: str = ""
+    makes: str = ""
+
+
+PATHS = {
+    "files.check": "files/{}/check",
+    "uploads.complete": "uploads/{}/complete",
+    "uploads.cancel": "uploads/{}/cancel",
+    "jobs.create": "fine_tuning/jobs",
+    "jobs.cancel": "fine_tuning/jobs/{}/cancel",
+    "jobs.pause": "fine_tuning/jobs/{}/pause",
+    "jobs.resume": "fine_tuning/jobs/{}/resume",
+    "permissions.create": "fine_tuning/checkpoints/{}/permissions",
+    "keys.create": "organization/admin_api_keys",
+    "chat.create": "chat/completions",
+    "completions.create": "completions",
+    "uploads.create": "uploads",
+    "embeddings.create": "embeddings",
+}
+
+
+def through_http(client: httpx.Client, call: str, id: str, given: dict[str, Any]) -> Answer:
+    if call == "files.create":
+        form = {"purpose": given["purpose"]}
+        answer = client.post("files", data=form, files={"file": ("a", given["file"])})
+    elif call == "uploads.add_part":
+        answer = client.post(f"uploads/{id}/parts", files={"data": given["data"]})
+    elif call == "files.delete":
+        answer = client.delete(f"files/{id}")
+    elif call in ("chat.stream", "completions.stream"):
+        path = PATHS[call.replace("stream", "create")]
+        answer = client.post(path, json={**given, "stream": True})
+        return Answer(made={} if answer.status_code == 200 else None)
+    else:
+        answer = client.post(PATHS[call].format(id), json=given)
+    body = answer.json()
+    return Answer(body) if answer.status_code == 200 else Answer(None, (answer.status_code, body))
+
+
+def through_library(acting: Acting, call: str, id: str, given: dict[str, Any]) -> Answer:
+    resource, verb = call.split(".")
+    method = getattr(getattr(acting, resource), verb)
+    try:
+        made = method(id, **given) if id else method(**given)
+        if verb == "stream":
+            list(made)
+            return Answer(made={})
+        return Answer(made.wire() if hasattr(made, "wire") else {})
+    except TunewrightError as error:
+        return Answer(None, (error.status, error.body()))
+
+
+@pytest.fixture
+def tw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tunewright]:
+    """Whose clock stands still, so that what is left can be compared."""
+    monkeypatch.setattr(usage, "Bucket", partial(usage.Bucket, clock=lambda: 0.0))
+    limits = {"requests_per_minute": 32, "tokens_per_minute": 400}
+    more = {"disk_bytes": 60_000, "concurrent_jobs": 1}
+    tw = Tunewright(settings=Settings.read(tmp_path / "home", **limits, **more))
+    tw.rows = SimpleNamespace(of=lambda *_: OwnEngine())  # pyright: ignore[reportAttributeAccessIssue]
+    yield tw
+    tw.close()
+
+
+def organisation(tw: Tunewright, name: str) -> Caller:
+    """With a tuned model."""
+    caller = tw.access.create_organisation(name)
+    base = tw.models.weights("builtin-chat", ("chat",))
+    shelf = tw.catalog.shelf(caller.organisation)
+    model = f"ft:builtin-chat:{name}::1"
+    put_named(shelf, base.model_copy(update={"id": model, "adaptation": "lora"}))
+    shelf.put(Model(id=model, owned_by=name))
+    assert shelf.get(Weights, model)
+    return caller
+
+
+def faces(tw: Tunewright, role: str = "owner") -> tuple[Face, Face]:
+    one, two = (organisation(tw, f"{role}{n}") for n in range(2))
+    key = tw.access.create_key(one, KeyRequest(name="tests", role=role)).value  # pyright: ignore[reportArgumentType]
+    headers = {"authorization": f"Bearer {key}"}
+    client = TestClient(create_api(tw), "http://127.0.0.1/v1/", headers=headers)
+    acting = tw.acting(Caller(two.organisation, two.name, role))  # pyright: ignore[reportArgumentType]
+    ids = [{"tuned": f"ft:builtin-chat:{each.name}::1"} for each in (one, two)]
+    return (
+        Face(tw.usage.of(one.organisation), partial(through_http, client), ids[0]),
+        Face(acting.quota, partial(through_library, acting), ids[1]),
+    )
+
+
+FILE = {"file": chats(12), "purpose": "fine-tune"}
+STEPS = [
+    Step("files.create", FILE, makes="file"),
+    Step("files.create", {**FILE, "file": ALL.encode()}),  # too much
+    Step("files.create", {**FILE, "file": b""}),
+    Step("files.check", {}, id="$file"),
+    Step("uploads.create", {**ANNOUNCED, "bytes": 4}, makes="upload"),
+    Step("uploads.create", {**ANNOUNCED, "bytes": 60_000}),  # too much
+    Step("uploads.add_part", {"data": b"abcd"}, id="$upload", makes="part"),
+    Step("uploads.add_part", {"data": ALL.encode()}, id="$upload"),  # too much
+    Step("uploads.complete", {"part_ids": ["$part"]}, id="$upload"),
+    Step("uploads.cancel", {}, id="$upload"),
+    Step("jobs.create", {**JOB, "nonsense": 1}),
+    Step("jobs.create", JOB, makes="job"),
+    Step("jobs.create", JOB),  # one too many
+    Step("jobs.pause", {}, id="$job"),
+    Step("jobs.resume", {}, id="$job"),
+    Step("jobs.cancel", {}, id="$job"),
+    Step("jobs.create", {**JOB, "training_file": "file-none"}),
+    Step("jobs.create", JOB, makes="job"),
+    Step("permissions.create", {"project_ids": ["a"]}, id="$tuned"),
+    Step("keys.create", {"name": "more"}),
+    Step("embeddings.create", EMBED),
+    Step("embeddings.create", {**EMBED, "input": ["one two three"] * 100}),  # would never fit
+    Step("chat.create", CHAT),
+    Step("chat.create", {**CHAT, "model": "none"}),
+    Step("chat.stream", {**CHAT, "n": 2, "max_tokens": 9}),
+    Step("completions.create", TEXT),
+    Step("completions.stream", TEXT),
+    Step("completions.create", {**TEXT, "prompt": [5] * 350}),  # all but the last tokens
+    Step("embeddings.create", {**EMBED, "input": "one " * 40}),  # not enough are left
+    *[Step("permissions.create", {"project_ids": ["a"]}, id="$tuned")] * 12,  # and no requests
+]
+
+
+def test_counts_and_refusals_are_the_same(tw: Tunewright) -> None:
+    http, library = faces(tw)
+    seen: list[Any] = []
+    for step in STEPS:
+        expected, found = http.do(step), library.do(step)
+        assert found == expected, step
+        seen.append(expected[0])
+    kinds = {(each[0], each[1]["error"]["type"]) for each in seen if each != "done"}
+    assert kinds == {
+        (400, "invalid_request_error"),
+        (404, "invalid_request_error"),
+        (429, "insufficient_quota"),
+        (429, "requests"),
+        (429, "tokens"),
+    }
+    left = http.quota.headers()
+    assert left["x-ratelimit-remaining-requests"] == "0"
+    assert 0 < int(left["x-ratelimit-remaining-tokens"]) < 40
+    assert http.do(Step("jobs.cancel", {}, id="$job"))[0] == "done", "what stops work never waits"
+    assert library.do(Step("jobs.cancel", {}, id="$job"))[0] == "done"
+
+
+def test_a_members_refusals_are_the_same(tw: Tunewright) -> None:
+    http, library = faces(tw, "member")
+    for step in (
+        Step("keys.create", {"name": "more"}),
+        Step("permissions.create", {"project_ids": ["a"]}, id="$tuned"),
+    ):
+        (status, body), left = http.do(step)
+        assert (status, body["error"]["code"]) == (403, "insufficient_permissions")
+        named = json.dumps(body).replace("member0", "member1")
+        (found, said), same = library.do(step)
+        assert (found, json.dumps(said), same) == (status, named, left)
+
+
+def test_every_call_that_is_counted_is_among_them() -> None:
+    called = {step.call.replace("stream", "create") for step in STEPS}
+    paths = {PATHS[call] for call in called & PATHS.keys()}
+    paths |= {"files", "uploads/{}/parts"}
+    for route in routes():
+        path = route.path.removeprefix("/v1/")
+        if "POST" in (route.methods or ()) and not path.startswith("engines/"):
+            for name in ("id", "checkpoint:path"):
+                path = path.replace(f"{{{name}}}", "{}")
+            assert path in paths, route.path
