@@ -28,7 +28,7 @@ ROWS = 16
 CELLS = 1 << 17
 # Numbers in the logits of a prompt that is read in one piece, where its log-probabilities are
 # reported: 1 GiB of float32, and they are copied twice.
-TOLD = 1 << 28
+PROMPT_LOGITS = 1 << 28
 # Rows of organisations that have none running, while others fill the cache; as many CELLS again.
 APART = 8
 
@@ -122,7 +122,7 @@ class Batch:
         return pieces
 
     def _read(self) -> list[Piece]:
-        """Read prompts, some CHUNK tokens; those that are read whole begin to run."""
+        """Prefill some CHUNK tokens of the waiting prompts; rows whose prompt is read whole run."""
         pieces: list[Piece] = []
         budget = CHUNK
         while budget > 0 and (row := self._waiting.next(self._may_read)) is not None:
@@ -137,7 +137,7 @@ class Batch:
         return self.resident.merges and row.read == 0 and row.due <= CHUNK
 
     def _read_together(self, row: Row, pieces: list[Piece]) -> int:
-        """Read a short prompt and others that wait, by turns; how many tokens that were."""
+        """Prefill a short prompt and others that wait, by turns; how many tokens that were."""
         self._reading = reading = Reading(row)
 
         def joins(row: Row) -> bool:
@@ -152,23 +152,24 @@ class Batch:
         return reading.tokens
 
     def _read_on(self, row: Row, pieces: list[Piece]) -> int:
-        """Read the next part of a prompt; how many tokens that were."""
+        """Prefill the next part of a prompt; how many tokens that were."""
         before, end = row.read, min(row.read + CHUNK, row.due)
         if not self.resident.merges:
             end = row.due  # such a cache may not take a prompt in parts
         logits, row.cache = self.resident.prefill(
-            row.ids[row.read : end], row.slot, row.cache, row.read, every=row.told
+            row.ids[row.read : end], row.slot, row.cache, row.read, every=row.reports_prompt
         )
-        if row.told:
+        if row.reports_prompt:
             note(row, logits, end)
         row.read = end
         if row.read == row.due:
             self._waiting.remove(row.organisation, row)
-            pieces += self._begin([row], logits[-1:])
+            pieces += self._begin([row], logits[-1:])  # [1, vocabulary]
         return row.read - before
 
     def _begin(self, rows: list[Row], logits: Tensor) -> list[Piece]:
-        """The first tokens of rows that are read; those that go on run from now on."""
+        """The first tokens of rows from `logits` [rows, vocabulary]; those that have not ended
+        join a batch."""
         new = [at for at, row in enumerate(rows) if not row.made]
         pieces = self._first([rows[at] for at in new], logits[new])
         ended = {piece.id for piece in pieces if piece.last}
@@ -217,9 +218,9 @@ class Batch:
         for at, row in enumerate(rows):
             if row.request.forced is not None:
                 chosen[at] = _score(row, logits[at])
-        told = _told(rows, logits, chosen)
+        reported = _reported(rows, logits, chosen)
         return [
-            _settle(row, token, self.resident.context, told.get(at))
+            _settle(row, token, self.resident.context, reported.get(at))
             if math.isfinite(peaks[at])
             else _not_finite(row)
             for at, (row, token) in enumerate(zip(rows, chosen, strict=True))
@@ -246,8 +247,8 @@ def _choose(rows: list[Row], logits: Tensor) -> list[int]:
     return chosen
 
 
-def _told(rows: list[Row], logits: Tensor, chosen: list[int]) -> dict[int, Logprob]:
-    """By the number of the row, for those that ask for it."""
+def _reported(rows: list[Row], logits: Tensor, chosen: list[int]) -> dict[int, Logprob]:
+    """Log-probabilities by the index of the row, for those that ask for them."""
     tops = {
         at: row.request.logprobs
         for at, row in enumerate(rows)
@@ -269,7 +270,7 @@ def _score(row: Row, logits: Tensor) -> int:
     return row.request.forced[row.made]
 
 
-def _settle(row: Row, token: int, context: int, told: Logprob | None) -> Piece:
+def _settle(row: Row, token: int, context: int, reported: Logprob | None) -> Piece:
     request = row.request
     if request.forced is not None:
         return _settle_forced(row, token, request.forced)
@@ -283,7 +284,7 @@ def _settle(row: Row, token: int, context: int, told: Logprob | None) -> Piece:
             row.shape.take(token)
     except BadRequest as error:
         return failed(request, error)
-    return Piece(request.id, [token], "length" if full else None, logprobs=told and [told])
+    return Piece(request.id, [token], "length" if full else None, logprobs=reported and [reported])
 
 
 def _settle_forced(row: Row, token: int, forced: list[int]) -> Piece:
@@ -314,17 +315,17 @@ def _check(request: Request, resident: Resident) -> None:
             code="context_length_exceeded",
         )
     if request.prompt_logprobs and not resident.merges:
-        _check_told(len(request.prompt), resident.vocabulary)
+        _check_prompt_logits(len(request.prompt), resident.vocabulary)
     if min(tokens) < 0 or max(tokens) >= resident.vocabulary:
         raise BadRequest(
             f"Token ids must lie between 0 and {resident.vocabulary - 1}.", param="prompt"
         )
 
 
-def _check_told(tokens: int, vocabulary: int) -> None:
-    if tokens * vocabulary > TOLD:
+def _check_prompt_logits(tokens: int, vocabulary: int) -> None:
+    if tokens * vocabulary > PROMPT_LOGITS:
         raise BadRequest(
             f"This model reads a prompt in one piece, so 'echo' with 'logprobs' takes at most "
-            f"{TOLD // vocabulary} tokens of it; yours has {tokens}.",
+            f"{PROMPT_LOGITS // vocabulary} tokens of it; yours has {tokens}.",
             param="echo",
         )

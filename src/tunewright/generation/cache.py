@@ -179,7 +179,8 @@ class SlotCache:
 
 
 def row_of(cache: DynamicCache, row: int, length: int) -> DynamicCache:
-    """A cache of its own for the first `length` tokens of a row; it copies nothing."""
+    """A cache of its own for the first `length` tokens of a row, [1, heads, length, head size] a
+    layer; it copies nothing."""
     own = DynamicCache()
     layers: list[Any] = [_first(_plain(layer), row, length) for layer in cache.layers]
     own.layers = layers

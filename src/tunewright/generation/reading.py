@@ -1,4 +1,4 @@
-"""Prompts that are read in one forward pass, and equal ones only once.
+"""Prefill of short prompts in one forward pass, and of equal ones only once.
 
 A small model takes for a prompt of ten tokens what it takes for 16 of them: a request for many
 short answers is nearly all prompts. What follows a prompt changes nothing about it, so shorter
@@ -46,14 +46,18 @@ class Reading:
 
     @torch.inference_mode()
     def read(self, resident: Resident) -> Tensor:
-        """Read all of it; logits [rows, vocabulary] of the last tokens."""
-        told = any(row.told for row in self.rows)
+        """Prefill each different prompt once, in one pass [prompts, time].
+
+        Returns the logits [rows, vocabulary] of the last tokens.
+        """
+        reports = any(row.reports_prompt for row in self.rows)
         prompts = [list(ids) for _, ids in self._prompts]
         slots = [slot for slot, _ in self._prompts]
-        found, cache = resident.read(prompts, slots, every=told)
+        # found: [prompts] of [1, vocabulary], or of [time, vocabulary]
+        found, cache = resident.read(prompts, slots, every=reports)
         for row in self.rows:
             at = self._prompts[_prompt(row)]
-            if row.told:
+            if row.reports_prompt:
                 note(row, found[at], row.due)
             row.cache, row.read = row_of(cache, at, row.due), row.due
         return torch.stack([found[self._prompts[_prompt(row)]][-1] for row in self.rows])

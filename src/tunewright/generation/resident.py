@@ -143,7 +143,7 @@ class Resident:
     def prefill(
         self, tokens: Sequence[int], slot: int, cache: Any, length: int, *, every: bool = False
     ) -> tuple[Tensor, Any]:
-        """Feed one row `tokens` after the `length` that `cache` (None: nothing yet) holds.
+        """Feed one row `tokens` [time] after the `length` that `cache` (None: nothing yet) holds.
 
         Returns the logits [1, vocabulary] of the last one, or [tokens, vocabulary] of `every`
         one, and the cache.
@@ -153,7 +153,7 @@ class Resident:
         self.select([slot])
         device = self.model.device
         logits, cache = self.forward(
-            torch.tensor([tokens], device=device),
+            torch.tensor([tokens], device=device),  # [1, time]
             cache,
             position_ids=torch.arange(length, length + len(tokens), device=device).unsqueeze(0),
             logits_to_keep=0 if every else 1,
@@ -163,7 +163,7 @@ class Resident:
     def read(
         self, prompts: Sequence[Sequence[int]], slots: Sequence[int], *, every: bool = False
     ) -> tuple[list[Tensor], DynamicCache]:
-        """Feed a row each whole prompt, shorter ones filled up behind their end; `merges` only.
+        """Feed whole prompts, a row each, shorter ones padded on the right; `merges` only.
 
         Returns for each prompt the logits [1, vocabulary] of its last token, or [tokens,
         vocabulary] of `every` one; and the cache of all rows.
@@ -173,12 +173,12 @@ class Resident:
         ends = sorted({len(prompt) - 1 for prompt in prompts})
         self.select(slots)
         logits, cache = self.forward(
-            torch.tensor(ids, device=device),
+            torch.tensor(ids, device=device),  # [prompts, time]
             DynamicCache(),
             position_ids=torch.arange(width, device=device).expand(len(ids), width),
             logits_to_keep=0 if every else torch.tensor(ends, device=device),
         )
-        if not every and logits.shape[1] == len(ends):
+        if not every and logits.shape[1] == len(ends):  # [prompts, ends, vocabulary]
             at = [ends.index(len(prompt) - 1) for prompt in prompts]
             return [row[n : n + 1] for row, n in zip(logits, at, strict=True)], cache
         firsts = [0 if every else len(prompt) - 1 for prompt in prompts]

@@ -42,8 +42,8 @@ class Row:
         return len(self.ids) - (self.made > 0)
 
     @property
-    def told(self) -> bool:
-        """Whether the log-probabilities of its prompt are still to be told."""
+    def reports_prompt(self) -> bool:
+        """Whether the log-probabilities of its prompt are still to be reported."""
         return self.request.prompt_logprobs and not self.made
 
     @property
