@@ -21,7 +21,7 @@ supervised positions only), lengths (like ones in a batch), sharing.
 compared by the row; its loss is then not that of the others.
 
 Data: reviews (a system prompt of some 200 tokens, the answer a word), gsm8k (one of some 60, worked
-answers), apart (no two rows begin alike). Bases: a directory, or `135m`: SmolLM2's shape, random.
+answers), apart (no shared prefixes). Bases: a directory, or `135m`: SmolLM2's shape, random.
 
     .venv/bin/python bench/train.py --data DIR --out FILE [--base DIR|135m] [--task reviews]
     .venv/bin/python bench/train.py --report FILE [--picture bench/training.png]

@@ -1,4 +1,4 @@
-"""What a run goes on from, after anything."""
+"""What a run is resumed from, after anything."""
 
 import contextlib
 import hashlib

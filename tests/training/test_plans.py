@@ -26,7 +26,7 @@ ALL = frozenset[Kind]({"rows", "prefix", "forest"})
 
 
 def shared_rows(count: int = 6, shared: int = 24) -> list[Sample]:
-    """A common beginning, own ends of different lengths; two of them share more."""
+    """A shared prefix, own ends of different lengths; two of them share more."""
     random = np.random.default_rng(3)
     system = random.integers(0, 256, shared)
     rows = [
@@ -173,7 +173,7 @@ def test_with_lora_and_twenty_identical_rows(tmp_path: Path) -> None:
         close(found, expected[1], 1e-4)
 
 
-token = st.integers(0, 2)  # so few that rows share beginnings by chance
+token = st.integers(0, 2)  # so few that rows share prefixes by chance
 
 
 @st.composite

@@ -25,7 +25,7 @@ USUAL = RATES["cpu"]
 
 
 def together(count: int = 12) -> list[dict]:
-    """Rows that begin alike, which is what rates decide about."""
+    """Rows with a shared prefix, which is what rates decide about."""
     return [chat("the same long beginning " * 3 + "abcdef"[i % 6], "red") for i in range(count)]
 
 

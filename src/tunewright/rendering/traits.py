@@ -65,7 +65,7 @@ class Traits:
 
     @cached_property
     def reasoning(self) -> str | None:
-        """The key of a turn that the template reads a train of thought from."""
+        """The key of a turn that the template reads reasoning from."""
         found = (key for key in REASONING_KEYS if self._shows({key: _TEXTS[2]}))
         return next(found, None)
 
@@ -76,7 +76,7 @@ class Traits:
 
     @cached_property
     def switch(self) -> str | None:
-        """The variable that turns the train of thought on and off."""
+        """The variable that turns reasoning on and off."""
         named = (name for name in SWITCHES if name in self._template.source)
         return next((name for name in named if self._switches(name)), None)
 

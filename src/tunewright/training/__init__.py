@@ -6,8 +6,8 @@ reads ``TASK_DIR/recipe.json`` and leaves there
 
     model/               the result: an adapter or whole weights, with the base's tokenizer
     checkpoints/step-N/  the same after each epoch
-    resume/step-N/       what the run goes on from after a crash (the newest two)
-    parity.json          what the model should answer, for whoever serves it to compare
+    resume/step-N/       what the run is resumed from after a crash (the newest two)
+    parity.json          log-probabilities of the model, to which those of serving are compared
 
 This file imports no torch: `METHODS` holds dotted paths.
 """

@@ -29,7 +29,7 @@ _VOCABULARY = 256
 
 @dataclass(frozen=True)
 class Size:
-    """Of the model and its `rows` rows of `own` tokens. shared: tokens that they go on from."""
+    """Of the model and its `rows` rows of `own` tokens. shared: tokens of their shared prefix."""
 
     hidden: int
     inner: int

@@ -27,7 +27,7 @@ def _argument(kind: type[PreTrainedModel]) -> str | None:
 def by_position(model: PreTrainedModel) -> bool:
     """Whether the cache is keys and values by position, and what a row computes is its own.
 
-    Then a row may go on from a cache that other rows go on from, too. A window may hide a part.
+    Then rows may share the cache of their shared prefix. A window may hide a part of it.
     """
     config = model.config.get_text_config(decoder=True)
     ropes = getattr(config, "rope_parameters", None) or {}
