@@ -310,7 +310,7 @@ def test_a_price_that_is_unknown_is_asked_for_and_nothing_is_sent(
         list(fetch(source, archive))
     with AskingSource(KEY, elsewhere.url) as source, pytest.raises(BadRequest, match="--price-in"):
         list(answers(source, archive, estimates(archive), max_usd=1))
-    with pytest.raises(BadRequest, match="no tuned model"):
+    with pytest.raises(BadRequest, match="not a tuned model"):
         estimates(archive, ["ft:nobody"])
     command = _command(elsewhere, tmp_path)[3:]
     done = CliRunner().invoke(app, command, env={"NO_COLOR": "1"})
