@@ -14,7 +14,10 @@ from tunewright.settings import Settings
         ("prot = 9", "settings.toml: unknown setting 'prot': did you mean 'port'?"),
         ("zzz = 9", "settings.toml: unknown setting 'zzz'. The settings are: home, host, port"),
         ('home = "/x"', "settings.toml: 'home' cannot be set in this file"),
-        ('port = "x"', "settings.toml, 'port' cannot be used: Input should be a valid integer"),
+        (
+            'port = "x"',
+            "settings.toml, 'port' cannot be used: it must be a valid integer, not 'x'.",
+        ),
         ('[aliases]\n"a*b" = "c"', "settings.toml, 'aliases' cannot be used: 'a*b'"),
         ("port = ", "is not valid TOML"),
     ],

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -236,7 +237,8 @@ def _unusable(
         where = f"{path}, '{name}'" if name in file else f"'{name}'"
     inside = ".".join(map(str, first["loc"][1:]))
     at = f" ({inside})" if inside else ""
-    what = first["msg"].removeprefix("Value error, ")
+    what = first["msg"].removeprefix("Value error, ").partition(", unable to parse")[0]
+    what = re.sub("^Input should be ", "it must be ", what)
     shown = f", not {first['input']!r}" if isinstance(first["input"], str | int | float) else ""
     return BadRequest(f"{where}{at} cannot be used: {what}{shown}.", param=name or None)
 

@@ -192,15 +192,33 @@ def _size(kind: str, bound: str, key: str) -> Any:
 
 def _range(sign: str, key: str, edge: str) -> Any:
     def words(param: str, detail: Any) -> tuple[str, str]:
-        kind = "integer" if isinstance(detail["input"], int) else "decimal"
+        limit = detail["ctx"][key]
+        kind = "integer" if isinstance(limit, int) else "decimal"
+        shown = limit if isinstance(limit, int) else f"{limit:g}"
         bound = "minimum" if edge == "below_min" else "maximum"
         return (
             f"Invalid '{param}': {kind} {edge.split('_')[0]} {bound} value. Expected a value "
-            f"{sign} {detail['ctx'][key]}, but got {detail['input']} instead.",
+            f"{sign} {shown}, but got {detail['input']} instead.",
             f"{kind}_{edge}_value",
         )
 
     return words
+
+
+def _too_large(param: str, detail: Any) -> tuple[str, str]:
+    """An integer of more digits than anything here counts with."""
+    return (
+        f"Invalid '{param}': integer above maximum value. Expected a value of fewer digits.",
+        "integer_above_max_value",
+    )
+
+
+def _pattern(param: str, detail: Any) -> tuple[str, str]:
+    return (
+        f"Invalid '{param}': string does not match pattern. Expected a string that matches the "
+        f"pattern '{detail['ctx']['pattern']}'.",
+        "invalid_value",
+    )
 
 
 def _missing(param: str, _: Any) -> tuple[str, str]:
@@ -212,6 +230,8 @@ def _unknown(param: str, _: Any) -> tuple[str, str]:
 
 
 def _not_listed(param: str, detail: Any) -> tuple[str, str]:
+    if not isinstance(detail["input"], str | int) or isinstance(detail["input"], bool):
+        return _wrong_type(f"one of {detail['ctx']['expected']}")(param, detail)
     return (
         f"Invalid value for '{param}': {detail['input']!r}. "
         f"Supported values are: {detail['ctx']['expected']}.",
@@ -235,6 +255,10 @@ _WORDS: dict[str, Any] = {
     "bool_type": _wrong_type("a boolean"),
     "list_type": _wrong_type("an array"),
     "dict_type": _wrong_type("an object"),
+    "none_required": _wrong_type("null"),
+    "bytes_type": _wrong_type("a file"),
+    "int_parsing_size": _too_large,
+    "string_pattern_mismatch": _pattern,
     "model_type": _wrong_type("an object"),
     "model_attributes_type": _wrong_type("an object"),
     "string_too_long": _size("string", "max", "max_length"),
