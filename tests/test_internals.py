@@ -11,8 +11,10 @@ from servers import REPOSITORY
 PAGES = ("ARCHITECTURE.md", "docs/internals.md")
 SOURCE = REPOSITORY / "src" / "tunewright"
 # What is not ours, or no name: fields and states of records, words of others.
-OTHERS = {"auto", "cpu", "train", "tidy", "held", "check", "fine-tune", "await", "async", "dev",
-          "structured", "tables", "peft", "trl", "Host", "queued", "succeeded", "validating_files"}  # fmt: skip
+OTHERS = {
+    *("auto", "cpu", "train", "tidy", "held", "check", "fine-tune", "await", "async", "dev"),
+    *("structured", "tables", "peft", "trl", "Host", "queued", "succeeded", "validating_files"),
+}
 
 
 def test_the_layers_are_those_that_are_checked() -> None:

@@ -1,6 +1,7 @@
 """What is printed to be copied works from the shell that it is copied into."""
 
 import os
+import re
 import subprocess
 import sys
 from json import loads
@@ -52,3 +53,13 @@ def test_what_is_no_utf8_is_refused_in_one_line(tmp_path: Path, words: list[str]
     assert done.returncode == 1
     assert done.stderr.startswith(b"Error: ")
     assert done.stderr.count(b"\n") == 1
+
+
+def test_the_demo_says_how_the_name_alone_works() -> None:
+    """After `make demo` nothing has put `tunewright` on the PATH, and other messages name it so."""
+    shell = {"env": {**os.environ, "PATH": "/usr/bin:/bin"}, "cwd": BIN.parent.parent, "text": True}
+    code = "from tunewright.cli.demo.story import _shorter; print(_shorter())"
+    said = subprocess.check_output([sys.executable, "-c", code], **shell)
+    activate = re.findall(r"`(\. .+?)`", said)[0]
+    said = subprocess.check_output(["sh", "-c", f"{activate} && tunewright --version"], **shell)
+    assert said.startswith("tunewright ")

@@ -20,4 +20,6 @@ def open_generator(name: str = "embedded") -> Generator:
     try:
         return getattr(import_module(module), attribute)()
     except ImportError as error:
+        if (error.name or "").startswith("tunewright"):  # a fault of ours: no extra mends it
+            raise
         raise MissingExtra(f"Generating text ({error.name} is not installed)", "train") from error

@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 from rich.panel import Panel
@@ -131,6 +132,14 @@ def _compare(before: list[tuple[str, str]], after: list[tuple[str, str]]) -> Non
     )
 
 
+def _shorter() -> str:
+    """How to call the program by its name alone, as all further messages do."""
+    activate = Path(program()).with_name("activate")
+    if program() == "tunewright" or not activate.is_file():
+        return ""
+    return f"\n# After `. {activate}`, its name alone is enough: tunewright serve"
+
+
 def _where(server: DemoServer, job: dict[str, Any], seconds: float, kept: bool) -> None:
     with records(server.home) as tw:
         weights = tw.models.weights(job["fine_tuned_model"], ("chat",))
@@ -145,9 +154,10 @@ def _where(server: DemoServer, job: dict[str, Any], seconds: float, kept: bool) 
     screen.print(
         Panel(
             Text(
-                f"{program()} serve{home}\n\n# It prints the lines that point your code here: an "
-                "address and a key.\n# Copy them into the shell that your code starts from; the "
-                "code stays as it is."
+                f"{program()} serve{home}\n\n"
+                "# It prints the lines that point your code here: an address and a key.\n"
+                "# Copy them into the shell that your code starts from; the code stays as it is."
+                + _shorter()
             ),
             title="Next",
             title_align="left",
