@@ -30,8 +30,8 @@ Made by `make docs` from the records in `src/tunewright/records` and from the ty
 SDK {SDK}; a test makes it again, compares, and asks a running server about each line.
 
 - **done**: does what OpenAI's does.
-- **no effect**: taken, and changes nothing; the reason is given.
-- **refused**: 400 `unsupported_parameter`, naming it. Values that ask for nothing are taken.
+- **no effect**: accepted, and changes nothing; the reason is given.
+- **refused**: 400 `unsupported_parameter`, naming it. Values that ask for nothing are accepted.
 - **ours**: not OpenAI's.
 
 An optional parameter that is `null` is one that was left out, inside of others too.

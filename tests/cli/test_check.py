@@ -12,7 +12,7 @@ def test_check_accounts_for_every_row_and_draws_how_they_are_spread(run) -> None
     done = run("check", str(samples.CHATS), "--validation-file", str(samples.VALIDATION))
     assert "60 rows: 60 fine, 0 bad, 0 blank" in done.stdout
     assert "12 rows: 12 fine" in done.stdout
-    assert re.search(r"per example +min +p5 +median +mean +p95 +max +together", done.stdout)
+    assert re.search(r"per example +min +p5 +median +mean +p95 +max +total", done.stdout)
     bars = [int(n) for n in re.findall(r"█[█▏▎▍▌▋▊▉]* +(\d+)", done.stdout)]
     assert bars
     assert sum(bars) <= (60 + 12) * 3

@@ -105,7 +105,7 @@ def test_old_jobs_become_jobs_here_once(tw: Tunewright, archive: Archive) -> Non
     assert b"".join(tw.files.content(str(job.validation_file))) == chats(3)
     assert tw.files.retrieve(job.training_file).filename == "file-train.jsonl"
     again = lines(tw, archive, "builtin-chat", jobs=["ftjob-old"])
-    assert again["ftjob-old"].state == "there"
+    assert again["ftjob-old"].state == "exists already"
     assert again["ftjob-old"].new_job == job.id
     assert len(tw.files.list().data) == 2
 

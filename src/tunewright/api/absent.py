@@ -35,7 +35,7 @@ _ABSENT: dict[str, tuple[str, str]] = {
     ),
     "moderations": (
         "The Moderations API",
-        "No model here judges content. A tuned model can: ask it with POST /v1/chat/completions.",
+        "No model here rates content. A tuned model can: ask it with POST /v1/chat/completions.",
     ),
     "assistants": ("The Assistants API", f"{_CHAT}."),
     "threads": ("The Assistants API", f"{_CHAT} and send the messages so far with it."),

@@ -139,10 +139,11 @@ def _summary(found: "FileCheck") -> list[str]:
         trained = f"{found.trained_tokens:,} tokens trained"
         said.append(f"{counted(found.n_epochs, 'epoch')} by default: {trained}")
     if openai := found.openai:
+        billed = f"; {counted(openai.n_epochs, 'epoch')}, {openai.trained_tokens:,} tokens billed"
         said.append(
             f"counted as OpenAI does ({openai.encoding}): {openai.tokens.total:,} tokens, of which "
-            + f"{openai.assistant_tokens.total:,} in answers; "
-            + f"{counted(openai.n_epochs, 'epoch')}, {openai.trained_tokens:,} tokens billed"
+            + f"{openai.assistant_tokens.total:,} in answers"
+            + (billed if found.purpose == "training_file" else "")
         )
     return said
 

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from tunewright.app import Tunewright
 
 
+REMEDY = "For real work, add a base and let it answer to these names:"
+
+
 def serve(
     home: HomeOption = None,
     host: Annotated[
@@ -80,6 +83,6 @@ def _say_what_answers(tw: "Tunewright") -> None:
         say(f"{', '.join(names)}: answered by {base}{about and f', {about}'}.")
     if small:
         settings = tw.home.root / "settings.toml"
-        say("For real work, add a base and let it answer to these names:")
+        say(REMEDY)
         say(f"  {command('models', 'add', 'NAME', 'DIR_OR_HUB_ID', home=tw.home.root)}")
         say(f'  and in {settings}, under [aliases]: "gpt-3.5-turbo*" = "NAME"')

@@ -29,7 +29,7 @@ def print_spreads(spreads: dict[str, Distribution]) -> None:
 def _quantiles(spreads: dict[str, Distribution]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("  per example")
-    for name in ("min", "p5", "median", "mean", "p95", "max", "together"):
+    for name in ("min", "p5", "median", "mean", "p95", "max", "total"):
         table.add_column(name, justify="right")
     for name, s in spreads.items():
         values = [f"{s.min:,}", f"{s.p5:,.0f}", f"{s.median:,.0f}", f"{s.mean:,.1f}"]

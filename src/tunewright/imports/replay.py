@@ -36,7 +36,7 @@ class Replay:
 
     job: str
     old_base: str
-    state: Literal["created", "would be created", "there", "refused"]
+    state: Literal["created", "would be created", "exists already", "refused"]
     new_job: str | None = None
     n_epochs: int | str = "auto"
     examples: int = 0
@@ -152,7 +152,7 @@ class _Replaying:
         if self.base is None:
             return self._said("refused", message=self._suggested())
         if (there := self._there()) is not None:
-            return self._said("there", new_job=there)
+            return self._said("exists already", new_job=there)
         missing = [id for id in self._data_files() if not self.archive.has(_content(id))]
         if self.allowed.on_answers:
             self._write_answers()

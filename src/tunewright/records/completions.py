@@ -40,7 +40,7 @@ Biases = Annotated[
 
 class StreamOptions(Request):
     without_effect: ClassVar[dict[str, str]] = {
-        "include_obfuscation": "padding against those who watch the traffic of a public network"
+        "include_obfuscation": "padding that hides the length of chunks on public networks"
     }
 
     include_usage: bool = False
@@ -102,7 +102,7 @@ class ChatRequest(Sampling):
     instead: ClassVar[dict[str, str]] = {
         "audio": "The models here read and write text only.",
         "modalities": "The models here read and write text only.",
-        "moderation": "No model here judges content.",
+        "moderation": "No model here rates content.",
         "verbosity": "Say in a message how long the answer should be, or bound it with "
         "'max_completion_tokens'.",
         "web_search_options": "Nothing here searches the web: offer a search of yours in 'tools'.",
@@ -114,7 +114,7 @@ class ChatRequest(Sampling):
         "prompt_cache_key": "a hint to OpenAI's cache; answers are the same without it",
         "prompt_cache_options": "a hint to OpenAI's cache; answers are the same without it",
         "prompt_cache_retention": "a hint to OpenAI's cache; answers are the same without it",
-        "reasoning_effort": "shown to the chat template; few ask for it (gpt-oss does)",
+        "reasoning_effort": "given to the chat template; few use it (gpt-oss does)",
         "safety_identifier": Sampling.without_effect["user"],
         "service_tier": "chooses among OpenAI's prices; there is one queue here",
         "store": _STORED,

@@ -18,6 +18,7 @@ def search(client: Client) -> None:
     rows = read_rows(samples.REVIEWS)
     vectors = np.array(client.embed([row["text"] for row in rows]), np.float32)
     say(f"{len(rows)} reviews -> {vectors.shape[1]} dimensions each, over /v1/embeddings")
+    say("The most similar ones to three questions, with their similarity:")
     ids, scores = nearest(np.array(client.embed(list(QUERIES)), np.float32), vectors, BEST)
     for query, found, how_near in zip(QUERIES, ids, scores, strict=True):
         table = Table(box=None, pad_edge=False, show_header=False)

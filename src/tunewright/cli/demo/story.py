@@ -17,6 +17,7 @@ from tunewright.cli.demo.search import search
 from tunewright.cli.demo.server import DemoServer
 from tunewright.cli.follow import follow, outcome
 from tunewright.cli.opening import records
+from tunewright.cli.serve import REMEDY
 from tunewright.cli.terminal import duration, program, say, screen
 
 MAX_TOKENS = 48
@@ -27,7 +28,7 @@ EPOCHS = 8  # so small a base needs more than the usual 3 to pick up a manner fr
 def tell(server: DemoServer, began: float, *, kept: bool) -> None:
     client = Client(server.url, server.key)
     _chapter(1, "A server of your own")
-    say(server.printed.strip())
+    say(server.printed.partition(REMEDY)[0].strip())  # no base is added to a folder that goes
     training, validation = _upload(client)
     _check(server)
     before = _ask(client, BASE, 4, "The questions, before")
@@ -128,7 +129,7 @@ def _compare(before: list[tuple[str, str]], after: list[tuple[str, str]]) -> Non
     screen.print(table)
     say(
         "The built-in base is tiny and knows little: look at the style, do not trust the facts. "
-        f"Real use takes a real base: {program()} models add qwen Qwen/Qwen3-0.6B"
+        f"For real use, add a real base: {program()} models add qwen Qwen/Qwen3-0.6B"
     )
 
 
