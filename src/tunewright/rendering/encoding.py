@@ -15,7 +15,7 @@ def ids_of(tokenizer: Tokenizer, text: str, *, special: bool = False) -> list[in
     try:
         return tokenizer.encode_batch_fast([text], add_special_tokens=special)[0].ids
     except TypeError:
-        raise BadRequest("A text holds half of a surrogate pair, which is no character.") from None
+        raise BadRequest("A text holds half of a surrogate pair, not a character.") from None
 
 
 def unknown_id(tokenizer: Tokenizer) -> int | None:
