@@ -10,7 +10,7 @@ import pytest
 from servers import REPOSITORY
 
 SOURCE = REPOSITORY / "src" / "tunewright"
-DOCUMENTS = ("docs/reading.md", "ARCHITECTURE.md")
+DOCUMENTS = ("docs/reading.md", "docs/internals.md", "ARCHITECTURE.md")
 _DOTTED = re.compile(r"`([a-z_]+(?:\.\w+)+)`")
 _FILES = (".db", ".json", ".md", ".py", ".toml", ".npy", ".onnx", ".jsonl")
 
