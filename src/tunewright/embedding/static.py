@@ -23,6 +23,7 @@ _TOKENS = 2048  # gathered at once: at 256 dimensions 2 MB of float32, which sta
 
 class StaticEmbedder(OfTokens):
     def __init__(self, directory: Path) -> None:
+        """Raises Corrupt for files that are broken or do not fit together."""
         self._vectors = _array(directory / "vectors.npy", np.int8, mapped=True)
         self._scales = _array(directory / "scales.npy", np.float32)
         super().__init__(directory, durable.read_json(directory / "config.json"))

@@ -28,6 +28,7 @@ _THREADS = min(4, os.cpu_count() or 1)  # a batch is small, and others need proc
 
 class TransformerEmbedder(OfTokens):
     def __init__(self, directory: Path, threads: int = _THREADS) -> None:
+        """Raises Corrupt for files that are broken or do not fit together."""
         config = durable.read_json(directory / "config.json")
         super().__init__(directory, config)
         self._around = _around(config, self._texts)

@@ -97,6 +97,7 @@ class Batch:
 
     @torch.inference_mode()
     def drop(self, row: Row) -> None:
+        """Forget a row, wherever it is; it gets no further piece."""
         for group in (self._together, self._apart):
             if row in group.rows:
                 group.leave(group.rows.index(row))
@@ -105,6 +106,7 @@ class Batch:
 
     @torch.inference_mode()
     def step(self) -> list[Piece]:
+        """Decode: a token for every running row. Then prefill: a chunk of the waiting prompts."""
         idle = not self.running and not self._waiting
         ready, pieces = self._compiling.step(idle)
         for row in ready:

@@ -81,6 +81,7 @@ class _SlotLayer(DynamicLayer):
         return grown
 
     def put(self, row: int, length: int, other: DynamicLayer) -> None:
+        """Copy a row's first `length` tokens from `other`, [1, heads, time, head size]."""
         for store, states in zip(self._of(self), self._of(other), strict=True):
             store[row, :length] = states[0].transpose(0, 1)  # [heads, time, size] turned
 
@@ -94,6 +95,8 @@ class _SlotLayer(DynamicLayer):
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
+        """Of transformers: takes the new tokens' states [rows, heads, 1, head size], and gives all
+        that attention should see, [rows, heads, width, head size]."""
         keys, values = self._of(self)
         return self._write(keys, key_states), self._write(values, value_states)
 

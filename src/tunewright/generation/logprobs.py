@@ -14,9 +14,9 @@ def logprobs(logits: Tensor, tokens: Sequence[int], tops: Sequence[int]) -> list
     """
     if not tokens:
         return []
-    found = logits.float().log_softmax(-1).clamp_(min=LEAST_LOGPROB)
-    chosen = found.gather(-1, _column(tokens, like=found)).squeeze(-1).tolist()
-    values, ids = found.topk(min(max(tops), found.shape[-1]))
+    found = logits.float().log_softmax(-1).clamp_(min=LEAST_LOGPROB)  # [rows, vocabulary]
+    chosen = found.gather(-1, _column(tokens, like=found)).squeeze(-1).tolist()  # [rows]
+    values, ids = found.topk(min(max(tops), found.shape[-1]))  # [rows, most alternatives]
     return [
         Logprob(token, value, list(zip(ids, values, strict=True))[:top])
         for token, value, ids, values, top in zip(
@@ -26,4 +26,5 @@ def logprobs(logits: Tensor, tokens: Sequence[int], tops: Sequence[int]) -> list
 
 
 def _column(tokens: Sequence[int], like: Tensor) -> Tensor:
+    """int64 [rows, 1]."""
     return like.new_tensor(tokens).long().unsqueeze(-1)

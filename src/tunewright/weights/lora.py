@@ -57,6 +57,7 @@ class LoraLinear(nn.Module):
         return self.base.get_parameter("weight")
 
     def put(self, slot: int, a: Tensor, b: Tensor, scale: float, *, trainable: bool) -> None:
+        """a: [rank, in]. b: [out, rank]. Both move to the layer's device."""
         self.a[str(slot)] = nn.Parameter(a.to(self.weight.device), requires_grad=trainable)
         self.b[str(slot)] = nn.Parameter(b.to(self.weight.device), requires_grad=trainable)
         self.scales[str(slot)] = scale

@@ -45,6 +45,7 @@ class Costs:
 
     @classmethod
     def of(cls, model: PreTrainedModel, rates: Rates | None = None) -> "Costs":
+        """Counted in `model`; without `rates`, those in the code for its device."""
         text = model.config.get_text_config(decoder=True)
         head = model.get_output_embeddings()
         linear = (m for m in model.modules() if isinstance(m, nn.Linear | Conv1D) and m is not head)
@@ -68,9 +69,11 @@ class Costs:
         return count * self.layers * self.rates.call
 
     def tokens(self, count: int) -> float:
+        """Seconds for `count` tokens in the linear layers."""
         return count * self.token * self.rates.product / 1e9
 
     def heads(self, supervised: int) -> float:
+        """Seconds for the logits of `supervised` tokens."""
         return supervised * self.head * self.rates.product / 1e9
 
     def suffixes(self, rows: int, longest: int, shared: int) -> float:

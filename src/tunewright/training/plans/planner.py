@@ -86,6 +86,7 @@ class Chooser:
     budget: int
 
     def best(self, found: Sorted) -> Choice:
+        """The cheapest plan for the rows of `found`, by estimated seconds."""
         options = [self.alone(found)]
         if len(found.rows) > 1:
             options += [*self.prefix(found), *self.forest(found), *self._split(found)]
@@ -102,6 +103,7 @@ class Chooser:
         return Choice(seconds, alone=found.rows)
 
     def prefix(self, found: Sorted) -> Iterator[Choice]:
+        """The prefix of all rows computed once; nothing where it is too short or not allowed."""
         # The last token of a prompt predicts a supervised one, so it must be a row's own.
         shared = min(found.common, min(row.start for row in found.rows) - 1)
         if "prefix" not in self.kinds or shared < _WORTH_SHARING:
@@ -115,6 +117,7 @@ class Chooser:
         yield Choice(seconds, [Piece("prefix", batches, shared)])
 
     def forest(self, found: Sorted) -> Iterator[Choice]:
+        """Every shared prefix computed once, in one trie or several of limited size."""
         if "forest" not in self.kinds or found.common < _WORTH_SHARING:
             return
         # A trie pads nothing, and shares only what it holds.
@@ -125,6 +128,7 @@ class Chooser:
             yield Choice(seconds, [Piece("forest", [part.rows for part in parts])])
 
     def _split(self, found: Sorted) -> Iterator[Choice]:
+        """The best plan of each branch of the trie by itself."""
         branches = list(found.branches(found.common))
         if len(branches) == len(found.rows):
             return  # no two rows share more: that is `alone`

@@ -21,6 +21,7 @@ class Sorted:
 
     @classmethod
     def of(cls, samples: Sequence[Sample]) -> "Sorted":
+        """By the ids, then by where the supervised tokens begin."""
         # Big-endian bytes sort as the numbers do. Equal rows stay in a fixed order.
         rows = sorted(samples, key=lambda s: (s.ids.astype(">i4").tobytes(), s.start))
         pairs = itertools.pairwise(rows)
