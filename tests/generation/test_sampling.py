@@ -48,6 +48,24 @@ def test_a_row_draws_the_same_in_any_company() -> None:
     assert draw(logits, choices) == alone
 
 
+def test_only_rows_that_need_it_are_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most of a vocabulary is sorted in the time of a step or two: for a flat row, not for all."""
+    sorted_: list[tuple[int, ...]] = []
+    plain = torch.Tensor.sort
+
+    def noted(self: torch.Tensor, *args: object, **given: object) -> object:
+        sorted_.append(tuple(self.shape))
+        return plain(self, *args, **given)  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+    monkeypatch.setattr(torch.Tensor, "sort", noted)
+    peaked, flat = torch.zeros(1, 5000), torch.zeros(1, 5000)
+    peaked[0, 7] = 50.0
+    logits = torch.cat([peaked, flat, peaked, flat, peaked])
+    shares = [0.9, 0.9, 1.0, 1.0, 0.999]
+    draw(logits, [Choice(1.0, share, 0.5) for share in shares])
+    assert sorted_ == [(1, 5000)]  # the one that is flat and has a nucleus
+
+
 def test_seeds_repeat_and_differ() -> None:
     assert source(5).random() == source(5).random()
     assert len({source(seed).random() for seed in (0, 1, -1, 2**70, None, None)}) == 6

@@ -20,7 +20,8 @@ async def create(request: Request) -> Response:
     steps = acting(request).completions.preparing(asked)
     prepared = await by_turns(request, lanes(request).preparing, steps)
     if asked.stream:
-        return tell(await stream(prepared.generation, Chunks(asked, prepared)), prepared.answering)
+        answer = await stream(request, prepared.generation, Chunks(asked, prepared))
+        return tell(answer, prepared.answering)
     collected = Collected(prepared)
     if not await collect(request, prepared.generation, collected):
         return Response(status_code=499)

@@ -13,6 +13,7 @@ import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from tunewright.errors import TunewrightError
 from tunewright.resources.answers import Chunks, Collected
@@ -36,18 +37,50 @@ async def collect(request: Request, generation: Generation, collected: Collected
             task.cancel()
 
 
-async def stream(generation: Generation, chunks: Chunks) -> Response:
+async def stream(request: Request, generation: Generation, chunks: Chunks) -> Response:
     """Server-sent events, ending in [DONE]. An error before the first event is raised, so that it
     becomes an ordinary error response; one after it is sent as an event."""
     events = _events(generation)
     try:
-        first = await anext(events)
+        first = await _first(request, events)
         if isinstance(first, TunewrightError):
             raise first
     except BaseException:
         generation.cancel()
         raise
-    return StreamingResponse(_lines(generation, chunks, first, events), headers=_HEADERS)
+    if first is None:
+        generation.cancel()
+        return Response(status_code=499)
+    return _Stream(generation, _lines(generation, chunks, first, events))
+
+
+async def _first(request: Request, events: AsyncIterator[Event]) -> Event | None:
+    """None if the client leaves before it: it may wait long for its turn."""
+
+    async def next_event() -> Event:
+        return await anext(events)
+
+    coming, leaving = asyncio.create_task(next_event()), asyncio.create_task(_left(request))
+    try:
+        await asyncio.wait({coming, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        return await coming if coming.done() else None
+    finally:
+        coming.cancel()
+        leaving.cancel()
+
+
+class _Stream(StreamingResponse):
+    """Ends its generation even where the client left before the first line was asked for."""
+
+    def __init__(self, generation: Generation, lines: AsyncIterator[bytes]) -> None:
+        super().__init__(lines, headers=_HEADERS)
+        self._generation = generation
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._generation.cancel()
 
 
 _HEADERS = {

@@ -53,18 +53,28 @@ def _column(values: list[float], like: Tensor) -> Tensor:
 
 def _nucleus(probabilities: Tensor, top_p: Tensor) -> Tensor:
     """Zero but for the fewest most likely tokens that reach `top_p`; at least one stays."""
-    likely = _likely(probabilities, top_p)
-    before = likely.cumsum(-1) - likely
-    kept = before < top_p.clamp(min=1e-9)
-    least = likely.masked_fill(~kept, 2.0).amin(-1, keepdim=True)
+    least = torch.zeros_like(top_p)
+    left = (top_p.squeeze(-1) < 1).nonzero().squeeze(-1)
+    for count in (*_LIKELY, probabilities.shape[-1]):
+        if not len(left):
+            break
+        # Of those alone that fewer did not suffice for: a flat row costs its neighbours nothing.
+        likely, wanted = _likely(probabilities[left], count), top_p[left]
+        enough = likely.sum(-1) >= wanted.squeeze(-1)
+        if count >= probabilities.shape[-1]:
+            enough = torch.ones_like(enough)  # its sum is 1 but for rounding
+        least[left[enough]] = _least(likely[enough], wanted[enough])
+        left = left[~enough]
     return probabilities.masked_fill(probabilities < least, 0.0)
 
 
-def _likely(probabilities: Tensor, top_p: Tensor) -> Tensor:
-    """The largest probabilities of each row, falling, enough to reach `top_p`."""
-    for count in _LIKELY:
-        if count < probabilities.shape[-1]:
-            likely = probabilities.topk(count).values
-            if bool((likely.sum(-1, keepdim=True) >= top_p).all()):
-                return likely
+def _likely(probabilities: Tensor, count: int) -> Tensor:
+    """The `count` largest probabilities of each row, falling."""
+    if count < probabilities.shape[-1]:
+        return probabilities.topk(count).values
     return probabilities.sort(-1, descending=True).values
+
+
+def _least(likely: Tensor, top_p: Tensor) -> Tensor:
+    before = likely.cumsum(-1) - likely
+    return likely.masked_fill(before >= top_p.clamp(min=1e-9), 2.0).amin(-1, keepdim=True)

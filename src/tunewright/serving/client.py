@@ -122,13 +122,16 @@ class _Link:
         try:
             poll = select.poll()
             poll.register(self._sock, select.POLLIN)
+            look = 0.0
             while True:
                 if poll.poll(_TICK_MS):
                     message = receive(self._sock)
                     if message is None:
                         break
                     self._dispatch(message)
-                self._fail_overdue()
+                if time.monotonic() >= look:  # not for every token: it looks at all that is open
+                    look = time.monotonic() + _TICK_MS / 1000
+                    self._fail_overdue()
         except (OSError, ProtocolError) as error:
             log.warning("lost the engine: %s", error)
         finally:
