@@ -2,12 +2,15 @@
 
 Tokens per second of one stream on a base of SmolLM2-135M's shape (random weights): with one thread,
 with two, and with the number that the engine chooses; then the same with busy loops beside it. All
-in one process that is set up as the engine's; the three take turns, loaded twice as often.
+in one process that is set up as the engine's. The three take turns, in another order each round;
+medians of the rounds, and of the quotients within a round, for what else runs changes meanwhile.
 
-    .venv/bin/python bench/serving_threads.py [--seconds 3.5] [--rounds 2] [--loops 4]
+    .venv/bin/python bench/serving_threads.py [--seconds 2] [--rounds 5] [--loops 4]
 """
 
 import argparse
+import os
+import random
 import statistics
 import subprocess
 import sys
@@ -41,7 +44,7 @@ class Fixed:
     def __init__(self, count: int) -> None:
         self.count = count
 
-    def took(self, rows: int, seconds: float, now: float) -> None: ...
+    def took(self, rows: int, seconds: float, now: float, work: int = 1) -> None: ...
 
 
 def make_base(directory: Path) -> None:
@@ -83,19 +86,26 @@ def busy(loops: int) -> Iterator[None]:
             process.wait()
 
 
-def compare(resident: Any, policies: dict[str, Any], rounds: int, seconds: float) -> list[float]:
-    speeds: dict[str, list[float]] = {name: [] for name in policies}
+def compare(resident: Any, policies: dict[str, Any], rounds: int, seconds: float) -> str:
+    """The row of the table: each policy's median, and what the choice makes of the others'."""
+    order, found = list(policies), []
     for _ in range(rounds):
-        for name, policy in policies.items():
-            resident.threads = policy
-            speeds[name].append(speed(resident, seconds))
-    return [statistics.mean(found) for found in speeds.values()]
+        speeds: dict[str, float] = {}
+        random.shuffle(order)
+        for name in order:
+            resident.threads = policies[name]
+            speeds[name] = speed(resident, seconds)
+        found.append([speeds[name] for name in policies])
+    better = statistics.median(chosen / max(one, two) for one, two, chosen in found)
+    alone = statistics.median(chosen / one for one, _, chosen in found)
+    figures = [f"{statistics.median(each):.1f}" for each in zip(*found, strict=True)]
+    return f"{' | '.join(figures)} | {better:.2f} | {alone:.2f} |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=3.5)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--loops", type=int, default=4)
     options = parser.parse_args()
     prepare_for_torch()  # before torch is imported
@@ -106,16 +116,14 @@ def main() -> None:
         resident: Any = Resident(Path(directory))
     policies = {"1 thread": Fixed(1), "2 threads": Fixed(2), "chosen": resident.threads}
     speed(resident, 1.0)
+    load = os.getloadavg()[0]
     quiet = compare(resident, policies, options.rounds, options.seconds)
     with busy(options.loops):
-        loaded = compare(resident, policies, 2 * options.rounds, options.seconds)
-    print(f"{described()}; {resident.model.dtype}; tokens per second\n")
+        loaded = compare(resident, policies, options.rounds, options.seconds)
+    print(f"{described()}; {resident.model.dtype}; load before: {load:.1f}; tokens per second\n")
     print(f"| | {' | '.join(policies)} | chosen against the better | chosen against 1 thread |")
     print("|---|" + "---|" * (len(policies) + 2))
-    for name, found in (("quiet", quiet), (f"{options.loops} busy loops", loaded)):
-        one, two, chosen = found
-        figures = " | ".join(f"{value:.1f}" for value in found)
-        print(f"| {name} | {figures} | {chosen / max(one, two):.2f} | {chosen / one:.2f} |")
+    print(f"| nothing of ours beside it | {quiet}\n| {options.loops} busy loops | {loaded}")
 
 
 if __name__ == "__main__":

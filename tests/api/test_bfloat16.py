@@ -61,7 +61,7 @@ def in_bfloat16(values: list[float]) -> bool:
 
 def test_a_job_is_trained_checked_and_served(new_server: Callable[..., Server]) -> None:
     server = new_server(TUNEWRIGHT_COMPUTE_DTYPE="bfloat16")
-    model = finish(server, begin(server, 4, n_epochs=1, batch_size=2))
+    model = finish(server, begin(server, 10, n_epochs=1, batch_size=5))
     tuned, base = top(server, model), top(server, BASE)
     assert in_bfloat16(tuned)
     assert in_bfloat16(base)

@@ -5,6 +5,7 @@ import random
 import pytest
 import torch
 
+from tunewright.generation import sampling
 from tunewright.generation.sampling import Choice, draw, source
 
 LOGITS = torch.tensor([1.0, 3.0, 2.0, -1.0, 0.0])
@@ -50,20 +51,22 @@ def test_a_row_draws_the_same_in_any_company() -> None:
 
 def test_only_rows_that_need_it_are_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Most of a vocabulary is sorted in the time of a step or two: for a flat row, not for all."""
-    sorted_: list[tuple[int, ...]] = []
-    plain = torch.Tensor.sort
+    shapes: list[tuple[int, ...]] = []
+    plain = sampling._sorted
 
-    def noted(self: torch.Tensor, *args: object, **given: object) -> object:
-        sorted_.append(tuple(self.shape))
-        return plain(self, *args, **given)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    def noted(probabilities: torch.Tensor) -> torch.Tensor:
+        shapes.append(tuple(probabilities.shape))
+        found = plain(probabilities)
+        assert torch.equal(found, probabilities.sort(-1, descending=True).values)
+        return found
 
-    monkeypatch.setattr(torch.Tensor, "sort", noted)
+    monkeypatch.setattr(sampling, "_sorted", noted)
     peaked, flat = torch.zeros(1, 5000), torch.zeros(1, 5000)
     peaked[0, 7] = 50.0
     logits = torch.cat([peaked, flat, peaked, flat, peaked])
     shares = [0.9, 0.9, 1.0, 1.0, 0.999]
     draw(logits, [Choice(1.0, share, 0.5) for share in shares])
-    assert sorted_ == [(1, 5000)]  # the one that is flat and has a nucleus
+    assert shapes == [(1, 5000)]  # the one that is flat and has a nucleus
 
 
 def test_seeds_repeat_and_differ() -> None:
