@@ -46,6 +46,13 @@ def test_the_base_install_needs_no_torch() -> None:
     assert not [d for d in project["dependencies"] if d.startswith(HEAVY)]
 
 
+def test_one_module_starts_processes() -> None:
+    """So that each ends with its parent, and a new kind of child is started as the others are."""
+    starting = re.compile(r"\bsubprocess\b|os\.(fork|spawn|popen|system|exec)|multiprocessing")
+    sources = (REPOSITORY / "src").rglob("*.py")
+    assert [path.name for path in sources if starting.search(path.read_text())] == ["children.py"]
+
+
 def test_nothing_of_our_own_names_soup_or_unsafe_loading() -> None:
     sources = list((REPOSITORY / "src").rglob("*.py"))
     soup = re.compile(r"(utils?|helpers?|common|misc)\.py")

@@ -9,7 +9,7 @@ from tunewright.tasks import Held, LostLease, Tasks
 @pytest.fixture
 def tasks(tmp_path: Path) -> Tasks:
     made = Tasks(Catalog(tmp_path / "catalog.db"), lease_seconds=30)
-    made.enqueue("check", "cpu", "ftjob-1", "org-a")
+    made.enqueue("check", "ftjob-1", "org-a")
     return made
 
 
@@ -23,7 +23,7 @@ def test_one_task_one_worker(tasks: Tasks) -> None:
 
 def test_a_lease_that_ran_out_goes_to_the_next_and_fences_off_the_first(tmp_path: Path) -> None:
     tasks = Tasks(Catalog(tmp_path / "catalog.db"), lease_seconds=0)
-    tasks.enqueue("check", "cpu", "ftjob-1", "org-a")
+    tasks.enqueue("check", "ftjob-1", "org-a")
     first = tasks.lease("cpu", "w1")
     second = tasks.lease("cpu", "w2")
     assert first is not None
@@ -37,7 +37,7 @@ def test_a_lease_that_ran_out_goes_to_the_next_and_fences_off_the_first(tmp_path
 
 
 def test_the_death_of_a_worker_frees_its_tasks_only(tasks: Tasks) -> None:
-    tasks.enqueue("check", "cpu", "ftjob-2", "org-a")
+    tasks.enqueue("check", "ftjob-2", "org-a")
     one, two = tasks.lease("cpu", "w1"), tasks.lease("cpu", "w2")
     assert one is not None
     assert two is not None
@@ -60,7 +60,7 @@ def test_a_task_given_back_does_not_count_the_attempt(tasks: Tasks) -> None:
 def test_cancel_reaches_the_worker_and_empties_the_queue(tasks: Tasks) -> None:
     task = tasks.lease("cpu", "w1")
     assert task is not None
-    tasks.enqueue("fine-tune", "train", "ftjob-1", "org-a")
+    tasks.enqueue("fine-tune", "ftjob-1", "org-a")
     tasks.renew(task)
     tasks.cancel("ftjob-1")
     for write in (tasks.renew, tasks.guard, tasks.release):
@@ -82,15 +82,15 @@ def served(tasks: Tasks, count: int) -> list[str]:
 
 def test_organisations_take_turns(tasks: Tasks) -> None:
     for job in ("a1", "a2", "a3", "a4", "b1", "c1", "b2"):
-        tasks.enqueue("fine-tune", "train", job, f"org-{job[0]}")
+        tasks.enqueue("fine-tune", job, f"org-{job[0]}")
     assert served(tasks, 4) == ["a1", "b1", "c1", "a2"]
-    tasks.enqueue("fine-tune", "train", "d1", "org-d")
+    tasks.enqueue("fine-tune", "d1", "org-d")
     assert served(tasks, 4) == ["d1", "b2", "a3", "a4"]
 
 
 def test_what_a_restart_cut_short_goes_on_first(tasks: Tasks) -> None:
     for job in ("a1", "b1"):
-        tasks.enqueue("fine-tune", "train", job, f"org-{job[0]}")
+        tasks.enqueue("fine-tune", job, f"org-{job[0]}")
     for give_back in (tasks.release, lambda _: tasks.release_of_dead()):
         task = tasks.lease("train", "w1")
         assert task is not None
@@ -117,10 +117,10 @@ def test_a_held_task_is_given_back_and_waits(tasks: Tasks) -> None:
 def test_a_long_task_lets_the_others_go_first_and_keeps_its_place_after_them(tasks: Tasks) -> None:
     long = tasks.lease("cpu", "w1")
     assert long is not None
-    tasks.enqueue("check", "cpu", "ftjob-2", "org-a")
+    tasks.enqueue("check", "ftjob-2", "org-a")
     assert not tasks.others_wait(long), "its own organisation's work is no reason"
-    tasks.enqueue("check", "cpu", "ftjob-3", "org-b")
-    tasks.enqueue("fine-tune", "train", "ftjob-4", "org-c")
+    tasks.enqueue("check", "ftjob-3", "org-b")
+    tasks.enqueue("fine-tune", "ftjob-4", "org-c")
     assert tasks.others_wait(long)
     tasks.pass_on(long)
     order = []

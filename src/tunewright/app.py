@@ -39,6 +39,7 @@ from tunewright.resources.models import Models
 from tunewright.resources.permissions import Permissions
 from tunewright.resources.removals import Removals
 from tunewright.resources.uploads import Uploads
+from tunewright.resources.verifications import Verifications
 from tunewright.serving.client import EngineClient
 from tunewright.serving.metering import Metered
 from tunewright.serving.rows import Rows
@@ -153,6 +154,10 @@ class Tunewright:
     def counting(self) -> Counting:
         return self._own.counting
 
+    @property
+    def verifications(self) -> Verifications:
+        return self._own.verifications
+
     def add_base(
         self,
         name: str,
@@ -262,6 +267,7 @@ class Acting:
         self.jobs = Jobs(caller, self.shelf, self.models, tw.tasks, self.removals, drafts)
         self.uploads = Uploads(self.shelf, tw.blobs, limit, quota)
         self.permissions = Permissions(caller, self.shelf, self.models, quota)
+        self.verifications = Verifications(self.shelf, self.models, tw.tasks)
         self.keys = Keys(caller, tw.catalog, tw.access, quota)
         self.embeddings = Embeddings(
             self.models,

@@ -9,7 +9,6 @@ import importlib.util
 import json
 import os
 import resource
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 from safetensors import safe_open
 
+from tunewright import children
 from tunewright.errors import BadRequest
 from tunewright.records.models import ModelKind
 from tunewright.rendering import Renderer
@@ -87,26 +87,20 @@ def _available() -> int:
 def _run(module: list[str], limit: Callable[[], None], seconds: int, what: str) -> str:
     """What a limited child prints. Raises BadRequest with the last line of its complaint."""
     source = Path(module[1])
-    quiet = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+    quiet = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
     quiet |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TRANSFORMERS_VERBOSITY": "error"}
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", *module],
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            preexec_fn=limit,
-            env=quiet,
-        )
-    except subprocess.TimeoutExpired:
+        done = children.tried(["-m", *module], seconds, limit=limit, environment=quiet)
+    except children.OutOfTime:
         raise BadRequest(
             f"The {what} of {source} cannot be used: trying them took too long.", param="source"
         ) from None
     if done.returncode != 0:
-        last = done.stderr.strip().splitlines()[-1:] if done.returncode > 0 else []
-        reason = last[0] if last else "it was stopped for using too much time or memory"
+        complaint = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+        ended = "it was stopped for using too much time or memory"
+        reason = complaint[0] if complaint and done.returncode > 0 else ended
         raise BadRequest(f"The {what} of {source} cannot be used: {reason}", param="source")
-    return done.stdout
+    return done.stdout.decode()
 
 
 def _limit() -> None:

@@ -7,14 +7,12 @@ import contextlib
 import fcntl
 import importlib.util
 import logging
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import IO
 
+from tunewright import children
 from tunewright.errors import BadRequest, TunewrightError
 from tunewright.home import Home
 from tunewright.records.record import new_id
@@ -39,7 +37,7 @@ class Processes:
         self._lock: IO[bytes] | None = None
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._children: dict[str, children.Process] = {}
 
     def lock(self) -> None:
         """Take the home for this process. Raises BadRequest if another one has it."""
@@ -127,7 +125,7 @@ class Processes:
     def _keep_worker(self) -> None:
         while not self._stopping.is_set():
             worker = new_id("worker-", 8)
-            self._run("worker", [*_python("tunewright.work"), str(self._home.root), worker])
+            self._run("worker", ["-m", "tunewright.work", str(self._home.root), worker])
             self._tell_of_death(worker)
 
     def _tell_of_death(self, worker: str) -> None:
@@ -146,12 +144,7 @@ class Processes:
         """Run a child to its end. After one that ended at once, wait: no busy crash loop."""
         began = time.monotonic()
         try:
-            child = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                env=os.environ | self._environment,
-            )
+            child = children.start(command, environment=self._environment)
         except OSError as error:  # no files, processes or memory left: later, perhaps
             log.warning("the %s cannot be started: %s", name, error)
             self._stopping.wait(BACKOFF_SECONDS)
@@ -170,7 +163,3 @@ class Processes:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
-
-
-def _python(module: str) -> list[str]:
-    return [sys.executable, "-m", module]

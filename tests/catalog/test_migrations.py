@@ -122,6 +122,28 @@ def test_a_column_that_a_later_step_adds_is_right_in_new_and_old_homes(
     connection.close()
 
 
+def test_removals_that_were_ordered_are_found_by_their_kind(tmp_path: Path) -> None:
+    path = old_catalog(tmp_path / "old.db")
+    with sqlite3.connect(path) as connection:
+        for id in ("gone-1", "ftjob-1"):
+            connection.execute(
+                "INSERT INTO tasks (id, kind, lane, subject, organisation, state, attempt, "
+                "fruitless, reached, held) "
+                "VALUES (?, 'remove', 'tidy', ?, 'o', 'waiting', 0, 0, 0, 0)",
+                (id, id),
+            )
+    connection.close()
+    Catalog(path).close()
+    with sqlite3.connect(path) as connection:
+        found = connection.execute("SELECT kind, subject FROM tasks WHERE lane = 'tidy'").fetchall()
+    connection.close()
+    assert {subject.partition("-")[0]: kind for kind, subject in found} == {
+        "file": "remove-file",
+        "gone": "remove-weights",
+        "ftjob": "remove-job",
+    }
+
+
 def test_a_home_of_0_1_opens_lists_and_answers(old_home: Path) -> None:
     tw = Tunewright(old_home)
     caller = tw.access.caller(KEY)
@@ -155,7 +177,8 @@ def test_the_work_of_a_home_of_0_1_goes_on(old_home: Path) -> None:
     task = tw.tasks.lease("tidy", "one")
     assert task is not None
     worker._do(task, {})
-    assert tw.tasks.subjects("remove", tw.owner.organisation) == []
+    assert task.kind == "remove-file"
+    assert tw.tasks.subjects(task.kind, tw.owner.organisation) == []
     task = tw.tasks.lease("cpu", "one")
     assert task is not None
     worker._do(task, {})

@@ -21,8 +21,8 @@ def test_a_jump_of_the_clock_ends_no_lease_and_keeps_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shift: int
 ) -> None:
     long, short = (Tasks(Catalog(tmp_path / "catalog.db"), seconds) for seconds in (30, 0))
-    long.enqueue("check", "cpu", "ftjob-1", "org-a")
-    short.enqueue("remove", "tidy", "ftjob-2", "org-a")
+    long.enqueue("check", "ftjob-1", "org-a")
+    short.enqueue("remove-job", "ftjob-2", "org-a")
     held, over = long.lease("cpu", "one"), short.lease("tidy", "one")
     assert held is not None
     assert over is not None

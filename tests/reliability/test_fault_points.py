@@ -13,7 +13,7 @@ from killing import Place
 
 from servers import REPOSITORY
 from tunewright import faults
-from tunewright.tasks import MAX_ATTEMPTS
+from tunewright.tasks import KINDS
 
 New = Callable[..., AbstractContextManager[Place]]
 
@@ -91,7 +91,8 @@ def test_killed_at_random(new_place: New, tmp_path: Path, calm: str, seed: int) 
             if place.until(job, "queued", "running", "succeeded", "failed").status == "succeeded":
                 break
         ended = place.until(job)
-        if kills == MAX_ATTEMPTS and ended.error and ended.error.code == "worker_crashed":
+        crashed = ended.error is not None and ended.error.code == "worker_crashed"
+        if kills == KINDS["fine-tune"].attempts and crashed:
             assert place.tw.jobs.checkpoints(job).data == []
         else:
             assert place.wrong(job, calm, kills=kills) == []

@@ -17,7 +17,6 @@ import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -91,17 +90,17 @@ class Zygote:
 def trainers_are_forked(address: str) -> None:
     """In a worker: start trainers from the zygote. Only the first one gets the fault; all get the
     limit of TRAINER_ADDRESS_SPACE_MIB."""
-    from tunewright.work import fine_tune
+    from tunewright import children
 
     fault = {"TUNEWRIGHT_FAULT": os.environ.get("TRAINER_FAULT", "")}
 
-    def popen(command: list[str], *, stderr: Any, pass_fds: tuple[int, ...], **_: Any) -> Forked:
+    def start(command: list[str], *, stderr: Any, pass_fds: tuple[int, ...], **_: Any) -> Forked:
         stdin, stdout = os.pipe(), os.pipe()
         environment = {
             **fault,
             "ADDRESS_SPACE_MIB": os.environ.get("TRAINER_ADDRESS_SPACE_MIB", ""),
         }
-        wish = {"module": command[2], "given": command[3:], "environment": environment}
+        wish = {"module": command[1], "given": command[2:], "environment": environment}
         fault["TUNEWRIGHT_FAULT"] = ""
         forked = Forked(address, wish, (stdin[0], stdout[1], stderr.fileno(), *pass_fds))
         os.close(stdin[0])
@@ -110,9 +109,7 @@ def trainers_are_forked(address: str) -> None:
         forked.stdout = os.fdopen(stdout[0], "rb")  # pyright: ignore[reportAttributeAccessIssue]
         return forked
 
-    fine_tune.subprocess = SimpleNamespace(  # pyright: ignore[reportAttributeAccessIssue]
-        Popen=popen, PIPE=subprocess.PIPE
-    )
+    children.start = start  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _become(wish: dict[str, Any], descriptors: list[int]) -> None:

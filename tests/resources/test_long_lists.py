@@ -50,5 +50,5 @@ def test_a_deleted_job_takes_its_events_along(tmp_path) -> None:
     assert tw.jobs.delete("ftjob-00001").deleted
     assert [event.id for event in shelf.all(Event)] == ["ftevent-2"]
     assert [found.id for found in tw.jobs.list().data] == ["ftjob-00002"]
-    assert tw.tasks.subjects("remove", tw.owner.organisation) == []
+    assert tw.tasks.subjects("remove-job", tw.owner.organisation) == []
     tw.close()

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import stat
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -54,7 +53,7 @@ def eventually(condition: Callable[[], bool]) -> bool:
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Keeper, Path]]:
     for name, value in {"SILENT_SECONDS": 1.5, "LATE_SECONDS": 0.5, "_LOOK_SECONDS": 0.1}.items():
         monkeypatch.setattr(keeper, name, value)
-    made = Keeper(Home(tmp_path), {}, command=[sys.executable, "-c", ENGINE])
+    made = Keeper(Home(tmp_path), {}, command=["-c", ENGINE])
     door = made.listen()
     stopping = threading.Event()
     thread = threading.Thread(target=made.keep, args=(door, stopping))

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 from tiny import Heard, chat, colours
 
+from tunewright import children
 from tunewright.errors import JobFailed
 from tunewright.training.loss import Objective, Sums
 from tunewright.training.memory import recomputes
@@ -16,7 +17,6 @@ from tunewright.training.plans.layouts import Layout
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Message
 from tunewright.training.supervised import train
-from tunewright.work import memory
 
 Make = Callable[..., Recipe]
 
@@ -86,7 +86,7 @@ def test_a_row_that_does_not_fit_alone_is_named_with_the_length_that_would(
 
 def test_the_kernels_kills_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counters = tmp_path / "vmstat"
-    monkeypatch.setattr(memory, "_COUNTERS", counters)
-    assert memory.kills() == 0
+    monkeypatch.setattr(children, "_COUNTERS", counters)
+    assert children.kills_for_memory() == 0
     counters.write_text("nr_free_pages 7\noom_kill 3\n")
-    assert memory.kills() == 3
+    assert children.kills_for_memory() == 3

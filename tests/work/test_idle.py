@@ -18,7 +18,7 @@ def test_every_commit_of_another_connection_is_a_change(tmp_path: Path) -> None:
     changes = Changes(tw.home.catalog)
     before = changes.version()
     assert changes.version() == before
-    tw.tasks.enqueue("check", "cpu", "ftjob-1", "org")
+    tw.tasks.enqueue("check", "ftjob-1", "org")
     assert changes.version() != before
     changes.close()
     tw.close()
@@ -87,7 +87,7 @@ def test_an_idle_worker_looks_for_tasks_only_when_something_was_written(
     idle = looks[0]
     time.sleep(0.5)
     assert looks[0] == idle
-    other.tasks.enqueue("check", "cpu", "ftjob-1", "org")
+    other.tasks.enqueue("check", "ftjob-1", "org")
     assert done.wait(10)
     worker.stopping.set()
     thread.join()

@@ -11,12 +11,14 @@ import pytest
 from rendering.reasoning_templates import QWEN3, SMOLLM3
 from training.tiny import write_base
 from tunewright.app import Tunewright
+from tunewright.catalog.catalog import SHARED
 from tunewright.errors import BadRequest
 from tunewright.records.completions import ChatRequest
 from tunewright.records.jobs import Event, Job
 from tunewright.records.models import Weights
-from tunewright.work import check, fine_tune
-from tunewright.work.assignment import Assignment
+from tunewright.work import fine_tune
+from tunewright.work.check import CheckFiles
+from tunewright.work.on_job import OnJob
 
 ASKED = {"role": "user", "content": "What is 2+2?"}
 THOUGHT = "<think>\nTwo and two.\n</think>\n\n"
@@ -33,18 +35,16 @@ def tw(tmp_path: Path) -> Iterator[Tunewright]:
     made.close()
 
 
-def checked(
-    tw: Tunewright, answer: str, base: str = "thinker", **given: Any
-) -> tuple[Job, Assignment]:
+def checked(tw: Tunewright, answer: str, base: str = "thinker", **given: Any) -> tuple[Job, OnJob]:
     row = {"messages": [ASKED, {"role": "assistant", "content": answer}]}
     data = "".join(json.dumps(row) + "\n" for _ in range(10)).encode()
     file = tw.files.create(file=data, purpose="fine-tune", filename="data.jsonl")
     job = tw.jobs.create(model=base, training_file=file.id, **given)
     task = tw.tasks.lease("cpu", "test")
     assert task is not None
-    assignment = Assignment(tw, task, threading.Event())
+    assignment = CheckFiles(tw, task, threading.Event())
     try:
-        check.run(assignment)
+        assignment.run()
     except Exception as error:
         assignment.fail(error)  # pyright: ignore[reportArgumentType]
     return tw.jobs.retrieve(job.id), assignment
@@ -62,8 +62,8 @@ def test_reasoning_turns_itself_on_for_a_job_and_its_model(tw: Tunewright) -> No
     assert job.chat_template_kwargs == {"enable_thinking": True}
     events = [event.message for event in tw.acting(tw.owner).shelf.all(Event, subject=job.id)]
     assert any("enable_thinking true" in message for message in events)
-    start = Assignment(tw, assignment.task, threading.Event()).base
-    assert fine_tune._recipe(assignment, job)["kind"] == "chat"
+    start = CheckFiles(tw, assignment.task, threading.Event()).base
+    assert fine_tune._recipe(assignment, job).kind == "chat"
     assert start.rendering is not None
     assert start.rendering.kwargs == {"enable_thinking": True}
     assert prompted(tw, start).endswith("assistant\n")
@@ -74,7 +74,7 @@ def test_plain_answers_are_asked_for_without_a_thought_as_the_base_is(tw: Tunewr
     job, assignment = checked(tw, "Four.")
     assert job.chat_template_kwargs is None
     assert "chat_template_kwargs" not in job.wire()
-    base = tw.catalog.shelf("shared").get(Weights, "thinker") or assignment.base
+    base = tw.catalog.shelf(SHARED).get(Weights, "thinker")
     assert prompted(tw, base) == prompted(tw, assignment.base)
     assert prompted(tw, base).endswith("<think>\n\n</think>\n\n")
 

@@ -31,7 +31,43 @@ def _index_what_is_searched_by(connection: Connection) -> None:
             index(connection, table, column)
 
 
-STEPS: list[Callable[[Connection], None]] = [_first_tables, _index_what_is_searched_by]
+def _removals_by_kind(connection: Connection) -> None:
+    """In this order: a job's id is any other."""
+    for kind, ids in (("remove-file", "file-%"), ("remove-weights", "gone-%"), ("remove-job", "%")):
+        connection.exec_driver_sql(
+            "UPDATE tasks SET kind = ? WHERE kind = 'remove' AND subject LIKE ?", (kind, ids)
+        )
+
+
+def _verifications(connection: Connection) -> None:
+    records(connection, "verifications")
+
+
+STEPS: list[Callable[[Connection], None]] = [
+    _first_tables,
+    _index_what_is_searched_by,
+    _removals_by_kind,
+    _verifications,
+]
+
+
+def records(connection: Connection, table: str) -> None:
+    """The table of a new noun that is not searched by any field."""
+    connection.exec_driver_sql(
+        f"""CREATE TABLE {table} (
+            sequence INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+            id VARCHAR(256) NOT NULL,
+            organisation VARCHAR(64) NOT NULL,
+            version INTEGER NOT NULL,
+            deleted BOOLEAN NOT NULL,
+            subject VARCHAR(256),
+            body TEXT NOT NULL,
+            UNIQUE (id)
+        )"""
+    )
+    connection.exec_driver_sql(
+        f"CREATE INDEX {table}_by_organisation ON {table} (organisation, subject, sequence)"
+    )
 
 
 def index(connection: Connection, table: str, column: str) -> None:

@@ -26,6 +26,7 @@ from tunewright.records.models import Model, Switched, Weights
 from tunewright.records.permissions import CheckpointPermission
 from tunewright.records.record import Record
 from tunewright.records.uploads import Upload, UploadPart
+from tunewright.records.verifications import Verification
 
 metadata = MetaData()
 
@@ -74,6 +75,7 @@ NOUNS: dict[type[Record], Noun] = {
         _noun(UploadPart, "upload_parts", "upload_id"),
         _noun(Model, "models", named=True),
         _noun(Switched, "switched", named=True),
+        _noun(Verification, "verifications"),
         _noun(Weights, "weights", "directory", "base_directory", "job", named=True),
     )
 }

@@ -9,6 +9,7 @@ from rich.text import Text
 from tunewright.cli.terminal import (
     HomeOption,
     JsonOption,
+    complain,
     moment,
     notes,
     print_json,
@@ -20,6 +21,10 @@ from tunewright.wording import of
 
 if TYPE_CHECKING:
     from tunewright.app import Tunewright
+    from tunewright.records.verifications import Verification
+    from tunewright.resources.verifications import Verifications
+
+LOOK_SECONDS = 0.2
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -116,6 +121,45 @@ def delete(
             _refuse_in_use(tw, name, home)
         _delete(tw, name)
     say(f"Deleted {name}.")
+
+
+@app.command()
+def verify(home: HomeOption = None, json: JsonOption = False) -> None:
+    """Check the files of all models and bases against what was written; 1 if any has changed.
+
+    Example: tunewright models verify
+    """
+    from tunewright.cli.opening import running
+
+    with running(home) as tw:
+        found = _verified(tw.verifications)
+    if json:
+        print_json(found.wire())
+    elif found.damaged:
+        print_table(["model", "what is wrong"], [(d.model, d.problem) for d in found.damaged])
+        say("Restore these files from a backup, or delete the models and train them again.")
+    elif not found.error:
+        say(f"The files of {found.models:,} {of(found.models, 'model')} are what was written.")
+    if found.error:
+        complain(found.error)
+    if found.damaged or found.error:
+        raise typer.Exit(1)
+
+
+def _verified(verifications: "Verifications") -> "Verification":
+    """Whole files are read: gigabytes take minutes."""
+    import time
+
+    from rich.progress import Progress
+
+    made = verifications.create()
+    with Progress(console=notes, transient=True) as progress:
+        bar = progress.add_task("Reading", total=None)
+        while made.status in ("queued", "running"):
+            time.sleep(LOOK_SECONDS)
+            made = verifications.retrieve(made.id)
+            progress.update(bar, total=made.models or None, completed=made.checked)
+    return made
 
 
 def _refuse_in_use(tw: "Tunewright", name: str, home: Path | None) -> None:

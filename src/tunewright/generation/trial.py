@@ -7,11 +7,12 @@ it. A computation that cannot be interrupted is tried where it can be ended.
 import json
 import resource
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from tunewright import children
 
 SECONDS = 1.5  # of CPU
 MEMORY = 1 << 30
@@ -28,17 +29,10 @@ def risky(grammar: str) -> bool:
 def takes(grammar: str, tokenizer: Path, vocabulary: int) -> int | None:
     """Bytes of memory, where it compiles within SECONDS and MEMORY, or fails to compile in that
     time; else None."""
-    command = [sys.executable, "-m", "tunewright.generation.trial", str(tokenizer), str(vocabulary)]
+    command = ["-m", "tunewright.generation.trial", str(tokenizer), str(vocabulary)]
     try:
-        done = subprocess.run(
-            command,
-            input=grammar.encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=_WALL_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        done = children.tried(command, _WALL_SECONDS, given=grammar.encode())
+    except children.OutOfTime:
         return None
     return int(done.stdout) if done.returncode == 0 else None
 

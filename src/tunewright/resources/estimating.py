@@ -1,19 +1,16 @@
 """What a job would take, tried in a process of its own before there is one."""
 
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
-import orjson
-
-from tunewright import durable
+from tunewright import children
 from tunewright.errors import BadRequest
 from tunewright.home import Home
 from tunewright.records.checks import Estimate
 from tunewright.resources.models import Models
+from tunewright.resources.recipes import recipe
 from tunewright.settings import Settings
+from tunewright.training.report import Failed, Forecast, parsed
 
 
 class Estimating:
@@ -26,44 +23,39 @@ class Estimating:
         computed and thrown away. Takes seconds to minutes. Raises BadRequest where the job could
         not begin: the file must have passed its check."""
         weights = self._models.weights(model, ("chat", "completion"))
-        adapter = self._models.adapter(weights)
-        recipe = {
-            "base": str(self._models.directory(weights).resolve()),
-            "base_name": weights.base,
-            "adapter": str(adapter.resolve()) if adapter else None,
-            "kind": weights.kind,
-            "training_file": str(path.resolve()),
-            "validation_file": str(validation.resolve()) if validation else None,
-            "speed": str(Home(self._settings.home).speed.resolve()),
-            "compute_dtype": self._settings.compute_dtype,
-        }
+        asked = recipe(
+            self._models,
+            weights,
+            Home(self._settings.home),
+            self._settings,
+            training_file=path.resolve(),
+            validation_file=validation.resolve() if validation else None,
+        )
         with tempfile.TemporaryDirectory() as folder:
-            durable.write_json(Path(folder) / "recipe.json", recipe)
-            said = _heard(Path(folder))
-        return estimate_of(said, self._settings)
+            asked.write(Path(folder))
+            forecast = _heard(Path(folder))
+        return estimate_of(forecast, self._settings)
 
 
-def estimate_of(said: dict[str, Any], settings: Settings) -> Estimate:
-    """A report of the kind "forecast", with what it will cost."""
+def estimate_of(said: Forecast, settings: Settings) -> Estimate:
+    """A forecast, with what it will cost."""
     return Estimate(
-        steps=said["total_steps"],
-        seconds=said["seconds"],
-        seconds_error=said["seconds_error"],
-        peak_bytes=said["peak_bytes"],
-        trained_tokens=said["trained_tokens"],
-        cost=settings.cost(said["seconds"], said["trained_tokens"]),
+        steps=said.total_steps,
+        seconds=said.seconds,
+        seconds_error=said.seconds_error,
+        peak_bytes=said.peak_bytes,
+        trained_tokens=said.trained_tokens,
+        cost=settings.cost(said.seconds, said.trained_tokens),
     )
 
 
-def _heard(folder: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tunewright.training", str(folder)]
-    command += ["--expect", "--watch-stdin"]
-    with subprocess.Popen(  # its input stays open for as long as we live
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as child:
-        assert child.stdout is not None
-        said = {report["kind"]: report for report in map(orjson.loads, child.stdout)}
-    if "forecast" in said:
-        return said["forecast"]
-    reason = said.get("failed", {}).get("message", "memory ran out, or it was ended")
+def _heard(folder: Path) -> Forecast:
+    command = ["-m", "tunewright.training", str(folder), "--expect", "--watch-stdin"]
+    reason, quiet = "memory ran out, or it was ended", children.NOWHERE
+    with children.running(command, stdout=children.PIPE, stderr=quiet) as child:
+        for said in parsed(child.stdout or ()):
+            if isinstance(said, Forecast):
+                return said
+            if isinstance(said, Failed):
+                reason = said.message
     raise BadRequest(f"A job with this file could not begin: {reason}", param="training_file")

@@ -140,8 +140,8 @@ class Files:
                     code="file_in_use",
                 )
             self._shelf.delete(File, id)
-            self._removals.order(id)
-        self._removals.carry_out(id)
+            self._removals.order_file(id)
+        self._removals.carry_out("remove-file", id)
         return Deleted(id=id, object="file")
 
     def sweep(self) -> None:

@@ -144,8 +144,8 @@ class Jobs:
             self._models.withdraw_checkpoints(id)
             self._shelf.delete(Weights, id)
             self._shelf.delete(Job, id)
-            self._removals.order(id)
-        self._removals.carry_out(id)
+            self._removals.order_job(id)
+        self._removals.carry_out("remove-job", id)
         return Deleted(id=id, object="fine_tuning.job")
 
     def events(self, id: str, /, **given: Any) -> Page[Event]:

@@ -27,39 +27,48 @@ class Removals:
         self._tasks = tasks
         self._home = home
         self._blobs = blobs
+        self._removers = {
+            "remove-file": self._file,
+            "remove-job": self._job,
+            "remove-weights": self._weights,
+        }
 
-    def order(self, id: str) -> None:
-        """Have the bytes of `id` (a file or a job) removed. Part of the transaction that
-        deletes its record."""
-        self._tasks.enqueue("remove", "tidy", id, self._shelf.organisation)
+    def order_file(self, id: str) -> None:
+        """Have the bytes of a file removed. Part of the transaction that deletes its record."""
+        self._tasks.enqueue("remove-file", id, self._shelf.organisation)
+
+    def order_job(self, id: str) -> None:
+        """The same for the folder of a job."""
+        self._tasks.enqueue("remove-job", id, self._shelf.organisation)
 
     def order_weights(self, weights: Weights) -> None:
         """The same for weights whose own record is deleted: they wait under another id."""
         waiting = weights.model_copy(update={"id": new_id("gone-"), "deleted_name": weights.id})
         self._shelf.put(waiting)
-        self.order(waiting.id)
+        self._tasks.enqueue("remove-weights", waiting.id, self._shelf.organisation)
 
-    def carry_out(self, id: str) -> bool:
-        """Remove what was ordered; False while somebody still writes there. Can be repeated."""
-        if id.startswith("file-"):
-            self._file(id)
-        elif id.startswith("gone-"):
-            self._weights(id)
-        elif not remove_job(self._shelf.catalog, self._home, id):
+    def carry_out(self, kind: str, id: str) -> bool:
+        """Remove what a task of that kind ordered; False while somebody still writes there. Can be
+        repeated."""
+        if not self._removers[kind](id):
             return False
         wiped = self._shelf.catalog.scrub()
         with self._shelf.catalog.transaction():
-            self._tasks.forget("remove", id)
+            self._tasks.forget(kind, id)
             if not wiped:  # somebody reads: the worker tries until nobody does
-                self._tasks.enqueue_once("scrub", "tidy", "catalog", SHARED)
+                self._tasks.enqueue_once("scrub", "catalog", SHARED)
         return True
 
     def carry_out_all(self) -> None:
         """Where no server runs, and so nobody is being answered."""
-        for id in self._tasks.subjects("remove", self._shelf.organisation):
-            self.carry_out(id)
+        for kind in self._removers:
+            for id in self._tasks.subjects(kind, self._shelf.organisation):
+                self.carry_out(kind, id)
 
-    def _file(self, id: str) -> None:
+    def _job(self, id: str) -> bool:
+        return remove_job(self._shelf.catalog, self._home, id)
+
+    def _file(self, id: str) -> bool:
         self._blobs.delete(id)
         for upload in self._shelf.all(Upload, where={"status": "completed"}):
             if upload.file and upload.file.id == id:  # it holds a copy of the file's record
@@ -67,15 +76,16 @@ class Removals:
         for job in self._trained_on(id):
             for name in COPIES:
                 durable.remove(self._home.job(job.id) / name)
+        return True
 
     def _trained_on(self, id: str) -> Iterator[Job]:
         for column in ("training_file", "validation_file"):
             yield from self._shelf.all(Job, where={column: id})
 
-    def _weights(self, id: str) -> None:
+    def _weights(self, id: str) -> bool:
         weights = self._shelf.get(Weights, id)
         if weights is None:
-            return
+            return True
         remove_weights(self._shelf.catalog, self._home, weights)
         if weights.job and weights.step is None:  # what its job keeps besides its log
             for part in ("start", "resume"):
@@ -83,6 +93,7 @@ class Removals:
             if self._shelf.get(Job, weights.job) is None:
                 durable.remove(self._home.job(weights.job))
         self._shelf.delete(Weights, id)
+        return True
 
 
 def remove_job(catalog: Catalog, home: Home, id: str) -> bool:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import orjson
 
+from tunewright import children
 from tunewright.errors import BadRequest, MissingExtra, TunewrightError
 from tunewright.generation import open_generator
 from tunewright.generation.absent import AbsentGenerator
@@ -39,7 +40,10 @@ def main() -> int:
     if options.watch_stdin:
         # A Ctrl-C reaches the whole process group; when to end is then the parent's decision.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        _in_thread(_end_with_parent, parent, listeners.put)
+        if parent is None:
+            children.end_with_parent()
+        else:
+            _in_thread(_end_with_server, parent, listeners.put)
     try:
         listener = _given(options.listen_fd) if options.socket is None else _bound(options.socket)
         server = Server(_generator(options.generator))  # imports torch: seconds
@@ -101,15 +105,9 @@ def _print(line: object) -> None:
     sys.stdout.buffer.flush()
 
 
-def _end_with_parent(
-    parent: socket.socket | None, listeners: Callable[[socket.socket], None]
-) -> None:
-    if parent is not None:
-        with contextlib.suppress(OSError):
-            heartbeat.follow(parent, listeners)
-    else:
-        while os.read(0, 4096):
-            pass
+def _end_with_server(parent: socket.socket, listeners: Callable[[socket.socket], None]) -> None:
+    with contextlib.suppress(OSError):
+        heartbeat.follow(parent, listeners)
     os._exit(0)  # the main thread may be deep inside torch, and there is nothing to save
 
 

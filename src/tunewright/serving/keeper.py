@@ -10,14 +10,13 @@ import logging
 import os
 import selectors
 import socket
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tunewright import children
 from tunewright.errors import BadRequest
 from tunewright.home import Home
 from tunewright.serving.protocol import address
@@ -45,13 +44,13 @@ class Keeper:
         stall_seconds: float = 60.0,
         command: Sequence[str] = (),
     ) -> None:
-        """stall_seconds: so long may the engine's main loop stand still. command: what to start
-        instead of the engine."""
+        """stall_seconds: so long may the engine's main loop stand still. command: arguments
+        for Python, to start instead of the engine."""
         self._home = home
         self._environment = environment
         self._stall_seconds = stall_seconds
-        self._command = command or [sys.executable, "-m", "tunewright.serving"]
-        self._child: subprocess.Popen[bytes] | None = None
+        self._command = command or ["-m", "tunewright.serving"]
+        self._child: children.Process | None = None
         self._silence = 0.0
         self._begun = False
 
@@ -104,24 +103,23 @@ class Keeper:
             if time.monotonic() - began < BACKOFF_SECONDS:
                 stopping.wait(BACKOFF_SECONDS)
 
-    def _start(self, door: "Door", its: socket.socket) -> subprocess.Popen[bytes] | None:
+    def _start(self, door: "Door", its: socket.socket) -> children.Process | None:
         listener = door.listener.fileno()
         options = ["--listen-fd", str(listener), "--watch-stdin"]
         options += ["--stall-seconds", str(self._stall_seconds)]
         try:
             with its:
-                return subprocess.Popen(
+                return children.start(
                     [*self._command, *options],
                     stdin=its.fileno(),
-                    stdout=subprocess.DEVNULL,
                     pass_fds=[listener],
-                    env={**os.environ, **self._environment},
+                    environment=self._environment,
                 )
         except OSError as error:  # no files, processes or memory left: later, perhaps
             log.warning("the engine cannot be started: %s", error)
             return None
 
-    def _watch(self, child: subprocess.Popen[bytes], beats: socket.socket, door: "Door") -> None:
+    def _watch(self, child: children.Process, beats: socket.socket, door: "Door") -> None:
         """Until it has ended. Time in which this process itself stood still is not its silence."""
         before = time.monotonic()
         while child.poll() is None:

@@ -10,7 +10,6 @@ With --watch-stdin the process ends at once when standard input closes: its pare
 import os
 import signal
 import sys
-import threading
 import traceback
 from pathlib import Path
 
@@ -26,6 +25,7 @@ os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS is not deterministic
 
+from tunewright import children
 from tunewright.errors import TunewrightError
 from tunewright.training import Stopped, method
 from tunewright.training.recipe import Recipe
@@ -60,13 +60,6 @@ def _reports() -> JsonLines:
     return JsonLines(stream)
 
 
-def _end_with_parent() -> None:
-    # Not sys.stdin: a thread that waits in it holds its lock, and Python aborts at exit.
-    while os.read(0, 4096):
-        pass
-    os._exit(STOPPED)
-
-
 def failure(error: BaseException) -> Failed:
     """What a client is told; the traceback goes to standard error."""
     if isinstance(error, TunewrightError):
@@ -96,7 +89,7 @@ def main() -> int:
     should_stop = Terminated()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C: the parent decides
     if "--watch-stdin" in sys.argv[2:]:
-        threading.Thread(target=_end_with_parent, daemon=True).start()
+        children.end_with_parent(STOPPED)
     try:
         recipe = Recipe.read(folder)
         if "--follow" in sys.argv[2:]:

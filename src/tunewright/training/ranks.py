@@ -10,7 +10,6 @@ its supervised tokens.
 import contextlib
 import datetime
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, distributed
 
+from tunewright import children
 from tunewright.training.examples import Sample
 from tunewright.training.recipe import Recipe
 
@@ -114,16 +114,19 @@ def lead(recipe: Recipe, folder: Path) -> Iterator[Ranks]:
 
 @contextlib.contextmanager
 def _follower(folder: Path, place: str, meeting: Path) -> Iterator[None]:
-    command = [sys.executable, "-m", "tunewright.training", str(folder), "--watch-stdin"]
-    command += ["--follow", place, str(meeting)]
-    # Its standard input closes when this process ends, however it ends. It reports nothing.
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=sys.stderr.fileno())
-    try:
+    command = [
+        "-m",
+        "tunewright.training",
+        str(folder),
+        "--watch-stdin",
+        "--follow",
+        place,
+        str(meeting),
+    ]
+    # It reports nothing: what it prints is for the log.
+    with children.running(command, stdout=sys.stderr.fileno()) as child:
         yield
         child.wait(60)
-    finally:
-        child.kill()
-        child.wait()
 
 
 @contextlib.contextmanager

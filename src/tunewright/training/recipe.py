@@ -43,6 +43,9 @@ class Recipe(BaseModel):
     speed: Path | None = None
     compute_dtype: Literal["auto", "float32", "bfloat16"] | None = None
 
+    def write(self, folder: Path) -> None:
+        durable.write_json(folder / FILE, self.model_dump(mode="json"))
+
     @classmethod
     def read(cls, folder: Path) -> "Recipe":
         try:

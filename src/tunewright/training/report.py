@@ -1,7 +1,8 @@
 """What a run says while it goes on: the `Report` protocol, and its form as JSON lines."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import BinaryIO, ClassVar, Literal, Protocol, TypeAlias
+from typing import BinaryIO, ClassVar, Literal, Protocol, TypeAlias, get_args
 
 import orjson
 
@@ -133,6 +134,9 @@ Said: TypeAlias = (
 )
 
 
+_SAID: dict[str, type[Said]] = {said.kind: said for said in get_args(Said)}
+
+
 class Report(Protocol):
     """Takes what a run says, one thing after the other.
 
@@ -160,3 +164,10 @@ class JsonLines:
         line = orjson.dumps({"kind": said.kind, **asdict(said)}, option=orjson.OPT_APPEND_NEWLINE)
         self._stream.write(line)
         self._stream.flush()
+
+
+def parsed(lines: Iterable[bytes]) -> Iterator[Said]:
+    """What `JsonLines` wrote, as it was said."""
+    for line in lines:
+        found = orjson.loads(line)
+        yield _SAID[found.pop("kind")](**found)

@@ -4,20 +4,12 @@ It ends when its standard input closes (the server died); on SIGTERM it gives it
 """
 
 import logging
-import os
 import signal
 import sys
-import threading
 
+from tunewright import children
 from tunewright.app import Tunewright
 from tunewright.work.worker import Worker
-
-
-def _end_with_server() -> None:
-    # Not sys.stdin: a thread that waits in it holds its lock, and Python aborts at exit.
-    while os.read(0, 4096):
-        pass
-    os._exit(0)
 
 
 def main() -> None:
@@ -27,7 +19,7 @@ def main() -> None:
     worker = Worker(tw, name)
     signal.signal(signal.SIGTERM, lambda *_: worker.stopping.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C: the server decides
-    threading.Thread(target=_end_with_server, daemon=True).start()
+    children.end_with_parent()
     worker.run()
     tw.close()
 

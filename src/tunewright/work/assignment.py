@@ -3,67 +3,55 @@
 import contextlib
 import logging
 import threading
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tunewright.app import Acting, Tunewright
 from tunewright.errors import JobFailed, StorageFull
-from tunewright.records.jobs import OPEN, Job
-from tunewright.records.models import Weights
-from tunewright.resources.progress import Moved, Progress
+from tunewright.resources.progress import Moved
 from tunewright.tasks import LostLease, Task
 
 log = logging.getLogger(__name__)
 
 SPACE_SECONDS = 10.0
-"""How long a job waits before it looks again whether the disk has space."""
+"""How long a task waits before it looks again whether the disk has space."""
 
 
 @dataclass(frozen=True)
-class Assignment:
-    """`begun`: what an earlier turn of a task has left half done, by the task's id: to go on with,
-    should this worker get it again."""
+class Assignment(ABC):
+    """A kind of task is a subclass with `run` (and its row in `tasks.kinds`).
+
+    `begun`: what an earlier turn of a task has left half done, by the task's id: to go on with,
+    should this worker get it again.
+    """
+
+    called: ClassVar[str] = "The task"
 
     tw: Tunewright
     task: Task
     stopping: threading.Event
     begun: dict[str, Any] = field(default_factory=dict)
 
-    @cached_property
-    def acting(self) -> Acting:
-        return self.tw.acting(self.tw.access.of_organisation(self.task.organisation))
-
-    @cached_property
-    def progress(self) -> Progress:
-        return Progress(self.acting.shelf)
+    @abstractmethod
+    def run(self) -> None:
+        """Do the task, and end it by one of the methods below. Raises LostLease where somebody
+        else has it, Held where it is paused, Moved where its subject needs it no longer, JobFailed
+        where it can never be done, and StorageFull; anything else is tried again."""
 
     @property
-    def job_id(self) -> str:
-        return self.task.subject
+    def log(self) -> str:
+        """Where the reason of a crash can be read, for the message."""
+        return "the server's log"
 
-    @property
-    def folder(self) -> Path:
-        return self.tw.home.job(self.job_id)
+    def failed(self, error: JobFailed) -> None:
+        """Record that the task is given up, for its subject. Part of a transaction."""
+        log.error("task %s (%s) is given up: %s", self.task.id, self.task.kind, error.message)
 
-    @cached_property
-    def base(self) -> Weights:
-        """What the job starts from, as it was when the job was made: a base, whatever its name
-        stands for by now, or a tuned model, in files of the job's own (`resources.starting`)."""
-        found = self.acting.shelf.get(Weights, self.job_id)
-        if found is None:
-            raise Moved(f"{self.job_id} has no base")
-        return found
-
-    def data(self, file: str | None) -> Path | None:
-        return self.tw.blobs.path(file) if file else None
-
-    def say(self, key: str, message: str, *, level: str = "info") -> None:
-        """An event, guarded by the lease: a worker that lost its task says nothing."""
-        with self.tw.catalog.transaction():
-            self.tw.tasks.guard(self.task)
-            self.progress.say(self.job_id, key, message, level=level)  # pyright: ignore[reportArgumentType]
+    def waits(self, full: StorageFull) -> None:
+        """Tell whoever follows the subject that it waits for space."""
+        log.warning("%s waits: %s", self.task.subject, full.message)
 
     def finish(self) -> None:
         self.tw.tasks.finish(self.task)
@@ -72,10 +60,10 @@ class Assignment:
         with contextlib.suppress(Moved, LostLease), self.tw.catalog.transaction():
             self.tw.tasks.guard(self.task)
             self.tw.tasks.finish(self.task)
-            self.progress.fail(self.job_id, error)
+            self.failed(error)
 
     def drop(self) -> None:
-        """The job is gone or has ended: nothing is left to do."""
+        """The subject is gone or has ended: nothing is left to do."""
         with contextlib.suppress(LostLease):
             self.finish()
 
@@ -84,10 +72,8 @@ class Assignment:
             self.tw.tasks.release(self.task)
 
     def step_aside(self) -> None:
-        """The job is paused: back into the queue, where the task waits to be resumed."""
-        with contextlib.suppress(Moved, LostLease), self.tw.catalog.transaction():
-            self.tw.tasks.release(self.task)
-            self.progress.move(self.job_id, OPEN, _waiting)
+        """It is paused: back into the queue, where the task waits to be resumed."""
+        self.give_back()
 
     def try_again(self, seconds: float) -> None:
         """Back into the queue after a crash; the attempt counts."""
@@ -98,10 +84,9 @@ class Assignment:
     def wait_for_space(self, full: StorageFull) -> None:
         """Say so and give the task back after a while, so that the attempt does not count. Where
         the catalog itself has no space, both wait until it has."""
-        log.warning("%s waits: %s", self.task.subject, full.message)
         while True:
             try:
-                self.say(f"full-{self.task.attempt}", f"Waiting: {full.message}", level="warn")
+                self.waits(full)
                 self.stopping.wait(SPACE_SECONDS)
                 return self.give_back()
             except StorageFull:
@@ -110,7 +95,6 @@ class Assignment:
             except LostLease:
                 return None
 
-
-def _waiting(job: Job) -> Job:
-    status = "queued" if job.status == "running" else job.status
-    return job.model_copy(update={"status": status, "estimated_finish": None})
+    @cached_property
+    def acting(self) -> Acting:
+        return self.tw.acting(self.tw.access.of_organisation(self.task.organisation))

@@ -18,8 +18,8 @@ from tunewright.records.models import Weights
 from tunewright.records.template_kwargs import Rendering
 from tunewright.rendering import Renderer
 from tunewright.tasks import Task, Tasks
-from tunewright.work.assignment import Assignment
 from tunewright.work.heartbeat import Heartbeat
+from tunewright.work.on_job import OnJob
 
 MOST_EVENTS = 50  # errors of a file that become events
 TURN_SECONDS = 2.0
@@ -31,24 +31,26 @@ _LEVELS: dict[Severity, Literal["info", "warn", "error"]] = {
 }
 
 
-def run(assignment: Assignment) -> None:
+class CheckFiles(OnJob):
     """Check a job's files, for as long as it is its organisation's turn: then it waits in the queue
     with what it has found, for nobody's file must hold up everybody's."""
-    tasks, task = assignment.tw.tasks, assignment.task
-    heartbeat = Heartbeat(tasks, task, assignment.stopping, lambda: None)
-    with heartbeat:
-        job = assignment.acting.jobs.retrieve(assignment.job_id)
-        also = f" and validation file: {job.validation_file}" if job.validation_file else ""
-        assignment.say("validating", f"Validating training file: {job.training_file}{also}")
-        files = assignment.begun.pop(task.id, None) or list(_files(assignment, job))
-        done = _go_on(assignment, files, _Turn(tasks, task, heartbeat))
-    if done:
-        return _queue(assignment)
-    tasks.renew(task)  # raises where the job was cancelled or paused
-    if assignment.stopping.is_set():
-        return assignment.give_back()
-    assignment.begun[task.id] = files
-    return tasks.pass_on(task)
+
+    def run(self) -> None:
+        tasks, task = self.tw.tasks, self.task
+        heartbeat = Heartbeat(tasks, task, self.stopping, lambda: None)
+        with heartbeat:
+            job = self.acting.jobs.retrieve(self.job_id)
+            also = f" and validation file: {job.validation_file}" if job.validation_file else ""
+            self.say("validating", f"Validating training file: {job.training_file}{also}")
+            files = self.begun.pop(task.id, None) or list(_files(self, job))
+            done = _go_on(self, files, _Turn(tasks, task, heartbeat))
+        if done:
+            return _queue(self)
+        tasks.renew(task)  # raises where the job was cancelled or paused
+        if self.stopping.is_set():
+            return self.give_back()
+        self.begun[task.id] = files
+        return tasks.pass_on(task)
 
 
 class _Turn:
@@ -72,7 +74,7 @@ class _Turn:
         return False
 
 
-def _files(assignment: Assignment, job: Job) -> Iterator[tuple[str, Checking]]:
+def _files(assignment: OnJob, job: Job) -> Iterator[tuple[str, Checking]]:
     renderer = _renderer(assignment, job)
     wants = "chat" if renderer.is_chat else "completion"
     cut = assignment.tw.settings.long_examples == "cut"
@@ -90,7 +92,7 @@ def _files(assignment: Assignment, job: Job) -> Iterator[tuple[str, Checking]]:
             yield file, Checking(path, renderer, wants=wants, param=param, cut=cut, suggest=suggest)
 
 
-def _renderer(assignment: Assignment, job: Job) -> Renderer:
+def _renderer(assignment: OnJob, job: Job) -> Renderer:
     """The one that training and its model will use; recorded with what the job starts from, so
     that all that comes of the job has it."""
     start = assignment.base
@@ -106,7 +108,7 @@ def _renderer(assignment: Assignment, job: Job) -> Renderer:
     return renderer
 
 
-def _record(assignment: Assignment, used: Rendering, asked: Rendering) -> None:
+def _record(assignment: OnJob, used: Rendering, asked: Rendering) -> None:
     shelf, progress, job = assignment.acting.shelf, assignment.progress, assignment.job_id
     with assignment.tw.catalog.transaction():
         assignment.tw.tasks.guard(assignment.task)
@@ -123,7 +125,7 @@ def _record(assignment: Assignment, used: Rendering, asked: Rendering) -> None:
             progress.say(job, "reasoning", what)
 
 
-def _go_on(assignment: Assignment, files: list[tuple[str, Checking]], turn: _Turn) -> bool:
+def _go_on(assignment: OnJob, files: list[tuple[str, Checking]], turn: _Turn) -> bool:
     """Whether all files have been read and are fit; `files`: those that have not. Raises JobFailed
     for one that is not fit."""
     while files:
@@ -141,7 +143,7 @@ def _go_on(assignment: Assignment, files: list[tuple[str, Checking]], turn: _Tur
     return True
 
 
-def _tell(assignment: Assignment, found: Check) -> None:
+def _tell(assignment: OnJob, found: Check) -> None:
     """What was found, as events, all of it at once or nothing."""
     param = found.param
     with assignment.tw.catalog.transaction():
@@ -167,7 +169,7 @@ def _said(finding: Finding, param: str) -> str:
     return f"{param.replace('_', ' ').capitalize()}: {finding}"
 
 
-def _queue(assignment: Assignment) -> None:
+def _queue(assignment: OnJob) -> None:
     job, tw = assignment.job_id, assignment.tw
     with tw.catalog.transaction():
         held = tw.tasks.held(job)  # paused while it was checked: it waits before its training
@@ -175,7 +177,7 @@ def _queue(assignment: Assignment) -> None:
         assignment.progress.move(job, ("validating_files",), _queued)
         assignment.progress.say(job, "queued", "Files validated, moving job to queued state")
         fault("check.queueing")
-        tw.tasks.enqueue("fine-tune", "train", job, assignment.task.organisation, held=held)
+        tw.tasks.enqueue("fine-tune", job, assignment.task.organisation, held=held)
 
 
 def _queued(job: Job) -> Job:

@@ -10,55 +10,54 @@ import contextlib
 import datetime
 import fcntl
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-import orjson
-
-from tunewright import durable
+from tunewright import children, durable
 from tunewright.errors import JobFailed, StorageFull
 from tunewright.faults import fault
 from tunewright.records.jobs import Job
+from tunewright.resources.recipes import recipe
 from tunewright.tasks import Held
-from tunewright.work import gate, memory, register
-from tunewright.work.assignment import Assignment
+from tunewright.training.recipe import Recipe
+from tunewright.training.report import Said, Written, parsed
+from tunewright.work import gate, register
 from tunewright.work.heartbeat import Heartbeat
+from tunewright.work.on_job import OnJob
 from tunewright.work.reports import Reports
 
 
-def run(assignment: Assignment) -> None:
-    fault("job.leased")
-    job = _begin(assignment)
-    durable.make_directory(assignment.folder)
-    with _only_child(assignment) as lock:
-        durable.write_json(assignment.folder / "recipe.json", _recipe(assignment, job))
-        reports = Reports(assignment, job)
-        with _child(assignment, lock) as child:
-            heartbeat = Heartbeat(
-                assignment.tw.tasks, assignment.task, assignment.stopping, child.terminate
-            )
-            kills = memory.kills()
-            with heartbeat:
-                for report in _reports(child, assignment.folder / "log.txt"):
-                    if report["kind"] == "written":
-                        gate.wake_engine(assignment)
-                    reports.take(report)
-                code = child.wait()
-                if heartbeat.held:
-                    raise Held(f"{job.id} is paused")
-                if assignment.stopping.is_set() and not reports.finished:
-                    return assignment.give_back()
-                _raise_if_killed_for_memory(code, kills)
-                _raise_if_failed(reports, code, assignment)
-                register.register(assignment, reports)
-    return None
+class FineTune(OnJob):
+    def run(self) -> None:
+        fault("job.leased")
+        job = _begin(self)
+        durable.make_directory(self.folder)
+        with _only_child(self) as lock:
+            _recipe(self, job).write(self.folder)
+            reports = Reports(self, job)
+            with _trainer(self, lock) as child:
+                heartbeat = Heartbeat(self.tw.tasks, self.task, self.stopping, child.terminate)
+                kills = children.kills_for_memory()
+                with heartbeat:
+                    for said in _reports(child, self.folder / "log.txt"):
+                        if isinstance(said, Written):
+                            gate.wake_engine(self)
+                        reports.take(said)
+                    code = child.wait()
+                    if heartbeat.held:
+                        raise Held(f"{job.id} is paused")
+                    if self.stopping.is_set() and not reports.finished:
+                        return self.give_back()
+                    _raise_if_killed_for_memory(code, kills)
+                    _raise_if_failed(reports, code, self)
+                    register.register(self, reports)
+        return None
 
 
-def _begin(assignment: Assignment) -> Job:
+def _begin(assignment: OnJob) -> Job:
     """The job, running. Not an error if it runs already: then it resumes."""
     with assignment.tw.catalog.transaction():
         assignment.tw.tasks.guard(assignment.task)
@@ -71,30 +70,21 @@ def _begin(assignment: Assignment) -> Job:
     return job
 
 
-def _recipe(assignment: Assignment, job: Job) -> dict[str, Any]:
-    base, models = assignment.base, assignment.acting.models
-    given = job.method.supervised.hyperparameters
-    return {
-        "base": str(models.directory(base)),
-        "base_name": base.base,
-        "adapter": _text(models.adapter(base)),
-        "kind": base.kind,
-        "rendering": base.rendering and base.rendering.wire(),
-        "training_file": str(assignment.data(job.training_file)),
-        "validation_file": _text(assignment.data(job.validation_file)),
-        "seed": job.seed,
-        "speed": str(assignment.tw.home.speed),
-        "compute_dtype": assignment.tw.settings.compute_dtype,
-        **given.model_dump(),
-    }
-
-
-def _text(path: object | None) -> str | None:
-    return str(path) if path else None
+def _recipe(assignment: OnJob, job: Job) -> Recipe:
+    return recipe(
+        assignment.acting.models,
+        assignment.base,
+        assignment.tw.home,
+        assignment.tw.settings,
+        training_file=assignment.data(job.training_file),
+        validation_file=assignment.data(job.validation_file),
+        seed=job.seed,
+        **job.method.supervised.hyperparameters.model_dump(),
+    )
 
 
 @contextmanager
-def _only_child(assignment: Assignment) -> Iterator[IO[bytes]]:
+def _only_child(assignment: OnJob) -> Iterator[IO[bytes]]:
     """Waits until no other training process has this folder.
 
     The lock is inherited by the child and lives as long as any process that holds it: when a
@@ -112,46 +102,33 @@ def _only_child(assignment: Assignment) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _child(assignment: Assignment, lock: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    command = [
-        sys.executable,
-        "-m",
-        "tunewright.training",
-        str(assignment.folder),
-        "--watch-stdin",
-    ]
-    with (assignment.folder / "log.txt").open("ab") as log:
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            pass_fds=(lock.fileno(),),
-        )
-        try:
-            yield child
-        finally:
-            child.kill()
-            child.wait()
+def _trainer(assignment: OnJob, lock: IO[bytes]) -> Iterator[children.Process]:
+    command = ["-m", "tunewright.training", str(assignment.folder), "--watch-stdin"]
+    with (
+        (assignment.folder / "log.txt").open("ab") as log,
+        children.running(
+            command, stdout=children.PIPE, stderr=log, pass_fds=(lock.fileno(),)
+        ) as child,
+    ):
+        yield child
 
 
-def _reports(child: subprocess.Popen[bytes], log: Path) -> Iterator[dict[str, Any]]:
+def _reports(child: children.Process, log: Path) -> Iterator[Said]:
     """What the child says, which the log keeps too, among what it writes to its standard error."""
-    assert child.stdout is not None
-    for line in child.stdout:
-        report = orjson.loads(line)
+    for said in parsed(child.stdout or ()):
         with contextlib.suppress(OSError), log.open("a", encoding="utf-8") as file:
-            file.write(_logged(report))
-        yield report
+            file.write(_logged(said))
+        yield said
 
 
-def _logged(report: dict[str, Any]) -> str:
-    said = [f"{name}={value}" for name, value in report.items() if value not in (None, "")]
+def _logged(report: Said) -> str:
+    figures = {"kind": report.kind, **asdict(report)}
+    said = [f"{name}={value}" for name, value in figures.items() if value not in (None, "")]
     return f"{datetime.datetime.now().isoformat(' ', 'seconds')} {' '.join(said)}\n"
 
 
 def _raise_if_killed_for_memory(code: int, kills: int) -> None:
-    if code == -signal.SIGKILL and memory.kills() > kills:
+    if code == -signal.SIGKILL and children.kills_for_memory() > kills:
         raise JobFailed(
             "The system ended the training because memory ran out. Use a smaller base, shorter "
             "examples or adaptation 'lora', or give the server more memory.",
@@ -159,11 +136,11 @@ def _raise_if_killed_for_memory(code: int, kills: int) -> None:
         )
 
 
-def _raise_if_failed(reports: Reports, code: int, assignment: Assignment) -> None:
+def _raise_if_failed(reports: Reports, code: int, assignment: OnJob) -> None:
     if reports.failed is not None:
-        if reports.failed["code"] == "storage_full":
-            raise StorageFull(reports.failed["message"])
-        raise JobFailed(reports.failed["message"], code=reports.failed["code"])
+        if reports.failed.code == "storage_full":
+            raise StorageFull(reports.failed.message)
+        raise JobFailed(reports.failed.message, code=reports.failed.code)
     if not reports.finished:
         assignment.say(
             f"crash-{assignment.task.attempt}",

@@ -15,7 +15,7 @@ from tunewright.generation.generator import ModelSpec, Scores
 from tunewright.records.models import Weights
 from tunewright.resources.prepared import model_spec
 from tunewright.work import parity
-from tunewright.work.assignment import Assignment
+from tunewright.work.on_job import OnJob
 
 ENGINE_RETRY_SECONDS = 2.0
 SAID_SECONDS = 5.0  # between two words on how far it is
@@ -23,7 +23,7 @@ _START_SECONDS = 120.0
 _Place: TypeAlias = tuple[int, int]  # which model, which row
 
 
-def wake_engine(assignment: Assignment) -> None:
+def wake_engine(assignment: OnJob) -> None:
     """Let the engine's process start while the trainer does its last work. Its base comes later:
     the trainer may need the memory."""
 
@@ -34,7 +34,7 @@ def wake_engine(assignment: Assignment) -> None:
     threading.Thread(target=ping, name="wake-engine", daemon=True).start()
 
 
-def check(assignment: Assignment, weights: Weights) -> parity.Verdict:
+def check(assignment: OnJob, weights: Weights) -> parity.Verdict:
     """Compare what training computed with what the serving engine computes for the same rows."""
     rows = durable.read_json(assignment.folder / "parity.json")["rows"]
     models = assignment.acting.models
@@ -50,7 +50,7 @@ class _Scoring:
     """The engine's figures for `rows` of each of `specs`."""
 
     def __init__(
-        self, assignment: Assignment, specs: list[ModelSpec], rows: list[dict[str, Any]]
+        self, assignment: OnJob, specs: list[ModelSpec], rows: list[dict[str, Any]]
     ) -> None:
         self._assignment = assignment
         self._specs = specs

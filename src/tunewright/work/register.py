@@ -15,11 +15,11 @@ from tunewright.resources.files import put_result
 from tunewright.resources.naming import put_named
 from tunewright.tasks import Held
 from tunewright.work import gate, parity
-from tunewright.work.assignment import Assignment
+from tunewright.work.on_job import OnJob
 from tunewright.work.reports import Reports, model_name, short
 
 
-def register(assignment: Assignment, reports: Reports) -> None:
+def register(assignment: OnJob, reports: Reports) -> None:
     """Make the model answer, then say so: the job succeeds only after the parity gate.
 
     Every step can be repeated: after a crash in between, all of it runs again.
@@ -41,12 +41,13 @@ def register(assignment: Assignment, reports: Reports) -> None:
         )
     result = _result_file(assignment, job)
     fault("registration.recording")
-    _succeed(assignment, weights, result, reports.finished or {}, verdict)
+    assert reports.finished is not None
+    _succeed(assignment, weights, result, reports.finished.trained_tokens, verdict)
     fault("registration.done")
     _tidy(assignment, weights)
 
 
-def _tidy(assignment: Assignment, weights: Weights) -> None:
+def _tidy(assignment: OnJob, weights: Weights) -> None:
     """Remove what only a running job needs. An adapter still needs the weights that it is for."""
     start = assignment.folder / "start"
     needed = weights.adaptation == "lora" and (start / "base").exists()
@@ -58,7 +59,7 @@ def _tidy(assignment: Assignment, weights: Weights) -> None:
     durable.remove(assignment.folder / "parity.json")  # rows of the data, as token ids
 
 
-def _keep_weights(assignment: Assignment, job: Job) -> Weights:
+def _keep_weights(assignment: OnJob, job: Job) -> Weights:
     home = assignment.tw.home
     target = home.models / names.id(short(job.id, length=24))
     trained = assignment.folder / "model"
@@ -78,7 +79,7 @@ def _keep_weights(assignment: Assignment, job: Job) -> Weights:
     )
 
 
-def _result_file(assignment: Assignment, job: Job) -> str:
+def _result_file(assignment: OnJob, job: Job) -> str:
     events = assignment.acting.shelf.all(Event, subject=job.id)
     data = result_csv([event.data for event in events if event.type == "metrics"])
     id = f"file-{short(job.id, 'result', length=24)}"
@@ -107,10 +108,10 @@ def result_csv(steps: list[dict[str, Any]]) -> bytes:
 
 
 def _succeed(
-    assignment: Assignment,
+    assignment: OnJob,
     weights: Weights,
     result: str,
-    finished: dict[str, Any],
+    trained_tokens: int,
     verdict: parity.Verdict,
 ) -> None:
     tw, shelf, progress = assignment.tw, assignment.acting.shelf, assignment.progress
@@ -129,7 +130,7 @@ def _succeed(
                     "finished_at": now(),
                     "estimated_finish": None,
                     "result_files": [result],
-                    "trained_tokens": finished["trained_tokens"],
+                    "trained_tokens": trained_tokens,
                 }
             ),
         )

@@ -2,7 +2,8 @@
 
 import hashlib
 import time
-from typing import Any
+from dataclasses import asdict
+from functools import singledispatchmethod
 
 from tunewright import names
 from tunewright.faults import fault
@@ -12,7 +13,8 @@ from tunewright.records.models import Weights
 from tunewright.records.record import now
 from tunewright.resources.estimating import estimate_of
 from tunewright.resources.naming import put_named
-from tunewright.work.assignment import Assignment
+from tunewright.training import report
+from tunewright.work.on_job import OnJob
 
 ESTIMATE_SECONDS = 2.0
 _NAMES = (
@@ -25,9 +27,9 @@ _NAMES = (
 class Reports:
     """Takes one report after the other. `finished` and `failed` hold the last word, once said."""
 
-    def __init__(self, assignment: Assignment, job: Job) -> None:
-        self.finished: dict[str, Any] | None = None
-        self.failed: dict[str, Any] | None = None
+    def __init__(self, assignment: OnJob, job: Job) -> None:
+        self.finished: report.Finished | None = None
+        self.failed: report.Failed | None = None
         self.job = job
         self._assignment = assignment
         self._estimated = 0.0
@@ -36,25 +38,29 @@ class Reports:
         self._resumed_from = 0
         self._first_step: tuple[int, float] | None = None
 
-    def take(self, report: dict[str, Any]) -> None:
-        kind = report.pop("kind")
+    def take(self, said: report.Said) -> None:
         with self._assignment.tw.catalog.transaction():
             self._assignment.tw.tasks.guard(self._assignment.task)
-            getattr(self, f"_{kind}")(report)
+            self._take(said)
             fault("report.taking")
 
-    def _started(self, report: dict[str, Any]) -> None:
-        used = report["hyperparameters"]
-        self._resumed_from = report.get("resumed_from") or 0
-        if report.get("resumed_from"):
+    @singledispatchmethod
+    def _take(self, said: report.Said) -> None:
+        raise TypeError(f"nothing is done with {said}")
+
+    @_take.register
+    def _started(self, said: report.Started) -> None:
+        used = said.hyperparameters
+        self._resumed_from = said.resumed_from or 0
+        if said.resumed_from:
             self._say(
-                f"resumed-{self._assignment.task.attempt}-{report['resumed_from']}",
-                f"Resuming from step {report['resumed_from']} of {report['total_steps']}",
+                f"resumed-{self._assignment.task.attempt}-{said.resumed_from}",
+                f"Resuming from step {said.resumed_from} of {said.total_steps}",
             )
 
         def effective(job: Job) -> Job:
             asked = job.method.supervised.hyperparameters
-            values = {**asked.model_dump(), **used, **report.get("adapter", {})}
+            values = {**asked.model_dump(), **used, **said.adapter}
             known = {k: v for k, v in values.items() if k in type(asked).model_fields}
             supervised = job.method.supervised.model_copy(
                 update={"hyperparameters": asked.model_copy(update=known)}
@@ -68,8 +74,9 @@ class Reports:
 
         self._assignment.progress.move(self.job.id, ("running",), effective)
 
-    def _forecast(self, report: dict[str, Any]) -> None:
-        self._expected = estimate_of(report, self._assignment.tw.settings)
+    @_take.register
+    def _forecast(self, said: report.Forecast) -> None:
+        self._expected = estimate_of(said, self._assignment.tw.settings)
         self._began = time.monotonic()
         progress, finish = self._assignment.progress, now() + round(self._expected.seconds)
         data = {"estimate": self._expected.wire()}
@@ -78,25 +85,25 @@ class Reports:
             self.job.id, ("running",), lambda j: j.model_copy(update={"estimated_finish": finish})
         )
 
-    def _step(self, report: dict[str, Any]) -> None:
-        step, total = report["step"], report["total_steps"]
-        losses = ", ".join(
-            f"{name}={report[key]:.2f}" for key, name in _NAMES if report.get(key) is not None
-        )
-        data = {k: v for k, v in report.items() if v is not None}
+    @_take.register
+    def _step(self, said: report.Step) -> None:
+        step, total = said.step, said.total_steps
+        data = {k: v for k, v in asdict(said).items() if v is not None}
+        losses = ", ".join(f"{name}={data[key]:.2f}" for key, name in _NAMES if key in data)
         self._assignment.progress.say(
             self.job.id, f"step-{step}", f"Step {step}/{total}: {losses}", metrics=data
         )
         if step > self._resumed_from:  # earlier ones are only said again
             self._estimate(step, total)
 
-    def _checkpoint(self, report: dict[str, Any]) -> None:
-        self._assignment.tw.tasks.advance(self._assignment.task, report["step"])
-        if report.get("epoch") is None:  # a resume point, not a checkpoint that clients see
+    @_take.register
+    def _checkpoint(self, said: report.Checkpoint) -> None:
+        step = said.step
+        self._assignment.tw.tasks.advance(self._assignment.task, step)
+        if said.epoch is None:  # a resume point, not a checkpoint that clients see
             return
-        step = report["step"]
         known = CheckpointMetrics.model_fields
-        metrics = {k: v for k, v in (report.get("metrics") or {}).items() if k in known}
+        metrics = {k: v for k, v in said.metrics.items() if k in known}
         name = f"{model_name(self.job, self._assignment)}:ckpt-step-{step}"
         added = self._assignment.acting.shelf.put(
             Checkpoint(
@@ -109,7 +116,7 @@ class Reports:
             subject=self.job.id,
         )
         if added:
-            put_named(self._assignment.acting.shelf, self._weights(name, step, report["path"]))
+            put_named(self._assignment.acting.shelf, self._weights(name, step, said.path))
             self._say(f"checkpoint-{step}", f"Checkpoint created at step {step}")
 
     def _weights(self, name: str, step: int, path: str) -> Weights:
@@ -127,44 +134,49 @@ class Reports:
             }
         )
 
-    def _message(self, report: dict[str, Any]) -> None:
-        text = report["message"]
-        self._say(f"message-{short(text)}", text, report.get("level", "info"))
+    @_take.register
+    def _message(self, said: report.Message) -> None:
+        self._say(f"message-{short(said.message)}", said.message, said.level)
 
-    def _plan(self, report: dict[str, Any]) -> None:
-        data = {"plan": {name: report[name] for name in ("tokens", "computed", "shared")}}
-        self._assignment.progress.say(self.job.id, "plan", report["message"], data=data)
+    @_take.register
+    def _planned(self, said: report.Planned) -> None:
+        figures = {"tokens": said.tokens, "computed": said.computed, "shared": said.shared}
+        data = {"plan": figures}
+        self._assignment.progress.say(self.job.id, "plan", said.message, data=data)
 
-    def _written(self, report: dict[str, Any]) -> None:
+    @_take.register
+    def _written(self, said: report.Written) -> None:
         self._say(
-            f"written-{report['step']}",
+            f"written-{said.step}",
             "The weights are saved. Computing the log-probabilities that the served model must "
             "reproduce",
         )
 
-    def _finished(self, report: dict[str, Any]) -> None:
-        self.finished = report
+    @_take.register
+    def _finished(self, said: report.Finished) -> None:
+        self.finished = said
         if self._expected is not None:
-            self._compare(self._expected, report)
+            self._compare(self._expected, said)
 
-    def _compare(self, expected: Estimate, report: dict[str, Any]) -> None:
+    def _compare(self, expected: Estimate, finished: report.Finished) -> None:
         """Estimate against fact. Only where this process saw the run from its first step on."""
         settings, seconds = self._assignment.tw.settings, time.monotonic() - self._began
         fact = expected.model_copy(
             update={
                 "seconds": seconds,
                 "seconds_error": 0.0,
-                "peak_bytes": report["peak_bytes"],
-                "trained_tokens": report["trained_tokens"],
-                "cost": settings.cost(seconds, report["trained_tokens"]),
+                "peak_bytes": finished.peak_bytes,
+                "trained_tokens": finished.trained_tokens,
+                "cost": settings.cost(seconds, finished.trained_tokens),
             }
         )
         said = f"Estimated: {expected}. In fact: {fact}"
         data = {"estimate": expected.wire(), "fact": fact.wire()}
         self._assignment.progress.say(self.job.id, "estimate-and-fact", said, data=data)
 
-    def _failed(self, report: dict[str, Any]) -> None:
-        self.failed = report
+    @_take.register
+    def _failed(self, said: report.Failed) -> None:
+        self.failed = said
 
     def _say(self, key: str, message: str, level: str = "info") -> None:
         self._assignment.say(key, message, level=level)
@@ -186,7 +198,7 @@ class Reports:
         )
 
 
-def model_name(job: Job, assignment: Assignment) -> str:
+def model_name(job: Job, assignment: OnJob) -> str:
     """``ft:{name}:{organisation}:{suffix}:{id}`` (`resources.naming`). The id follows from the
     job's, so that a job that registers its model twice, around a crash, registers the same one."""
     suffix = names.suffix(job.user_provided_suffix) if job.user_provided_suffix else ""

@@ -9,15 +9,17 @@ TRY_SECONDS = 0.1
 WAIT_SECONDS = 2.0
 
 
-def run(assignment: Assignment) -> None:
+class Scrub(Assignment):
     """Ends when it is done, however long that takes; removals that are ordered meanwhile go
     first."""
-    tasks, task, stopping = assignment.tw.tasks, assignment.task, assignment.stopping
-    with Heartbeat(tasks, task, stopping, lambda: None):
-        while not stopping.is_set():
-            if assignment.tw.catalog.scrub(seconds=TRY_SECONDS):
-                return tasks.discard(task)
-            if tasks.others_wait(task):
-                return tasks.pass_on(task)
-            stopping.wait(WAIT_SECONDS)
-    return assignment.give_back()
+
+    def run(self) -> None:
+        tasks, task, stopping = self.tw.tasks, self.task, self.stopping
+        with Heartbeat(tasks, task, stopping, lambda: None):
+            while not stopping.is_set():
+                if self.tw.catalog.scrub(seconds=TRY_SECONDS):
+                    return tasks.discard(task)
+                if tasks.others_wait(task):
+                    return tasks.pass_on(task)
+                stopping.wait(WAIT_SECONDS)
+        return self.give_back()

@@ -2,14 +2,14 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from tunewright.app import Tunewright
 from tunewright.errors import JobFailed, StorageFull, TunewrightError
 from tunewright.resources.progress import Moved
-from tunewright.tasks import MAX_ATTEMPTS, Held, Kind, Lane, LostLease, Task
-from tunewright.work import check, expiry, fine_tune, remove, scrub
+from tunewright.tasks import KINDS, LANES, Held, Lane, LostLease, Task
+from tunewright.work import expiry
 from tunewright.work.assignment import Assignment
 from tunewright.work.changes import Watch
 
@@ -18,13 +18,6 @@ log = logging.getLogger(__name__)
 IDLE_SECONDS = 0.25
 LOOK_SECONDS = 60.0
 RETRY_SECONDS = 2.0
-LANES: tuple[Lane, ...] = ("cpu", "train", "tidy")
-KINDS: dict[Kind, Callable[[Assignment], None]] = {
-    "check": check.run,
-    "fine-tune": fine_tune.run,
-    "remove": remove.run,
-    "scrub": scrub.run,
-}
 
 
 class Worker:
@@ -64,16 +57,18 @@ class Worker:
                 self.stopping.wait(RETRY_SECONDS)
 
     def _do(self, task: Task, begun: dict[str, Any]) -> None:
-        """Do a task once. What it cannot finish goes back to the queue, MAX_ATTEMPTS times."""
-        assignment = Assignment(self._tw, task, self.stopping, begun)
+        """Do a task once. What it cannot finish goes back to the queue, as often as its kind
+        says."""
+        assignment = assigned(task)(self._tw, task, self.stopping, begun)
+        attempts = KINDS[task.kind].attempts
         try:
-            if task.fruitless > MAX_ATTEMPTS and task.kind in ("check", "fine-tune"):
+            if attempts is not None and task.fruitless > attempts:
                 raise JobFailed(
-                    f"The job ended its worker {MAX_ATTEMPTS} times in a row without getting any "
-                    f"further. The reason is in jobs/{task.subject}/log.txt on the server.",
+                    f"{assignment.called} ended its worker {attempts} times in a row without "
+                    f"getting any further. The reason is in {assignment.log} on the server.",
                     code="worker_crashed",
                 )
-            KINDS[task.kind](assignment)
+            assignment.run()
         except LostLease as lost:
             log.warning("%s", lost)
         except Held:
@@ -87,3 +82,9 @@ class Worker:
         except Exception:
             log.exception("task %s (%s), attempt %s", task.id, task.kind, task.attempt)
             assignment.try_again(RETRY_SECONDS)
+
+
+def assigned(task: Task) -> type[Assignment]:
+    """What does a task of its kind."""
+    module, _, name = KINDS[task.kind].work.partition(":")
+    return getattr(import_module(module), name)

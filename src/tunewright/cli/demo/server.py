@@ -1,14 +1,13 @@
 """A real `tunewright serve` as a child process, for the length of the demo."""
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from tunewright import children
 from tunewright.errors import Unavailable
 
 STOP_SECONDS = 12.0
@@ -34,12 +33,11 @@ def demo_server(home: Path, port: int) -> Iterator[DemoServer]:
     log = home / "server.log"
     arguments = ["serve", "--home", str(home), "--port", str(port)]
     with log.open("ab") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tunewright", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+        process = children.start(
+            ["-m", "tunewright", *arguments],
+            stdin=children.NOWHERE,
+            stdout=children.PIPE,
             stderr=errors,
-            text=True,
         )
     try:
         assert process.stdout is not None
@@ -48,9 +46,9 @@ def demo_server(home: Path, port: int) -> Iterator[DemoServer]:
         _stop(process)
 
 
-def _printed(output: IO[str]) -> str:
+def _printed(output: IO[bytes]) -> str:
     printed = ""
-    for line in output:
+    for line in map(bytes.decode, output):
         if line.startswith(_LAST_LINE):
             break
         printed += line
@@ -69,10 +67,10 @@ def _started(home: Path, printed: str, log: Path) -> DemoServer:
     return DemoServer(home, url[1], key[1], printed)
 
 
-def _stop(process: subprocess.Popen[str]) -> None:
+def _stop(process: children.Process) -> None:
     process.terminate()
     try:
         process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
+    except children.StillRunning:
         process.kill()
         process.wait()

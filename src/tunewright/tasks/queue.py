@@ -1,4 +1,4 @@
-"""The ONE queue. A task is internal: what a worker leases to move a job on.
+"""The queue. A task is internal: what a worker leases to move a job on.
 
 A lease is renewed while the work goes on. One that is not renewed in time, or whose worker is
 known to have died, is given out again with the next attempt number, and every write by the old
@@ -14,18 +14,16 @@ a boot it begins anew, and so does every lease: a server that starts frees them 
 
 import time
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from sqlalchemy import ScalarSelect, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ScalarSelect, and_, case, delete, func, insert, or_, select, update
 
 from tunewright.catalog.catalog import Catalog
 from tunewright.catalog.tables import tasks
 from tunewright.records.record import new_id
+from tunewright.tasks.kinds import KINDS, Lane
 
-Kind = Literal["check", "fine-tune", "remove", "scrub"]
-Lane = Literal["cpu", "train", "tidy"]
-MAX_ATTEMPTS = 3
-"""So often may a task be begun in a row without getting any further."""
+_PRIORITY = case({name: kind.priority for name, kind in KINDS.items()}, value=tasks.c.kind, else_=0)
 
 
 class LostLease(Exception):
@@ -39,7 +37,7 @@ class Held(Exception):
 @dataclass(frozen=True)
 class Task:
     id: str
-    kind: Kind
+    kind: str
     lane: Lane
     subject: str
     organisation: str
@@ -53,9 +51,9 @@ class Tasks:
         self._catalog = catalog
         self._lease_seconds = lease_seconds
 
-    def enqueue(
-        self, kind: Kind, lane: Lane, subject: str, organisation: str, *, held: bool = False
-    ) -> None:
+    def enqueue(self, kind: str, subject: str, organisation: str, *, held: bool = False) -> None:
+        """Add a task of a kind of `KINDS`; part of the transaction that makes it necessary."""
+        lane = KINDS[kind].lane
         with self._catalog.transaction() as connection:
             connection.execute(
                 insert(tasks).values(
@@ -69,7 +67,7 @@ class Tasks:
                 )
             )
 
-    def enqueue_once(self, kind: Kind, lane: Lane, subject: str, organisation: str) -> None:
+    def enqueue_once(self, kind: str, subject: str, organisation: str) -> None:
         """The same, unless such a task waits already. One that is being worked on does not count:
         it may be past what is asked for now."""
         query = select(tasks.c.id).where(
@@ -77,24 +75,25 @@ class Tasks:
         )
         with self._catalog.transaction() as connection:
             if connection.execute(query.limit(1)).one_or_none() is None:
-                self.enqueue(kind, lane, subject, organisation)
+                self.enqueue(kind, subject, organisation)
 
     def lease(self, lane: Lane, worker: str) -> Task | None:
         """A task of the lane that nobody works on, now leased to `worker`.
 
-        Organisations take turns: the one that was served longest ago comes first, with its oldest
-        task, so that nobody waits behind ten thousand jobs of somebody else.
+        Organisations take turns: the one that was served longest ago comes first, so that nobody
+        waits behind ten thousand jobs of somebody else. Of its tasks it is the oldest of the kind
+        with the lowest priority.
         """
         now = time.monotonic()
         oldest = (
             select(func.min(tasks.c.sequence))
             .where(_free(lane, now))
-            .group_by(tasks.c.organisation)
+            .group_by(tasks.c.organisation, tasks.c.kind)
         )
         query = (
             select(tasks)
             .where(tasks.c.sequence.in_(oldest))
-            .order_by(func.coalesce(_last_turn(), 0), tasks.c.sequence)
+            .order_by(func.coalesce(_last_turn(), 0), _PRIORITY, tasks.c.sequence)
             .limit(1)
         )
         with self._catalog.reading() as connection:  # an idle worker takes no write lock
@@ -189,10 +188,12 @@ class Tasks:
             )
 
     def others_wait(self, task: Task) -> bool:
-        """Whether another organisation has work in the lane that nobody does."""
-        query = select(tasks.c.id).where(
-            _free(task.lane, time.monotonic()), tasks.c.organisation != task.organisation
+        """Whether something waits in the lane that goes before `task`: another organisation's, or
+        its own with a lower priority number."""
+        before = or_(
+            tasks.c.organisation != task.organisation, KINDS[task.kind].priority > _PRIORITY
         )
+        query = select(tasks.c.id).where(_free(task.lane, time.monotonic()), before)
         with self._catalog.reading() as connection:
             return connection.execute(query.limit(1)).one_or_none() is not None
 
@@ -240,14 +241,14 @@ class Tasks:
         with self._catalog.reading() as connection:
             return connection.execute(query).one_or_none() is not None
 
-    def subjects(self, kind: Kind, organisation: str) -> list[str]:
+    def subjects(self, kind: str, organisation: str) -> list[str]:
         query = select(tasks.c.subject).where(
             tasks.c.kind == kind, tasks.c.organisation == organisation
         )
         with self._catalog.reading() as connection:
             return list(connection.execute(query).scalars())
 
-    def forget(self, kind: Kind, subject: str) -> None:
+    def forget(self, kind: str, subject: str) -> None:
         """Remove tasks, done or not, for good."""
         with self._catalog.transaction() as connection:
             connection.execute(

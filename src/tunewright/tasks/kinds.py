@@ -1,0 +1,40 @@
+"""The kinds of task, one row each. A new kind is a file in `work/` and its row here."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Lane: TypeAlias = Literal["cpu", "train", "tidy"]
+LANES: tuple[Lane, ...] = ("cpu", "train", "tidy")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """name: what its tasks are stored under, so it stays.
+
+    work: ``module:class``, an `Assignment` (`work.assignment`), imported on use; its `run` does the
+    task, and its `fail` says what becomes of the subject where the task is given up.
+    lane: tasks of one lane are done one at a time.
+    priority: which of an organisation's own tasks in the lane is done first: the lowest.
+    attempts: so often in a row may it be begun without getting any further; then it is given up.
+    None: it is tried until it is done.
+    """
+
+    name: str
+    work: str
+    lane: Lane
+    priority: int = 0
+    attempts: int | None = 3
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("check", "tunewright.work.check:CheckFiles", "cpu"),
+        Kind("fine-tune", "tunewright.work.fine_tune:FineTune", "train"),
+        Kind("verify", "tunewright.work.verify:Verify", "tidy", priority=1),
+        Kind("remove-file", "tunewright.work.remove:Remove", "tidy", attempts=None),
+        Kind("remove-job", "tunewright.work.remove:Remove", "tidy", attempts=None),
+        Kind("remove-weights", "tunewright.work.remove:Remove", "tidy", attempts=None),
+        Kind("scrub", "tunewright.work.scrub:Scrub", "tidy", priority=2, attempts=None),
+    )
+}

@@ -1,0 +1,69 @@
+"""A task whose subject is a fine-tuning job."""
+
+import contextlib
+from functools import cached_property
+from pathlib import Path
+
+from tunewright.errors import JobFailed, StorageFull
+from tunewright.records.jobs import OPEN, Job
+from tunewright.records.models import Weights
+from tunewright.resources.progress import Moved, Progress
+from tunewright.tasks import LostLease
+from tunewright.work.assignment import Assignment
+
+
+class OnJob(Assignment):
+    """Given up, the job fails; paused, it waits in the queue; its events say what happens."""
+
+    called = "The job"
+
+    @property
+    def job_id(self) -> str:
+        return self.task.subject
+
+    @property
+    def folder(self) -> Path:
+        return self.tw.home.job(self.job_id)
+
+    @property
+    def log(self) -> str:
+        return f"jobs/{self.job_id}/log.txt"
+
+    @cached_property
+    def progress(self) -> Progress:
+        return Progress(self.acting.shelf)
+
+    @cached_property
+    def base(self) -> Weights:
+        """What the job starts from, as it was when the job was made: a base, whatever its name
+        stands for by now, or a tuned model, in files of the job's own (`resources.starting`)."""
+        found = self.acting.shelf.get(Weights, self.job_id)
+        if found is None:
+            raise Moved(f"{self.job_id} has no base")
+        return found
+
+    def data(self, file: str | None) -> Path | None:
+        return self.tw.blobs.path(file) if file else None
+
+    def say(self, key: str, message: str, *, level: str = "info") -> None:
+        """An event, guarded by the lease: a worker that lost its task says nothing."""
+        with self.tw.catalog.transaction():
+            self.tw.tasks.guard(self.task)
+            self.progress.say(self.job_id, key, message, level=level)  # pyright: ignore[reportArgumentType]
+
+    def failed(self, error: JobFailed) -> None:
+        self.progress.fail(self.job_id, error)
+
+    def waits(self, full: StorageFull) -> None:
+        super().waits(full)
+        self.say(f"full-{self.task.attempt}", f"Waiting: {full.message}", level="warn")
+
+    def step_aside(self) -> None:
+        with contextlib.suppress(Moved, LostLease), self.tw.catalog.transaction():
+            self.tw.tasks.release(self.task)
+            self.progress.move(self.job_id, OPEN, _waiting)
+
+
+def _waiting(job: Job) -> Job:
+    status = "queued" if job.status == "running" else job.status
+    return job.model_copy(update={"status": status, "estimated_finish": None})
