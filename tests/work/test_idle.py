@@ -28,7 +28,7 @@ def test_a_lease_that_runs_out_is_noticed_without_a_commit(tmp_path: Path) -> No
     tw = Tunewright(tmp_path)
     tw.tasks = Tasks(tw.catalog, lease_seconds=5.0)
     assert tw.tasks.quiet("cpu", 60) == 60
-    tw.tasks.enqueue("check", "cpu", "ftjob-1", "org")
+    tw.tasks.enqueue("check", "ftjob-1", "org")
     assert tw.tasks.quiet("cpu", 60) == 60
     task = tw.tasks.lease("cpu", "worker-1")
     assert task is not None
@@ -53,7 +53,7 @@ def test_one_thread_asks_for_all_who_wait(tmp_path: Path) -> None:
 
     for event in woken:
         threading.Thread(target=wait, args=(event, watch.count)).start()
-    tw.tasks.enqueue("check", "cpu", "ftjob-1", "org")
+    tw.tasks.enqueue("check", "ftjob-1", "org")
     assert all(event.wait(10) for event in woken)
     stopping.set()
     watching.join()
