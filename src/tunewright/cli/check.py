@@ -198,7 +198,7 @@ def _fix(file: Path, out: Path, validation: Path | None) -> None:
 
 def _write(html: Path, found: list["FileCheck"]) -> None:
     from tunewright import durable
-    from tunewright.cli.report import page
+    from tunewright.pages.check import page
 
     durable.write_bytes(html, page(found).encode())
     notes.print(f"Report: {html}", markup=False)

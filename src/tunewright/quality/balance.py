@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tunewright.analysis.neighbours import Vectors, crowd
+from tunewright.analysis.topics import assign, topics
 from tunewright.quality.evidence import found, share
-from tunewright.quality.neighbours import Vectors, crowd
 from tunewright.quality.refusals import refuses
 from tunewright.quality.rows import Row, Rows
-from tunewright.quality.topics import assign, topics
 from tunewright.quality.words import plain, sentences, words
 from tunewright.records.findings import Finding
 from tunewright.wording import counted, of

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.analysis.nearest import nearest
+from tunewright.analysis.neighbours import Vectors
+from tunewright.analysis.topics import topics
 from tunewright.quality.evidence import found, share
-from tunewright.quality.neighbours import Vectors
 from tunewright.quality.rows import Rows
-from tunewright.quality.topics import topics
 from tunewright.quality.words import plain, same, words
 from tunewright.records.findings import Finding
 

@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
-from tunewright.quality.neighbours import Pairs, Vectors, within
+from tunewright.analysis.neighbours import Pairs, Vectors, within
 from tunewright.quality.words import MOST_TYPOS, content, is_number, plain, same
 
 _CLOSE = 0.85  # cosine of two questions, below which they are not compared word by word

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from tunewright.analysis.neighbours import Vectors
 from tunewright.dataset.examples import CompletionExample, Example
-from tunewright.quality.neighbours import Vectors
 from tunewright.quality.questions import Questions
 from tunewright.records.parts import said
 

@@ -5,8 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
+from tunewright.analysis.neighbours import MOST_CLOSE, between
 from tunewright.quality.evidence import found, share, some
-from tunewright.quality.neighbours import MOST_CLOSE, between
 from tunewright.quality.questions import EVERY
 from tunewright.quality.rows import Row, Rows
 from tunewright.quality.words import changes, plain, same

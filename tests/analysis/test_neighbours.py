@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tunewright.quality import neighbours
-from tunewright.quality.neighbours import Vectors
+from tunewright.analysis import neighbours
+from tunewright.analysis.neighbours import Vectors
 
 
 def directions(rows: int, dimensions: int, spread: float = 1.0) -> Vectors:

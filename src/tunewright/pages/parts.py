@@ -1,41 +1,28 @@
-"""A check as one HTML page that needs nothing else: no script, no font, no network."""
+"""What every report is made of: one style, and pictures that need no script."""
 
-from pathlib import Path
+from typing import Any
 
-from jinja2 import Environment, select_autoescape
+from jinja2 import Environment, PackageLoader
 
-from tunewright.records.checks import Distribution, FileCheck, Histogram
+from tunewright.records.checks import Histogram
 from tunewright.records.findings import NAMED_LINES
 
-_TEMPLATE = Path(__file__).with_name("report.html.jinja")
 _WIDTH, _HEIGHT, _BASE = 320, 118, 100  # of a picture, and where its bars stand
 _LABELS = 5  # below a picture, at most
 
 
-def page(found: list[FileCheck]) -> str:
-    """Everything in it that comes from a file is escaped."""
-    environment = Environment(autoescape=select_autoescape(default_for_string=True, default=True))
-    template = environment.from_string(_TEMPLATE.read_text("utf-8"))
-    picture = {
+def rendered(template: str, **values: Any) -> str:
+    """One HTML page that needs nothing else: no script, no font, no network. Everything in
+    `values` is escaped."""
+    environment = Environment(loader=PackageLoader("tunewright", "pages"), autoescape=True)
+    environment.globals |= {
         "shown": NAMED_LINES,
         "width": _WIDTH,
         "height": _HEIGHT,
         "base": _BASE,
         "bars": _bars,
     }
-    return template.render(found=found, spreads=_spreads, **picture)
-
-
-def _spreads(found: FileCheck) -> list[tuple[str, Distribution]]:
-    spreads = [
-        ("Messages", found.messages),
-        ("Tokens", found.tokens),
-        ("Supervised tokens", found.supervised_tokens),
-    ]
-    if counted := found.openai:
-        spreads.append((f"Tokens as OpenAI counts ({counted.encoding})", counted.tokens))
-        spreads.append(("Tokens of answers as OpenAI counts", counted.assistant_tokens))
-    return [(name, spread) for name, spread in spreads if spread.total]
+    return environment.get_template(template).render(**values)
 
 
 def _bars(histogram: Histogram) -> list[dict[str, object]]:

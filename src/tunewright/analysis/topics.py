@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tunewright.quality.neighbours import Vectors
+from tunewright.analysis.neighbours import Vectors
 
 _ROUNDS = 25
 _ROWS_EACH = 25  # rows that make a topic
