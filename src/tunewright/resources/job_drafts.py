@@ -91,7 +91,7 @@ class JobDraft:
             progress = Progress(shelf)
             progress.say(job.id, "created", f"Created fine-tuning job: {job.id}")
             _say_what_answers(progress, job, parent, request.model)
-            self._of.tasks.enqueue("check", "cpu", job.id, self._of.caller.organisation)
+            self._of.tasks.enqueue("check", job.id, self._of.caller.organisation)
             fault("job.creating")
         return job
 
