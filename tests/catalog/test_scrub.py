@@ -48,8 +48,8 @@ def test_a_reader_holds_up_no_deletion_and_all_is_wiped_when_it_has_gone(
         assert tw.files.delete(made).deleted
         assert asked == [0.0], "nobody waits for readers in a request"
         assert b"canary-4711" in log.read_bytes()
-        worker = Worker(tw, "one")
-        lane = threading.Thread(target=worker._lane, args=("tidy",), daemon=True)
+        worker = Worker(tw, "one", ["tidy"])
+        lane = threading.Thread(target=worker.run, daemon=True)
         lane.start()
         for _ in range(600):
             if len(asked) >= 2:

@@ -25,14 +25,14 @@ def tw(tmp_path: Path) -> Iterator[Tunewright]:
 
 @pytest.fixture
 def working(tw: Tunewright) -> Iterator[Worker]:
-    """A worker of which only the lane of checks runs."""
-    worker = Worker(tw, "one")
-    lane = threading.Thread(target=worker._lane, args=("cpu",))
-    lane.start()
+    """A worker that only checks."""
+    worker = Worker(tw, "one", ["cpu"])
+    running = threading.Thread(target=worker.run)
+    running.start()
     yield worker
     worker.stopping.set()
-    lane.join(60)
-    assert not lane.is_alive()
+    running.join(60)
+    assert not running.is_alive()
 
 
 def job(acting: Acting, data: bytes) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -21,21 +22,24 @@ RETRY_SECONDS = 2.0
 
 
 class Worker:
-    def __init__(self, tw: Tunewright, name: str) -> None:
+    def __init__(self, tw: Tunewright, name: str, lanes: Sequence[Lane] = LANES) -> None:
         self._tw = tw
         self._name = name
+        self._lanes = lanes
         self._watch = Watch(tw.home.catalog)
         self.stopping = threading.Event()
 
     def run(self) -> None:
         """Work until `stopping` is set."""
-        lanes = [threading.Thread(target=self._lane, args=(lane,), name=lane) for lane in LANES]
-        lanes.append(threading.Thread(target=expiry.run, args=(self._tw, self.stopping)))
         watch = (self.stopping, IDLE_SECONDS)
-        lanes.append(threading.Thread(target=self._watch.run, args=watch, name="watch"))
-        for thread in lanes:
+        threads = [
+            *(threading.Thread(target=self._lane, args=(lane,), name=lane) for lane in self._lanes),
+            threading.Thread(target=expiry.run, args=(self._tw, self.stopping), name="expiry"),
+            threading.Thread(target=self._watch.run, args=watch, name="watch"),
+        ]
+        for thread in threads:
             thread.start()
-        for thread in lanes:
+        for thread in threads:
             thread.join()
 
     def _lane(self, lane: Lane) -> None:
