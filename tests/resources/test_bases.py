@@ -89,7 +89,7 @@ def test_a_base_of_ones_own_is_tuned_and_outlives_its_folder_and_its_alias(
             ),
             "cannot be used",
         ),
-        (lambda d: (d / "config.json").write_text("{"), r"config\.json is no JSON"),
+        (lambda d: (d / "config.json").write_text("{"), r"config\.json is not JSON"),
         (
             lambda d: (d / "model.safetensors").write_bytes(
                 (d / "model.safetensors").read_bytes()[:-1]
