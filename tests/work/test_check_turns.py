@@ -9,7 +9,7 @@ import pytest
 from servers import chats
 from tunewright.app import Acting, Tunewright
 from tunewright.records.jobs import Job
-from tunewright.work import check
+from tunewright.work import check, worker
 from tunewright.work.check import CheckFiles
 from tunewright.work.worker import Worker
 
@@ -87,3 +87,46 @@ def test_a_check_that_nobody_wants_stops(
     assert ended.wait(30), "the lane is free"
     status = {"cancel": "cancelled", "pause": "validating_files"}[end]
     assert acting.jobs.retrieve(long).status == status
+
+
+def _log(tw: Tunewright, id: str) -> str:
+    return (tw.home.job(id) / "log.txt").read_text("utf-8")
+
+
+def test_the_log_of_a_job_has_what_its_check_found(
+    tw: Tunewright, request: pytest.FixtureRequest
+) -> None:
+    acting = tw.acting(tw.owner)
+    bad, good = job(acting, chats(12) + TINY), job(acting, chats(12))
+    request.getfixturevalue("working")
+    failed = until(acting, bad, "failed")
+    until(acting, good, "queued")
+    assert failed.error is not None
+    first, *others = _log(tw, bad).splitlines()
+    assert first.endswith(" kind=checked file=training_file rows=13 examples=12 bad=1")
+    [error] = [line for line in others if " kind=error " in line]
+    assert "code=missing_messages_list message=line 13, $.messages" in error
+    assert "Write it as" in error
+    assert others[-1].endswith(
+        f" kind=failed code={failed.error.code} message={failed.error.message}"
+    )
+    assert " kind=checked file=training_file rows=12 examples=12 bad=0" in _log(tw, good)
+
+
+def test_the_log_of_a_job_says_why_its_check_ended_its_worker(
+    tw: Tunewright, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    def run(assignment: CheckFiles) -> None:
+        raise ZeroDivisionError("of a check")
+
+    monkeypatch.setattr(CheckFiles, "run", run)
+    monkeypatch.setattr(worker, "RETRY_SECONDS", 0.01)
+    acting = tw.acting(tw.owner)
+    id = job(acting, chats(12))
+    request.getfixturevalue("working")
+    failed = until(acting, id, "failed")
+    assert failed.error is not None
+    assert failed.error.code == "worker_crashed"
+    assert f"The reason is in jobs/{id}/log.txt" in failed.error.message
+    assert "ZeroDivisionError: of a check" in _log(tw, id)
+    assert "test_check_turns.py" in _log(tw, id), "and where"

@@ -49,6 +49,16 @@ class Assignment(ABC):
         """Record that the task is given up, for its subject. Part of a transaction."""
         log.error("task %s (%s) is given up: %s", self.task.id, self.task.kind, error.message)
 
+    def crashed(self, error: Exception) -> None:
+        """Keep what nobody expected where `log` says that it can be read."""
+        log.error(
+            "task %s (%s), attempt %s",
+            self.task.id,
+            self.task.kind,
+            self.task.attempt,
+            exc_info=error,
+        )
+
     def waits(self, full: StorageFull) -> None:
         """Tell whoever follows the subject that it waits for space."""
         log.warning("%s waits: %s", self.task.subject, full.message)

@@ -18,6 +18,7 @@ from tunewright.records.models import Weights
 from tunewright.records.template_kwargs import Rendering
 from tunewright.rendering import Renderer
 from tunewright.tasks import Task, Tasks
+from tunewright.work import journal
 from tunewright.work.heartbeat import Heartbeat
 from tunewright.work.on_job import OnJob
 
@@ -149,6 +150,8 @@ def _tell(assignment: OnJob, found: Check) -> None:
     with assignment.tw.catalog.transaction():
         assignment.tw.tasks.guard(assignment.task)
         findings, more = found.first(MOST_EVENTS)
+        counts = {"rows": found.rows, "examples": found.examples, "bad": found.bad}
+        journal.note(assignment.folder, {"kind": "checked", "file": param, **counts})
         for number, finding in enumerate(findings):
             assignment.progress.say(
                 assignment.job_id,
@@ -157,11 +160,17 @@ def _tell(assignment: OnJob, found: Check) -> None:
                 level=_LEVELS[finding.severity],
                 data={"finding": finding.wire() | {"param": param, "excerpt": ""}},
             )
+            _keep(assignment, finding, param)
         if more:
             what = f"{more:,} more errors: tunewright check FILE shows them, as does "
             assignment.progress.say(
                 assignment.job_id, f"{param}-more", f"{what}POST /v1/files/ID/check", level="warn"
             )
+
+
+def _keep(assignment: OnJob, finding: Finding, param: str) -> None:
+    said = {"kind": finding.severity, "file": param, "code": finding.code}
+    journal.note(assignment.folder, {**said, "message": str(finding)})
 
 
 def _said(finding: Finding, param: str) -> str:

@@ -6,8 +6,6 @@ a crash the task is leased again: the child goes on from its newest whole checkp
 reported twice is recorded once.
 """
 
-import contextlib
-import datetime
 import fcntl
 import signal
 from collections.abc import Iterator
@@ -24,7 +22,7 @@ from tunewright.resources.recipes import recipe
 from tunewright.tasks import Held
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Said, Written, parsed
-from tunewright.work import gate, register
+from tunewright.work import gate, journal, register
 from tunewright.work.heartbeat import Heartbeat
 from tunewright.work.on_job import OnJob
 from tunewright.work.reports import Reports
@@ -42,7 +40,7 @@ class FineTune(OnJob):
                 heartbeat = Heartbeat(self.tw.tasks, self.task, self.stopping, child.terminate)
                 kills = children.kills_for_memory()
                 with heartbeat:
-                    for said in _reports(child, self.folder / "log.txt"):
+                    for said in _reports(child, self.folder):
                         if isinstance(said, Written):
                             gate.wake_engine(self)
                         reports.take(said)
@@ -105,7 +103,7 @@ def _only_child(assignment: OnJob) -> Iterator[IO[bytes]]:
 def _trainer(assignment: OnJob, lock: IO[bytes]) -> Iterator[children.Process]:
     command = ["-m", "tunewright.training", str(assignment.folder), "--watch-stdin"]
     with (
-        (assignment.folder / "log.txt").open("ab") as log,
+        (assignment.folder / journal.NAME).open("ab") as log,
         children.running(
             command, stdout=children.PIPE, stderr=log, pass_fds=(lock.fileno(),)
         ) as child,
@@ -113,18 +111,11 @@ def _trainer(assignment: OnJob, lock: IO[bytes]) -> Iterator[children.Process]:
         yield child
 
 
-def _reports(child: children.Process, log: Path) -> Iterator[Said]:
+def _reports(child: children.Process, folder: Path) -> Iterator[Said]:
     """What the child says, which the log keeps too, among what it writes to its standard error."""
     for said in parsed(child.stdout or ()):
-        with contextlib.suppress(OSError), log.open("a", encoding="utf-8") as file:
-            file.write(_logged(said))
+        journal.note(folder, {"kind": said.kind, **asdict(said)})
         yield said
-
-
-def _logged(report: Said) -> str:
-    figures = {"kind": report.kind, **asdict(report)}
-    said = [f"{name}={value}" for name, value in figures.items() if value not in (None, "")]
-    return f"{datetime.datetime.now().isoformat(' ', 'seconds')} {' '.join(said)}\n"
 
 
 def _raise_if_killed_for_memory(code: int, kills: int) -> None:

@@ -9,6 +9,7 @@ from tunewright.records.jobs import OPEN, Job
 from tunewright.records.models import Weights
 from tunewright.resources.progress import Moved, Progress
 from tunewright.tasks import LostLease
+from tunewright.work import journal
 from tunewright.work.assignment import Assignment
 
 
@@ -27,7 +28,7 @@ class OnJob(Assignment):
 
     @property
     def log(self) -> str:
-        return f"jobs/{self.job_id}/log.txt"
+        return f"jobs/{self.job_id}/{journal.NAME}"
 
     @cached_property
     def progress(self) -> Progress:
@@ -53,6 +54,11 @@ class OnJob(Assignment):
 
     def failed(self, error: JobFailed) -> None:
         self.progress.fail(self.job_id, error)
+        journal.note(self.folder, {"kind": "failed", "code": error.code, "message": error.message})
+
+    def crashed(self, error: Exception) -> None:
+        super().crashed(error)
+        journal.note_crash(self.folder, self.task.kind, error)
 
     def waits(self, full: StorageFull) -> None:
         super().waits(full)

@@ -83,8 +83,8 @@ class Worker:
             assignment.fail(error)
         except StorageFull as full:
             assignment.wait_for_space(full)
-        except Exception:
-            log.exception("task %s (%s), attempt %s", task.id, task.kind, task.attempt)
+        except Exception as error:
+            assignment.crashed(error)
             assignment.try_again(RETRY_SECONDS)
 
 
