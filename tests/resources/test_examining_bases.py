@@ -80,5 +80,5 @@ def test_what_a_template_does_not_take_is_said(base: Path) -> None:
     )
     notes = " ".join(probe(base, "chat"))
     assert "no system message" in notes
-    assert "a user first" in notes
+    assert "a user message first" in notes
     assert "knows no tools" in notes
