@@ -40,7 +40,7 @@ def test_what_cannot_be_judged_says_why(run, server: Server) -> None:
         ("--job", job["id"]): "has no model",
         ("--job", "ftjob-none"): "ftjob-none",
         ("--job", job["id"], "--quality"): "go together with --job",
-        (): "Give a FILE",
+        (): "Give the FILE",
     }
     for arguments, said in cases.items():
         done = run("check", *arguments, "--home", home, code=1)

@@ -151,7 +151,7 @@ async def job_told(counted, job) -> None:
     ours = {key for event in events if event.type == "message" for key in event.data or ()}
     assert ours == {"base", "finding", "plan", "estimate", "fact"}, ours
     checkpoints = [message for message in messages if message.startswith("Checkpoint")]
-    gate = ("The weights are written", "Checking that the served model")
+    gate = ("The weights are saved", "Checking that the served model")
     ends = [message for message in messages if message.startswith(gate)]
     assert len(ends) >= 2, messages
     assert [message for message in messages if message not in checkpoints + ends] == [
