@@ -1,5 +1,6 @@
 """Commands that messages tell people to run: complete and quoted, so that a copy of one runs."""
 
+import codecs
 import shlex
 from pathlib import Path
 from typing import TypeAlias
@@ -39,3 +40,32 @@ def beside(path: Path, what: str = "prepared") -> Path:
         names.insert(0, f"{stem}.jsonl")
     found = (path.with_name(name) for name in names)
     return next((name for name in found if not name.exists()), path.with_name(names[0]))
+
+
+_ENCODINGS = {"Chinese": "GB18030", "a western European language": "CP1252"}
+_CHUNK = 2**20  # bytes
+
+
+def recoded(path: Path) -> str:
+    """What to do with a file that is not UTF-8: a command for each of the usual other encodings in
+    which it can be read to its end."""
+    output = path.with_name(f"{path.stem}.utf8{path.suffix}")
+    found = [
+        f"if it is in {language}, with: iconv -f {encoding} -t UTF-8 {shlex.quote(str(path))} > "
+        + shlex.quote(str(output))
+        for language, encoding in _ENCODINGS.items()
+        if _is(path, encoding)
+    ]
+    return f"Convert the file, {'; '.join(found)}" if found else "Save the file as UTF-8."
+
+
+def _is(path: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except ValueError:
+        return False
+    return True

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -76,18 +78,24 @@ def test_one_bad_cell_costs_its_row_only(run, tmp_path: Path) -> None:
     assert [line.split()[1] for line in done.stdout.splitlines()[1:]] == ["2", "7"]
 
 
-@pytest.mark.parametrize(("encoding", "remedy"), [("gb18030", "GB18030"), ("latin-1", "CP1252")])
-def test_another_encoding_is_refused_with_its_line(
-    run, tmp_path: Path, encoding: str, remedy: str
+@pytest.mark.parametrize(
+    ("encoding", "text"), [("GB18030", "tea 服务很好"), ("CP1252", "Grüße 5 € déjà vu")]
+)
+def test_another_encoding_is_refused_with_its_line_and_the_command_that_helps(
+    run, tmp_path: Path, encoding: str, text: str
 ) -> None:
-    path = tmp_path / "table.csv"
-    path.write_bytes("text\nplain\n服务很好é\n".encode(encoding, "ignore"))
+    path = tmp_path / "my table.csv"
+    path.write_bytes(f"text\nplain\n{text}\n".encode(encoding))
     out = tmp_path / "out.jsonl"
     done = run("embed", "--file", str(path), "-o", str(out), code=1)
-    assert "line 3: It is not UTF-8" in done.stderr
-    assert remedy in done.stderr
+    assert "1 bad row; line 3: It is not UTF-8" in done.stderr
     assert "Traceback" not in done.stderr
     assert not out.exists()
+    [convert] = re.findall(rf"iconv -f {encoding} .*?csv' > '.*?csv'", done.stderr)
+    subprocess.run(convert, shell=True, check=True)
+    converted = tmp_path / "my table.utf8.csv"
+    assert converted.read_text("utf-8").splitlines() == ["text", "plain", text]
+    assert "2 texts, " in run("embed", "--file", str(converted), "-o", str(out)).stderr
 
 
 def test_batches_keep_within_the_limits_of_a_request(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import csv
 import datetime
 import json
+import re
+import subprocess
 import sys
 import zipfile
 from collections import Counter
@@ -90,6 +92,21 @@ def test_what_is_refused_is_named_with_its_line(tmp_path: Path) -> None:
     for (_, said), part in zip(found, reasons, strict=True):
         assert part in said
     assert done.rows == done.trained + done.refused.total() == 8
+
+
+@pytest.mark.parametrize(("encoding", "text"), [("GB18030", "服务很好"), ("CP1252", "Grüße 5 €")])
+def test_a_table_in_another_encoding_names_the_command_that_converts_it(
+    tmp_path: Path, encoding: str, text: str
+) -> None:
+    table = tmp_path / "my table.csv"
+    table.write_bytes(f"q,a\nplain,yes\n{text},{text}\n".encode(encoding))
+    [(line, said)] = refused(prepare(table, tmp_path / "first.jsonl", PAIR))
+    assert (line, "not UTF-8" in said) == (3, True)
+    [convert] = re.findall(rf"iconv -f {encoding} .*?csv' > '.*?csv'", said)
+    subprocess.run(convert, shell=True, check=True)
+    done = prepare(tmp_path / "my table.utf8.csv", tmp_path / "second.jsonl", PAIR)
+    assert (done.trained, done.refused.total()) == (2, 0)
+    assert read(done.out)[1]["messages"][0]["content"] == text
 
 
 def test_bad_rows_of_json_and_of_sheets(tmp_path: Path) -> None:

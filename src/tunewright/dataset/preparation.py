@@ -3,14 +3,16 @@
 import hashlib
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from tunewright import suggestions
 from tunewright.dataset.cells import text_of
 from tunewright.dataset.checks import Check, look_at
 from tunewright.dataset.columns import Columns, asked
@@ -22,7 +24,7 @@ from tunewright.errors import BadRequest
 from tunewright.rendering import Renderer
 from tunewright.wording import counted, of, some
 
-NOT_TEXT = "The row is not UTF-8 text. Save the file as UTF-8, or remove the wrong bytes."
+NOT_TEXT = "The row is not UTF-8 text."
 
 
 @dataclass(frozen=True)
@@ -109,8 +111,12 @@ def prepare(
         if target.exists():
             raise BadRequest(f"{target} exists already. Nothing is overwritten: name another file.")
 
+    @cache
+    def not_text() -> str:
+        return f"{NOT_TEXT} {suggestions.recoded(path)}"
+
     def examples() -> Iterator[_Made]:
-        return _examples(_opened(path, sheet, columns, split), columns, base)
+        return _examples(_opened(path, sheet, columns, split), columns, base, not_text)
 
     chosen = _chosen(path, examples(), split, done) if split else itertools.repeat(False)
     with ExitStack() as stack:
@@ -134,7 +140,9 @@ def _opened(path: Path, sheet: str | None, columns: Columns, split: Split | None
     return source
 
 
-def _examples(source: Source, columns: Columns, base: Base | None) -> Iterator[_Made]:
+def _examples(
+    source: Source, columns: Columns, base: Base | None, not_text: Callable[[], str]
+) -> Iterator[_Made]:
     """Each row of the table with the example made of it, or why there is none."""
     for row in source.rows:
         if row.values is None:
@@ -146,7 +154,7 @@ def _examples(source: Source, columns: Columns, base: Base | None) -> Iterator[_
         except Refused as error:
             yield _Made(row, reason=str(error))
         except (TypeError, RecursionError):  # lone surrogates; or lists without end
-            yield _Made(row, reason=NOT_TEXT)
+            yield _Made(row, reason=not_text())
         else:
             found = look_at(
                 raw, base and base.renderer, wants=columns.to, cut=bool(base and base.cut)

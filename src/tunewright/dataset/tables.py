@@ -6,12 +6,13 @@ from typing import Any
 
 import orjson
 
+from tunewright import suggestions
 from tunewright.dataset.cells import text_of
 from tunewright.dataset.sources import EMPTY, open_source
 from tunewright.errors import BadRequest
+from tunewright.wording import counted
 
 _HALF = re.compile("[\ud800-\udfff]")  # what bytes that are not UTF-8 are read as
-_RECODE = "If it is Chinese: iconv -f GB18030 -t UTF-8; western European: iconv -f CP1252 -t UTF-8."
 _NAMED = 5  # bad rows that a message tells of
 
 
@@ -39,18 +40,20 @@ def read_column(path: Path, column: str) -> list[tuple[int, str]]:
 def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     rows: list[tuple[int, dict[str, str]]] = []
     bad: list[str] = []
+    remedy = "Repair or remove them."
     for row in open_source(path).rows:
         if row.values is not None:
             named = {name: _text(value) for name, value in row.values.items()}
             rows.append((row.line, named))
             if _HALF.search("".join(named.values())):
-                bad.append(f"line {row.line}: It is not UTF-8. {_RECODE}")
+                bad.append(f"line {row.line}: It is not UTF-8.")
+                remedy = ""
         elif row.fault != EMPTY:
             bad.append(f"line {row.line}: {row.fault}")
     if bad:
         more = f" And {len(bad) - _NAMED:,} more." if len(bad) > _NAMED else ""
-        said = f"{path.name} has {len(bad):,} bad rows; {' '.join(bad[:_NAMED])}{more}"
-        raise BadRequest(f"{said} Repair or remove them.")
+        said = f"{path.name} has {counted(len(bad), 'bad row')}; {' '.join(bad[:_NAMED])}{more}"
+        raise BadRequest(f"{said} {remedy or suggestions.recoded(path)}")
     return rows
 
 
