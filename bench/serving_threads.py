@@ -42,7 +42,7 @@ class Fixed:
     """In place of the engine's choice."""
 
     def __init__(self, count: int) -> None:
-        self.count = count
+        self.count = self.kept = count
 
     def took(self, rows: int, seconds: float, now: float, work: int = 1) -> None: ...
 

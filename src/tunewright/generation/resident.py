@@ -44,8 +44,9 @@ class Resident:
             self.model: PreTrainedModel = load_base(directory, verify=_manifested(directory))
         config = self.model.config.get_text_config(decoder=True)
         self.context: int = getattr(config, "max_position_embeddings", None) or _NO_LIMIT
-        self.threads = Threads(threads(self.model))
-        self.reading = Threads(threads(self.model), apart=_READ_APART)
+        most = threads(self.model)
+        self.threads = Threads(most)
+        self.reading = Threads(most, first=most, apart=_READ_APART)
         self.vocabulary = self.model.get_input_embeddings().get_parameter("weight").shape[0]
         self.grammars = Grammars(directory, self.vocabulary)
         self._takes = inspect.signature(self.model.forward).parameters
@@ -135,9 +136,14 @@ class Resident:
         raise BadRequest("This model keeps no cache that generation could go on from.")
 
     def _timed(self, ids: Tensor, seconds: float, now: float) -> None:
+        """Where steps gain by all threads, prompts do, which compute more; where they do not,
+        prompts begin with one too and then try: a machine may be busy, or a step too small."""
+        before = self.threads.kept
         if ids.shape[1] == 1:
             self.threads.took(len(ids), seconds, now)
-        elif ids.numel() >= _PROMPT:
+            if self.threads.kept != before:
+                self.reading.follow(self.threads.kept)
+        elif ids.numel() >= _PROMPT and (before == 1 or not self.threads.known(now, _READ_APART)):
             self.reading.took(1, seconds, now, work=ids.numel())
 
     def prefill(
