@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -48,7 +49,7 @@ RULES = {
 OPENAIS = ("You requested that the server return more choices",)
 
 
-def commands(command: typer.core.TyperCommand, path: tuple[str, ...] = ()) -> Iterator[tuple]:
+def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[Any, ...]]:
     yield path, command
     for name, sub in getattr(command, "commands", {}).items():
         yield from commands(sub, (*path, name))
@@ -149,7 +150,9 @@ def test_documents_do_too() -> None:
 
 
 @pytest.mark.parametrize("path", ALL, ids=" ".join)
-def test_the_help_of_every_command_does_too(path: tuple[str, ...], capsys) -> None:
+def test_the_help_of_every_command_does_too(
+    path: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         app([*path, "--help"])
     assert wrong(" ".join(capsys.readouterr().out.split())) == []

@@ -314,7 +314,7 @@ def examples() -> Iterator[tuple[str, str]]:
 def test_each_example_is_a_command_line_that_there_is(example: str) -> None:
     program, *words = shlex.split(example.partition(" >")[0])
     assert program == "tunewright"
-    command = typer.main.get_command(app)
+    command: Any = typer.main.get_command(app)
     while words and hasattr(command, "commands"):
         command = command.commands[words.pop(0)]
     if not hasattr(command, "commands"):
@@ -385,6 +385,7 @@ def test_each_option_of_each_command_is_in_a_test_that_runs_it() -> None:
         for path, command in ALL.items()
         for param in command.params
         if param.param_type_name == "option"
+        and param.opts != ["--home"]  # one option object for all; `here` gives it
         and not any(path[-1] in said and said.intersection(param.opts) for said in words.values())
     ]
     assert missing == []

@@ -52,7 +52,7 @@ def test_models_list_names_bases_and_what_aliases_stand_for(run):
 
 
 def test_models_verify_reads_every_file(run):
-    assert "The files of 4 models are what was written." in run("models", "verify").stdout
+    assert "The files of 4 models are as they were written." in run("models", "verify").stdout
     found = json.loads(run("models", "verify", "--json").stdout)
     assert (found["status"], found["checked"], found["damaged"]) == ("done", 4, [])
 

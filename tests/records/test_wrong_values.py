@@ -33,8 +33,8 @@ TOOL = {"type": "function", "function": {"name": "a b"}}
          "Invalid 'n': integer below minimum value. Expected a value >= 1, but got 0 instead.",
          "n", "integer_below_min_value"),
         (ChatRequest, {**ASKED, "messages": [{"role": "user", "content": "x", "weight": 10**30}]},
-         "Invalid 'messages[0].weight': integer above maximum value. Expected a value of fewer "
-         "digits.", "messages[0].weight", "integer_above_max_value"),
+         "Invalid 'messages[0].weight': integer above maximum value.", "messages[0].weight",
+         "integer_above_max_value"),
         (ChatRequest, {**ASKED, "reasoning_effort": True},
          "Invalid type for 'reasoning_effort': expected one of 'none', 'minimal', 'low', 'medium', "
          "'high', 'xhigh' or 'max', but got a boolean instead.",
@@ -83,7 +83,10 @@ def kinds(above: type[Request] = Request) -> Iterator[type[Request]]:
         yield from kinds(kind)
 
 
-@pytest.mark.parametrize("kind", sorted(set(kinds()), key=lambda kind: kind.__name__))
+ALL_KINDS = sorted(set(kinds()), key=lambda kind: kind.__name__)
+
+
+@pytest.mark.parametrize("kind", ALL_KINDS)
 def test_no_wrong_value_is_answered_in_pythons_words(kind: type[Request]) -> None:
     said = [message for name in kind.model_fields for value in VALUES
             for message in _refusal(kind, {name: value})]  # fmt: skip

@@ -17,7 +17,7 @@ from tunewright.cli.terminal import (
     say,
 )
 from tunewright.suggestions import command
-from tunewright.wording import of
+from tunewright.wording import counted, of
 
 if TYPE_CHECKING:
     from tunewright.app import Tunewright
@@ -125,7 +125,9 @@ def delete(
 
 @app.command()
 def verify(home: HomeOption = None, json: JsonOption = False) -> None:
-    """Check the files of all models and bases against what was written; 1 if any has changed.
+    """Check that no file of a model or base has changed since it was written.
+
+    The exit status is 1 if one has.
 
     Example: tunewright models verify
     """
@@ -139,7 +141,7 @@ def verify(home: HomeOption = None, json: JsonOption = False) -> None:
         print_table(["model", "what is wrong"], [(d.model, d.problem) for d in found.damaged])
         say("Restore these files from a backup, or delete the models and train them again.")
     elif not found.error:
-        say(f"The files of {found.models:,} {of(found.models, 'model')} are what was written.")
+        say(f"The files of {counted(found.models, 'model')} are as they were written.")
     if found.error:
         complain(found.error)
     if found.damaged or found.error:

@@ -52,7 +52,7 @@ def _refused(kind: Any) -> str:
             f"this part is {_KINDS[kind]} (type '{kind}'), and this server's models read text "
             f"only. {_FORM}"
         )
-    return f"a part of the type {kind[:64]!r} is none of a chat's. {_ELSEWHERE.get(kind, _FORM)}"
+    return f"a part cannot have the type {kind[:64]!r}. {_ELSEWHERE.get(kind, _FORM)}"
 
 
 class TextPart(_Part):

@@ -165,7 +165,8 @@ def _wrong_type(expected: str) -> Any:
 def _integer(param: str, detail: Any) -> tuple[str, str]:
     """Beyond 64 bits the parser makes a float of a whole number."""
     given = detail["input"]
-    if isinstance(given, float) and abs(given) >= 2**63 and given.is_integer():
+    whole = isinstance(given, int) or (isinstance(given, float) and given.is_integer())
+    if whole and abs(given) >= 2**63:
         edge = "above maximum" if given > 0 else "below minimum"
         return (
             f"Invalid '{param}': integer {edge} value.",
@@ -203,14 +204,6 @@ def _range(sign: str, key: str, edge: str) -> Any:
         )
 
     return words
-
-
-def _too_large(param: str, detail: Any) -> tuple[str, str]:
-    """An integer of more digits than anything here counts with."""
-    return (
-        f"Invalid '{param}': integer above maximum value. Expected a value of fewer digits.",
-        "integer_above_max_value",
-    )
 
 
 def _pattern(param: str, detail: Any) -> tuple[str, str]:
@@ -257,7 +250,7 @@ _WORDS: dict[str, Any] = {
     "dict_type": _wrong_type("an object"),
     "none_required": _wrong_type("null"),
     "bytes_type": _wrong_type("a file"),
-    "int_parsing_size": _too_large,
+    "int_parsing_size": _integer,
     "string_pattern_mismatch": _pattern,
     "model_type": _wrong_type("an object"),
     "model_attributes_type": _wrong_type("an object"),

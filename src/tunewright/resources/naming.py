@@ -30,7 +30,7 @@ class Answering(NamedTuple):
 
 
 REMARKS = {
-    "unknown_tokens": "Some of the text is of characters that the model cannot read.",
+    "unknown_tokens": "The model does not know some characters of the text.",
     "name_not_shown": "The chat template does not show names.",
     "reasoning_not_shown": "The chat template leaves out the reasoning of earlier answers.",
     "system_moved": "The chat template takes no system message there: it stands before the user's "
