@@ -92,7 +92,8 @@ def _tiktoken() -> Any:
     found = find("cl100k_base", Path())
     assert found is not None
     tiktoken_ext.openai_public.load_tiktoken_bpe = lambda *_, **__: ranks("cl100k_base", found)
-    encoding = tiktoken.Encoding(**tiktoken_ext.openai_public.cl100k_base())
+    published: Any = tiktoken_ext.openai_public.cl100k_base()
+    encoding = tiktoken.Encoding(**published)
     encoding.encode("warm")
     return encoding
 

@@ -124,8 +124,11 @@ class Watched(Sequence[Any]):
         start, stop = part.start or 0, part.stop
         if start >= 0 and stop is None and part.step in (None, 1):
             return Watched(self._turns, self._watch, self._start + start)
-        known = start >= 0 and stop is not None and 0 < stop <= len(self._turns) - self._start
-        self._watch.look(self._start + stop - 1 if known else self._watch.size)
+        left = len(self._turns) - self._start
+        if start < 0 or stop is None or not 0 < stop <= left:
+            self._watch.look_at_all()
+        else:
+            self._watch.look(self._start + stop - 1)
         return self._turns[self._start :][part]
 
     def __iter__(self) -> Iterator[Any]:
@@ -140,8 +143,6 @@ class Watched(Sequence[Any]):
 
     def __eq__(self, other: object) -> bool:
         raise TypeError
-
-    __hash__ = None  # type: ignore[assignment]
 
     def __str__(self) -> str:
         raise TypeError
@@ -196,14 +197,15 @@ def _of_loop(inside: Sequence[nodes.Node]) -> list[nodes.Getattr]:
 def _mark(body: list[nodes.Node], at: int, loop: nodes.For) -> None:
     for read in _of_loop(list(_inside(loop))):
         if read.attr in _AHEAD:  # `loop` itself goes through the sandbox, which takes note
-            read.node = _noted("looks_ahead", read.node).node
-    loop.body.insert(0, _noted("round_begins"))
-    body[at : at + 1] = [_noted("loop_begins"), loop, _noted("loop_ends")]
+            read.node = _noted("looks_ahead", read.node)
+    loop.body.insert(0, nodes.ExprStmt(_noted("round_begins")))
+    before, after = (nodes.ExprStmt(_noted(what)) for what in ("loop_begins", "loop_ends"))
+    body[at : at + 1] = [before, loop, after]
 
 
-def _noted(what: str, *values: nodes.Expr) -> nodes.ExprStmt:
+def _noted(what: str, *values: nodes.Expr) -> nodes.Call:
     noted = nodes.EnvironmentAttribute("noted")
-    return nodes.ExprStmt(nodes.Call(noted, [nodes.Const(what), *values], [], None, None))
+    return nodes.Call(noted, [nodes.Const(what), *values], [], None, None)
 
 
 def _all(node: nodes.Node, kind: type[nodes.Name]) -> Iterator[nodes.Name]:

@@ -131,12 +131,11 @@ class ChatTemplate:
     ) -> Beginnings | None:
         """What `render` gives for the first turns, as far as one rendering of all of them tells;
         None where it tells nothing."""
-        given = {**(variables or {}), "add_generation_prompt": answer}
+        given: dict[str, Any] = {**(variables or {}), "add_generation_prompt": answer}
+        given["tools"] = list(tools) or None
         watch = Watch(len(turns))
         try:
-            text = self._render(
-                Watched(turns, watch), watch=watch, tools=list(tools) or None, **given
-            )
+            text = self._render(Watched(turns, watch), watch=watch, **given)
         except Exception:  # it is no list; or what is refused is refused by `render`
             return None
         return watch.told(text)
