@@ -40,6 +40,15 @@ def test_a_table_is_computed_once_and_searched_again(run, home: Path) -> None:
     assert again.stdout != first.stdout
 
 
+def test_what_the_model_does_not_know_is_said_of_kept_vectors_too(run, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("text\nfirst \U0001f44d one\nanother\n", encoding="utf-8")
+    for computed in (True, False):
+        said = run("embed", "--file", str(path), "--search", "first").stderr
+        assert ("computed before" not in said) == computed
+        assert "The model does not know 1 of 4 tokens" in said
+
+
 @pytest.mark.parametrize(
     "ending",
     ["jsonl", *(pytest.param(each, marks=pytest.mark.slow) for each in ("csv", "npy", "parquet"))],

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tunewright.app import Tunewright
+    from tunewright.embedding.embedder import Embedder
 
 _BATCH = 256  # texts
 _CHARACTERS = 200_000  # of a batch: a token is a character at least, and a request has a limit
@@ -83,7 +84,8 @@ def embed(
 class _Table:
     """`vectors` float32 [texts, dimensions]. `left_out`: what is wrong, by the line of a row.
 
-    `tokens`, `unknown`: together; 0 where nothing was computed. `kept`: where the vectors lie.
+    `tokens`, `unknown`: together; 0 of saved vectors. `before`: nothing was computed. `kept`: where
+    the vectors lie.
     """
 
     texts: list[str]
@@ -92,6 +94,7 @@ class _Table:
     left_out: dict[int, str] = field(default_factory=dict)
     tokens: int = 0
     unknown: int = 0
+    before: bool = False
     kept: Path | None = None
 
 
@@ -122,7 +125,7 @@ def _table(
             )
         return table
     if (found := saved(file)) is not None:
-        return _Table(*found, list(range(1, len(found[0]) + 1)))
+        return _Table(*found, list(range(1, len(found[0]) + 1)), before=True)
     rows = read_column(file, column)
     table = _of_rows(tw, model, rows)
     if not table.texts:
@@ -141,11 +144,21 @@ def _of_rows(tw: "Tunewright", model: str, rows: list[tuple[int, str]]) -> _Tabl
     found = vectors.kept(tw.home, key, len(told))
     if found is not None:
         empty = {line: "it is empty" for line, text in rows if not text.strip()}
-        return _Table([text for _, text in told], found, [line for line, _ in told], empty)
+        table = _Table([text for _, text in told], found, [line for line, _ in told], empty)
+        table.before = True
+        _count(table, tw.embedder(weights, tw.models))
+        return table
     table = _computed(tw, model, rows)
     if len(table.texts) == len(told):
         table.kept = vectors.keep(tw.home, key, table.vectors)
     return table
+
+
+def _count(table: _Table, embedder: "Embedder") -> None:
+    """What the model does not know is told each time: it is the same vectors that are searched."""
+    for ids in embedder.tokenize(table.texts):
+        table.tokens += len(ids)
+        table.unknown += 0 if embedder.unknown is None else ids.count(embedder.unknown)
 
 
 def _computed(tw: "Tunewright", model: str, rows: Sequence[tuple[int, str]]) -> _Table:
@@ -227,7 +240,7 @@ def _report(table: _Table, output: Path | None) -> None:
     """On the side: what is on the standard output are vectors, or texts that were found."""
     count = len(table.texts)
     where = f", written to {output}" if output else ""
-    tokens = f", {table.tokens:,} tokens" if table.tokens else ", computed before"
+    tokens = f", {table.tokens:,} tokens" if not table.before else ", computed before"
     what = "text" if count == 1 else "texts"
     _note(f"{count:,} {what}{tokens}, {table.vectors.shape[1]} dimensions{where}")
     if table.kept and not output:
