@@ -140,7 +140,7 @@ def test_a_switch_and_an_alias_take_either_name(tmp_path: Path) -> None:
     for asked in ("ours", "theirs", "ft:davinci:acme::9", name, other):
         assert tw.models.weights(asked, ("chat",)).id == name
         assert tw.models.retrieve(asked).id == asked
-        assert tw.models.plain_name(asked) == other
+        assert plain_name(tw.models.weights(asked, ("chat",))) == other
     assert {"ours", "theirs"} <= {model.id for model in tw.models.list().data}
     with pytest.raises(BadRequest, match="answers as"):
         tw.models.delete(other)

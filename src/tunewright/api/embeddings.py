@@ -24,10 +24,9 @@ async def create(request: Request) -> Response:
 
 
 def _answer(caller: Acting, asked: EmbeddingRequest) -> Steps[Response]:
-    embedded = yield from caller.embeddings.embedding(asked)
+    embedded, answering = yield from caller.embeddings.embedding(asked)
     yield
     response = PiecewiseResponse(_body(asked, embedded), media_type="application/json")
-    answering = caller.models.answering(asked.model)
     if unknown := sum(embedded.unknown):
         response.headers["tunewright-unknown-tokens"] = str(unknown)
         notice(asked.model, answering.model, unknown, sum(embedded.tokens))

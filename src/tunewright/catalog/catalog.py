@@ -84,14 +84,20 @@ class Catalog:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """One consistent view. Takes no write lock; inside a transaction it is that one."""
+        """One consistent view. Takes no write lock; inside a transaction it is that one. Re-entrant
+        within a thread: what is read in one block is read at one moment, and begun once."""
         current: Connection | None = getattr(self._local, "connection", None)
+        current = current or getattr(self._local, "view", None)
         if current is not None:
             yield current
             return
         try:
             with self._readers.begin() as connection:
-                yield connection
+                self._local.view = connection
+                try:
+                    yield connection
+                finally:
+                    self._local.view = None
         except (exc.DatabaseError, exc.TimeoutError, sqlite3.DatabaseError) as error:
             raise plain(error, self._path) from error
 

@@ -14,6 +14,7 @@ from tunewright.resources.answers import Collected
 from tunewright.resources.choices import Called, End, Text, Token
 from tunewright.resources.logprobs import of_completion
 from tunewright.resources.models import Models
+from tunewright.resources.naming import check_vocabulary
 from tunewright.resources.prepared import Asked, Prepared, Prompt, check, prepare
 from tunewright.serving.client import Submit
 from tunewright.stepwise import Steps, finish
@@ -45,22 +46,12 @@ class Completions:
         renderer = self._renderer(weights)
         prompts: list[Prompt] = []
         for given in request.prompts:
-            prompts.append(self._prompt(renderer, request.model, given))
+            if not isinstance(given, str):
+                check_vocabulary(request.model, weights, "prompt")
+            prompts.append(_prompt(renderer, given))
             yield
         asked = Asked(request.token_limit, request.tries, bool(request.echo), _told(request))
         return prepare(request, weights, self._models, self._engine, renderer, prompts, asked)
-
-    def _prompt(self, renderer: Renderer, model: str, given: str | list[int]) -> Prompt:
-        if not isinstance(given, str):
-            self._models.check_vocabulary(model, "prompt")
-            if len(given) > renderer.context:
-                raise renderer.room.too_long(len(given))
-            return Prompt(given, renderer.pieces.text(given))
-        renderer.room.check(given)
-        ids = renderer.completion_prompt(given)
-        # Text never makes a special token: those at the head are the tokenizer's addition.
-        hidden = itertools.takewhile(renderer.pieces.is_special, ids)
-        return Prompt(ids, given, hidden=len(list(hidden)))
 
     def create(self, /, **given: Any) -> Completion:
         """`given`: the fields of `CompletionRequest`."""
@@ -81,6 +72,18 @@ class Completions:
         for event in prepared.generation:
             yield chunks.chunk(event)
         yield from chunks.closing()
+
+
+def _prompt(renderer: Renderer, given: str | list[int]) -> Prompt:
+    if not isinstance(given, str):
+        if len(given) > renderer.context:
+            raise renderer.room.too_long(len(given))
+        return Prompt(given, renderer.pieces.text(given))
+    renderer.room.check(given)
+    ids = renderer.completion_prompt(given)
+    # Text never makes a special token: those at the head are the tokenizer's addition.
+    hidden = itertools.takewhile(renderer.pieces.is_special, ids)
+    return Prompt(ids, given, hidden=len(list(hidden)))
 
 
 def completion(request: CompletionRequest, prepared: Prepared, collected: Collected) -> Completion:

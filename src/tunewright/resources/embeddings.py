@@ -26,6 +26,7 @@ from tunewright.resources.embedding_inputs import (
 )
 from tunewright.resources.foreign_ids import OpenAIs
 from tunewright.resources.models import Models
+from tunewright.resources.naming import Answering, answering
 from tunewright.stepwise import Steps, finish
 from tunewright.usage import Quota
 
@@ -73,12 +74,12 @@ class Embeddings:
         where `unknown_text` (by default the setting) is "refuse", for a text of which the model can
         read nothing.
         """
-        return finish(self.embedding(request, unknown_text))
+        return finish(self.embedding(request, unknown_text))[0]
 
     def embedding(
         self, request: EmbeddingRequest, unknown_text: UnknownText | None = None
-    ) -> Steps[Embedded]:
-        """The same by steps, each of some ten milliseconds."""
+    ) -> Steps[tuple[Embedded, Answering]]:
+        """The same by steps, each of some ten milliseconds, and what answers."""
         weights = self._models.weights(request.model, ("embedding",))
         embedder = self._embedder(weights)
         _check_dimensions(request, embedder)
@@ -91,7 +92,8 @@ class Embeddings:
         vectors = found.vectors
         if request.dimensions:
             vectors = shortened(vectors, request.dimensions)
-        return Embedded(vectors, counts, found.chunked, unknown, nothing)
+        embedded = Embedded(vectors, counts, found.chunked, unknown, nothing)
+        return embedded, answering(request.model, weights)
 
 
 def base64_vectors(vectors: NDArray[np.float32]) -> list[str]:

@@ -12,7 +12,6 @@ from tunewright.records.pages import Deleted, Page
 from tunewright.records.permissions import CheckpointPermission
 from tunewright.resources import naming
 from tunewright.resources.aliases import Aliases, hint
-from tunewright.resources.naming import Answering
 from tunewright.resources.removals import Removals
 from tunewright.resources.switching import Switching
 
@@ -49,17 +48,18 @@ class Models:
 
     def retrieve(self, id: str) -> Model:
         """Raises NotFound with OpenAI's code model_not_found."""
-        found = self._own(id)
-        if found is not None:
-            return found.model_copy(update={"id": id})
-        found = self._shared.get(Model, id)
-        if found is None and (switched := self.switching.get(id)):
-            found = _alias(id, switched.created)
-        if found is None and (known := self._known(self.real_name(id))):
-            found = _alias(id, known.created)
-        if found is None:
-            raise self._no_such(id)
-        return found
+        with self._shelf.catalog.reading():
+            found = self._own(id)
+            if found is not None:
+                return found.model_copy(update={"id": id})
+            found = self._shared.get(Model, id)
+            if found is None and (switched := self.switching.get(id)):
+                found = _alias(id, switched.created)
+            if found is None and (known := self._known(self.real_name(id))):
+                found = _alias(id, known.created)
+            if found is None:
+                raise self._no_such(id)
+            return found
 
     def real_name(self, id: str) -> str:
         """What an alias stands for, which need not exist, or the first name of a tuned model; any
@@ -89,25 +89,6 @@ class Models:
             raise BadRequest(_other_kind(id, found.kind), param="model", code="model_kind")
         return found
 
-    def check_vocabulary(self, id: str, param: str) -> None:
-        """Raises BadRequest for a name that does not say which base answers: under one of OpenAI's,
-        the ids are of a vocabulary in which they mean other tokens."""
-        base = self.plain_name(id)
-        if base != id:
-            raise BadRequest(
-                f"'{param}' holds token ids, and those of {id} mean other tokens here: it stands "
-                f"for `{base}`, which has a vocabulary of its own. Use ids of that model's "
-                f"tokenizer and name it: model='{base}'.",
-                param=param,
-                code="foreign_token_ids",
-            )
-
-    def plain_name(self, id: str) -> str:
-        """The name that says which base answers: a base's own, or that of a tuned model with its
-        base in it. Unknown names unchanged."""
-        weights = self._weights(id)
-        return naming.plain_name(weights) if weights else id
-
     def base(self, id: str) -> str | None:
         """The base that answers in the end; None for a name that stands for nothing."""
         weights = self._weights(id)
@@ -117,20 +98,15 @@ class Models:
         """By base, the operator's names and patterns that stand for it."""
         return self._aliases.standing()
 
-    def answering(self, id: str) -> Answering:
-        """What answers a request to `id`, an alias or any model of any kind."""
-        if weights := self._weights(id):
-            return naming.answering(id, weights)
-        raise self._no_such(id)
-
     def _known(self, real: str) -> Model | None:
         return self._own(real) or self._shared.get(Model, real)
 
     def _weights(self, id: str) -> Weights | None:
-        real = self.real_name(id)
-        if own := self._own(real):
-            return self._shelf.get(Weights, own.id)
-        return self._shared.get(Weights, real)
+        with self._shelf.catalog.reading():
+            real = self.real_name(id)
+            if own := self._own(real):
+                return self._shelf.get(Weights, own.id)
+            return self._shared.get(Weights, real)
 
     def directory(self, weights: Weights) -> Path:
         """The directory with the tokenizer and, but for an adapter, the weights."""
@@ -213,6 +189,8 @@ class Models:
     def _own(self, id: str) -> Model | None:
         """A tuned model or a checkpoint, found by either of its names. Other weights on the shelf,
         those that jobs start from and those that wait for their removal, are nobody's model."""
+        if not naming.is_tuned(id):
+            return None
         name = naming.first_name(self._shelf, id)
         if model := self._shelf.get(Model, name):
             return model

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from tunewright import builtin
 from tunewright.catalog.catalog import Shelf
+from tunewright.errors import BadRequest
 from tunewright.records.models import Weights
 
 
@@ -52,9 +53,28 @@ def asked_part(asked: str) -> str | None:
 def plain_name(weights: Weights, name: str | None = None) -> str:
     """`name` (of these weights; default: their own), with the real base in it."""
     name = name or weights.id
-    if not name.startswith("ft:"):
+    if not is_tuned(name):
         return weights.base
     return ":".join(["ft", weights.base, *name.split(":")[2:]])
+
+
+def is_tuned(name: str) -> bool:
+    """Whether a model that a job made, or a checkpoint of one, may be called so."""
+    return name.startswith("ft:")
+
+
+def check_vocabulary(asked: str, weights: Weights, param: str) -> None:
+    """Raises BadRequest where `asked` does not say which base answers: under one of OpenAI's names,
+    token ids are of a vocabulary in which they mean other tokens."""
+    base = plain_name(weights)
+    if base != asked:
+        raise BadRequest(
+            f"'{param}' holds token ids, and those of {asked} mean other tokens here: it stands "
+            f"for `{base}`, which has a vocabulary of its own. Use ids of that model's "
+            f"tokenizer and name it: model='{base}'.",
+            param=param,
+            code="foreign_token_ids",
+        )
 
 
 def answering(asked: str, weights: Weights) -> Answering:
@@ -78,7 +98,7 @@ def put_named(shelf: Shelf, weights: Weights) -> bool:
 
 def first_name(shelf: Shelf, name: str) -> str:
     """The name under which a tuned model is kept, where `name` is its other one; else `name`."""
-    if not name.startswith("ft:") or shelf.get(Weights, name):
+    if not is_tuned(name) or shelf.get(Weights, name):
         return name
     found = shelf.page(Weights, limit=1, subject=name).data
     return found[0].id if found else name

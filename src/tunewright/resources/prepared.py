@@ -14,7 +14,7 @@ from tunewright.rendering.pieces import Pieces
 from tunewright.resources.choices import Wish
 from tunewright.resources.generating import Generation
 from tunewright.resources.models import Models
-from tunewright.resources.naming import Answering, answering
+from tunewright.resources.naming import Answering, answering, check_vocabulary
 from tunewright.serving.client import Submit
 
 
@@ -90,7 +90,7 @@ def prepare(
     _need_torch()
     engine.check(len(prompts) * asked.tries)
     if request.logit_bias:
-        models.check_vocabulary(request.model, "logit_bias")
+        check_vocabulary(request.model, weights, "logit_bias")
     spec = model_spec(models, weights)
     wishes = [
         Wish(
