@@ -14,14 +14,17 @@ import pytest
 from starlette.testclient import TestClient
 
 from servers import chats
+from tuned_models import put_tuned
 from tunewright import usage
 from tunewright.access import Caller
 from tunewright.api.application import create_api, routes
 from tunewright.app import Acting, Tunewright
-from tunewright.errors import TunewrightError
+from tunewright.errors import Busy, TunewrightError
 from tunewright.generation.generator import Request
+from tunewright.records.jobs import Job
 from tunewright.records.keys import KeyRequest
 from tunewright.records.models import Model, Weights
+from tunewright.resources import failures
 from tunewright.resources.naming import put_named
 from tunewright.serving.client import Delta, Done, EngineEvent
 from tunewright.settings import Settings
@@ -268,3 +271,30 @@ def test_every_call_that_is_counted_is_among_them() -> None:
             for name in ("id", "checkpoint:path"):
                 path = path.replace(f"{{{name}}}", "{}")
             assert path in paths, route.path
+
+
+def test_who_asks_many_questions_waits_until_there_is_room(
+    tw: Tunewright, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`failures` is one call, and the requests that it makes are the organisation's."""
+    put_tuned(tw, "ft:builtin-chat:personal:asked:1")
+    file = tw.files.create(file=chats(12), purpose="fine-tune").id
+    job = tw.jobs.create(model="builtin-chat", training_file=file, validation_file=file).id
+    made = {"fine_tuned_model": "ft:builtin-chat:personal:asked:1"}
+    acting = tw.acting(tw.owner)
+    acting.shelf.change(Job, job, lambda it: it.model_copy(update=made))
+    for _ in range(int(acting.quota.headers()["x-ratelimit-remaining-requests"])):
+        acting.quota.admit()
+    with pytest.raises(Busy):
+        acting.quota.admit()
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        for bucket in acting.quota._used.buckets.values():
+            bucket.take(-1000)
+
+    monkeypatch.setattr(failures.time, "sleep", sleep)
+    found = acting.failures.of(job)
+    assert (found.asked, found.unanswered) == (12, 0)
+    assert 0 < waited[0] <= 60
