@@ -34,6 +34,17 @@ def write_model(directory: Path, template: str = CHATML, context: int = 512) -> 
     return directory
 
 
+def write_model_of_words(directory: Path) -> Path:
+    """One that knows "hi" and "hello", and nothing else that anybody says."""
+    words = ["<unk>", "</s>", "<|im_start|>", "<|im_end|>", "hi", "user", "assistant", "hello"]
+    tokenizer = Tokenizer(models.WordLevel({w: at for at, w in enumerate(words)}, "<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.add_special_tokens(words[:4])
+    write_model(directory)
+    tokenizer.save(str(directory / "tokenizer.json"))
+    return directory
+
+
 @pytest.fixture(scope="session")
 def model_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_model(tmp_path_factory.mktemp("tiny-model"))

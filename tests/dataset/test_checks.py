@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, pre_tokenizers
 
-from dataset.conftest import write_model
+from dataset.conftest import write_model_of_words
 from tunewright.dataset import checks, examples, notices, reading
 from tunewright.dataset.checks import check, examples_of, row_of
 from tunewright.dataset.examples import ChatExample, CompletionExample
@@ -113,13 +112,7 @@ def test_every_notice_has_its_plural(code):
 
 
 def test_text_that_the_base_cannot_read_is_counted(tmp_path: Path, checked) -> None:
-    words = ["<unk>", "</s>", "<|im_start|>", "<|im_end|>", "hi", "user", "assistant", "hello"]
-    tokenizer = Tokenizer(models.WordLevel({w: at for at, w in enumerate(words)}, "<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer.add_special_tokens(words[:4])
-    write_model(tmp_path)
-    tokenizer.save(str(tmp_path / "tokenizer.json"))
-    renderer = Renderer.load(tmp_path, chat=True)
+    renderer = Renderer.load(write_model_of_words(tmp_path), chat=True)
     rows = [chat("u: hi", "a: hello")] * 8
     rows += [chat("u: hi 東京 🚀", "a: hello", "u: hi <unk>", "a: नमस्ते"), chat("u: hi", "a: ü")]
     path = tmp_path / "rows.jsonl"

@@ -21,11 +21,10 @@ def ids_of(tokenizer: Tokenizer, text: str, *, special: bool = False) -> list[in
 def unknown_id(tokenizer: Tokenizer) -> int | None:
     """The token that stands for whatever the vocabulary lacks, by the names that WordPiece,
     WordLevel and BPE, and that Unigram have for it; None where everything can be written."""
-    model = orjson.loads(tokenizer.to_str())["model"]
-    token, id = model.get("unk_token"), model.get("unk_id")
-    if isinstance(token, str):
-        return tokenizer.token_to_id(token)
-    return id if isinstance(id, int) else None
+    if hasattr(tokenizer.model, "unk_token"):
+        token = tokenizer.model.unk_token
+        return None if token is None else tokenizer.token_to_id(token)
+    return orjson.loads(tokenizer.to_str())["model"].get("unk_id")  # Unigram shows it nowhere else
 
 
 class Cuts:

@@ -54,12 +54,11 @@ class Chat:
         yield
         more = {"logprobs": request.told, **calling.grammar(request, renderer, tools)}
         asked = Asked(request.token_limit, request.n or 1, more=more)
-        codes = [*renderer.notices(messages), *["unknown_tokens"] * bool(renderer.unknown(ids))]
         made = prepare(request, weights, self._models, self._engine, renderer, [Prompt(ids)], asked)
         return replace(
             made,
             generation=calling.listening(made.generation, renderer, tools, request),
-            answering=made.answering.noticing(codes),
+            answering=made.answering.noticing(renderer.notices(messages)),
         )
 
     def create(self, /, **given: Any) -> ChatCompletion:

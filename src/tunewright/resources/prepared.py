@@ -109,8 +109,12 @@ def prepare(
         choices=len(wishes),
         generation=Generation(engine, renderer, wishes, request.stops()),
         pieces=renderer.pieces,
-        answering=answering(request.model, weights),
+        answering=answering(request.model, weights).noticing(_unread(renderer, prompts)),
     )
+
+
+def _unread(renderer: Renderer, prompts: Sequence[Prompt]) -> list[str]:
+    return ["unknown_tokens"] if any(renderer.unknown(prompt.ids) for prompt in prompts) else []
 
 
 def _request(
