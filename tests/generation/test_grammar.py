@@ -1,14 +1,16 @@
 """Schemas that cannot be compiled: without the package, and those that would take for ever."""
 
 import sys
+import threading
 from typing import Any
 
 import pytest
+from tiny_models import Models
 from tokenizers import Tokenizer
 
 from tunewright.builtin import CHAT
 from tunewright.errors import BadRequest, MissingExtra
-from tunewright.generation import grammar
+from tunewright.generation import compiling, grammar
 from tunewright.generation.embedded import EmbeddedGenerator
 from tunewright.generation.generator import ModelSpec, Request
 from tunewright.generation.grammar import Grammars
@@ -115,3 +117,32 @@ def test_what_is_kept_compiled_is_bounded_by_its_memory(monkeypatch: pytest.Monk
     heavy = wish({"type": "integer", "multipleOf": 9973})  # 4 MB, the trial says
     assert grammars.compile(heavy) is not None
     assert grammars.kept(heavy) is None
+
+
+def test_the_rows_of_another_base_do_not_wait_for_a_grammar(
+    models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, waits = threading.Event(), [0]
+
+    def compile(self: Grammars, request: Request) -> None:
+        assert go_on.wait(60)
+        raise BadRequest("no")
+
+    def wait(*_: object, **__: object) -> None:
+        waits[0] += 1
+
+    monkeypatch.setattr(Grammars, "compile", compile)
+    monkeypatch.setattr(compiling, "wait", wait)
+    generator, model = EmbeddedGenerator(), ModelSpec("chat", str(CHAT))
+    generator.submit(Request(1, models("llama"), [2, 5], 20, temperature=0))
+    generator.submit(Request(2, model, [2, 5], stop_ids=STOPS, grammar=json_answer({})))
+    answered = [piece.id for _ in range(10) for piece in generator.step()]
+    assert answered == [1] * 10
+    assert waits == [0]
+    while any(piece.id == 1 for piece in generator.step()):
+        pass
+    generator.step()
+    assert waits[0] > 0  # nobody else is there now
+    go_on.set()
+    while generator.busy:
+        generator.step()

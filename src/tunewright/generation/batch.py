@@ -105,9 +105,12 @@ class Batch:
         self._compiling.drop(row)
 
     @torch.inference_mode()
-    def step(self) -> list[Piece]:
-        """Decode: a token for every running row. Then prefill: a chunk of the waiting prompts."""
-        idle = not self.running and not self._waiting
+    def step(self, alone: bool = True) -> list[Piece]:
+        """Decode: a token for every running row. Then prefill: a chunk of the waiting prompts.
+
+        alone: whether no other base has anything to do, so that this one may wait for a grammar.
+        """
+        idle = alone and not self.running and not self._waiting
         ready, pieces = self._compiling.step(idle)
         for row in ready:
             self._waiting.add(row.organisation, row)

@@ -92,14 +92,14 @@ class EmbeddedGenerator:
         self._place_arrivals()
         self._take_back_suspended()
         pieces, self._ended = self._ended, []
-        for base, place in list(self._batches.items()):
-            if place.batch.rows:
-                pieces += self._stepped(base, place)
+        busy = [(base, place) for base, place in self._batches.items() if place.batch.rows]
+        for base, place in busy:
+            pieces += self._stepped(base, place, alone=len(busy) == 1)
         return pieces
 
-    def _stepped(self, base: _Base, place: "_Place") -> list[Piece]:
+    def _stepped(self, base: _Base, place: "_Place", alone: bool) -> list[Piece]:
         try:
-            pieces = place.batch.step()
+            pieces = place.batch.step(alone)
             # What is half read is kept; what runs is read again: without a token, for ever.
             place.advanced = place.advanced or bool(pieces) or not place.batch.running
             return pieces
