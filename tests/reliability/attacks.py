@@ -6,12 +6,14 @@ from arena import Attack, chat, completion, embedding
 from scenes import (
     checked,
     checks_of_tiny_rows,
+    completed,
     deletions,
     engine_stopped,
     foreign_reader,
     held_catalog,
     jobs_ended,
     jobs_of_tiny_rows,
+    long_base,
     many_files,
     many_parts,
     stored,
@@ -157,9 +159,7 @@ PROMPTS = [
     ),
     Attack("schemas of 1,000 properties", posts(CHAT, lambda: shaped(wide(1000))), (200, *REFUSED)),
     Attack("a schema of 20,000 properties", posts(CHAT, lambda: shaped(wide(20_000))), REFUSED),
-    Attack(
-        "references of 10,000 steps", posts(CHAT, lambda: shaped(referring(900, 10_000))), REFUSED
-    ),
+    Attack("long references", posts(CHAT, lambda: shaped(referring(900, 10_000))), REFUSED),
     Attack("references that double", posts(CHAT, lambda: shaped(doubling(40))), (200, *REFUSED)),
     Attack("128 tools", posts(CHAT, lambda: chat(tools=tools(128, "word " * 40))), (200, *REFUSED)),
     Attack(
@@ -169,15 +169,18 @@ PROMPTS = [
     ),
     Attack(
         "log-probabilities of a long context",
-        posts(TEXT, lambda: completion([7] * 100_000, echo=True, logprobs=5, model="long")),
+        posts(TEXT, lambda: completion([7] * 100_000, echo=True, logprobs=5) | {"model": "long"}),
         (200, *REFUSED),
+        beside=long_base,
     ),
     Attack(
         "the engine hangs",
-        posts(CHAT, lambda: chat()),
+        posts(TEXT, lambda: completion(LONG_PROMPT, n=64)),
         (200, 429, 503),
         beside=engine_stopped,
-        bars={"completion": 30.0},  # it is told within 15 s, and a new engine starts
+        plan={"connections": 100},
+        calls={"completion": completed},
+        bars={"completion": 30.0},  # it is ended after 15 s of silence, and started anew
     ),
 ]
 
@@ -214,8 +217,12 @@ ABANDONED = [
         calls={"check": checked},
         bars={"check": 5.0},
     ),
+]
+ABANDONED = [replace(attack, name=f"{attack.name}, abandoned") for attack in ABANDONED]
+
+DEAF = [
     Attack(
-        "uploads",
+        "uploads, abandoned",
         headed("/files", LONG, FORM_BEGUN + b"a" * 500_000, FORM),
         (),
         plan={"leave": 0.02},
@@ -233,7 +240,6 @@ ABANDONED = [
         plan={"deaf": True, "connections": 32},
     ),
 ]
-ABANDONED = [replace(attack, name=f"{attack.name}, abandoned") for attack in ABANDONED]
 
 SOCKETS = [
     Attack("1,000 silent connections", raw(), (408,), keyed=False, plan=MANY),
@@ -389,4 +395,4 @@ CATALOG = [
         plan={"connections": 16},
     ),
 ]
-ALL = [*LIGHT, *BODIES, *PROMPTS, *ABANDONED, *SOCKETS, *FILES, *CATALOG]
+ALL = [*LIGHT, *BODIES, *PROMPTS, *ABANDONED, *DEAF, *SOCKETS, *FILES, *CATALOG]

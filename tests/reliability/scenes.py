@@ -1,17 +1,22 @@
 """What holds while an attack runs, and what else the bystander asks meanwhile."""
 
 import contextlib
+import json
 import signal
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
-from arena import Arena
+from arena import CALLS, Arena
 from wire import CLOSE, field, form, posts, request
 
 from servers import chats
+from training.tiny import write_base
+from tunewright import Tunewright
 
 TINY_ROWS = b"{}\n" * 3_000_000
 
@@ -34,6 +39,13 @@ def checked(arena: Arena) -> int:
     return arena.call("POST", f"/files/{arena.file}/check", {"model": "gpt-3.5-turbo"})[0]
 
 
+def completed(arena: Arena) -> int:
+    """Asked again as an SDK does, where the engine ended meanwhile."""
+    while (status := CALLS["completion"](arena)) == 503:
+        time.sleep(0.2)
+    return status
+
+
 def stored(arena: Arena) -> int:
     """Another organisation writes."""
     body = {"bytes": 1, "filename": "a", "mime_type": "text/jsonl", "purpose": "fine-tune"}
@@ -50,6 +62,19 @@ def validated(arena: Arena) -> int:
         time.sleep(0.1)
         status, made = arena.call("GET", f"/fine_tuning/jobs/{made['id']}")
     return status
+
+
+@contextlib.contextmanager
+def long_base(arena: Arena) -> Iterator[None]:
+    """The model `long` reads more than any prompt has."""
+    with TemporaryDirectory() as folder, contextlib.closing(Tunewright(arena.server.home)) as tw:
+        base = write_base(Path(folder), "llama")
+        (base / "chat_template.jinja").unlink()
+        config = json.loads((base / "config.json").read_text())
+        config["max_position_embeddings"] = 200_000
+        (base / "config.json").write_text(json.dumps(config))
+        tw.bases.add("long", base, "completion", lambda *_: None)
+    yield
 
 
 @contextlib.contextmanager

@@ -7,14 +7,15 @@ is watched. They print a line of figures each (``pytest -s``).
 """
 
 import contextlib
-import json
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from arena import BARS, CALLS, MOST_GROWTH, RETURNS_TO, Arena, Attack, fight
-from attacks import ALL, LIGHT
+from attacks import ABANDONED, ALL, LIGHT
 
 from servers import start_server
 from sockets import connect, rest, statuses
@@ -27,22 +28,19 @@ LOOPING = """{% for m in messages %}{{ m.content }}<|end|>
 {%- endfor %}"""
 
 
-def bases(tw: Tunewright, folder: Path) -> None:
-    """One whose template can be made to loop, and one that reads more than any prompt has."""
-    looping, long = write_base(folder / "looping", "llama"), write_base(folder / "long", "llama")
-    (looping / "chat_template.jinja").write_text(LOOPING)
-    (long / "chat_template.jinja").unlink()
-    config = json.loads((long / "config.json").read_text()) | {"max_position_embeddings": 200_000}
-    (long / "config.json").write_text(json.dumps(config))
-    tw.bases.add("looping", looping, "chat", lambda *_: None)
-    tw.bases.add("long", long, "completion", lambda *_: None)
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One whose template can be made to loop."""
+    made = write_base(tmp_path_factory.mktemp("looping"), "llama")
+    (made / "chat_template.jinja").write_text(LOOPING)
+    return made
 
 
 @pytest.fixture(scope="module")
-def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
+def arena(tmp_path_factory: pytest.TempPathFactory, base: Path) -> Iterator[Arena]:
     server = start_server(tmp_path_factory.mktemp("worst") / "home")
     tw = Tunewright(server.home)
-    bases(tw, tmp_path_factory.mktemp("bases"))
+    tw.bases.add("looping", base, "chat", lambda *_: None)
     other = tw.access.create_organisation("bystander")
     bystander = tw.access.create_key(other, KeyRequest(name="b"))
     tw.close()
@@ -80,6 +78,38 @@ def answer(arena: Arena, sent: bytes, endless: bytes) -> bytes:
         if endless:
             connection.shutdown(socket.SHUT_WR)
     return rest(connection)
+
+
+@of(ABANDONED)
+def test_what_nobody_waits_for_stops(arena: Arena, attack: Attack) -> None:
+    """Counted in seconds of a processor: to its end, each would take a minute of them or more."""
+    sent = attack.made(arena)[0]
+    connections = [connect(arena.server) for _ in range(3)]
+    for connection in connections:
+        connection.sendall(sent)
+    time.sleep(0.3)
+    for connection in connections:
+        connection.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            assert connection.recv(12) == b"HTTP/1.1 200", "it was under way"
+        connection.close()
+    began = before = processor_seconds(arena)
+    while True:
+        time.sleep(0.5)
+        now = processor_seconds(arena)
+        assert now - began < 10
+        if now - before < 0.1:
+            break
+        before = now
+    for name, call in CALLS.items():
+        assert call(arena) == 200, name
+
+
+def processor_seconds(arena: Arena) -> float:
+    """Of the server and its engine."""
+    engine = arena.server.child("tunewright.serving").cpu_times()
+    api = psutil.Process(arena.server.process.pid).cpu_times()
+    return engine.user + engine.system + api.user + api.system
 
 
 @pytest.mark.slow

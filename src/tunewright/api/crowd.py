@@ -30,10 +30,11 @@ class Lanes:
 
     bodies: one at a time, as a parser holds the interpreter's lock. embedding: each place computes
     with several threads. preparing: rendering and tokenizing prompts. generating: counted only, the
-    engine runs them. checks: of files. writing: changes in the catalog; all can wait for a process
-    that holds it, and no reader waits behind them. reading: records, up to 10,000 at once, which
-    holds the interpreter's lock. uploads: pieces of files. storing: whole files and weights synced
-    or copied, before what they are for is written to the catalog.
+    engine runs them. starting: they are sent to it, which takes as long as it does not listen.
+    checks: of files. writing: changes in the catalog; all can wait for a process that holds it, and
+    no reader waits behind them. reading: records, up to 10,000 at once, which holds the
+    interpreter's lock. uploads: pieces of files. storing: whole files and weights synced or copied,
+    before what they are for is written to the catalog.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -42,6 +43,7 @@ class Lanes:
         self.embedding = Lane("embedding", places, settings.embedding_queue, spare=1)
         self.preparing = Lane("generating", 2, settings.generation_queue, spare=1)
         self.generating = Lane("generating", 1, settings.generation_queue)
+        self.starting = Lane("generating", 4, _WAITING, spare=1)
         self.checks = Lane("checking", 1, 64, spare=1)
         self.writing = Lane("writing", 8, _WAITING, spare=1)
         self.reading = Lane("reading", 2, _WAITING, spare=1)
@@ -110,6 +112,11 @@ class Visit:
         """Count so many more bytes of the body. Raises Busy."""
         self._crowd.hold(self._who, size)
         self._held += size
+
+    def release(self, size: int) -> None:
+        """So many of them are held no longer."""
+        self._crowd.release(self._who, size)
+        self._held -= size
 
     def enter(self, lane: Lane) -> None:
         """Be counted in a lane. Raises Busy. Call it when the body has arrived whole: slow ones

@@ -20,7 +20,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from tunewright.api.crowd import in_uploads_turn
+from tunewright.api.crowd import Visit, in_uploads_turn
 from tunewright.errors import BadRequest, Unsupported
 from tunewright.records.record import Record
 
@@ -78,11 +78,13 @@ async def receive(
     """
     form = Form(_boundary(request, shape), draft, shape)
     try:
-        batch = bytearray()
+        batch, visit = bytearray(), Visit.of(request)
         async for piece in request.stream():
+            visit.hold(len(piece))  # a thousand that begin and wait are a gigabyte
             batch += piece
             if len(batch) >= BATCH:
                 await in_uploads_turn(request, partial(form.write, bytes(batch)))
+                visit.release(len(batch))
                 batch.clear()
         await in_uploads_turn(request, partial(form.write, bytes(batch)))
         # The SDKs take a new boundary for each attempt: what was sent is told by its parts.

@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from tunewright.api.acting import acting
+from tunewright.api.crowd import lanes
 from tunewright.errors import TunewrightError
 from tunewright.resources.answers import Chunks, Collected
 from tunewright.resources.choices import Event
@@ -23,7 +25,7 @@ from tunewright.resources.generating import Generation
 
 async def collect(request: Request, generation: Generation, collected: Collected) -> bool:
     """Run a generation to its end. False if the client left first; then it is cancelled."""
-    reading = asyncio.create_task(_read_all(generation, collected))
+    reading = asyncio.create_task(_read_all(request, generation, collected))
     leaving = asyncio.create_task(_left(request))
     try:
         await asyncio.wait({reading, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -32,7 +34,7 @@ async def collect(request: Request, generation: Generation, collected: Collected
         await reading
         return True
     finally:
-        generation.cancel()
+        _cancel(generation)
         for task in (reading, leaving):
             task.cancel()
 
@@ -40,18 +42,18 @@ async def collect(request: Request, generation: Generation, collected: Collected
 async def stream(request: Request, generation: Generation, chunks: Chunks) -> Response:
     """Server-sent events, ending in [DONE]. An error before the first event is raised, so that it
     becomes an ordinary error response; one after it is sent as an event."""
-    events = _events(generation)
+    events = _events(request, generation)
     try:
         first = await _first(request, events)
         if isinstance(first, TunewrightError):
             raise first
     except BaseException:
-        generation.cancel()
+        _cancel(generation)
         raise
     if first is None:
-        generation.cancel()
+        _cancel(generation)
         return Response(status_code=499)
-    return _Stream(generation, _lines(generation, chunks, first, events))
+    return _Stream(generation, _lines(chunks, first, events))
 
 
 async def _first(request: Request, events: AsyncIterator[Event]) -> Event | None:
@@ -80,7 +82,12 @@ class _Stream(StreamingResponse):
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._generation.cancel()
+            _cancel(self._generation)
+
+
+def _cancel(generation: Generation) -> None:
+    """In a thread: the engine is told of it, and one that hangs takes its time to hear."""
+    asyncio.get_running_loop().run_in_executor(None, generation.cancel)
 
 
 _HEADERS = {
@@ -91,7 +98,7 @@ _HEADERS = {
 
 
 async def _lines(
-    generation: Generation, chunks: Chunks, first: Event, events: AsyncIterator[Event]
+    chunks: Chunks, first: Event, events: AsyncIterator[Event]
 ) -> AsyncIterator[bytes]:
     try:
         for chunk in chunks.opening():
@@ -104,28 +111,27 @@ async def _lines(
         yield b"data: [DONE]\n\n"
     except TunewrightError as error:
         yield _line(error.body())
-    finally:
-        generation.cancel()  # the client may have left
 
 
 def _line(value: dict[str, Any]) -> bytes:
     return b"data: " + orjson.dumps(value) + b"\n\n"
 
 
-async def _events(generation: Generation) -> AsyncIterator[Event]:
+async def _events(request: Request, generation: Generation) -> AsyncIterator[Event]:
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[Event | None] = asyncio.Queue()
 
     def emit(event: Event | None) -> None:
         loop.call_soon_threadsafe(queue.put_nowait, event)
 
-    await run_in_threadpool(generation.start, emit)
+    async with lanes(request).starting.turn(acting(request).caller.organisation):
+        await run_in_threadpool(generation.start, emit)
     while (event := await queue.get()) is not None:
         yield event
 
 
-async def _read_all(generation: Generation, collected: Collected) -> None:
-    async for event in _events(generation):
+async def _read_all(request: Request, generation: Generation, collected: Collected) -> None:
+    async for event in _events(request, generation):
         collected.take(event)
 
 

@@ -13,6 +13,7 @@ from tunewright.rendering.turns import Tool
 # Between the parts of the JSON: a line's break and its indent. Without a bound, a model that has
 # nothing to say would go on in spaces for ever.
 _WHITESPACE = r"\n? {0,16}"
+MOST_BYTES = 256 * 1024  # of the schemas of an answer: the engine compiles no larger grammar
 _SEAM = r"SEAM: /[ \n]{0,3}/"
 _ID_PATTERNS = {"any": r"[a-zA-Z0-9_-]{1,40}", "nine": r"[a-zA-Z0-9]{9}"}
 

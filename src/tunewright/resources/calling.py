@@ -5,13 +5,15 @@ from copy import copy
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import orjson
+
 from tunewright.errors import BadRequest, Unsupported
 from tunewright.records.completions import ChatRequest, FinishReason
 from tunewright.records.messages import AssistantMessage, MadeCall, MadeFunction
 from tunewright.records.tool_choice import NamedFunction, NamedTool, OnlyAllowed
 from tunewright.rendering import Renderer
 from tunewright.rendering.calls import Call, CallReader
-from tunewright.rendering.grammars import calling_answer, json_answer
+from tunewright.rendering.grammars import MOST_BYTES, calling_answer, json_answer
 from tunewright.rendering.tool_use import ToolUse
 from tunewright.rendering.turns import Tool, as_tools, slips
 from tunewright.resources.choices import Called, End, Event, Text
@@ -101,6 +103,7 @@ def grammar(request: ChatRequest, renderer: Renderer, tools: Sequence[Tool]) -> 
     use, choice = renderer.tool_use if tools else None, _choice(request)
     held = choice.must or content is not None or any(t["function"].get("strict") for t in tools)
     if not isinstance(use, ToolUse) or not held:
+        _bound([content], "response_format")
         return {} if content is None else {"grammar": json_answer(content)}
     if use.form.keys is not None and use.form.keys.quoted:
         raise Unsupported(
@@ -108,9 +111,20 @@ def grammar(request: ChatRequest, renderer: Renderer, tools: Sequence[Tool]) -> 
             "a form: leave out 'response_format', 'strict' and a forced 'tool_choice'.",
             param="tools",
         )
-    one = _one(request)
+    one, param = _one(request), "functions" if request.functions else "tools"
+    _bound([content, *(tool["function"] for tool in tools)], param)
     text = calling_answer(use, tools, must_call=choice.must, one=one, content=content)
-    return {"grammar": text, "grammar_param": "functions" if request.functions else "tools"}
+    return {"grammar": text, "grammar_param": param}
+
+
+def _bound(schemas: Sequence[Any], param: str) -> None:
+    """Before anything is made of them, and before each answer's frame carries them."""
+    if sum(len(orjson.dumps(schema)) for schema in schemas) > MOST_BYTES:
+        raise BadRequest(
+            f"Invalid schema for '{param}': it is larger than {MOST_BYTES} bytes.",
+            param=param,
+            code="invalid_schema",
+        )
 
 
 def speaking(renderer: Renderer, tools: Sequence[Tool]) -> Renderer:
