@@ -105,8 +105,9 @@ class Choice:
 
     def stop(self) -> None:
         self.ended = True
-        if self.handle is not None:
-            self.handle.cancel()
+        handle, self.handle = self.handle, None  # it leads back here: a circle
+        if handle is not None:
+            handle.cancel()
 
     def _push(self, event: Delta) -> str:
         self._tokens += len(event.ids)
