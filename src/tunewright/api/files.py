@@ -1,4 +1,4 @@
-from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
+from starlette.concurrency import iterate_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -9,7 +9,7 @@ from tunewright.api.crowd import answer, change, lanes
 from tunewright.api.multipart import receive
 from tunewright.api.once import once
 from tunewright.api.responses import record_response
-from tunewright.api.turns import by_turns
+from tunewright.api.turns import by_turns, in_turn
 
 
 async def create(request: Request) -> Response:
@@ -29,8 +29,9 @@ async def retrieve(request: Request) -> Response:
 
 async def content(request: Request) -> Response:
     files, id = acting(request).files, request.path_params["id"]
-    file = await run_in_threadpool(files.retrieve, id)
-    pieces = await run_in_threadpool(files.content, id)
+    file, pieces = await in_turn(
+        request, lanes(request).reading, lambda: (files.retrieve(id), files.content(id))
+    )
     return StreamingResponse(
         iterate_in_threadpool(pieces),
         media_type="application/octet-stream",

@@ -7,8 +7,10 @@ from starlette.routing import Route
 
 from tunewright.api.acting import acting
 from tunewright.api.bodies import check_encoding, read_json
+from tunewright.api.crowd import lanes
 from tunewright.api.multipart import PART, receive
 from tunewright.api.once import once
+from tunewright.api.turns import in_turn
 
 
 async def create(request: Request) -> Response:
@@ -19,7 +21,8 @@ async def create(request: Request) -> Response:
 async def add_part(request: Request) -> Response:
     check_encoding(request)
     uploads, id = acting(request).uploads, request.path_params["id"]
-    await run_in_threadpool(uploads.pending, id)  # else 64 MiB would be sent in vain
+    # Else 64 MiB would be sent in vain.
+    await in_turn(request, lanes(request).reading, lambda: uploads.pending(id))
     async with receive(request, partial(uploads.part, id), PART) as form:
         return await once(request, form.publish, before=form.seal)
 
@@ -36,7 +39,8 @@ async def complete(request: Request) -> Response:
 async def cancel(request: Request) -> Response:
     uploads, id = acting(request).uploads, request.path_params["id"]
     answer = await once(request, lambda: uploads.move(id, status="cancelled"))
-    await run_in_threadpool(uploads.sweep)  # files go when what they are for is surely gone
+    # Files go when what they are for is surely gone.
+    await in_turn(request, lanes(request).storing, uploads.sweep)
     return answer
 
 
