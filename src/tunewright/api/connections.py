@@ -20,6 +20,7 @@ from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 from tunewright.api.acting import CONNECTION
 from tunewright.api.arriving import Arriving
 from tunewright.api.gate import MAX_HEAD, new_request_id
+from tunewright.api.memory import Trimmer
 from tunewright.api.responses import error_headers, json_bytes
 from tunewright.api.rounds import Rounds
 from tunewright.errors import BadRequest, Busy, RequestTimeout, TunewrightError, Unavailable
@@ -73,7 +74,12 @@ def room_for_connections() -> int:
 
 def guarded(patience: Patience) -> type[H11Protocol]:
     """The protocol class for uvicorn; all its connections are counted together."""
-    shared = {"patience": patience, "peers": Counter(), "rounds": Rounds()}
+    shared = {
+        "patience": patience,
+        "peers": Counter(),
+        "rounds": Rounds(),
+        "trimmer": Trimmer(),
+    }
     return type("Guarded", (Guarded,), shared)
 
 
@@ -139,6 +145,7 @@ class Guarded(H11Protocol):
     patience: ClassVar[Patience]
     peers: ClassVar[Counter[str]]
     rounds: ClassVar[Rounds]
+    trimmer: ClassVar[Trimmer]
 
     arriving: Arriving  # pyright: ignore[reportUninitializedInstanceVariable]
     _awaited: Literal["head", "body"] | None = None
@@ -152,6 +159,7 @@ class Guarded(H11Protocol):
     _pause: asyncio.TimerHandle | None = None
     _lingering = False
     _lingered = 0  # bytes
+    _came = 0  # bytes, until the connection lingers
     _unheard = b""  # what has come and waits for its turn
     _next_waits = False  # whether the next request, which has come already, does
     _completing = False
@@ -188,6 +196,8 @@ class Guarded(H11Protocol):
         if self._pause:
             self._pause.cancel()
         super().connection_lost(exc)
+        if self._came >= MOST_READ:
+            self.trimmer.soon()
         self._let_go()
 
     def _let_go(self) -> None:
@@ -205,6 +215,7 @@ class Guarded(H11Protocol):
             self._discard(len(data))
             return
         self._window += len(data)
+        self._came += len(data)
         self._unset_keepalive_if_required()
         waited = bool(self._unheard)
         self._unheard += data
