@@ -23,11 +23,11 @@ from tunewright.api.gate import MAX_HEAD, new_request_id
 from tunewright.api.memory import Trimmer
 from tunewright.api.responses import error_headers, json_bytes
 from tunewright.api.rounds import Rounds
+from tunewright.api.sending import MOST_GATHERED, Lingering
 from tunewright.errors import BadRequest, Busy, RequestTimeout, TunewrightError, Unavailable
 from tunewright.settings import Settings
 
 RESERVED_FILES = 256  # for the catalog, uploads and the connections of the engine
-MOST_GATHERED = 64 * 1024
 MOST_READ = 64 * 1024  # bytes at once: while they wait for their turn they are in memory
 SMALL = 1024  # bytes of a read of which there may be SMALL_FREE in one request
 SMALL_FREE = 16
@@ -83,64 +83,6 @@ def guarded(patience: Patience) -> type[H11Protocol]:
     return type("Guarded", (Guarded,), shared)
 
 
-class Gathered:
-    """A transport that sends what is written in one turn of the event loop in one piece.
-
-    uvicorn writes head, body and end of an answer one by one, each a system call and a packet.
-    """
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._held = bytearray()
-
-    def write(self, data: bytes) -> None:
-        if not self._held and data:
-            self._loop.call_soon(self._send)
-        self._held += data
-        # More goes out at once, or a body that is made without a pause would never be paused.
-        if len(self._held) > MOST_GATHERED:
-            self._send()
-
-    def close(self) -> None:
-        self._send()
-        self._transport.close()
-
-    def finish(self) -> None:
-        """Nothing more is written; what comes is still read."""
-        self._send()
-        self._transport.write_eof()
-
-    def abort(self) -> None:
-        self._held.clear()
-        self._transport.abort()
-
-    def _send(self) -> None:
-        if self._held:
-            held, self._held = self._held, bytearray()
-            self._transport.write(held)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-
-class _Lingering(Gathered):
-    """Closes for good when the client has had its time to read the answer."""
-
-    def __init__(self, transport: asyncio.Transport, protocol: "Guarded") -> None:
-        super().__init__(transport, protocol.loop)
-        self._protocol: Guarded | None = protocol
-
-    def close(self) -> None:
-        if self._protocol and self._protocol.lingers():
-            self._protocol.linger()
-        else:
-            super().close()
-
-    def lost(self) -> None:
-        self._protocol = None
-
-
 class Guarded(H11Protocol):
     patience: ClassVar[Patience]
     peers: ClassVar[Counter[str]]
@@ -168,7 +110,7 @@ class Guarded(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         self.conn = self.arriving = Arriving(MAX_HEAD)
-        super().connection_made(cast(Any, _Lingering(transport, self)))
+        super().connection_made(cast(Any, Lingering(transport, self, self.loop)))
         self.sender = self._peer = self.client[0] if self.client else ""
         self.app_state = {**self.app_state, CONNECTION: self}
         cast(Any, transport).max_size = MOST_READ
@@ -203,7 +145,7 @@ class Guarded(H11Protocol):
     def _let_go(self) -> None:
         """Nothing refers to this in a circle: a thousand connections that end would else be found
         by the collector all at once, which took 0.2 s."""
-        cast(_Lingering, self.transport).lost()
+        cast(Lingering, self.transport).lost()
         for name in ("app_state", "scope", "cycle"):
             setattr(self, name, None)
 
