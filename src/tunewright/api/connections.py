@@ -145,7 +145,7 @@ class Guarded(H11Protocol):
     def _let_go(self) -> None:
         """Nothing refers to this in a circle: a thousand connections that end would else be found
         by the collector all at once, which took 0.2 s."""
-        cast(Lingering, self.transport).lost()
+        cast(Any, self.transport).lost()
         for name in ("app_state", "scope", "cycle"):
             setattr(self, name, None)
 
