@@ -97,3 +97,13 @@ def test_an_answer_before_its_body_says_that_it_is_the_last(body: bytes) -> None
     answer = connection.send(h11.Response(status_code=429, headers=[("content-length", "0")]))
     assert answer is not None
     assert (b"connection: close" in answer.lower()) == (len(body) < 3)
+
+
+def test_a_head_of_many_lines_is_refused_before_it_is_parsed() -> None:
+    connection = Arriving(32 * 1024)
+    connection.receive_data(b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"a: b\r\n" * 255 + b"\r\n")
+    with pytest.raises(h11.RemoteProtocolError, match="more than 256 lines"):
+        connection.next_event()
+    allowed = Arriving(32 * 1024)
+    allowed.receive_data(b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"a: b\r\n" * 250 + b"\r\n")
+    assert isinstance(allowed.next_event(), h11.Request)

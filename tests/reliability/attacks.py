@@ -46,7 +46,7 @@ FEW = {"connections": 100}
 FLOOD = {"connections": 1000, "keep": True}
 WORDS = "word " * 1_600_000
 TINY_CHUNKS = b"1\r\n \r\n" * 10_000
-SMALL_CHUNKS = (b"14\r\n" + b" " * 20 + b"\r\n") * 3_000
+SMALL_CHUNKS = (b"44\r\n" + b" " * 68 + b"\r\n") * 1_000
 CHUNKED = "Transfer-Encoding: chunked\r\n"
 CHAT, TEXT, EMBED = "/chat/completions", "/completions", "/embeddings"
 REFUSED = (400, 429)
@@ -96,6 +96,7 @@ LIGHT = [
         form("/files", *(field(f"f{n}", b"a") for n in range(50_000))),
         (400,),
     ),
+    Attack("a head of 6,000 lines", raw(LONG_HEAD), (400,), keyed=False),
     Attack("tiny chunks", headed(EMBED, CHUNKED), (*REFUSED, 408), endless=TINY_CHUNKS),
     Attack("tiny chunks, no key", headed(EMBED, CHUNKED), (401,), keyed=False, endless=TINY_CHUNKS),
     Attack("8 MB, no key", posts(EMBED, lambda: embedding(WORDS)), (401,), keyed=False),
