@@ -36,6 +36,10 @@ _CONVERSATIONS = (
     [_USER, _ASSISTANT, _USER],
     [{"role": "user", "content": "Long. " * 20_000}],
 )
+_BLIND = (
+    "its template shows nothing of what the user says, so the model could not answer it. Take the "
+    "template that belongs to the model, or none: it is a completion base then"
+)
 _MISMATCH = (
     "its tokenizer has ids up to {last:,}, but its embedding has only {rows:,} rows, so a text "
     "with the other ids would make a job fail. Use the tokenizer and the weights of the same "
@@ -116,6 +120,8 @@ def _try(directory: Path, kind: str) -> dict[str, Any]:
     if kind == "chat":
         for conversation in _CONVERSATIONS:
             renderer.prompt(conversation)
+        if renderer.prompt(_CONVERSATIONS[0]) == renderer.prompt([{**_USER, "content": "Two?"}]):
+            raise BadRequest(_BLIND)
         return {"tokens": tokens, "notes": list(_notes(renderer))}
     renderer.completion_prompt("One, two,")
     return {"tokens": tokens, "notes": []}

@@ -58,6 +58,8 @@ MAP_IT = 'under [aliases]: "{name}" = "{base}"'
         ("gpt-4.1-mini-2025-4-14", "Did you mean `gpt-4.1-mini-2025-04-14`?"),
         ("gpt-35-turbo", "Did you mean `gpt-3.5-turbo`?"),
         ("gpt-3.5-turbo-9999", "Did you mean `gpt-3.5-turbo"),
+        ("gpt-4o-2024-02-30", "Did you mean `gpt-4o-2024"),
+        ("gpt-3.5-turbo-0931", "Did you mean `gpt-3.5-turbo"),
         ("GPT-4o", "Did you mean `gpt-4o`?"),
         ("gtp-4o", "Did you mean `gpt-4o`?"),
         ("text-embedding-3-smal", "Did you mean `text-embedding-3-small`?"),

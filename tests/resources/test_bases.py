@@ -89,7 +89,11 @@ def test_a_base_of_ones_own_is_tuned_and_outlives_its_folder_and_its_alias(
             ),
             "cannot be used",
         ),
-        (lambda d: (d / "config.json").write_text("{"), r"config\.json is not JSON"),
+        (lambda d: (d / "config.json").write_text("{"), r"config\.json is not the JSON"),
+        (lambda d: (d / "config.json").write_text("5"), r"config\.json must hold a JSON object"),
+        (lambda d: (d / "config.json").write_text("[" * 10**5), r"config\.json is not the JSON"),
+        (lambda d: (d / "chat_template.jinja").write_bytes(b"\xff"), "is not UTF-8"),
+        (lambda d: (d / "chat_template.jinja").write_text("Hi"), "shows nothing of what"),
         (
             lambda d: (d / "model.safetensors").write_bytes(
                 (d / "model.safetensors").read_bytes()[:-1]
@@ -105,6 +109,10 @@ def test_a_base_of_ones_own_is_tuned_and_outlives_its_folder_and_its_alias(
         "endless",
         "escape",
         "no settings",
+        "settings of another kind",
+        "deep settings",
+        "bytes for a template",
+        "blind",
         "cut",
     ],
 )

@@ -15,7 +15,8 @@ _DEFAULT_CONTEXT = 2048
 _NO_LIMIT = 10**9  # transformers writes model_max_length 1e30 for "none"
 
 
-def _object(path: Path) -> dict[str, Any]:
+def read_object(path: Path) -> dict[str, Any]:
+    """Of a JSON file, empty where there is none. Raises Corrupt for anything else."""
     value = read_json(path) if path.is_file() else {}
     if not isinstance(value, dict):
         raise Corrupt(f"{path} must hold a JSON object.")
@@ -34,15 +35,16 @@ class Configuration:
     @classmethod
     def read(cls, directory: Path) -> "Configuration":
         old, new = (
-            _object(directory / f"{name}.json")
+            read_object(directory / f"{name}.json")
             for name in ("special_tokens_map", "tokenizer_config")
         )
-        model = _object(directory / "config.json")
+        model = read_object(directory / "config.json")
+        inner = model.get("text_config")
         return cls(
             directory,
             tokenizer={**old, **new},
-            model={**(model.get("text_config") or {}), **model},
-            generation=_object(directory / "generation_config.json"),
+            model={**(inner if isinstance(inner, dict) else {}), **model},
+            generation=read_object(directory / "generation_config.json"),
         )
 
     def special_tokens(self) -> dict[str, str]:
@@ -54,12 +56,16 @@ class Configuration:
     def template(self) -> str | None:
         path = self.directory / "chat_template.jinja"
         if path.is_file():
-            return path.read_text(encoding="utf-8")
+            try:
+                return path.read_text(encoding="utf-8")
+            except UnicodeDecodeError as error:
+                raise Corrupt(f"{path} is not UTF-8: {error.reason} at {error.start}.") from error
         # Processors, and tokenizers that were saved by some versions, keep it in a file of its own.
-        apart = _object(self.directory / "chat_template.json").get("chat_template")
+        apart = read_object(self.directory / "chat_template.json").get("chat_template")
         found = apart or self.tokenizer.get("chat_template")
         if isinstance(found, list):  # several, by name
-            found = {entry.get("name"): entry.get("template") for entry in found}.get("default")
+            named = [entry for entry in found if isinstance(entry, dict)]
+            found = next((e.get("template") for e in named if e.get("name") == "default"), None)
         return found if isinstance(found, str) else None
 
     def context(self) -> int:
@@ -81,7 +87,7 @@ class Configuration:
         """Where generation ends, the most telling file first."""
         found = [source.get("eos_token_id") for source in (self.generation, self.model)]
         lists = [ids if isinstance(ids, list) else [ids] for ids in found if ids is not None]
-        return [id for ids in lists for id in ids]
+        return [id for ids in lists for id in ids if type(id) is int]
 
 
 def read_tokenizer(directory: Path) -> Tokenizer:

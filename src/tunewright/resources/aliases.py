@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterator, Sequence
+from datetime import date
 from typing import Literal
 
 from tunewright.settings import DEFAULT_ALIASES
@@ -46,8 +47,8 @@ FIRST_EMBEDDING = (
 NAMES = (*CHAT_AND_TUNING, *COMPLETION, *EMBEDDING, *FIRST_EMBEDDING)
 
 # A version as OpenAI dates it: gpt-4o-2024-08-06, gpt-3.5-turbo-0125.
-_MONTH, _DAY = r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
-_DATED = re.compile(rf"(.+?)-(?:20\d\d-{_MONTH}-{_DAY}|{_MONTH}{_DAY})")
+_DATED = re.compile(r"(.+?)-(?:(20\d\d)-(\d\d)-(\d\d)|(\d\d)(\d\d))", re.ASCII)
+_LEAP_YEAR = 2024
 # What OpenAI has, or had, besides: a name so made is no slip of the keyboard.
 _ELSEWHERE = re.compile(
     r"(gpt-4(?!\.1)|gpt-[5-9]|o\d|chatgpt|gpt-oss|gpt-image|gpt-audio|gpt-realtime|codex|dall-e"
@@ -111,7 +112,16 @@ def _covers(prefix: str, name: str) -> bool:
 def is_known(name: str) -> bool:
     """Whether OpenAI offered a model of this name here, or a version of it by its date."""
     dated = _DATED.fullmatch(name)
-    return name in NAMES or bool(dated and dated[1] in _VERSIONED)
+    return name in NAMES or bool(dated and dated[1] in _VERSIONED and _is_day(dated))
+
+
+def _is_day(dated: re.Match[str]) -> bool:
+    _, year, *parts = dated.groups()
+    month, day = (int(part) for part in parts if part)
+    try:
+        return bool(date(int(year or _LEAP_YEAR), month, day))
+    except ValueError:
+        return False
 
 
 def hint(name: str, there: Sequence[str]) -> str:

@@ -1,6 +1,5 @@
 """The operator's side of models: which bases there are."""
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from tunewright.catalog.catalog import SHARED, Catalog
 from tunewright.errors import BadRequest, NotFound
 from tunewright.home import Home
 from tunewright.records.models import Model, ModelKind, Weights
+from tunewright.rendering.configuration import read_object
 from tunewright.resources.removals import remove_weights
 
 _KEPT = re.compile(
@@ -123,11 +123,8 @@ def check_directory(directory: Path) -> None:
     for name in ("config.json", "tokenizer.json"):
         if not (directory / name).is_file():
             raise BadRequest(f"{directory} has no {name}.", param="source")
-    try:
-        config = json.loads((directory / "config.json").read_text("utf-8"))
-    except ValueError as error:
-        raise BadRequest(f"{directory}/config.json is not JSON: {error}", param="source") from error
-    if isinstance(config, dict) and (found := config.get("quantization_config")):
+    config = read_object(directory / "config.json")
+    if found := config.get("quantization_config"):
         method = found.get("quant_method") if isinstance(found, dict) else None
         raise BadRequest(
             f"{directory} is quantised{f' ({method})' if method else ''}. Quantised weights are "
