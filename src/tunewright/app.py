@@ -13,7 +13,7 @@ from tunewright.blobs.local import LocalBlobs
 from tunewright.catalog.catalog import Catalog
 from tunewright.embedding import open_embedder
 from tunewright.embedding.embedder import Embedder
-from tunewright.errors import BadRequest
+from tunewright.errors import BadRequest, Corrupt
 from tunewright.home import Home
 from tunewright.probing import probe
 from tunewright.processes import Processes
@@ -178,8 +178,11 @@ class Tunewright:
         directory = Path(source).expanduser()
         if not directory.exists():
             directory = _download(source)
-        check_directory(directory)
-        return self.bases.add(name, directory, kind or _kind(directory), examine)
+        try:
+            check_directory(directory)
+            return self.bases.add(name, directory, kind or _kind(directory), examine)
+        except Corrupt as error:  # of ours it would be damage, of somebody else's a bad file
+            raise BadRequest(error.message, param="source") from error
 
     def renderer(self, weights: Weights, models: Models) -> Renderer:
         directory = models.directory(weights)

@@ -1,5 +1,6 @@
 """Calls of OpenAI's that are not offered: refused by name, with what to call instead."""
 
+import httpx
 import pytest
 
 from servers import Server
@@ -70,3 +71,13 @@ def test_a_base_url_without_its_end(server: Server, path: str) -> None:
 def test_a_key_is_asked_for_first(server: Server) -> None:
     answer = server.http.post("/responses", json={}, headers={"authorization": "Bearer sk-no"})
     assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/v1/models/", "//v1/models", "/v1//models", "/v1/models//"])
+def test_a_slash_too_many_is_none(server: Server, path: str) -> None:
+    answer = server.http.get(server.root_url + path)
+    assert answer.status_code == 200
+    assert answer.json()["object"] == "list"
+    assert server.http.post(f"{server.root_url}/v1//chat/completions/").status_code == 400
+    assert server.http.get(server.root_url + "/v1/files/file-x/content/").status_code == 404
+    assert httpx.get(server.root_url + path).status_code == 401

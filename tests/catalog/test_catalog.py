@@ -1,4 +1,5 @@
 import multiprocessing
+import os
 import sqlite3
 import threading
 from multiprocessing.synchronize import Barrier, Event
@@ -6,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tunewright.app import Tunewright
 from tunewright.catalog.catalog import Catalog
-from tunewright.errors import TunewrightError
+from tunewright.catalog.database import plain
+from tunewright.errors import TunewrightError, Unavailable
 from tunewright.records.files import File
 
 
@@ -122,3 +125,24 @@ def test_many_processes_open_a_new_catalog_at_once(tmp_path: Path) -> None:
         for process in processes:
             process.join()
     assert not refused.is_set()
+
+
+@pytest.mark.parametrize("name", ["a?b=c", "100%25", "a#b", 'it\'s "it"', "two\nlines", "空 é"])
+def test_a_home_may_be_called_anything(tmp_path: Path, name: str) -> None:
+    home = tmp_path / name
+    file = Tunewright(home).files.create(file=b"{}", purpose="fine-tune")
+    assert (home / "catalog.db").is_file()
+    assert list(tmp_path.iterdir()) == [home], "nothing is written beside it"
+    assert Tunewright(home).files.retrieve(file.id) == file
+
+
+def test_a_home_that_cannot_be_written_to_is_no_passing_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = sqlite3.OperationalError("unable to open database file")
+    error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+    assert isinstance(plain(error, tmp_path / "catalog.db"), Unavailable)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # tests may run as root
+    said = plain(error, tmp_path / "catalog.db")
+    assert not isinstance(said, Unavailable)
+    assert f"{tmp_path} cannot be written to" in said.message

@@ -1,6 +1,7 @@
 """What every request passes: its id, its key, and the headers of every answer."""
 
 import logging
+import re
 import secrets
 import sys
 import time
@@ -48,6 +49,7 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope["path"] = _tidy(scope["path"])
         state = scope.setdefault("state", {})
         state["request_id"] = new_request_id()
         answer = _Answer(send, state["request_id"])
@@ -109,6 +111,12 @@ def _admit(scope: Scope, quota: Quota) -> None:
     path = scope["path"]
     if scope["method"] == "POST" and not path.endswith(_CONTROLS):
         quota.admit(tokens=path.endswith(_TOKENS))
+
+
+def _tidy(path: str) -> str:
+    """``//v1/models/`` is ``/v1/models``: what comes of joining a base URL to a path. A redirection
+    would be lost on many clients, and lead to another scheme behind a proxy."""
+    return re.sub("/{2,}", "/", path).rstrip("/") or "/"
 
 
 def new_request_id() -> str:

@@ -1,12 +1,13 @@
 """The catalog's file: how it is opened, who may wait to write to it, and what can go wrong."""
 
+import os
 import sqlite3
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc
 
 from tunewright.errors import Corrupt, StorageFull, TunewrightError, Unavailable
 
@@ -20,7 +21,8 @@ _NO_FILE_LEFT = (sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMMAP)
 
 
 def engine(path: Path, **pool: int) -> Engine:
-    made = create_engine(f"sqlite:///{path}", pool_timeout=BUSY_SECONDS, **pool)
+    place = URL.create("sqlite", database=str(path))  # as text, a ? in it would end the path
+    made = create_engine(place, pool_timeout=BUSY_SECONDS, **pool)
     event.listen(made, "connect", _on_connect)
     event.listen(made, "begin", _on_begin)
     return made
@@ -70,6 +72,12 @@ def plain(error: Exception, path: Path) -> TunewrightError:
         return StorageFull("The disk that holds the catalog is full. Free some space and retry.")
     if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return _busy()
+    unwritable = code & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+    if unwritable and not os.access(path.parent, os.W_OK):
+        return TunewrightError(
+            f"{path.parent} cannot be written to, which reading the catalog needs as well. Give "
+            "this user the right to write there, or mount it writable."
+        )
     if code & 0xFF == sqlite3.SQLITE_CANTOPEN or code in _NO_FILE_LEFT:
         return Unavailable("The catalog cannot be opened now. Please try again in a moment.")
     return TunewrightError(f"The catalog cannot be used: {error}")
