@@ -265,6 +265,20 @@ def test_columns_without_names_that_tell_are_named_in_the_command(tmp_path: Path
     assert f"'{path}'" in said, "quoted"
 
 
+@pytest.mark.parametrize(("offset", "value"), [(6, 1), (8, 99)])
+def test_an_archive_with_a_password_or_of_another_method_is_said_to_be_one(
+    tmp_path: Path, renderers, offset: int, value: int
+) -> None:
+    path = tmp_path / "rows.zip"
+    zipfile.ZipFile(path, "w").writestr("in.jsonl", json.dumps({"messages": TALK}))
+    raw = bytearray(path.read_bytes())
+    raw[raw.index(b"PK\x03\x04") + offset] = value
+    raw[raw.index(b"PK\x01\x02") + offset + 2] = value
+    path.write_bytes(raw)
+    with pytest.raises(BadRequest, match=r"cannot be unpacked here: .* Unpack it and use"):
+        prepared(path, renderers["chat"])
+
+
 def test_a_text_sequence_is_no_table(tmp_path: Path) -> None:
     path = tmp_path / "rows.json-seq"
     path.write_text(f"\x1e{json.dumps({'messages': TALK})}\n" * 12)

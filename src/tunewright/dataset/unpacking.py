@@ -34,6 +34,10 @@ def plain(path: Path, head: bytes, keeping: ExitStack) -> Path | None:
             file.writelines(pieces)
     except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
         raise BadRequest(f"{path.name} is damaged: {error}") from error
+    except RuntimeError as error:  # a password, or a method that is not implemented
+        raise BadRequest(
+            f"{path.name} cannot be unpacked here: {error}. Unpack it and use what is inside."
+        ) from error
     except UnicodeError as error:
         raise BadRequest(
             f"{path.name} is not the text that its first bytes say: {error}"
