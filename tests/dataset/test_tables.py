@@ -41,3 +41,11 @@ def test_all_bad_rows_are_told_at_once(tmp_path: Path) -> None:
         read_rows(path)
     with pytest.raises(BadRequest, match="no file"):
         read_rows(tmp_path / "none.csv")
+
+
+def test_a_row_that_lacks_the_column_costs_no_other_row(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"text": "a"}\n{"other": 1}\n{"text": null}\n\n{"text": 5}\n')
+    assert read_column(path, "text") == [(1, "a"), (2, ""), (3, ""), (5, "5")]
+    with pytest.raises(BadRequest, match="It has: text, other"):
+        read_column(path, "price")

@@ -26,15 +26,15 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 
 def read_column(path: Path, column: str) -> list[tuple[int, str]]:
-    """Line and text of every row, in one column. Raises BadRequest naming the columns that there
-    are, and what `read_rows` raises."""
+    """Line and text of every row, in one column; empty where a row of JSON lines lacks it. Raises
+    BadRequest naming the columns that there are where none has it, and what `read_rows` raises."""
     rows = _rows(path)
-    for _, row in rows:
-        if column not in row:
-            raise BadRequest(
-                f"{path.name} has no column '{column}'. It has: {', '.join(row)}.", param=column
-            )
-    return [(line, row[column]) for line, row in rows]
+    if rows and not any(column in row for _, row in rows):
+        names = dict.fromkeys(name for _, row in rows for name in row)
+        raise BadRequest(
+            f"{path.name} has no column '{column}'. It has: {', '.join(names)}.", param=column
+        )
+    return [(line, row.get(column, "")) for line, row in rows]
 
 
 def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
