@@ -134,7 +134,7 @@ def _bounds(low: Any, high: Any, unit: str = "") -> str:
 def page() -> str:
     lines = [HEAD]
     for call, found in tables():
-        lines += [f"## {call.name}", "", f"`{call.method} {call.path}`", ""]
+        lines += [f"## {call.name}", "", f"`{call.method} {call.described}`", ""]
         lines += ["| parameter | | |", "|---|---|---|"]
         lines += [f"| `{row.path}` | {row.state} | {row.note} |" for row in found]
         lines.append("")

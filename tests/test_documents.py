@@ -82,7 +82,7 @@ def _bracketed(path: str) -> str:
 
 
 def _probe(server: Server, call: Any, path: str) -> httpx.Response:
-    url = call.path.removeprefix("/v1").replace("{id}", "unknown")
+    url = call.described.removeprefix("/v1").replace("{id}", "unknown")
     if call.form:
         return server.http.request(call.method, url, files={_bracketed(path): ("x", b"")})
     if call.takes:

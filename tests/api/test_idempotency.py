@@ -13,6 +13,9 @@ import pytest
 
 from proxies import Loser, losing_answers
 from servers import REPOSITORY, Server, chats
+from tunewright.api.call import Drafting, Use
+from tunewright.api.calls import CALLS
+from tunewright.api.once import once
 
 SDK = REPOSITORY / ".sdk/3.54.0/bin/python"
 
@@ -178,11 +181,13 @@ def test_a_killed_server_remembers(new_server: Callable[..., Server]) -> None:
     assert len(jobs_of(server, "kill")) == 2
 
 
-def test_every_route_that_makes_something_uses_it() -> None:
-    from tunewright.api.application import routes
-
+def test_every_call_that_makes_something_uses_it() -> None:
     # What computes leaves nothing behind, and the answer of the last holds a secret.
     other = ("/completions", "/embeddings", "/check", "/admin_api_keys")
-    for route in routes():
-        if "POST" in (route.methods or ()) and not route.path.endswith(other):
-            assert "once(" in inspect.getsource(route.endpoint), route.path
+    for call in CALLS:
+        if call.method == "POST" and not call.path.endswith(other):
+            if isinstance(call.run, Use):
+                assert call.run.how is once, call.path
+            else:
+                source = Drafting if isinstance(call.run, Drafting) else call.run
+                assert "once(" in inspect.getsource(source), call.path

@@ -5,27 +5,15 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
-from tunewright.api import (
-    chat,
-    completions,
-    embeddings,
-    engines,
-    files,
-    fine_tuning,
-    keys,
-    models,
-    openapi,
-    permissions,
-    uploads,
-)
+from tunewright.api import openapi
 from tunewright.api.absent import no_such_url, stored_completions
+from tunewright.api.calls import CALLS
 from tunewright.api.crowd import Crowd, Lanes
 from tunewright.api.gate import Gate
 from tunewright.api.once import Once
-from tunewright.api.responses import error_response, json_response
-from tunewright.api.scarcity import scarce
+from tunewright.api.responses import error_response, scarce
 from tunewright.app import Tunewright
 from tunewright.errors import (
     BadRequest,
@@ -39,7 +27,7 @@ def create_api(tw: Tunewright) -> Starlette:
     """The ASGI application. Its state holds `tunewright`; each request's state holds `acting`."""
     app = Starlette(
         routes=routes(),
-        middleware=[Middleware(Gate, tw=tw), Middleware(Crowd, settings=tw.settings)],
+        middleware=[Middleware(Gate, tw=tw, calls=CALLS), Middleware(Crowd, settings=tw.settings)],
         exception_handlers={
             TunewrightError: _known_error,
             HTTPException: _http_error,
@@ -51,31 +39,13 @@ def create_api(tw: Tunewright) -> Starlette:
     app.state.tunewright = tw
     app.state.lanes = Lanes(tw.settings)
     app.state.once = Once(tw.catalog)
+    app.state.document = openapi.document
     return app
 
 
-def routes() -> list[BaseRoute]:
-    """Every route there is. All under /v1 need a key. Each has its line in `api.calls`."""
-    return [
-        *files.routes,
-        *fine_tuning.routes,
-        *permissions.routes,
-        *uploads.routes,
-        *models.routes,
-        *chat.routes,
-        *completions.routes,
-        *embeddings.routes,
-        *engines.routes,
-        *keys.routes,
-        *openapi.routes,
-        Route("/healthz", _health, methods=["GET"]),
-    ]
-
-
-async def _health(request: Request) -> Response:
-    if request.app.state.tunewright.processes.engine_hangs:  # it is ended soon; embeddings go on
-        return json_response({"status": "degraded", "engine": "not responding"}, 503)
-    return json_response({"status": "ok"})
+def routes() -> list[Route]:
+    """Every route there is, a call each. All under /v1 need a key."""
+    return [call.route for call in CALLS]
 
 
 async def _known_error(request: Request, error: Any) -> Response:

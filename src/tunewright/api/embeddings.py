@@ -1,16 +1,16 @@
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from tunewright.api.acting import acting
 from tunewright.api.bodies import MAX_IDS, read
+from tunewright.api.call import Call
 from tunewright.api.crowd import Visit, lanes
 from tunewright.api.responses import PiecewiseResponse, json_bytes, tell
 from tunewright.api.turns import by_turns
 from tunewright.api.unread import notice
 from tunewright.app import Acting
 from tunewright.embedding.embedder import Embedded
-from tunewright.records.embeddings import EmbeddingRequest
+from tunewright.records.embeddings import EmbeddingList, EmbeddingRequest
 from tunewright.resources.embeddings import base64_vectors
 from tunewright.stepwise import Steps
 
@@ -53,4 +53,15 @@ def _body(asked: EmbeddingRequest, embedded: Embedded) -> bytes:
     )
 
 
-routes = [Route("/v1/embeddings", create, methods=["POST"])]
+calls = (
+    Call(
+        "POST",
+        "/v1/embeddings",
+        "embeddings.create",
+        "Turn texts into vectors.",
+        EmbeddingList,
+        create,
+        takes=EmbeddingRequest,
+        counts="tokens",
+    ),
+)

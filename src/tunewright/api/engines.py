@@ -4,39 +4,50 @@ SDK 0.28 still calls it for `engine=` and `deployment_id=`, and its `embeddings_
 `bodies.read_json` puts the engine's name where the body would have `model`.
 """
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from dataclasses import replace
 
-from tunewright.api import chat, completions, embeddings
-from tunewright.api.acting import acting
-from tunewright.api.crowd import answer
+from tunewright.api import embeddings, generating
+from tunewright.api.call import Call, reads
+from tunewright.app import Acting
 from tunewright.records.models import Engine, Model
 from tunewright.records.pages import Page
 
 
-async def list_(request: Request) -> Response:
-    return await answer(
-        request,
-        lambda: Page[Engine](data=[_engine(model) for model in acting(request).models.list().data]),
-    )
-
-
-async def retrieve(request: Request) -> Response:
-    return await answer(
-        request, lambda: _engine(acting(request).models.retrieve(request.path_params["id"]))
-    )
+def _list(it: Acting) -> Page[Engine]:
+    return Page[Engine](data=[_engine(model) for model in it.models.list().data])
 
 
 def _engine(model: Model) -> Engine:
     return Engine(id=model.id, owner=model.owned_by)
 
 
+def _named_by_its_path(call: Call) -> Call:
+    return replace(
+        call,
+        path=call.path.replace("/v1/", "/v1/engines/{engine:path}/"),
+        name=f"engines.{call.name}",
+        summary=f"{call.summary.rstrip('.')}; the path names the model.",
+        optional=("model",),
+    )
+
+
 # {engine:path}: names of hub models hold a slash. The calls stand before the look-up for that.
-routes = [
-    Route("/v1/engines/{engine:path}/embeddings", embeddings.create, methods=["POST"]),
-    Route("/v1/engines/{engine:path}/chat/completions", chat.create, methods=["POST"]),
-    Route("/v1/engines/{engine:path}/completions", completions.create, methods=["POST"]),
-    Route("/v1/engines", list_, methods=["GET"]),
-    Route("/v1/engines/{id:path}", retrieve, methods=["GET"]),
-]
+calls = (
+    *map(_named_by_its_path, (*generating.calls, *embeddings.calls)),
+    Call(
+        "GET",
+        "/v1/engines",
+        "engines.list",
+        "Models, as SDK 0.28 knew them.",
+        Page[Engine],
+        reads(_list),
+    ),
+    Call(
+        "GET",
+        "/v1/engines/{id:path}",
+        "engines.retrieve",
+        "A model, as SDK 0.28 knew it.",
+        Engine,
+        reads(lambda it, id: _engine(it.models.retrieve(id))),
+    ),
+)

@@ -1,30 +1,24 @@
 from starlette.concurrency import iterate_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
 
 from tunewright.api.acting import acting
-from tunewright.api.bodies import check_encoding, read_json, read_query
-from tunewright.api.crowd import answer, change, lanes
+from tunewright.api.bodies import check_encoding, read_json
+from tunewright.api.call import Call, changes, reads
+from tunewright.api.crowd import lanes
 from tunewright.api.multipart import receive
 from tunewright.api.once import once
 from tunewright.api.responses import record_response
 from tunewright.api.turns import by_turns, in_turn
+from tunewright.records.checks import FileCheck, FileCheckRequest
+from tunewright.records.files import File, FileForm
+from tunewright.records.pages import Deleted, FilePageRequest, Page
 
 
 async def create(request: Request) -> Response:
     check_encoding(request)
     async with receive(request, acting(request).files.draft) as form:
         return await once(request, form.publish, before=form.seal)
-
-
-async def list_(request: Request) -> Response:
-    query = read_query(request)
-    return await answer(request, lambda: acting(request).files.list(**query))
-
-
-async def retrieve(request: Request) -> Response:
-    return await answer(request, lambda: acting(request).files.retrieve(request.path_params["id"]))
 
 
 async def content(request: Request) -> Response:
@@ -46,15 +40,42 @@ async def check(request: Request) -> Response:
     return record_response(await by_turns(request, lanes(request).checks, steps))
 
 
-async def delete(request: Request) -> Response:
-    return await change(request, lambda: acting(request).files.delete(request.path_params["id"]))
-
-
-routes = [
-    Route("/v1/files", create, methods=["POST"]),
-    Route("/v1/files", list_, methods=["GET"]),
-    Route("/v1/files/{id}", retrieve, methods=["GET"]),
-    Route("/v1/files/{id}", delete, methods=["DELETE"]),
-    Route("/v1/files/{id}/check", check, methods=["POST"]),
-    Route("/v1/files/{id}/content", content, methods=["GET"]),
-]
+calls = (
+    Call("POST", "/v1/files", "files.create", "Store a file.", File, create, form=FileForm),
+    Call(
+        "GET",
+        "/v1/files",
+        "files.list",
+        "List files.",
+        Page[File],
+        reads(lambda it, **query: it.files.list(**query)),
+        query=FilePageRequest,
+    ),
+    Call(
+        "GET",
+        "/v1/files/{id}",
+        "files.retrieve",
+        "A file's record.",
+        File,
+        reads(lambda it, id: it.files.retrieve(id)),
+    ),
+    Call(
+        "DELETE",
+        "/v1/files/{id}",
+        "files.delete",
+        "Delete a file.",
+        Deleted,
+        changes(lambda it, id: it.files.delete(id)),
+    ),
+    Call("GET", "/v1/files/{id}/content", "files.content", "A file's bytes.", None, content),
+    Call(
+        "POST",
+        "/v1/files/{id}/check",
+        "files.check",
+        "Check a file as a job would.",
+        FileCheck,
+        check,
+        takes=FileCheckRequest,
+        empty=True,
+    ),
+)

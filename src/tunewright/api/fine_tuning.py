@@ -1,65 +1,29 @@
 import re
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from tunewright.api.acting import acting
-from tunewright.api.bodies import read_json, read_query
-from tunewright.api.crowd import answer, change
-from tunewright.api.once import once
+from tunewright.api.bodies import read_query
+from tunewright.api.call import Call, changes, drafts, makes, reads
+from tunewright.api.crowd import answer
 from tunewright.errors import BadRequest
+from tunewright.records.jobs import Checkpoint, Event, Job, JobRequest
+from tunewright.records.pages import (
+    CheckpointPageRequest,
+    Deleted,
+    JobPageRequest,
+    Page,
+    PageRequest,
+)
 
 _METADATA = re.compile(r"metadata\[(.*)\]", re.DOTALL)
-
-
-async def create(request: Request) -> Response:
-    body = await read_json(request)
-    draft = acting(request).jobs.draft(body)
-    try:
-        return await once(request, draft.publish, before=draft.seal)
-    finally:
-        await run_in_threadpool(draft.close)
 
 
 async def list_(request: Request) -> Response:
     query = _with_metadata(read_query(request))
     return await answer(request, lambda: acting(request).jobs.list(**query))
-
-
-async def retrieve(request: Request) -> Response:
-    return await answer(request, lambda: acting(request).jobs.retrieve(request.path_params["id"]))
-
-
-async def cancel(request: Request) -> Response:
-    return await once(request, lambda: acting(request).jobs.cancel(request.path_params["id"]))
-
-
-async def pause(request: Request) -> Response:
-    return await once(request, lambda: acting(request).jobs.pause(request.path_params["id"]))
-
-
-async def resume(request: Request) -> Response:
-    return await once(request, lambda: acting(request).jobs.resume(request.path_params["id"]))
-
-
-async def delete(request: Request) -> Response:
-    return await change(request, lambda: acting(request).jobs.delete(request.path_params["id"]))
-
-
-async def events(request: Request) -> Response:
-    query = read_query(request)
-    return await answer(
-        request, lambda: acting(request).jobs.events(request.path_params["id"], **query)
-    )
-
-
-async def checkpoints(request: Request) -> Response:
-    query = read_query(request)
-    id = request.path_params["id"]
-    return await answer(request, lambda: acting(request).jobs.checkpoints(id, **query))
 
 
 def _with_metadata(query: dict[str, Any]) -> dict[str, Any]:
@@ -77,14 +41,87 @@ def _with_metadata(query: dict[str, Any]) -> dict[str, Any]:
     return {**rest, "metadata": pairs} if pairs else rest
 
 
-routes = [
-    Route("/v1/fine_tuning/jobs", create, methods=["POST"]),
-    Route("/v1/fine_tuning/jobs", list_, methods=["GET"]),
-    Route("/v1/fine_tuning/jobs/{id}", retrieve, methods=["GET"]),
-    Route("/v1/fine_tuning/jobs/{id}", delete, methods=["DELETE"]),
-    Route("/v1/fine_tuning/jobs/{id}/cancel", cancel, methods=["POST"]),
-    Route("/v1/fine_tuning/jobs/{id}/pause", pause, methods=["POST"]),
-    Route("/v1/fine_tuning/jobs/{id}/resume", resume, methods=["POST"]),
-    Route("/v1/fine_tuning/jobs/{id}/events", events, methods=["GET"]),
-    Route("/v1/fine_tuning/jobs/{id}/checkpoints", checkpoints, methods=["GET"]),
-]
+_JOBS = "/v1/fine_tuning/jobs"
+_JOB = _JOBS + "/{id}"
+calls = (
+    Call(
+        "POST",
+        _JOBS,
+        "fine_tuning.jobs.create",
+        "Create a fine-tuning job.",
+        Job,
+        drafts(lambda it, body: it.jobs.draft(body)),
+        takes=JobRequest,
+    ),
+    Call(
+        "GET",
+        _JOBS,
+        "fine_tuning.jobs.list",
+        "List jobs.",
+        Page[Job],
+        list_,
+        query=JobPageRequest,
+    ),
+    Call(
+        "GET",
+        _JOB,
+        "fine_tuning.jobs.retrieve",
+        "A job's record.",
+        Job,
+        reads(lambda it, id: it.jobs.retrieve(id)),
+    ),
+    Call(
+        "DELETE",
+        _JOB,
+        "fine_tuning.jobs.delete",
+        "Delete a job.",
+        Deleted,
+        changes(lambda it, id: it.jobs.delete(id)),
+    ),
+    # A job can be stopped whatever was used up.
+    Call(
+        "POST",
+        f"{_JOB}/cancel",
+        "fine_tuning.jobs.cancel",
+        "Cancel a job.",
+        Job,
+        makes(lambda it, id: it.jobs.cancel(id)),
+        counts="nothing",
+    ),
+    Call(
+        "POST",
+        f"{_JOB}/pause",
+        "fine_tuning.jobs.pause",
+        "Pause a job.",
+        Job,
+        makes(lambda it, id: it.jobs.pause(id)),
+        counts="nothing",
+    ),
+    Call(
+        "POST",
+        f"{_JOB}/resume",
+        "fine_tuning.jobs.resume",
+        "Resume a job.",
+        Job,
+        makes(lambda it, id: it.jobs.resume(id)),
+        counts="nothing",
+    ),
+    Call(
+        "GET",
+        f"{_JOB}/events",
+        "fine_tuning.jobs.list_events",
+        "List a job's events.",
+        Page[Event],
+        reads(lambda it, id, **query: it.jobs.events(id, **query)),
+        query=PageRequest,
+    ),
+    Call(
+        "GET",
+        f"{_JOB}/checkpoints",
+        "fine_tuning.jobs.checkpoints.list",
+        "List a job's checkpoints.",
+        Page[Checkpoint],
+        reads(lambda it, id, **query: it.jobs.checkpoints(id, **query)),
+        query=CheckpointPageRequest,
+    ),
+)

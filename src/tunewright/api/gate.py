@@ -5,7 +5,7 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
@@ -15,9 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tunewright.access import Caller
 from tunewright.api.acting import connection_of
+from tunewright.api.call import Call
 from tunewright.api.hosts import Hosts
-from tunewright.api.responses import error_response
-from tunewright.api.scarcity import scarce
+from tunewright.api.responses import error_response, scarce
 from tunewright.api.turns import Lane
 from tunewright.app import Tunewright
 from tunewright.errors import BadRequest, TunewrightError, Unauthorized
@@ -25,9 +25,6 @@ from tunewright.usage import Quota
 
 log = logging.getLogger(__name__)
 
-OPEN_PATHS = frozenset({"/healthz", "/openapi.json"})
-_CONTROLS = ("/cancel", "/pause", "/resume")
-_TOKENS = ("/embeddings", "/completions")
 MAX_HEAD = 32 * 1024
 _DOOR = 2  # keys that are looked up at once
 API_VERSION = "2020-10-01"  # what api.openai.com says in openai-version
@@ -39,9 +36,12 @@ class Gate:
     Plain ASGI: a middleware that wraps the response would stand between a stream and its client.
     """
 
-    def __init__(self, app: ASGIApp, tw: Tunewright) -> None:
+    def __init__(self, app: ASGIApp, tw: Tunewright, calls: Sequence[Call]) -> None:
         self._app = app
         self._tw = tw
+        self._open = {call.path for call in calls if call.open}
+        posts = (call for call in calls if call.method == "POST")
+        self._counts = [(call.route.path_regex, call.counts) for call in posts]
         self._hosts = Hosts(tw.settings)
         self._door = Lane("asking", _DOOR, sys.maxsize, spare=1)
 
@@ -57,7 +57,7 @@ class Gate:
         try:
             _check_head(headers, answer)
             self._hosts.check(headers)
-            if scope["path"] not in OPEN_PATHS:
+            if scope["path"] not in self._open:
                 connection = connection_of(scope)
                 async with self._door.turn(connection.sender):
                     if connection.gone:
@@ -67,7 +67,7 @@ class Gate:
                 state["acting"] = self._tw.acting(caller, admitted=True)
                 answer.organisation = caller.name
                 answer.rates = quota.headers
-                _admit(scope, quota)
+                self._admit(scope, quota)
                 connection.let_in(caller.organisation)
         except TunewrightError as error:
             await error_response(error)(scope, receive, answer.send)
@@ -87,6 +87,16 @@ class Gate:
                 raise  # nothing can be said any more: the connection breaks off
             await error_response(_fault(answer.id))(scope, receive, answer.send)
 
+    def _admit(self, scope: Scope, quota: Quota) -> None:
+        """Count it before its body is read, and not again in its use case. Who polls a job uses up
+        nothing, and what is no call of ours counts as a request."""
+        if scope["method"] != "POST":
+            return
+        found = (counts for path, counts in self._counts if path.match(scope["path"]))
+        counts = next(found, "request")
+        if counts != "nothing":
+            quota.admit(tokens=counts == "tokens")
+
     def _caller(self, headers: Headers) -> Caller:
         scheme, _, key = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
@@ -103,14 +113,6 @@ class Gate:
                 "makes another."
             )
         return self._tw.access.caller(key.strip())
-
-
-def _admit(scope: Scope, quota: Quota) -> None:
-    """Count it before its body is read, and not again in its use case. Who polls a job uses up
-    nothing, and a job can be stopped whatever was used up."""
-    path = scope["path"]
-    if scope["method"] == "POST" and not path.endswith(_CONTROLS):
-        quota.admit(tokens=path.endswith(_TOKENS))
 
 
 def _tidy(path: str) -> str:

@@ -1,34 +1,43 @@
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
-from tunewright.api.acting import acting
-from tunewright.api.bodies import read_json, read_query
-from tunewright.api.crowd import answer, change
-
-
-async def create(request: Request) -> Response:
-    body = await read_json(request)
-    return await change(request, lambda: acting(request).keys.create(**body))
-
-
-async def list_(request: Request) -> Response:
-    query = read_query(request)
-    return await answer(request, lambda: acting(request).keys.list(**query))
-
-
-async def retrieve(request: Request) -> Response:
-    return await answer(request, lambda: acting(request).keys.retrieve(request.path_params["id"]))
-
-
-async def delete(request: Request) -> Response:
-    return await change(request, lambda: acting(request).keys.delete(request.path_params["id"]))
-
+from tunewright.api.call import Call, changes, reads
+from tunewright.records.keys import CreatedKey, Key, KeyPageRequest, KeyRequest
+from tunewright.records.pages import Deleted, Page
 
 # OpenAI's admin API keys. Other than there, these keys open all the other calls as well.
-routes = [
-    Route("/v1/organization/admin_api_keys", create, methods=["POST"]),
-    Route("/v1/organization/admin_api_keys", list_, methods=["GET"]),
-    Route("/v1/organization/admin_api_keys/{id}", retrieve, methods=["GET"]),
-    Route("/v1/organization/admin_api_keys/{id}", delete, methods=["DELETE"]),
-]
+_KEYS = "/v1/organization/admin_api_keys"
+_NAME = "admin.organization.admin_api_keys"
+calls = (
+    Call(
+        "POST",
+        _KEYS,
+        f"{_NAME}.create",
+        "Create a key; its value is shown only this once.",
+        CreatedKey,
+        changes(lambda it, **body: it.keys.create(**body)),
+        takes=KeyRequest,
+    ),
+    Call(
+        "GET",
+        _KEYS,
+        f"{_NAME}.list",
+        "List the organisation's keys.",
+        Page[Key],
+        reads(lambda it, **query: it.keys.list(**query)),
+        query=KeyPageRequest,
+    ),
+    Call(
+        "GET",
+        _KEYS + "/{id}",
+        f"{_NAME}.retrieve",
+        "A key's record.",
+        Key,
+        reads(lambda it, id: it.keys.retrieve(id)),
+    ),
+    Call(
+        "DELETE",
+        _KEYS + "/{id}",
+        f"{_NAME}.delete",
+        "Revoke a key.",
+        Deleted,
+        changes(lambda it, id: it.keys.delete(id)),
+    ),
+)

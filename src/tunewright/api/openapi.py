@@ -1,8 +1,4 @@
-"""GET /openapi.json: the OpenAPI 3.1 document, made from the list of calls and their records.
-
-Open without a key, since it says nothing that the source does not: generators and API browsers
-fetch it before anybody has typed a key.
-"""
+"""The OpenAPI 3.1 document, made from the list of calls and their records."""
 
 import functools
 import re
@@ -10,17 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from tunewright import __version__
-from tunewright.api.calls import CALLS, Call
-from tunewright.api.responses import json_response
+from tunewright.api.call import Call, Schema
+from tunewright.api.calls import CALLS
 from tunewright.records import record
-
-Schema = dict[str, Any]
 
 _NULLABLE = {"type": ["string", "null"]}
 ERROR: Schema = {
@@ -49,19 +39,12 @@ EVENT: Schema = {
 }
 
 
-async def get(request: Request) -> Response:
-    return json_response(await run_in_threadpool(document))
-
-
-routes = [Route("/openapi.json", get, methods=["GET"])]
-
-
 @functools.cache
 def document() -> Schema:
     schemas = _Schemas(CALLS)
     paths: dict[str, Schema] = {}
     for call in CALLS:
-        paths.setdefault(call.path, {})[call.method.lower()] = _operation(call, schemas)
+        paths.setdefault(call.described, {})[call.method.lower()] = _operation(call, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -128,7 +111,7 @@ def _operation(call: Call, schemas: _Schemas) -> Schema:
 def _path_parameters(call: Call) -> list[Schema]:
     return [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
-        for name in re.findall(r"\{(\w+)\}", call.path)
+        for name in re.findall(r"\{(\w+)\}", call.described)
     ]
 
 

@@ -1,5 +1,7 @@
 """Answers as bytes."""
 
+import errno
+import logging
 import math
 from typing import Any
 
@@ -7,12 +9,15 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from tunewright.errors import TunewrightError
+from tunewright.errors import TunewrightError, Unavailable
 from tunewright.records.pages import Page
 from tunewright.records.record import Record
 from tunewright.resources.naming import Answering
 
+log = logging.getLogger(__name__)
+
 PIECE = 256 * 1024
+_SCARCE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 _LONG = 200  # records of a page
 
 
@@ -82,3 +87,15 @@ def error_headers(error: TunewrightError) -> dict[str, str]:
         headers["retry-after"] = str(math.ceil(error.retry_after))
         headers["retry-after-ms"] = str(math.ceil(error.retry_after * 1000))
     return headers
+
+
+def scarce(error: OSError | RuntimeError) -> TunewrightError:
+    """The answer to a request for which no file, thread or memory was left; an `error` that means
+    something else is raised."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number not in _SCARCE and "can't start new thread" not in str(error):
+        raise error
+    log.warning("a request is refused: %s", error)
+    return Unavailable(
+        "The server has no file or thread left for this request. Try again in a moment."
+    )

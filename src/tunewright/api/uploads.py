@@ -1,21 +1,22 @@
 from functools import partial
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from tunewright.api.acting import acting
-from tunewright.api.bodies import check_encoding, read_json
+from tunewright.api.bodies import check_encoding
+from tunewright.api.call import Call, drafts, makes
 from tunewright.api.crowd import lanes
 from tunewright.api.multipart import PART, receive
 from tunewright.api.once import once
 from tunewright.api.turns import in_turn
-
-
-async def create(request: Request) -> Response:
-    body = await read_json(request)
-    return await once(request, lambda: acting(request).uploads.create(**body))
+from tunewright.records.uploads import (
+    CompleteRequest,
+    PartForm,
+    Upload,
+    UploadPart,
+    UploadRequest,
+)
 
 
 async def add_part(request: Request) -> Response:
@@ -27,15 +28,6 @@ async def add_part(request: Request) -> Response:
         return await once(request, form.publish, before=form.seal)
 
 
-async def complete(request: Request) -> Response:
-    body = await read_json(request)
-    assembly = acting(request).uploads.assembly(request.path_params["id"], body)
-    try:
-        return await once(request, assembly.publish, before=assembly.seal)
-    finally:
-        await run_in_threadpool(assembly.close)
-
-
 async def cancel(request: Request) -> Response:
     uploads, id = acting(request).uploads, request.path_params["id"]
     answer = await once(request, lambda: uploads.move(id, status="cancelled"))
@@ -44,9 +36,42 @@ async def cancel(request: Request) -> Response:
     return answer
 
 
-routes = [
-    Route("/v1/uploads", create, methods=["POST"]),
-    Route("/v1/uploads/{id}/parts", add_part, methods=["POST"]),
-    Route("/v1/uploads/{id}/complete", complete, methods=["POST"]),
-    Route("/v1/uploads/{id}/cancel", cancel, methods=["POST"]),
-]
+_UPLOADS = "/v1/uploads"
+calls = (
+    Call(
+        "POST",
+        _UPLOADS,
+        "uploads.create",
+        "Begin to upload a file in parts.",
+        Upload,
+        makes(lambda it, **body: it.uploads.create(**body)),
+        takes=UploadRequest,
+    ),
+    Call(
+        "POST",
+        _UPLOADS + "/{id}/parts",
+        "uploads.parts.create",
+        "Send a part, at most 64 MiB.",
+        UploadPart,
+        add_part,
+        form=PartForm,
+    ),
+    Call(
+        "POST",
+        _UPLOADS + "/{id}/complete",
+        "uploads.complete",
+        "Join the parts into a file.",
+        Upload,
+        drafts(lambda it, id, body: it.uploads.assembly(id, body)),
+        takes=CompleteRequest,
+    ),
+    Call(
+        "POST",
+        _UPLOADS + "/{id}/cancel",
+        "uploads.cancel",
+        "Cancel an upload and remove its parts.",
+        Upload,
+        cancel,
+        counts="nothing",
+    ),
+)

@@ -1,0 +1,25 @@
+"""What is answered without a key: it says nothing that the source does not."""
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tunewright.api.call import JSON, Call
+from tunewright.api.responses import json_response
+
+
+async def health(request: Request) -> Response:
+    if request.app.state.tunewright.processes.engine_hangs:  # it is ended soon; embeddings go on
+        return json_response({"status": "degraded", "engine": "not responding"}, 503)
+    return json_response({"status": "ok"})
+
+
+async def document(request: Request) -> Response:
+    """Generators and API browsers fetch it before anybody has typed a key."""
+    return json_response(await run_in_threadpool(request.app.state.document))
+
+
+calls = (
+    Call("GET", "/healthz", "health", "Whether the server answers.", JSON, health, open=True),
+    Call("GET", "/openapi.json", "openapi", "This document.", JSON, document, open=True),
+)
