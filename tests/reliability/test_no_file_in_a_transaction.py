@@ -21,10 +21,12 @@ from tunewright.app import Tunewright
 from tunewright.records.keys import KeyRequest
 from tunewright.resources import orphans
 from tunewright.tasks import Lane
-from tunewright.work import check, expiry, gate, register, remove
-from tunewright.work.assignment import Assignment
+from tunewright.training.report import Checkpoint, Finished
+from tunewright.work import expiry, gate, register
+from tunewright.work.on_job import OnJob
 from tunewright.work.parity import Verdict
 from tunewright.work.reports import Reports
+from tunewright.work.worker import assigned
 
 FILE_EVENTS = {
     *("open", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink"),
@@ -71,30 +73,32 @@ def tw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tunewright]:
     tw.close()
 
 
-def leased(tw: Tunewright, lane: Lane) -> Assignment:
+def leased(tw: Tunewright, lane: Lane) -> OnJob:
     task = tw.tasks.lease(lane, "test")
     assert task is not None
-    return Assignment(tw, task, threading.Event())
+    assignment = assigned(task)(tw, task, threading.Event())
+    assert isinstance(assignment, OnJob)
+    return assignment
 
 
 def removed(tw: Tunewright) -> None:
     while task := tw.tasks.lease("tidy", "test"):
-        remove.run(Assignment(tw, task, threading.Event()))
+        assigned(task)(tw, task, threading.Event()).run()
 
 
 def trained(tw: Tunewright, job: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of the model of a job whose files are checked and whose training is skipped."""
-    check.run(leased(tw, "cpu"))
+    leased(tw, "cpu").run()
     assignment = leased(tw, "train")
     running = {"status": "running"}
     begun = assignment.progress.move(job, ("queued",), lambda j: j.model_copy(update=running))
     reports = Reports(assignment, begun)
     with durable.directory(assignment.folder / "checkpoints" / "step-3") as filling:
         durable.write_json(filling / "adapter_config.json", {"r": 4})
-    reports.take({"kind": "checkpoint", "step": 3, "epoch": 1, "path": "checkpoints/step-3"})
+    reports.take(Checkpoint(step=3, epoch=1, path="checkpoints/step-3", metrics={}))
     with durable.directory(assignment.folder / "model") as filling:
         durable.write_bytes(filling / "adapter_model.safetensors", b"w")
-    reports.take({"kind": "finished", "trained_tokens": 9, "peak_bytes": 9})
+    reports.take(Finished(path="model", trained_tokens=9, peak_bytes=9))
     monkeypatch.setattr(gate, "check", lambda *_: Verdict(0.002, 0.0, None, False))
     register.register(assignment, reports)
     name = tw.jobs.retrieve(job).fine_tuned_model
