@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Literal
@@ -147,11 +147,9 @@ def _go_on(assignment: OnJob, files: list[tuple[str, Checking]], turn: _Turn) ->
 def _tell(assignment: OnJob, found: Check) -> None:
     """What was found, as events, all of it at once or nothing."""
     param = found.param
+    findings, more = found.first(MOST_EVENTS)
     with assignment.tw.catalog.transaction():
         assignment.tw.tasks.guard(assignment.task)
-        findings, more = found.first(MOST_EVENTS)
-        counts = {"rows": found.rows, "examples": found.examples, "bad": found.bad}
-        journal.note(assignment.folder, {"kind": "checked", "file": param, **counts})
         for number, finding in enumerate(findings):
             assignment.progress.say(
                 assignment.job_id,
@@ -160,17 +158,20 @@ def _tell(assignment: OnJob, found: Check) -> None:
                 level=_LEVELS[finding.severity],
                 data={"finding": finding.wire() | {"param": param, "excerpt": ""}},
             )
-            _keep(assignment, finding, param)
         if more:
             what = f"{more:,} more errors: tunewright check FILE shows them, as does "
             assignment.progress.say(
                 assignment.job_id, f"{param}-more", f"{what}POST /v1/files/ID/check", level="warn"
             )
+    _keep(assignment, found, findings)
 
 
-def _keep(assignment: OnJob, finding: Finding, param: str) -> None:
-    said = {"kind": finding.severity, "file": param, "code": finding.code}
-    journal.note(assignment.folder, {**said, "message": str(finding)})
+def _keep(assignment: OnJob, found: Check, findings: Sequence[Finding]) -> None:
+    counts = {"rows": found.rows, "examples": found.examples, "bad": found.bad}
+    journal.note(assignment.folder, {"kind": "checked", "file": found.param, **counts})
+    for finding in findings:
+        said = {"kind": finding.severity, "file": found.param, "code": finding.code}
+        journal.note(assignment.folder, {**said, "message": str(finding)})
 
 
 def _said(finding: Finding, param: str) -> str:

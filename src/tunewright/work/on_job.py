@@ -54,6 +54,9 @@ class OnJob(Assignment):
 
     def failed(self, error: JobFailed) -> None:
         self.progress.fail(self.job_id, error)
+
+    def fail(self, error: JobFailed) -> None:
+        super().fail(error)
         journal.note(self.folder, {"kind": "failed", "code": error.code, "message": error.message})
 
     def crashed(self, error: Exception) -> None:
