@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from rendering.models import say
+from rendering.models import say, write_model
 from tunewright.app import _Kept
 from tunewright.rendering import Renderer
 from tunewright.rendering.renderer import _KEPT
@@ -17,8 +17,8 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     texts: list[str] = []
     render = ChatTemplate._render
 
-    def keep(self, turns, **variables):
-        texts.append(render(self, turns, **variables))
+    def keep(self, *given):
+        texts.append(render(self, *given))
         return texts[-1]
 
     monkeypatch.setattr(ChatTemplate, "_render", keep)
@@ -45,6 +45,15 @@ def test_what_is_given_again_is_not_probed_again(model, rendered):
     del rendered[:]
     assert ask("high", 1) == first
     assert len(rendered) > 1  # only so many are kept
+
+
+@pytest.mark.parametrize("name", ["watch", "turns", "given", "answer", "variables"])
+def test_a_variable_may_have_any_name(model, tmp_path, name):
+    template = "{% for m in messages %}{{ m.content }}{% endfor %}{{ " + name + " }}"
+    renderer = Renderer.load(write_model(tmp_path, template), chat=True)
+    # Fenced text goes another way than plain values do.
+    for value, text in (("dog", "dog"), ("</s>", "</s>"), (7, "7")):
+        assert renderer.decode(renderer.using({name: value}).prompt(say("u: fox"))) == "fox" + text
 
 
 def test_kwargs_and_dates_stay_apart(model):

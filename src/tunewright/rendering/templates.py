@@ -111,9 +111,9 @@ class ChatTemplate:
         `variables` go before the constants. Raises BadRequest with param ``messages`` and the
         template's own reason where it refuses them.
         """
-        given = {**(variables or {}), "add_generation_prompt": answer}
+        given = {**(variables or {}), "tools": list(tools) or None, "add_generation_prompt": answer}
         try:
-            return self._render(turns, tools=list(tools) or None, **given)
+            return self._render(turns, given)
         except Exception as error:  # a template can raise anything that Python can
             raise BadRequest(
                 f"The model's chat template refuses these messages: {error}",
@@ -131,23 +131,25 @@ class ChatTemplate:
     ) -> Beginnings | None:
         """What `render` gives for the first turns, as far as one rendering of all of them tells;
         None where it tells nothing."""
-        given: dict[str, Any] = {**(variables or {}), "add_generation_prompt": answer}
-        given["tools"] = list(tools) or None
+        given = {**(variables or {}), "tools": list(tools) or None, "add_generation_prompt": answer}
         watch = Watch(len(turns))
         try:
-            text = self._render(Watched(turns, watch), watch=watch, **given)
+            text = self._render(Watched(turns, watch), given, watch)
         except Exception:  # it is no list; or what is refused is refused by `render`
             return None
         return watch.told(text)
 
     def _render(
-        self, turns: Sequence[Mapping[str, Any]], *, watch: Watch | None = None, **variables: Any
+        self,
+        turns: Sequence[Mapping[str, Any]],
+        given: Mapping[str, Any],
+        watch: Watch | None = None,
     ) -> str:
-        variables = {**self._constants, "documents": None, **variables}
+        variables = {**self._constants, "documents": None, **given, "messages": turns}
         pieces: list[str] = []
         size = 0
         with self._sandbox.limited(watch):
-            for piece in self._template.generate(messages=turns, **variables):
+            for piece in self._template.generate(variables):
                 pieces.append(piece)
                 size += len(piece)
                 if watch:
