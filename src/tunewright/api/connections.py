@@ -250,10 +250,14 @@ class Guarded(H11Protocol):
         self._timer = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
     def _discard(self, size: int) -> None:
+        """The next piece by turns, too: a thousand who send on are read in each round."""
         self._lingered += size
-        if self._lingered > MOST_LINGERED:
-            self.transport.pause_reading()
-        else:
+        self.transport.pause_reading()
+        if self._lingered <= MOST_LINGERED:
+            self.rounds.take(self.sender, self._discard_more)
+
+    def _discard_more(self) -> None:
+        if not self.gone:
             self.transport.resume_reading()
 
     def on_response_complete(self) -> None:
