@@ -19,7 +19,7 @@ ALLOWED = {
     ("work/fine_tune.py", "open(ab)"),  # the folder's lock, and the trainer's log
     ("resources/claims.py", "open(ab)"),  # the same lock
     ("imports/answers.py", "open(ab)"),
-    ("work/fine_tune.py", "open(a)"),  # the same log
+    ("work/journal.py", "open(a)"),  # the same log
     # The engine's socket, with a short way to it where the home's is long, and a mark that an
     # engine runs: none says anything after a restart.
     ("serving/keeper.py", "mkdir"),
