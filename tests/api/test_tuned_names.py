@@ -7,9 +7,10 @@ import pytest
 
 from servers import Server, chats
 from tunewright import Tunewright
+from tunewright.answering.model import plain_name
 from tunewright.errors import BadRequest, NotFound
 from tunewright.records.models import Model, Weights
-from tunewright.resources.naming import asked_part, plain_name, put_named
+from tunewright.resources.naming import asked_part, put_named
 from tunewright.settings import Settings
 
 

@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tunewright.answering.answers import Outputs
 from tunewright.api.acting import acting
 from tunewright.api.bodies import MAX_IDS, MAX_VALUES, read
 from tunewright.api.call import Call
@@ -24,7 +25,6 @@ from tunewright.records.completions import (
 )
 from tunewright.records.record import Record
 from tunewright.resources import chat, completions
-from tunewright.resources.answers import Collected
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class _Form:
     parse: Callable[[dict[str, Any]], Any]
     use: Callable[[Acting], Any]
     chunks: Callable[[Any, Any], Any]
-    whole: Callable[[Any, Any, Collected], Record]
+    whole: Callable[[Any, Any, Outputs], Record]
     most: int
 
     async def __call__(self, request: Request) -> Response:
@@ -45,11 +45,11 @@ class _Form:
         if asked.stream:
             answer = await stream(request, prepared.generation, self.chunks(asked, prepared))
             return tell(answer, prepared.answering)
-        collected = Collected(prepared)
-        if not await collect(request, prepared.generation, collected):
+        outputs = Outputs(prepared)
+        if not await collect(request, prepared.generation, outputs):
             return Response(status_code=499)
         response = await run_in_threadpool(
-            lambda: record_response(self.whole(asked, prepared, collected))
+            lambda: record_response(self.whole(asked, prepared, outputs))
         )
         return tell(response, prepared.answering)
 

@@ -9,10 +9,10 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from tunewright.answering.model import Answering
 from tunewright.errors import TunewrightError, Unavailable
 from tunewright.records.pages import Page
 from tunewright.records.record import Record
-from tunewright.resources.naming import Answering
 
 log = logging.getLogger(__name__)
 

@@ -15,17 +15,17 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from tunewright.answering.answers import Chunks, Outputs
+from tunewright.answering.choices import Event
+from tunewright.answering.generating import Generation
 from tunewright.api.acting import acting
 from tunewright.api.crowd import lanes
 from tunewright.errors import TunewrightError
-from tunewright.resources.answers import Chunks, Collected
-from tunewright.resources.choices import Event
-from tunewright.resources.generating import Generation
 
 
-async def collect(request: Request, generation: Generation, collected: Collected) -> bool:
+async def collect(request: Request, generation: Generation, outputs: Outputs) -> bool:
     """Run a generation to its end. False if the client left first; then it is cancelled."""
-    reading = asyncio.create_task(_read_all(request, generation, collected))
+    reading = asyncio.create_task(_read_all(request, generation, outputs))
     leaving = asyncio.create_task(_left(request))
     try:
         await asyncio.wait({reading, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -130,9 +130,9 @@ async def _events(request: Request, generation: Generation) -> AsyncIterator[Eve
         yield event
 
 
-async def _read_all(request: Request, generation: Generation, collected: Collected) -> None:
+async def _read_all(request: Request, generation: Generation, outputs: Outputs) -> None:
     async for event in _events(request, generation):
-        collected.take(event)
+        outputs.take(event)
 
 
 async def _left(request: Request) -> None:

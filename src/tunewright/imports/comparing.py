@@ -18,7 +18,6 @@ from tunewright.imports.likeness import canonical, distance, interval
 from tunewright.imports.regression import OldAnswer, regression_set
 from tunewright.records.models import Weights
 from tunewright.rendering.turns import as_tools
-from tunewright.resources.prepared import model_spec
 
 _AT_ONCE = 8
 _KINDS = ("chat", "completion")
@@ -193,7 +192,7 @@ class _Comparing:
         return rows[-1].prompt, answer
 
     def _logprob(self, weights: Weights, pair: tuple[list[int], list[int]]) -> float:
-        [scores] = self.tw.engine.score(model_spec(self.tw.models, weights), [pair])
+        [scores] = self.tw.engine.score(self.tw.models.spec(weights), [pair])
         return sum(scores.logprobs)
 
 

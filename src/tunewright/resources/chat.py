@@ -4,6 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from tunewright.answering import answers, calling
+from tunewright.answering.answers import Outputs
+from tunewright.answering.choices import EndEvent, ShownToken, TextEvent, ToolCallEvent
+from tunewright.answering.logprobs import of_chat
+from tunewright.answering.prepared import Prepared, Prompt, SamplingParams, check, prepare
 from tunewright.errors import BadRequest
 from tunewright.records.completions import (
     ChatChoice,
@@ -13,12 +18,7 @@ from tunewright.records.completions import (
 from tunewright.records.logprobs import ChatLogprobs
 from tunewright.records.models import Weights
 from tunewright.rendering import Renderer
-from tunewright.resources import answers, calling
-from tunewright.resources.answers import Collected
-from tunewright.resources.choices import Called, End, Text, Token
-from tunewright.resources.logprobs import of_chat
 from tunewright.resources.models import Models
-from tunewright.resources.prepared import Asked, Prepared, Prompt, check, prepare
 from tunewright.serving.client import Submit
 from tunewright.stepwise import Steps, finish
 from tunewright.usage import Quota
@@ -53,8 +53,9 @@ class Chat:
         ids = renderer.prompt(messages, tools, bounded=True)
         yield
         more = {"logprobs": request.told, **calling.grammar(request, renderer, tools)}
-        asked = Asked(request.token_limit, request.n or 1, more=more)
-        made = prepare(request, weights, self._models, self._engine, renderer, [Prompt(ids)], asked)
+        params = SamplingParams(request.token_limit, request.n or 1, more=more)
+        spec, prompts = self._models.spec(weights), [Prompt(ids)]
+        made = prepare(request, weights, spec, self._engine, renderer, prompts, params)
         return replace(
             made,
             generation=calling.listening(made.generation, renderer, tools, request),
@@ -66,10 +67,10 @@ class Chat:
         self._quota.admit(tokens=True)
         request: ChatRequest = ChatRequest.parse(given)
         prepared = self.prepare(request)
-        collected = Collected(prepared)
+        outputs = Outputs(prepared)
         for event in prepared.generation:
-            collected.take(event)
-        return completion(request, prepared, collected)
+            outputs.take(event)
+        return completion(request, prepared, outputs)
 
     def stream(self, /, **given: Any) -> Iterator[dict[str, Any]]:
         """The chunks of a streamed answer, as wire objects. `given` as for `create`."""
@@ -83,19 +84,19 @@ class Chat:
         yield from chunks.closing()
 
 
-def completion(request: ChatRequest, prepared: Prepared, collected: Collected) -> ChatCompletion:
+def completion(request: ChatRequest, prepared: Prepared, outputs: Outputs) -> ChatCompletion:
     return ChatCompletion(
         model=prepared.model,
         choices=[
             ChatChoice(
                 index=index,
-                message=calling.message(pieces, collected.calls[index], request),
-                logprobs=_logprobs(request, prepared, collected.tokens[index]),
-                finish_reason=collected.reasons[index],
+                message=calling.message(pieces, outputs.calls[index], request),
+                logprobs=_logprobs(request, prepared, outputs.tokens[index]),
+                finish_reason=outputs.reasons[index],
             )
-            for index, pieces in enumerate(collected.texts)
+            for index, pieces in enumerate(outputs.texts)
         ],
-        usage=collected.usage,
+        usage=outputs.usage,
         system_fingerprint=prepared.fingerprint,
     )
 
@@ -117,7 +118,9 @@ def _check(request: ChatRequest) -> None:
     calling.check(request)
 
 
-def _logprobs(request: ChatRequest, prepared: Prepared, tokens: list[Token]) -> ChatLogprobs | None:
+def _logprobs(
+    request: ChatRequest, prepared: Prepared, tokens: list[ShownToken]
+) -> ChatLogprobs | None:
     return of_chat(tokens, prepared.pieces) if request.logprobs else None
 
 
@@ -133,12 +136,12 @@ class Chunks(answers.Chunks):
     def opening(self) -> Iterator[dict[str, Any]]:
         delta = {"role": "assistant", "content": "", "refusal": None}
         for index in range(self._prepared.choices):
-            yield self._chunk({"delta": delta, "logprobs": None}, Text(index, ""))
+            yield self._chunk({"delta": delta, "logprobs": None}, TextEvent(index, ""))
 
-    def _choice(self, event: Text | Called | End) -> dict[str, Any]:
-        if isinstance(event, End):
+    def _choice(self, event: TextEvent | ToolCallEvent | EndEvent) -> dict[str, Any]:
+        if isinstance(event, EndEvent):
             return {"delta": {}, "logprobs": None}
-        if isinstance(event, Called):
+        if isinstance(event, ToolCallEvent):
             return {"delta": calling.delta(event, self._request), "logprobs": None}
         told = _logprobs(self._request, self._prepared, event.tokens)
         return {"delta": {"content": event.text}, "logprobs": told and told.wire()}

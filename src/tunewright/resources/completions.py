@@ -1,21 +1,21 @@
-"""Text completions with any completion base or model tuned from one."""
+"""TextEvent completions with any completion base or model tuned from one."""
 
 import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tunewright.answering import answers
+from tunewright.answering.answers import Outputs
+from tunewright.answering.choices import EndEvent, ShownToken, TextEvent, ToolCallEvent
+from tunewright.answering.logprobs import of_completion
+from tunewright.answering.model import check_vocabulary
+from tunewright.answering.prepared import Prepared, Prompt, SamplingParams, check, prepare
 from tunewright.errors import BadRequest
 from tunewright.records.completions import Completion, CompletionChoice, CompletionRequest
 from tunewright.records.logprobs import CompletionLogprobs
 from tunewright.records.models import Weights
 from tunewright.rendering import Renderer
-from tunewright.resources import answers
-from tunewright.resources.answers import Collected
-from tunewright.resources.choices import Called, End, Text, Token
-from tunewright.resources.logprobs import of_completion
 from tunewright.resources.models import Models
-from tunewright.resources.naming import check_vocabulary
-from tunewright.resources.prepared import Asked, Prepared, Prompt, check, prepare
 from tunewright.serving.client import Submit
 from tunewright.stepwise import Steps, finish
 from tunewright.usage import Quota
@@ -50,18 +50,20 @@ class Completions:
                 check_vocabulary(request.model, weights, "prompt")
             prompts.append(_prompt(renderer, given))
             yield
-        asked = Asked(request.token_limit, request.tries, bool(request.echo), _told(request))
-        return prepare(request, weights, self._models, self._engine, renderer, prompts, asked)
+        echo, more = bool(request.echo), _logprobs_asked(request)
+        params = SamplingParams(request.token_limit, request.tries, echo, more)
+        spec = self._models.spec(weights)
+        return prepare(request, weights, spec, self._engine, renderer, prompts, params)
 
     def create(self, /, **given: Any) -> Completion:
         """`given`: the fields of `CompletionRequest`."""
         self._quota.admit(tokens=True)
         request: CompletionRequest = CompletionRequest.parse(given)
         prepared = self.prepare(request)
-        collected = Collected(prepared)
+        outputs = Outputs(prepared)
         for event in prepared.generation:
-            collected.take(event)
-        return completion(request, prepared, collected)
+            outputs.take(event)
+        return completion(request, prepared, outputs)
 
     def stream(self, /, **given: Any) -> Iterator[dict[str, Any]]:
         """The chunks of a streamed answer, as wire objects. `given` as for `create`."""
@@ -81,24 +83,24 @@ def _prompt(renderer: Renderer, given: str | list[int]) -> Prompt:
         return Prompt(given, renderer.pieces.text(given))
     renderer.room.check(given)
     ids = renderer.completion_prompt(given)
-    # Text never makes a special token: those at the head are the tokenizer's addition.
+    # TextEvent never makes a special token: those at the head are the tokenizer's addition.
     hidden = itertools.takewhile(renderer.pieces.is_special, ids)
     return Prompt(ids, given, hidden=len(list(hidden)))
 
 
-def completion(request: CompletionRequest, prepared: Prepared, collected: Collected) -> Completion:
+def completion(request: CompletionRequest, prepared: Prepared, outputs: Outputs) -> Completion:
     return Completion(
         model=prepared.model,
         choices=[
             CompletionChoice(
-                text="".join(collected.texts[at]),
+                text="".join(outputs.texts[at]),
                 index=index,
-                logprobs=_logprobs(request, prepared, collected.tokens[at]),
-                finish_reason=collected.reasons[at],
+                logprobs=_logprobs(request, prepared, outputs.tokens[at]),
+                finish_reason=outputs.reasons[at],
             )
-            for index, at in enumerate(_best(request, collected.means))
+            for index, at in enumerate(_best(request, outputs.means))
         ],
-        usage=collected.usage,
+        usage=outputs.usage,
         system_fingerprint=prepared.fingerprint,
     )
 
@@ -120,7 +122,7 @@ def _check(request: CompletionRequest) -> None:
         )
 
 
-def _told(request: CompletionRequest) -> dict[str, object]:
+def _logprobs_asked(request: CompletionRequest) -> dict[str, object]:
     choosing = request.tries > (request.n or 1)
     told = 0 if choosing and request.logprobs is None else request.logprobs
     return {
@@ -139,7 +141,7 @@ def _best(request: CompletionRequest, means: list[float]) -> list[int]:
 
 
 def _logprobs(
-    request: CompletionRequest, prepared: Prepared, tokens: list[Token]
+    request: CompletionRequest, prepared: Prepared, tokens: list[ShownToken]
 ) -> CompletionLogprobs | None:
     if request.logprobs is None:
         return None
@@ -155,8 +157,8 @@ class Chunks(answers.Chunks):
         self._request = request
         self._prepared = prepared
 
-    def _choice(self, event: Text | Called | End) -> dict[str, Any]:
-        if not isinstance(event, Text):
+    def _choice(self, event: TextEvent | ToolCallEvent | EndEvent) -> dict[str, Any]:
+        if not isinstance(event, TextEvent):
             return {"text": "", "logprobs": None}
         told = _logprobs(self._request, self._prepared, event.tokens)
         return {"text": event.text, "logprobs": told and told.wire()}

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from tunewright.answering.model import Answering, answering
 from tunewright.embedding.embedder import Embedded, Embedder
 from tunewright.embedding.long import embedding_long
 from tunewright.embedding.vectors import shortened
@@ -26,7 +27,6 @@ from tunewright.resources.embedding_inputs import (
 )
 from tunewright.resources.foreign_ids import OpenAIs
 from tunewright.resources.models import Models
-from tunewright.resources.naming import Answering, answering
 from tunewright.stepwise import Steps, finish
 from tunewright.usage import Quota
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from tunewright import names
 from tunewright.access import Caller
+from tunewright.answering.model import answering
 from tunewright.catalog.catalog import Shelf
 from tunewright.errors import BadRequest, MissingExtra, NotFound, Unavailable
 from tunewright.faults import fault
@@ -15,7 +16,7 @@ from tunewright.records.jobs import Hyperparameters, Job, JobRequest, JobSpec
 from tunewright.records.models import Weights
 from tunewright.resources import starting
 from tunewright.resources.models import Models
-from tunewright.resources.naming import answering, asked_part
+from tunewright.resources.naming import asked_part
 from tunewright.resources.orphans import is_orphan
 from tunewright.resources.progress import Progress
 from tunewright.resources.starting import Start

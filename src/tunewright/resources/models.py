@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tunewright.access import Caller
+from tunewright.answering.model import is_tuned
 from tunewright.catalog.catalog import SHARED, Shelf
 from tunewright.errors import BadRequest, Forbidden, NotFound
+from tunewright.generation.generator import ModelSpec
 from tunewright.home import Home
 from tunewright.records.models import Model, ModelKind, Weights
 from tunewright.records.pages import Deleted, Page
@@ -113,6 +115,16 @@ class Models:
         full = weights.directory if weights.adaptation == "full" else None
         return self._home.inside(full or weights.base_directory)
 
+    def spec(self, weights: Weights) -> ModelSpec:
+        """What the engine is told about a model."""
+        adapter = self.adapter(weights)
+        return ModelSpec(
+            key=weights.id,
+            base=str(self.directory(weights)),
+            adapter=str(adapter) if adapter else None,
+            fingerprint=weights.base_fingerprint,
+        )
+
     def adapter(self, weights: Weights) -> Path | None:
         if weights.adaptation != "lora" or weights.directory is None:
             return None
@@ -189,7 +201,7 @@ class Models:
     def _own(self, id: str) -> Model | None:
         """A tuned model or a checkpoint, found by either of its names. Other weights on the shelf,
         those that jobs start from and those that wait for their removal, are nobody's model."""
-        if not naming.is_tuned(id):
+        if not is_tuned(id):
             return None
         name = naming.first_name(self._shelf, id)
         if model := self._shelf.get(Model, name):

@@ -13,7 +13,6 @@ from tunewright import durable
 from tunewright.errors import TunewrightError, Unavailable
 from tunewright.generation.generator import ModelSpec, Scores
 from tunewright.records.models import Weights
-from tunewright.resources.prepared import model_spec
 from tunewright.work import parity
 from tunewright.work.on_job import OnJob
 
@@ -41,7 +40,7 @@ def check(assignment: OnJob, weights: Weights) -> parity.Verdict:
     start = assignment.base
     if start.adaptation == "none":
         start = start.model_copy(update={"id": start.base})
-    specs = [model_spec(models, start), model_spec(models, weights)]
+    specs = [models.spec(start), models.spec(weights)]
     base, tuned = _Scoring(assignment, specs, rows).run()
     return parity.compare(rows, base, tuned)
 

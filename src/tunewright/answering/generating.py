@@ -1,4 +1,4 @@
-"""All choices of one request in flight, from the engine's tokens to `Text` and `End` events.
+"""All choices of one request in flight, from the engine's tokens to events.
 
 The chat and completion resources turn the events into wire objects.
 """
@@ -7,9 +7,9 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
+from tunewright.answering.choices import Choice, ChoiceRequest, Event
 from tunewright.errors import TunewrightError
 from tunewright.rendering import Renderer
-from tunewright.resources.choices import Choice, Event, Wish
 from tunewright.serving.client import EngineEvent, Failed, Submit
 
 
@@ -23,11 +23,13 @@ class Generation:
         self,
         submit: Submit,
         renderer: Renderer,
-        wishes: Sequence[Wish],
+        requests: Sequence[ChoiceRequest],
         stops: list[str],
     ) -> None:
         self._to_engine = submit
-        self._choices = [Choice(index, wish, renderer, stops) for index, wish in enumerate(wishes)]
+        self._choices = [
+            Choice(index, asked, renderer, stops) for index, asked in enumerate(requests)
+        ]
         self._left = len(self._choices)
         self._release: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
@@ -66,7 +68,7 @@ class Generation:
             self.cancel()
 
     def _submit(self, choice: Choice) -> None:
-        choice.handle = self._to_engine(choice.wish.request, lambda event: self._on(choice, event))
+        choice.handle = self._to_engine(choice.asked.request, lambda event: self._on(choice, event))
         if choice.ended:  # before there was a handle to stop it by
             choice.stop()
 

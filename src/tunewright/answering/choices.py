@@ -1,4 +1,5 @@
-"""One choice in flight: its tokens become text, cut at stop strings, with what is told of them."""
+"""One choice in flight: its tokens become text, cut at stop strings, with their
+log-probabilities."""
 
 import codecs
 from collections import deque
@@ -14,7 +15,7 @@ from tunewright.serving.client import Delta, Done, EngineEvent, Handle
 
 
 @dataclass(frozen=True)
-class Token:
+class ShownToken:
     """A token of the text, where it is told of. `offset`: where it begins, in characters.
 
     `logprob` is None for the first token of a prompt, which nothing foretells.
@@ -27,16 +28,16 @@ class Token:
 
 
 @dataclass(frozen=True)
-class Text:
+class TextEvent:
     """New text of a choice, and the tokens that are shown by it, where they are asked for."""
 
     index: int
     text: str
-    tokens: list[Token] = field(default_factory=list)
+    tokens: list[ShownToken] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class End:
+class EndEvent:
     """A choice has ended. `tokens`: how many it cost, the stop token left out.
 
     `mean`: the average log-probability of a token, where it is asked for; 0 of none.
@@ -49,7 +50,7 @@ class End:
 
 
 @dataclass(frozen=True)
-class Called:
+class ToolCallEvent:
     """A choice calls a function. `at`: which of its calls, from 0."""
 
     index: int
@@ -57,12 +58,12 @@ class Called:
     call: MadeCall
 
 
-Event = Text | Called | End | TunewrightError
+Event = TextEvent | ToolCallEvent | EndEvent | TunewrightError
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What one choice is asked for. `prompt`: its text, `hidden`: its leading tokens without any.
+class ChoiceRequest:
+    """What one choice is to be. `prompt`: its text, `hidden`: its leading tokens without any.
 
     With `echo` the prompt begins the answer's text. Offsets count from the prompt's start.
     """
@@ -74,20 +75,22 @@ class Wish:
 
 
 class Choice:
-    """Feed it the engine's events; it gives what a client is told."""
+    """Takes the engine's events and gives those for the client."""
 
-    def __init__(self, index: int, wish: Wish, renderer: Renderer, stops: list[str]) -> None:
+    def __init__(
+        self, index: int, asked: ChoiceRequest, renderer: Renderer, stops: list[str]
+    ) -> None:
         self.index = index
-        self.wish = wish
+        self.asked = asked
         self.handle: Handle | None = None
         self.ended = False
         self._tokens = 0
         self._logprob = 0.0  # of all tokens together
         self._text = renderer.detokenizer()
         self._stops = StopStrings(stops)
-        self._told = Told(len(wish.prompt))
+        self._held_logprobs = HeldLogprobs(len(asked.prompt))
         self._renderer = renderer
-        self._silent = wish.echo  # until the prompt has been said
+        self._silent = asked.echo  # until the prompt has been said
 
     def take(self, event: EngineEvent) -> Iterator[Event]:
         if self._silent and isinstance(event, Delta | Done):
@@ -97,7 +100,7 @@ class Choice:
             yield from self._say(self._stops.push(self._push(event)))
         elif isinstance(event, Done):
             rest = self._text.finish()
-            self._told.grow(rest)
+            self._held_logprobs.grow(rest)
             yield from self._say(self._stops.push(rest))
             if not self.ended:
                 yield from self._say(self._stops.rest(), last=True)
@@ -117,39 +120,39 @@ class Choice:
         for logprob in event.logprobs:
             texts.append(self._text.push([logprob.token]))
             self._logprob += logprob.logprob
-            self._told.add(logprob)
-            self._told.grow(texts[-1])
+            self._held_logprobs.add(logprob)
+            self._held_logprobs.grow(texts[-1])
         return "".join(texts)
 
     def _say(self, text: str, *, last: bool = False) -> Iterator[Event]:
-        tokens = self._told.shown(len(text), cut=self._stops.hit, last=last)
+        tokens = self._held_logprobs.shown(len(text), cut=self._stops.hit, last=last)
         if text or tokens:
-            yield Text(self.index, text, tokens)
+            yield TextEvent(self.index, text, tokens)
         if self._stops.hit and not self.ended:
             yield self._end("stop")
 
-    def _prompt(self, told: list[Logprob]) -> Text:
-        wish, tokens, offset = self.wish, list[Token](), 0
-        ids = wish.request.prompt[wish.hidden :] if wish.request.prompt_logprobs else []
+    def _prompt(self, logprobs: list[Logprob]) -> TextEvent:
+        asked, tokens, offset = self.asked, list[ShownToken](), 0
+        ids = asked.request.prompt[asked.hidden :] if asked.request.prompt_logprobs else []
         # A token inside a character begins where the character does.
         characters = _Characters(errors="ignore")
         for at, id in enumerate(ids):
-            known = told[wish.hidden + at - 1] if at else None
+            known = logprobs[asked.hidden + at - 1] if at else None
             value, top = (known.logprob, known.top) if known else (None, [])
-            tokens.append(Token(id, offset, value, top))
+            tokens.append(ShownToken(id, offset, value, top))
             offset += len(characters.decode(self._renderer.pieces.bytes(id)))
-        return Text(self.index, wish.prompt, tokens)
+        return TextEvent(self.index, asked.prompt, tokens)
 
-    def _end(self, reason: FinishReason) -> End:
+    def _end(self, reason: FinishReason) -> EndEvent:
         self.ended = True
-        return End(self.index, reason, self._tokens, self._logprob / max(self._tokens, 1))
+        return EndEvent(self.index, reason, self._tokens, self._logprob / max(self._tokens, 1))
 
 
 _Characters = codecs.getincrementaldecoder("utf-8")
 
 
-class Told:
-    """Holds what is told of tokens back until their text is shown.
+class HeldLogprobs:
+    """Holds log-probabilities back until the text of their tokens is shown.
 
     Where a stop string cuts the text, a token that began before the cut is the last one.
     """
@@ -172,10 +175,10 @@ class Told:
             self._growing = []
         self._grown += len(text)
 
-    def shown(self, characters: int, *, cut: bool, last: bool) -> list[Token]:
+    def shown(self, characters: int, *, cut: bool, last: bool) -> list[ShownToken]:
         """The tokens that so many more characters show: of a `cut` text, those that began."""
         self._shown += characters
-        found: list[Token] = []
+        found: list[ShownToken] = []
         while self._held:
             start, end, logprobs = self._held[0]
             if not (start < self._shown if cut else end <= self._shown):
@@ -186,9 +189,9 @@ class Told:
             found += self._tokens(self._grown, self._growing)
         return found
 
-    def _tokens(self, start: int, logprobs: list[Logprob]) -> list[Token]:
+    def _tokens(self, start: int, logprobs: list[Logprob]) -> list[ShownToken]:
         offset = self._origin + start
-        return [Token(item.token, offset, item.logprob, item.top) for item in logprobs]
+        return [ShownToken(item.token, offset, item.logprob, item.top) for item in logprobs]
 
 
 class StopStrings:

@@ -5,16 +5,15 @@ import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tunewright.answering.choices import ChoiceRequest
+from tunewright.answering.generating import Generation
+from tunewright.answering.model import Answering, answering, check_vocabulary
 from tunewright.errors import BadRequest, MissingExtra
 from tunewright.generation.generator import ModelSpec, Request
 from tunewright.records.completions import Sampling
 from tunewright.records.models import Weights
 from tunewright.rendering import Renderer
 from tunewright.rendering.pieces import Pieces
-from tunewright.resources.choices import Wish
-from tunewright.resources.generating import Generation
-from tunewright.resources.models import Models
-from tunewright.resources.naming import Answering, answering, check_vocabulary
 from tunewright.serving.client import Submit
 
 
@@ -41,24 +40,14 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What each prompt is to be followed by. `more`: further fields of the engine's `Request`."""
+class SamplingParams:
+    """How each prompt is continued. `tries`: how many choices. `more`: further fields of the
+    engine's `Request`."""
 
     token_limit: int | None
     tries: int
     echo: bool = False
     more: Mapping[str, object] = field(default_factory=dict)
-
-
-def model_spec(models: Models, weights: Weights) -> ModelSpec:
-    """What the engine is told about a model."""
-    adapter = models.adapter(weights)
-    return ModelSpec(
-        key=weights.id,
-        base=str(models.directory(weights)),
-        adapter=str(adapter) if adapter else None,
-        fingerprint=weights.base_fingerprint,
-    )
 
 
 def system_fingerprint(weights: Weights) -> str:
@@ -80,34 +69,33 @@ def check(request: Sampling) -> None:
 def prepare(
     request: Sampling,
     weights: Weights,
-    models: Models,
+    spec: ModelSpec,
     engine: Submit,
     renderer: Renderer,
     prompts: Sequence[Prompt],
-    asked: Asked,
+    params: SamplingParams,
 ) -> Prepared:
     """Lay out the choices for every prompt. Raises BadRequest where a prompt leaves no room."""
     _need_torch()
-    engine.check(len(prompts) * asked.tries)
+    engine.check(len(prompts) * params.tries)
     if request.logit_bias:
         check_vocabulary(request.model, weights, "logit_bias")
-    spec = model_spec(models, weights)
-    wishes = [
-        Wish(
-            _request(request, spec, renderer, prompt, asked, choice),
+    requests = [
+        ChoiceRequest(
+            _request(request, spec, renderer, prompt, params, choice),
             prompt.text,
             prompt.hidden,
-            asked.echo,
+            params.echo,
         )
         for prompt in prompts
-        for choice in range(asked.tries)
+        for choice in range(params.tries)
     ]
     return Prepared(
         model=request.model,
         fingerprint=system_fingerprint(weights),
         prompt_tokens=sum(len(prompt.ids) for prompt in prompts),
-        choices=len(wishes),
-        generation=Generation(engine, renderer, wishes, request.stops()),
+        choices=len(requests),
+        generation=Generation(engine, renderer, requests, request.stops()),
         pieces=renderer.pieces,
         answering=answering(request.model, weights).noticing(_unread(renderer, prompts)),
     )
@@ -122,11 +110,11 @@ def _request(
     spec: ModelSpec,
     renderer: Renderer,
     prompt: Prompt,
-    asked: Asked,
+    params: SamplingParams,
     choice: int,
 ) -> Request:
     fields = {
-        "max_tokens": _room(renderer, prompt.ids, asked.token_limit),
+        "max_tokens": _room(renderer, prompt.ids, params.token_limit),
         "temperature": 1.0 if request.temperature is None else request.temperature,
         "top_p": 1.0 if request.top_p is None else request.top_p,
         "seed": None if request.seed is None else derived(request.seed, choice),
@@ -134,7 +122,7 @@ def _request(
         "presence_penalty": request.presence_penalty or 0.0,
         "frequency_penalty": request.frequency_penalty or 0.0,
         "logit_bias": request.biases(),
-        **asked.more,
+        **params.more,
     }
     return Request(choice, spec, prompt.ids, **fields)  # pyright: ignore[reportArgumentType]
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from tunewright.answering.choices import ShownToken
 from tunewright.records.logprobs import (
     ChatLogprobs,
     CompletionLogprobs,
@@ -10,10 +11,9 @@ from tunewright.records.logprobs import (
     TopLogprob,
 )
 from tunewright.rendering.pieces import Pieces
-from tunewright.resources.choices import Token
 
 
-def of_chat(tokens: Sequence[Token], pieces: Pieces) -> ChatLogprobs:
+def of_chat(tokens: Sequence[ShownToken], pieces: Pieces) -> ChatLogprobs:
     content: list[TokenLogprob] = []
     for token in tokens:
         top = [TopLogprob(**_told(id, value, pieces)) for id, value in token.top]
@@ -22,7 +22,7 @@ def of_chat(tokens: Sequence[Token], pieces: Pieces) -> ChatLogprobs:
     return ChatLogprobs(content=content)
 
 
-def of_completion(tokens: Sequence[Token], pieces: Pieces, *, top: bool) -> CompletionLogprobs:
+def of_completion(tokens: Sequence[ShownToken], pieces: Pieces, *, top: bool) -> CompletionLogprobs:
     """`top`: with the most likely tokens at each place, the one that was taken among them."""
     return CompletionLogprobs(
         tokens=[_name(token.id, pieces) for token in tokens],
@@ -37,7 +37,7 @@ def _told(id: int, logprob: float, pieces: Pieces) -> dict[str, Any]:
     return {"token": raw.decode(errors="replace"), "logprob": logprob, "bytes": list(raw)}
 
 
-def _top(token: Token, pieces: Pieces) -> dict[str, float] | None:
+def _top(token: ShownToken, pieces: Pieces) -> dict[str, float] | None:
     if token.logprob is None:
         return None
     return {_name(id, pieces): value for id, value in [*token.top, (token.id, token.logprob)]}

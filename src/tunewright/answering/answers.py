@@ -4,21 +4,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+from tunewright.answering.choices import EndEvent, Event, ShownToken, TextEvent, ToolCallEvent
+from tunewright.answering.prepared import Prepared
 from tunewright.errors import TunewrightError
 from tunewright.records.completions import FinishReason, Sampling, Usage
 from tunewright.records.messages import MadeCall
 from tunewright.records.record import new_id, now
-from tunewright.resources.choices import Called, End, Event, Text, Token
-from tunewright.resources.prepared import Prepared
 
 
-class Collected:
+class Outputs:
     """What the events of one request add up to, by choice."""
 
     def __init__(self, prepared: Prepared) -> None:
         count = prepared.choices
         self.texts: list[list[str]] = [[] for _ in range(count)]
-        self.tokens: list[list[Token]] = [[] for _ in range(count)]
+        self.tokens: list[list[ShownToken]] = [[] for _ in range(count)]
         self.calls: list[list[MadeCall]] = [[] for _ in range(count)]
         self.reasons: list[FinishReason] = ["stop"] * count
         self.means = [0.0] * count
@@ -27,12 +27,12 @@ class Collected:
 
     def take(self, event: Event) -> None:
         """Add one event; raises it where it is an error."""
-        if isinstance(event, Text):
+        if isinstance(event, TextEvent):
             self.texts[event.index].append(event.text)
             self.tokens[event.index] += event.tokens
-        elif isinstance(event, Called):
+        elif isinstance(event, ToolCallEvent):
             self.calls[event.index].append(event.call)
-        elif isinstance(event, End):
+        elif isinstance(event, EndEvent):
             self.reasons[event.index] = event.reason
             self.means[event.index] = event.mean
             self._tokens += event.tokens
@@ -57,7 +57,7 @@ class Chunks(ABC):
     def __init__(self, request: Sampling, prepared: Prepared) -> None:
         options = request.stream_options
         self._with_usage = bool(options and options.include_usage)
-        self._collected = Collected(prepared)
+        self._outputs = Outputs(prepared)
         self._head: dict[str, Any] = {
             "id": new_id(self.prefix),
             "object": self.object,
@@ -74,19 +74,21 @@ class Chunks(ABC):
         """Raises the event where it is an error."""
         if isinstance(event, TunewrightError):
             raise event
-        self._collected.take(event)
+        self._outputs.take(event)
         return self._chunk(self._choice(event), event)
 
     def closing(self) -> Iterator[dict[str, Any]]:
         if self._with_usage:
-            yield {**self._head, "choices": [], "usage": self._collected.usage.wire()}
+            yield {**self._head, "choices": [], "usage": self._outputs.usage.wire()}
 
     @abstractmethod
-    def _choice(self, event: Text | Called | End) -> dict[str, Any]:
+    def _choice(self, event: TextEvent | ToolCallEvent | EndEvent) -> dict[str, Any]:
         """What the event adds to its choice: a text or delta, and `logprobs`."""
 
-    def _chunk(self, choice: dict[str, Any], event: Text | Called | End) -> dict[str, Any]:
-        ended = event.reason if isinstance(event, End) else None
+    def _chunk(
+        self, choice: dict[str, Any], event: TextEvent | ToolCallEvent | EndEvent
+    ) -> dict[str, Any]:
+        ended = event.reason if isinstance(event, EndEvent) else None
         choices = [{"index": event.index, **choice, "finish_reason": ended}]
         usage = {"usage": None} if self._with_usage else {}
         return {**self._head, "choices": choices, **usage}

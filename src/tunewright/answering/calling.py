@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from tunewright.answering.choices import EndEvent, Event, TextEvent, ToolCallEvent
+from tunewright.answering.generating import Generation
 from tunewright.errors import BadRequest, Unsupported
 from tunewright.records.completions import ChatRequest, FinishReason
 from tunewright.records.messages import AssistantMessage, MadeCall, MadeFunction
@@ -16,8 +18,6 @@ from tunewright.rendering.calls import Call, CallReader
 from tunewright.rendering.grammars import MOST_BYTES, calling_answer, json_answer
 from tunewright.rendering.tool_use import ToolUse
 from tunewright.rendering.turns import Tool, as_tools, slips
-from tunewright.resources.choices import Called, End, Event, Text
-from tunewright.resources.generating import Generation
 
 
 def check(request: ChatRequest) -> None:
@@ -139,7 +139,7 @@ def speaking(renderer: Renderer, tools: Sequence[Tool]) -> Renderer:
 def listening(
     generation: Generation, renderer: Renderer, tools: Sequence[Tool], request: ChatRequest
 ) -> Generation:
-    """The same generation; where there are tools, calls in its answers become `Called` events."""
+    """The same generation; where there are tools, calls in its answers are events of their own."""
     use = renderer.tool_use if tools else None
     if not isinstance(use, ToolUse):
         return generation
@@ -182,28 +182,28 @@ class _Listening(Generation):
         self._heard.cancel()
 
     def _hear(self, event: Event | None, emit: Callable[[Event | None], None]) -> None:
-        if isinstance(event, Text):
+        if isinstance(event, TextEvent):
             text = self._readers[event.index].push(event.text)
             if text or event.tokens:
                 emit(replace(event, text=text))
-        elif isinstance(event, End):
+        elif isinstance(event, EndEvent):
             self._end(event, emit)
         else:
             emit(event)
 
-    def _end(self, event: End, emit: Callable[[Event | None], None]) -> None:
+    def _end(self, event: EndEvent, emit: Callable[[Event | None], None]) -> None:
         cut = event.reason == "length"
         text, calls = self._readers[event.index].finish(cut=cut)
         if cut and not calls and self._must is not None:  # cut before the function's name was said
             text, calls = "", [Call(self._must, "")] if self._must else []
         if text:
-            emit(Text(event.index, text))
+            emit(TextEvent(event.index, text))
         for at, call in enumerate(calls[: self._most]):
             function = MadeFunction(name=call.name, arguments=call.arguments)
             made = (
                 MadeCall(id=call.id, function=function) if call.id else MadeCall(function=function)
             )
-            emit(Called(event.index, at, made))
+            emit(ToolCallEvent(event.index, at, made))
         ended = calls and event.reason == "stop"
         emit(replace(event, reason=self._reason) if ended else event)
 
@@ -220,7 +220,7 @@ def message(
     return AssistantMessage(content=content or None, tool_calls=list(calls))
 
 
-def delta(event: Called, request: ChatRequest) -> dict[str, Any]:
+def delta(event: ToolCallEvent, request: ChatRequest) -> dict[str, Any]:
     """The same for a chunk of a stream: a call comes whole, once it is certain that it is one."""
     if request.functions:
         return {"function_call": event.call.function.wire()}
