@@ -66,11 +66,16 @@ class Assignment(ABC):
     def finish(self) -> None:
         self.tw.tasks.finish(self.task)
 
-    def fail(self, error: JobFailed) -> None:
-        with contextlib.suppress(Moved, LostLease), self.tw.catalog.transaction():
-            self.tw.tasks.guard(self.task)
-            self.tw.tasks.finish(self.task)
-            self.failed(error)
+    def fail(self, error: JobFailed) -> bool:
+        """Give the task up; False where that is no longer ours to say."""
+        try:
+            with self.tw.catalog.transaction():
+                self.tw.tasks.guard(self.task)
+                self.tw.tasks.finish(self.task)
+                self.failed(error)
+        except (Moved, LostLease):
+            return False
+        return True
 
     def drop(self) -> None:
         """The subject is gone or has ended: nothing is left to do."""

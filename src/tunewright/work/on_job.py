@@ -1,6 +1,7 @@
 """A task whose subject is a fine-tuning job."""
 
 import contextlib
+from abc import ABC
 from functools import cached_property
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tunewright.work import journal
 from tunewright.work.assignment import Assignment
 
 
-class OnJob(Assignment):
+class OnJob(Assignment, ABC):
     """Given up, the job fails; paused, it waits in the queue; its events say what happens."""
 
     called = "The job"
@@ -55,9 +56,11 @@ class OnJob(Assignment):
     def failed(self, error: JobFailed) -> None:
         self.progress.fail(self.job_id, error)
 
-    def fail(self, error: JobFailed) -> None:
-        super().fail(error)
-        journal.note(self.folder, {"kind": "failed", "code": error.code, "message": error.message})
+    def fail(self, error: JobFailed) -> bool:
+        if failed := super().fail(error):
+            said = {"kind": "failed", "code": error.code, "message": error.message}
+            journal.note(self.folder, said)
+        return failed
 
     def crashed(self, error: Exception) -> None:
         super().crashed(error)

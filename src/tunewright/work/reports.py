@@ -67,7 +67,7 @@ class Reports:
             )
             return job.model_copy(
                 update={
-                    "hyperparameters": Hyperparameters(**used),
+                    "hyperparameters": Hyperparameters.model_validate(used),
                     "method": job.method.model_copy(update={"supervised": supervised}),
                 }
             )
