@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dataset.conftest import write_model_of_words
+from tunewright.generation.generator import ModelSpec
 from tunewright.records.completions import ChatRequest, CompletionRequest
 from tunewright.records.models import Weights
 from tunewright.rendering import Renderer
@@ -20,11 +21,8 @@ def test_a_prompt_that_cannot_be_read_is_said(tmp_path: Path, kind: Any) -> None
     weights = Weights(
         id="words", kind=kind, base="words", base_directory=str(tmp_path), base_fingerprint="f" * 9
     )
-    models: Any = SimpleNamespace(
-        weights=lambda name, kinds: weights,
-        adapter=lambda weights: None,
-        directory=lambda weights: tmp_path,
-    )
+    spec = ModelSpec("words", str(tmp_path), None, "f" * 9)
+    models: Any = SimpleNamespace(weights=lambda name, kinds: weights, spec=lambda weights: spec)
     engine: Any = SimpleNamespace(check=lambda rows: None)
     made: Any = Chat if kind == "chat" else Completions
     resource = made(models, engine, lambda weights: renderer, SimpleNamespace())
