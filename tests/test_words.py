@@ -106,7 +106,10 @@ def sentences() -> Iterator[tuple[str, str]]:
 def documents() -> Iterator[Path]:
     """Without the log, which tells of words too that were given up."""
     yield from (path for path in (REPOSITORY / "docs").glob("*.md") if path.name != "log.md")
-    yield from (REPOSITORY / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"))
+    yield from (
+        REPOSITORY / name
+        for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
+    )
 
 
 def wrong(text: str) -> list[str]:
