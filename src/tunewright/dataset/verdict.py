@@ -1,27 +1,19 @@
 """What the rows of a file come to: what concerns all of it, and whether a job may go on."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from tunewright.dataset.examples import FORMS
+from tunewright.dataset.tally import OF_THE_FILE, Tally
 from tunewright.errors import JobFailed
 from tunewright.records.findings import Finding
 from tunewright.wording import counted
 
-if TYPE_CHECKING:
-    from tunewright.dataset.checks import Check
-
 FEWEST = {"training_file": 10, "validation_file": 1}
 FEW = 50
-OF_THE_FILE = (
-    "other_layout",
-    "wrong_form",
-    "preference_row",
-)  # faults of rows that are said once, for all of them
 _NAMED_KINDS = 5
 
 
-def errors(check: "Check") -> Iterator[Finding]:
+def errors(check: Tally) -> Iterator[Finding]:
     """The errors of the file as a whole; its rows' own are not among them."""
     if "wrong_format" in check.counts:
         return
@@ -65,7 +57,7 @@ def _of_all(message: str, count: int) -> str:
     return message if count == 1 else message.replace("The row is", f"{count:,} rows are", 1)
 
 
-def advice(check: "Check") -> Iterator[Finding]:
+def advice(check: Tally) -> Iterator[Finding]:
     count = check.examples + check.bad
     if check.param == "training_file" and FEWEST[check.param] <= count < FEW:
         yield Finding(
@@ -77,7 +69,7 @@ def advice(check: "Check") -> Iterator[Finding]:
         )
 
 
-def failure(check: "Check") -> JobFailed | None:
+def failure(check: Tally) -> JobFailed | None:
     """Why a job with this file must fail, in OpenAI's codes; None where it can go on."""
     whole = {finding.code: finding for finding in errors(check)}
     if "invalid_n_examples" in whole:
@@ -91,20 +83,20 @@ def failure(check: "Check") -> JobFailed | None:
     return None
 
 
-def subject(check: "Check") -> str:
+def subject(check: Tally) -> str:
     return check.param.replace("_", " ").capitalize()
 
 
-def _failed(check: "Check", message: str, code: str) -> JobFailed:
+def _failed(check: Tally, message: str, code: str) -> JobFailed:
     return JobFailed(message, code=code, param=check.param)
 
 
-def _mixture(check: "Check") -> str:
+def _mixture(check: Tally) -> str:
     kinds = [f"{n:,} {FORMS[form]}" for form, n in check.forms.most_common()]
     return f"{', '.join(kinds[:-1])} and {kinds[-1]} rows"
 
 
-def _bad_rows(check: "Check") -> str:
+def _bad_rows(check: Tally) -> str:
     if not check.bad:  # no row of it is at fault, such as its format
         return f"{subject(check)}: {_reasons(check)}"
     count = check.examples + check.bad
@@ -114,7 +106,7 @@ def _bad_rows(check: "Check") -> str:
     return said
 
 
-def _reasons(check: "Check") -> str:
+def _reasons(check: Tally) -> str:
     """The first problem of each kind, and how many more there are of it."""
     first: dict[str, Finding] = {}
     for problem in check.problems:
@@ -124,7 +116,7 @@ def _reasons(check: "Check") -> str:
     return " ".join([*whole, *said][:_NAMED_KINDS])
 
 
-def _reason(check: "Check", problem: Finding) -> str:
+def _reason(check: Tally, problem: Finding) -> str:
     said = str(problem)
     more = check.counts[problem.code] - 1
     others = f" ({more:,} more of this kind.)" if more else ""
