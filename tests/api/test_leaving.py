@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+from types import SimpleNamespace
 from typing import Any, cast
 
 from starlette.requests import ClientDisconnect, Request
 
+from tunewright.api.crowd import Lanes
 from tunewright.api.streaming import stream
+from tunewright.settings import Settings
 
 
 class Generation:
@@ -40,7 +43,10 @@ def request(*messages: dict) -> Request:
             await asyncio.sleep(3600)
         return left.pop(0)
 
-    return Request({"type": "http", "headers": []}, receive)
+    app = SimpleNamespace(state=SimpleNamespace(lanes=Lanes(Settings())))
+    caller = SimpleNamespace(organisation="org")
+    state = {"acting": SimpleNamespace(caller=caller)}
+    return Request({"type": "http", "headers": [], "app": app, "state": state}, receive)
 
 
 def test_one_that_leaves_before_its_turn_waits_for_nothing() -> None:
