@@ -15,10 +15,9 @@ def rendered(template: str, **values: Any) -> str:
     """One HTML page that needs nothing else: no script, no font, no network. Everything in
     `values` is escaped."""
     environment = Environment(loader=PackageLoader("tunewright", "pages"), autoescape=True)
-    environment.globals.update(
-        shown=NAMED_LINES, width=_WIDTH, height=_HEIGHT, base=_BASE, bars=_bars
-    )
-    return environment.get_template(template).render(**values)
+    picture = {"width": _WIDTH, "height": _HEIGHT, "base": _BASE, "bars": _bars}
+    shown = {"shown": NAMED_LINES}  # of a finding, before the others are folded
+    return environment.get_template(template).render(**picture, **shown, **values)
 
 
 def _bars(histogram: Histogram) -> list[dict[str, object]]:
