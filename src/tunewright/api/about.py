@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tunewright.api.call import JSON, Call
-from tunewright.api.responses import json_response
+from tunewright.api.responses import PiecewiseResponse, json_bytes, json_response
 
 
 async def health(request: Request) -> Response:
@@ -15,8 +15,13 @@ async def health(request: Request) -> Response:
 
 
 async def document(request: Request) -> Response:
-    """Generators and API browsers fetch it before anybody has typed a key."""
-    return json_response(await run_in_threadpool(request.app.state.document))
+    """Generators and API browsers fetch it before anybody has typed a key. So anybody may ask for
+    it, as often as they like: its bytes are made once, by the first of them."""
+    state = request.app.state
+    async with state.describing:
+        if state.document is None:
+            state.document = await run_in_threadpool(lambda: json_bytes(state.describe()))
+    return PiecewiseResponse(state.document, media_type="application/json")
 
 
 calls = (

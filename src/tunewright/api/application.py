@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 
 from starlette.applications import Starlette
@@ -39,7 +40,8 @@ def create_api(tw: Tunewright) -> Starlette:
     app.state.tunewright = tw
     app.state.lanes = Lanes(tw.settings)
     app.state.once = Once(tw.catalog)
-    app.state.document = openapi.document
+    app.state.describe, app.state.document = openapi.document, None
+    app.state.describing = asyncio.Lock()
     return app
 
 
