@@ -28,7 +28,7 @@ def langchain(file: str) -> None:
 def llamaindex(file: str) -> None:
     _stand_in("torch", "transformers", "sentence_transformers", "mistralai", "cohere")
     _stand_in("llama_index.postprocessor", "llama_index.llms.mistralai", "azure")
-    _stand_in("llama_index.llms.azure_openai", "llama_index.embeddings.adapter")
+    _stand_in("llama_index.llms.azure_openai", "llama_index.embeddings")
     from llama_index.core.llms import ChatMessage
     from llama_index.finetuning import OpenAIFinetuneEngine
 
