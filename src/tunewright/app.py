@@ -54,7 +54,102 @@ KEPT_RENDERERS = 16
 KEPT_CALLERS = 256  # of whom the use cases, some fifty objects, are at hand
 
 
-class Tunewright:
+class Acting:
+    """The use cases on behalf of one caller, each made when it is first asked for. Every record
+    that they touch is of the caller's organisation."""
+
+    def __init__(self, tw: "Tunewright", caller: Caller, admitted: bool = False) -> None:
+        self._tw = tw
+        self.caller = caller
+        self.quota = tw.usage.of(caller.organisation, admitted=admitted)
+        self.shelf = tw.catalog.shelf(caller.organisation)
+
+    @cached_property
+    def files(self) -> Files:
+        tw, limit = self._tw, self._tw.settings.upload_limit
+        return Files(self.shelf, tw.blobs, limit, self.removals, self.checking, self.quota)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        return Uploads(self.shelf, self._tw.blobs, self._tw.settings.upload_limit, self.quota)
+
+    @cached_property
+    def checking(self) -> Checking:
+        cut = self._tw.settings.long_examples == "cut"
+        return Checking(self.models, self._renderer, self._tw.encoding, cut=cut)
+
+    @cached_property
+    def estimating(self) -> Estimating:
+        return Estimating(self.models, self._tw.settings)
+
+    @cached_property
+    def judging(self) -> Judging:
+        return Judging(self.models, self._embedder)
+
+    @cached_property
+    def counting(self) -> Counting:
+        return Counting(self.models, self._renderer, self._embedder, self._tw.encoding)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        tw, caller, names = self._tw, self.caller, self._tw.settings.tuned_names
+        drafts = JobDrafts(caller, self.shelf, self.models, tw.tasks, tw.home, names, self.quota)
+        return Jobs(caller, self.shelf, self.models, tw.tasks, self.removals, drafts)
+
+    @cached_property
+    def permissions(self) -> Permissions:
+        return Permissions(self.caller, self.shelf, self.models, self.quota)
+
+    @cached_property
+    def models(self) -> Models:
+        tw = self._tw
+        return Models(self.caller, self.shelf, tw.settings.aliases, tw.home, self.removals)
+
+    @cached_property
+    def removals(self) -> Removals:
+        return Removals(self.shelf, self._tw.tasks, self._tw.home, self._tw.blobs)
+
+    @cached_property
+    def verifications(self) -> Verifications:
+        return Verifications(self.shelf, self.models, self._tw.tasks)
+
+    @cached_property
+    def keys(self) -> Keys:
+        return Keys(self.caller, self._tw.catalog, self._tw.access, self.quota)
+
+    @cached_property
+    def embeddings(self) -> Embeddings:
+        openais = OpenAIs(self._tw.vocabulary, self._tw.encoding)
+        unknown_text = self._tw.settings.unknown_text
+        return Embeddings(self.models, self._embedder, openais, self.quota, unknown_text)
+
+    @cached_property
+    def chat(self) -> Chat:
+        return Chat(self.models, self._engine, self._renderer, self.quota)
+
+    @cached_property
+    def completions(self) -> Completions:
+        return Completions(self.models, self._engine, self._renderer, self.quota)
+
+    @cached_property
+    def failures(self) -> Failures:
+        return Failures(
+            self.jobs, self.files, self.models, self.judging, self.chat, self.completions
+        )
+
+    @cached_property
+    def _engine(self) -> Metered:
+        rows = self._tw.rows.of(self.caller.organisation)
+        return Metered(rows, self.quota.reserve, self.quota.spend)
+
+    def _renderer(self, weights: Weights) -> Renderer:
+        return self._tw.renderer(weights, self.models)
+
+    def _embedder(self, weights: Weights) -> Embedder:
+        return self._tw.embedder(weights, self.models)
+
+
+class Tunewright(Acting):
     """Everything that one home holds.
 
         with Tunewright("~/.tunewright") as tw:
@@ -65,9 +160,8 @@ class Tunewright:
 
     Used with `with`, it runs the worker and the engine as well, unless a server on the same home
     runs them already: when that one ends, this one takes over. Without `with` it only reads and
-    writes records. `files`, `uploads`, `jobs`, `permissions`, `models`, `chat`, `completions` and
-    `embeddings` act for the home's first organisation; `acting(caller)` gives the same for another
-    one.
+    writes records. Its own use cases (`files`, `jobs`, `chat`, ...) act for the home's first
+    organisation, which is its operator's; `acting(caller)` gives the same for another one.
     """
 
     def __init__(self, home: Path | str | None = None, *, settings: Settings | None = None) -> None:
@@ -87,76 +181,17 @@ class Tunewright:
         self.bases = Bases(self.catalog, self.home)
         self.bases.ensure_builtin()
         self.owner = self.access.first_organisation(self.settings.organisation)
+        super().__init__(self, self.owner)
         self._acting = lru_cache(maxsize=KEPT_CALLERS)(partial(Acting, self))
         self._renderers = _Kept[Renderer](KEPT_RENDERERS)
         self._embedders = _Kept[Embedder]()
         self._vocabularies = _Kept[Vocabulary]()
         self._encodings = _Kept[Encoding]()
 
-    def acting(self, caller: Caller, *, admitted: bool = False) -> "Acting":
+    def acting(self, caller: Caller, *, admitted: bool = False) -> Acting:
         """The use cases, bound to the caller's organisation, within what it may use. `admitted`:
         the caller's requests have been counted already."""
         return self._acting(caller, admitted)
-
-    @cached_property
-    def _own(self) -> "Acting":
-        return self.acting(self.owner)
-
-    @property
-    def files(self) -> Files:
-        return self._own.files
-
-    @property
-    def jobs(self) -> Jobs:
-        return self._own.jobs
-
-    @property
-    def uploads(self) -> Uploads:
-        return self._own.uploads
-
-    @property
-    def permissions(self) -> Permissions:
-        return self._own.permissions
-
-    @property
-    def models(self) -> Models:
-        return self._own.models
-
-    @property
-    def chat(self) -> Chat:
-        return self._own.chat
-
-    @property
-    def completions(self) -> Completions:
-        return self._own.completions
-
-    @property
-    def embeddings(self) -> Embeddings:
-        return self._own.embeddings
-
-    @property
-    def checking(self) -> Checking:
-        return self._own.checking
-
-    @property
-    def estimating(self) -> Estimating:
-        return self._own.estimating
-
-    @property
-    def judging(self) -> Judging:
-        return self._own.judging
-
-    @property
-    def failures(self) -> Failures:
-        return self._own.failures
-
-    @property
-    def counting(self) -> Counting:
-        return self._own.counting
-
-    @property
-    def verifications(self) -> Verifications:
-        return self._own.verifications
 
     def add_base(
         self,
@@ -209,7 +244,7 @@ class Tunewright:
 
     def num_tokens_from_string(self, string: str, encoding_name: str) -> int:
         """Tokens of `string`; the encoding is one of OpenAI's or a model's of this home."""
-        return self._own.counting.count([string], encoding_name).tokens[0]
+        return self.counting.count([string], encoding_name).tokens[0]
 
     def start(self) -> None:
         """Run the worker and the engine. Raises BadRequest if another server has this home."""
@@ -240,51 +275,6 @@ class Tunewright:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-class Acting:
-    """The use cases on behalf of one caller; every record they touch is of its organisation."""
-
-    def __init__(self, tw: Tunewright, caller: Caller, admitted: bool) -> None:
-        self.caller = caller
-        self.quota = quota = tw.usage.of(caller.organisation, admitted=admitted)
-        self.shelf = tw.catalog.shelf(caller.organisation)
-        self.removals = Removals(self.shelf, tw.tasks, tw.home, tw.blobs)
-        self.models = Models(caller, self.shelf, tw.settings.aliases, tw.home, self.removals)
-
-        def renderer(weights: Weights) -> Renderer:
-            return tw.renderer(weights, self.models)
-
-        def embedder(weights: Weights) -> Embedder:
-            return tw.embedder(weights, self.models)
-
-        cut = tw.settings.long_examples == "cut"
-        self.checking = Checking(self.models, renderer, tw.encoding, cut=cut)
-        self.estimating = Estimating(self.models, tw.settings)
-        self.judging = Judging(self.models, embedder)
-        self.counting = Counting(self.models, renderer, embedder, tw.encoding)
-        limit = tw.settings.upload_limit
-        self.files = Files(self.shelf, tw.blobs, limit, self.removals, self.checking, quota)
-        names = tw.settings.tuned_names
-        drafts = JobDrafts(caller, self.shelf, self.models, tw.tasks, tw.home, names, quota)
-        self.jobs = Jobs(caller, self.shelf, self.models, tw.tasks, self.removals, drafts)
-        self.uploads = Uploads(self.shelf, tw.blobs, limit, quota)
-        self.permissions = Permissions(caller, self.shelf, self.models, quota)
-        self.verifications = Verifications(self.shelf, self.models, tw.tasks)
-        self.keys = Keys(caller, tw.catalog, tw.access, quota)
-        self.embeddings = Embeddings(
-            self.models,
-            embedder,
-            OpenAIs(tw.vocabulary, tw.encoding),
-            quota,
-            tw.settings.unknown_text,
-        )
-        engine = Metered(tw.rows.of(caller.organisation), quota.reserve, quota.spend)
-        self.chat = Chat(self.models, engine, renderer, quota)
-        self.completions = Completions(self.models, engine, renderer, quota)
-        self.failures = Failures(
-            self.jobs, self.files, self.models, self.judging, self.chat, self.completions
-        )
 
 
 class _Kept(Generic[T]):
