@@ -20,7 +20,7 @@ from tunewright.processes import Processes
 from tunewright.records.models import Model, ModelKind, Weights
 from tunewright.rendering import Renderer
 from tunewright.rendering.configuration import Configuration
-from tunewright.resources import orphans
+from tunewright.resources import removals
 from tunewright.resources.bases import Bases, check_directory
 from tunewright.resources.chat import Chat
 from tunewright.resources.checking import Checking
@@ -254,7 +254,7 @@ class Tunewright(Acting):
     def _begin(self) -> None:
         self.catalog.check()
         durable.sweep(self.home.root)
-        orphans.sweep(self.catalog, self.home, self.blobs)
+        removals.sweep(self.catalog, self.home, self.blobs)
         self.tasks.release_of_dead()
         self.processes.start()
 

@@ -85,7 +85,7 @@ def test_what_ends_by_itself_ends_though_others_cannot_be_read(
             )
             value = {"spoilt": "yesterday", "over": 1}[name]
             rewrite(tw, "files", made.id, expires_at=value)
-    monkeypatch.setattr(expiry.orphans, "tidy", lambda *_: 1 / 0)
+    monkeypatch.setattr(expiry.removals, "tidy", lambda *_: 1 / 0)
     expiry.expire(tw)
     for acting in (tw.acting(tw.owner), other):
         assert acting.shelf.all(File) == []

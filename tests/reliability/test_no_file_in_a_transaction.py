@@ -19,7 +19,7 @@ from tunewright import durable
 from tunewright.api.application import create_api
 from tunewright.app import Tunewright
 from tunewright.records.keys import KeyRequest
-from tunewright.resources import orphans
+from tunewright.resources import removals
 from tunewright.tasks import Lane
 from tunewright.training.report import Checkpoint, Finished
 from tunewright.work import expiry, gate, register
@@ -121,7 +121,7 @@ def test_through_the_library_and_the_worker(
     tw.jobs.pause(jobs[1])
     tw.jobs.resume(jobs[1])
     tw.jobs.cancel(jobs[1])
-    orphans.tidy(tw.catalog, tw.home)
+    removals.tidy(tw.catalog, tw.home)
     further = tw.jobs.create(model=f"{model}:ckpt-step-3", training_file=file).id
     tw.jobs.cancel(further)
     for job in (*jobs, further):
@@ -133,7 +133,7 @@ def test_through_the_library_and_the_worker(
     tw.bases.delete("ours")
     durable.write_bytes(tw.home.job("ftjob-" + "a" * 24) / "start" / "w", b"nobody's")
     durable.write_bytes(tw.home.blobs / ("file-" + "a" * 24), b"nobody's")
-    orphans.sweep(tw.catalog, tw.home, tw.blobs)
+    removals.sweep(tw.catalog, tw.home, tw.blobs)
     expiry.expire(tw)
     assert WATCH.seen == []
     assert list(tw.home.jobs.iterdir()) == []

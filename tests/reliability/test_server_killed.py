@@ -22,7 +22,7 @@ from tunewright.catalog.catalog import Catalog
 from tunewright.catalog.tables import tasks
 from tunewright.records.jobs import Event, Job
 from tunewright.records.record import new_id
-from tunewright.resources import orphans
+from tunewright.resources import removals
 
 New = Callable[..., Server]
 
@@ -94,7 +94,7 @@ def test_a_start_leaves_the_uploads_of_living_processes_alone(tmp_path: Path) ->
         assert writer.stdout.readline() == b"\n"
     (tw.home.blobs / new_id("file-")).write_bytes(b"x")
     durable.sweep(tw.home.root)
-    orphans.sweep(tw.catalog, tw.home, tw.blobs)
+    removals.sweep(tw.catalog, tw.home, tw.blobs)
     for writer in writers:
         writer.communicate(b"\n")
         assert writer.returncode == 0
@@ -219,7 +219,7 @@ def test_the_folder_of_a_job_that_never_was_goes_at_the_next_start(tmp_path: Pat
     file = tw.files.create(file=chats(12), purpose="fine-tune").id
     known = tw.home.job(tw.jobs.create(model="builtin-chat", training_file=file).id)
     known.mkdir(exist_ok=True)
-    orphans.sweep(tw.catalog, tw.home, tw.blobs)
+    removals.sweep(tw.catalog, tw.home, tw.blobs)
     assert not job.exists()
     assert known.exists()
     assert (model / "weights").exists()

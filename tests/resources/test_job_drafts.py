@@ -22,7 +22,7 @@ from tunewright.errors import Unavailable
 from tunewright.records.jobs import Event, Job
 from tunewright.records.keys import KeyRequest
 from tunewright.records.models import Weights
-from tunewright.resources import orphans
+from tunewright.resources import removals
 from tunewright.settings import Settings
 
 PATIENCE = 60.0
@@ -106,7 +106,7 @@ def test_others_write_while_weights_are_copied(
         other = Tunewright(tw.home.root)
         await asyncio.to_thread(other.files.create, file=b"x", purpose="fine-tune")
         durable.sweep(other.home.root)
-        orphans.sweep(other.catalog, other.home, other.blobs)
+        removals.sweep(other.catalog, other.home, other.blobs)
         other.close()
         assert len(folders(tw)) == 1, "what is being made is nobody's left-over"
 
@@ -120,7 +120,7 @@ def test_others_write_while_weights_are_copied(
     assert durable.verify(tw.home.inside(start.directory or "")) == durable.verify(
         tw.home.inside(parent.directory or "")
     )
-    orphans.sweep(tw.catalog, tw.home, tw.blobs)
+    removals.sweep(tw.catalog, tw.home, tw.blobs)
     assert folders(tw) == [id]
 
 
@@ -195,7 +195,7 @@ def test_killed_before_the_commit_there_is_no_job_and_the_next_start_tidies(
     assert (tw.home.job(left) / "start" / "base" / "more.safetensors").exists()
     assert made(tw) == (0, 0)
     durable.sweep(tw.home.root)
-    orphans.sweep(tw.catalog, tw.home, tw.blobs)
+    removals.sweep(tw.catalog, tw.home, tw.blobs)
     assert folders(tw) == []
     assert durable.verify(tw.home.inside(parent.directory or ""))
     id = tw.jobs.create(model=parent.id, training_file=file).id
@@ -214,12 +214,12 @@ def test_a_new_folder_is_claimed_though_a_sweep_takes_it_at_that_moment(
     def flock(lock: Any, how: int) -> None:
         if not swept:
             swept.append(folder)
-            orphans.sweep(tw.catalog, tw.home, tw.blobs)
+            removals.sweep(tw.catalog, tw.home, tw.blobs)
         real(lock, how)
 
     monkeypatch.setattr(claims.fcntl, "flock", flock)
     with claims.claim_new(folder):
-        orphans.sweep(tw.catalog, tw.home, tw.blobs)
+        removals.sweep(tw.catalog, tw.home, tw.blobs)
         assert (folder / "lock").exists()
-    orphans.sweep(tw.catalog, tw.home, tw.blobs)
+    removals.sweep(tw.catalog, tw.home, tw.blobs)
     assert folders(tw) == []

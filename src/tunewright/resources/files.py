@@ -16,8 +16,7 @@ from tunewright.records.jobs import ENDED, Job
 from tunewright.records.pages import Deleted, FilePageRequest, Page
 from tunewright.records.record import new_id, now
 from tunewright.resources.checking import Checking
-from tunewright.resources.orphans import is_orphan
-from tunewright.resources.removals import Removals
+from tunewright.resources.removals import Removals, is_orphan
 from tunewright.stepwise import Steps, finish
 from tunewright.usage import Quota
 

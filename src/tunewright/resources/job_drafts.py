@@ -17,8 +17,8 @@ from tunewright.records.models import Weights
 from tunewright.resources import starting
 from tunewright.resources.models import Models
 from tunewright.resources.naming import asked_part
-from tunewright.resources.orphans import is_orphan
 from tunewright.resources.progress import Progress
+from tunewright.resources.removals import is_orphan
 from tunewright.resources.starting import Start
 from tunewright.tasks import Tasks
 from tunewright.usage import Quota

@@ -19,7 +19,7 @@ from tunewright.records.uploads import (
     UploadRequest,
 )
 from tunewright.resources.files import CHUNK, Draft, upload_purpose
-from tunewright.resources.orphans import is_orphan
+from tunewright.resources.removals import is_orphan
 from tunewright.usage import Quota
 
 

@@ -10,7 +10,7 @@ from tunewright.app import Acting, Tunewright
 from tunewright.errors import TunewrightError
 from tunewright.records.files import File
 from tunewright.records.uploads import UploadPart
-from tunewright.resources import orphans
+from tunewright.resources import removals
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ def expire(tw: Tunewright) -> None:
     """What fails for one organisation, whatever the reason, is tried again the next time; the
     others' goes on."""
     with _logged("jobs that ended"):
-        orphans.tidy(tw.catalog, tw.home)
+        removals.tidy(tw.catalog, tw.home)
     with _logged("organisations"):
         for id in {*tw.catalog.organisations(UploadPart), *tw.catalog.organisations(File)}:
             with _logged(id):
