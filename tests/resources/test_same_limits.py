@@ -24,7 +24,7 @@ from tunewright.generation.generator import Request
 from tunewright.records.jobs import Job
 from tunewright.records.keys import KeyRequest
 from tunewright.records.models import Model, Weights
-from tunewright.resources import failures
+from tunewright.resources import asking
 from tunewright.resources.naming import put_named
 from tunewright.serving.client import Delta, Done, EngineEvent
 from tunewright.settings import Settings
@@ -289,12 +289,12 @@ def test_who_asks_many_questions_waits_until_there_is_room(
         acting.quota.admit()
     waited: list[float] = []
 
-    def sleep(seconds: float) -> None:
+    def pause(_: threading.Event, seconds: float) -> None:
         waited.append(seconds)
         for bucket in acting.quota._used.buckets.values():
             bucket.take(-1000)
 
-    monkeypatch.setattr(failures.time, "sleep", sleep)
+    monkeypatch.setattr(asking, "pause", pause)
     found = acting.failures.of(job)
     assert (found.asked, found.unanswered) == (12, 0)
     assert 0 < waited[0] <= 60

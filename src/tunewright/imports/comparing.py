@@ -1,8 +1,7 @@
 """A model of this home held against what an old one answered."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from statistics import fmean
 from typing import Any
@@ -18,8 +17,8 @@ from tunewright.imports.likeness import canonical, distance, interval
 from tunewright.imports.regression import OldAnswer, regression_set
 from tunewright.records.models import Weights
 from tunewright.rendering.turns import as_tools
+from tunewright.resources.asking import ask, message
 
-_AT_ONCE = 8
 _KINDS = ("chat", "completion")
 
 
@@ -98,7 +97,7 @@ def compare(
         raise BadRequest(f"No answer of {old} is recorded. First: {first}", param="model")
     model = model or successor(tw, archive, old)
     weights = tw.models.weights(model, _KINDS)
-    rows = list(_Comparing(tw, weights).rows(answers, each))
+    rows = _Comparing(tw, weights).rows(answers, each)
     made = Comparison(old, weights.id, weights.base, int(time.time()), rows, _worse(rows))
     archive.put(_name(old, weights.id), orjson.dumps(made.wire(), option=orjson.OPT_INDENT_2))
     archive.save()
@@ -130,35 +129,22 @@ class _Comparing:
     tw: Tunewright
     weights: Weights
 
-    def rows(self, answers: list[OldAnswer], each: Callable[[], None]) -> Iterator[Compared]:
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for row in pool.map(self._row, answers):
-                each()
-                yield row
+    def rows(self, answers: list[OldAnswer], each: Callable[[], None]) -> list[Compared]:
+        found = ask(answers, self._row, each=each)
+        return [
+            Compared(**_known(old), message=row.message) if isinstance(row, BadRequest) else row
+            for old, row in zip(answers, found, strict=True)
+        ]
 
     def _row(self, old: OldAnswer) -> Compared:
-        known: dict[str, Any] = {
-            "prompt": old.prompt.id,
-            "origin": old.prompt.origin,
-            "seen": old.prompt.seen,
-            "old_answer": canonical(old.message),
-        }
-        if old.reference is not None:
-            known["reference"] = old.reference
-        try:
-            answer = canonical(self._answer(old))
-            return Compared(**known, answer=answer, **_distances(answer, known), **self._told(old))
-        except BadRequest as error:  # of this prompt; whatever else goes wrong ends it
-            return Compared(**known, message=error.message)
+        known = _known(old)
+        answer = canonical(message(self.tw.chat, self.tw.completions, self._body(old)))
+        return Compared(**known, answer=answer, **_distances(answer, known), **self._told(old))
 
-    def _answer(self, old: OldAnswer) -> dict[str, Any]:
+    def _body(self, old: OldAnswer) -> dict[str, Any]:
         limits = {"temperature": 0.0, "max_tokens": old.max_tokens, "model": self.weights.id}
-        if "prompt" in old.prompt.asked:
-            stop = {} if old.stop is None else {"stop": old.stop}
-            made = self.tw.completions.create(**old.prompt.asked, **limits, **stop)
-            return {"content": made.choices[0].text}
-        chat = self.tw.chat.create(**old.prompt.asked, **limits)
-        return chat.choices[0].message.wire()
+        stop = {} if old.stop is None or "prompt" not in old.prompt.asked else {"stop": old.stop}
+        return {**old.prompt.asked, **limits, **stop}
 
     def _told(self, old: OldAnswer) -> dict[str, Any]:
         """The log-probabilities of the old answer, a byte of it."""
@@ -194,6 +180,17 @@ class _Comparing:
     def _logprob(self, weights: Weights, pair: tuple[list[int], list[int]]) -> float:
         [scores] = self.tw.engine.score(self.tw.models.spec(weights), [pair])
         return sum(scores.logprobs)
+
+
+def _known(old: OldAnswer) -> dict[str, Any]:
+    """What is told of a prompt, whether or not it could be compared."""
+    known: dict[str, Any] = {
+        "prompt": old.prompt.id,
+        "origin": old.prompt.origin,
+        "seen": old.prompt.seen,
+        "old_answer": canonical(old.message),
+    }
+    return known if old.reference is None else {**known, "reference": old.reference}
 
 
 def _untuned(weights: Weights) -> Weights:

@@ -1,13 +1,13 @@
 """What the model of a job still gets wrong: it answers the validation file, and is judged."""
 
-import time
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tunewright.dataset.examples import ChatExample, CompletionExample, Example
-from tunewright.errors import BadRequest, Busy
+from tunewright.errors import BadRequest
 from tunewright.records.checks import JobFailures, WrongAnswer
 from tunewright.records.jobs import Job
+from tunewright.resources.asking import ask, message
 from tunewright.resources.chat import Chat
 from tunewright.resources.completions import Completions
 from tunewright.resources.files import Files
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from tunewright.quality.rows import Row
 
 MOST_ASKED = 500  # rows; more make an answer of minutes one of hours, and change it little
-_AT_ONCE = 8
 _ROOM = 32  # tokens that an answer may have beyond half as many as the expected one has bytes
 
 
@@ -55,13 +54,15 @@ class Failures:
         form = "chat" if chat else "completion"
         rows = self._judging.rows(validation, form)
         asked = rows[:: -(-len(rows) // max(most, 1)) or 1]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            told = list(pool.map(lambda pair: self._answer(model, *pair), asked))
+        bodies = [_body(model, row, one) for row, one in asked]
+        told = ask(bodies, partial(message, self._chat, self._completions))
         pairs = [
-            (row, said) for (row, _), said in zip(asked, told, strict=True) if isinstance(said, str)
+            (row, said.get("content") or "")
+            for (row, _), said in zip(asked, told, strict=True)
+            if not isinstance(said, BadRequest)
         ]
         failed, findings = self._judging.failed(pairs, training, form)
-        refused = [said for said in told if not isinstance(said, str)]
+        refused = [said for said in told if isinstance(said, BadRequest)]
         return JobFailures(
             job=job.id,
             model=model,
@@ -76,31 +77,18 @@ class Failures:
             findings=findings,
         )
 
-    def _answer(self, model: str, row: "Row", one: Example) -> str | BadRequest:
-        """The error of a row that leaves the model no room to answer, say. Where the organisation
-        has used up what it may for now, it waits."""
-        while True:
-            try:
-                return self._ask(model, row, one)
-            except BadRequest as error:
-                return error
-            except Busy as busy:
-                if busy.retry is False:
-                    raise
-                time.sleep(busy.retry_after or 1.0)
 
-    def _ask(self, model: str, row: "Row", one: Example) -> str:
-        limits: dict[str, Any] = {
-            "model": model,
-            "temperature": 0.0,
-            "max_tokens": len(row.answer.encode()) // 2 + _ROOM,
-        }
-        if isinstance(one, CompletionExample):
-            return self._completions.create(prompt=one.prompt, **limits).choices[0].text
-        if one.tools:
-            limits["tools"] = list(one.tools)
-        made = self._chat.create(messages=_before_answer(one), **limits)
-        return made.choices[0].message.content or ""
+def _body(model: str, row: "Row", one: Example) -> dict[str, Any]:
+    """What the model is asked, as a request for a chat or a completion has it."""
+    limits: dict[str, Any] = {
+        "model": model,
+        "temperature": 0.0,
+        "max_tokens": len(row.answer.encode()) // 2 + _ROOM,
+    }
+    if isinstance(one, CompletionExample):
+        return {"prompt": one.prompt, **limits}
+    tools = {"tools": list(one.tools)} if one.tools else {}
+    return {"messages": _before_answer(one), **tools, **limits}
 
 
 def _wrong(row: "Row", given: str) -> WrongAnswer:
