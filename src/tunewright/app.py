@@ -22,6 +22,7 @@ from tunewright.rendering import Renderer
 from tunewright.rendering.configuration import Configuration
 from tunewright.resources import removals
 from tunewright.resources.bases import Bases, check_directory
+from tunewright.resources.catalogue import Catalogue
 from tunewright.resources.chat import Chat
 from tunewright.resources.checking import Checking
 from tunewright.resources.completions import Completions
@@ -179,6 +180,7 @@ class Tunewright(Acting):
             self.home, self.settings, on_worker_death=self.tasks.release_of_dead
         )
         self.bases = Bases(self.catalog, self.home)
+        self.catalogue = Catalogue(self.catalog, self.home, self.settings)
         self.bases.ensure_builtin()
         self.owner = self.access.first_organisation(self.settings.organisation)
         super().__init__(self, self.owner)

@@ -7,7 +7,6 @@ and 4 GiB of address space for tokenizer and template, the second what its weigh
 
 import importlib.util
 import json
-import os
 import resource
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from typing import Any
 
 from safetensors import safe_open
 
-from tunewright import children
+from tunewright import children, machine
 from tunewright.errors import BadRequest
 from tunewright.records.models import ModelKind
 from tunewright.rendering import Renderer
@@ -61,7 +60,7 @@ def _try_weights(directory: Path, tokens: int) -> Iterator[str]:
     size = sum(file.stat().st_size for file in directory.glob("*.safetensors"))
     if importlib.util.find_spec("torch") is None:
         yield "Its weights were not tried: that needs the extra 'train'."
-    elif _available() < 2 * size + TRIAL_MEMORY // 3:
+    elif machine.available_memory() < 2 * size + TRIAL_MEMORY // 3:
         yield f"Its weights were not tried: with {size / 2**30:.1f} GiB they exceed free memory."
     else:
         seconds = TRIAL_SECONDS * (1 + size // 2**30)
@@ -77,15 +76,6 @@ def _try_weights(directory: Path, tokens: int) -> Iterator[str]:
             10 * seconds,
             "weights",
         )
-
-
-def _available() -> int:
-    """Bytes that processes can still take; where the system does not say, as many as there are."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("MemAvail")) * 1024
-    except (OSError, StopIteration):
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _run(module: list[str], limit: Callable[[], None], seconds: int, what: str) -> str:

@@ -118,7 +118,7 @@ def test_what_cannot_be_replayed_says_why(tw: Tunewright, archive: Archive) -> N
     assert {line.state for line in made.values()} == {"would be created", "refused"}
     unchosen = lines(tw, archive, None)["ftjob-old"]
     assert unchosen.state == "refused"
-    assert "Qwen/Qwen3-1.7B (Apache-2.0, 32,768 tokens, 3.4 GB)" in unchosen.message
+    assert "qwen3-1.7b (Apache-2.0, 32,768 tokens, 3.4 GB)" in unchosen.message
     absent = lines(tw, archive, "nobody", jobs=["ftjob-old"])["ftjob-old"]
     assert "nobody" in absent.message
     (archive.root / "files/file-train.content").write_bytes(chats(11))
@@ -133,7 +133,7 @@ def test_each_old_base_has_its_own_suggestions() -> None:
 
     assert named("gpt-4o-mini-2024-07-18") == named("gpt-4.1-mini-2025-04-14")
     assert named("gpt-4o-mini-2024-07-18") != named("gpt-3.5-turbo-0125")
-    assert named("babbage-002") == ["Qwen/Qwen3-0.6B-Base", "Qwen/Qwen3-1.7B-Base"]
+    assert named("babbage-002") == ["qwen3-0.6b-base", "qwen3-1.7b-base"]
     assert named("o4-mini") == []
 
 

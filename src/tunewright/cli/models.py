@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from tunewright.cli import bases
 from tunewright.cli.terminal import (
     HomeOption,
     JsonOption,
@@ -30,6 +31,8 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Bases and tuned models.\n\nExample: tunewright models add qwen Qwen/Qwen3-0.6B",
 )
+app.command()(bases.search)
+app.command()(bases.show)
 
 
 @app.command("list")

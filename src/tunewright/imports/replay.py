@@ -254,7 +254,7 @@ class _Replaying:
         named = " or ".join(map(str, found)) or "a base of your choice"
         return (
             f"No base is chosen. In place of {self.old.text('model')}, for example {named}. "
-            "Add one with tunewright models add NAME ID, then give --model NAME."
+            "Add one with tunewright models add NAME, then give --model NAME."
         )
 
     def _said(self, state: Any, **more: Any) -> Replay:
