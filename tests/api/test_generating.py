@@ -196,9 +196,27 @@ def test_penalties_and_bias_reach_the_model(server: Server) -> None:
     assert answer["choices"][0]["text"] == "A" * 6  # 37: the token of "A"
 
 
+def test_min_p_reaches_the_model(server: Server) -> None:
+    """Whatever the temperature and the seed, 1 leaves the likeliest token alone, 0 all of them."""
+    hot = {"temperature": 2, "seed": 3}
+    greedy = content(ask(server))
+    assert content(ask(server, **hot, min_p=1)) == greedy
+    chunks = stream(server, "/chat/completions", {**ASK, **hot, "min_p": 1})
+    assert "".join(c["choices"][0]["delta"].get("content", "") for c in chunks) == greedy
+    assert content(ask(server, **hot, min_p=0)) == content(ask(server, **hot)) != greedy
+    held = content(ask(server, **hot, min_p=0.05))
+    assert held == content(ask(server, **hot, min_p=0.05)) != greedy
+    text = complete(server)["choices"][0]["text"]
+    assert complete(server, **hot, min_p=1)["choices"][0]["text"] == text
+    chunks = stream(server, "/completions", {**COMPLETE, **hot, "min_p": 1})
+    assert "".join(c["choices"][0]["text"] for c in chunks) == text
+
+
 @pytest.mark.parametrize(
     ("more", "param", "says"),
     [
+        ({"min_p": 1.01}, "min_p", "<= 1"),
+        ({"min_p": -0.01}, "min_p", ">= 0"),
         ({"logit_bias": {"36": 1}}, "logit_bias", "a vocabulary of its own"),
         ({"model": "builtin-chat", "logit_bias": {"8192": 1}}, "logit_bias", "no token 8192"),
         ({"model": "builtin-chat", "logit_bias": {"-1": 1}}, "logit_bias", "'-1' is not a token"),

@@ -296,6 +296,22 @@ def test_penalties_and_biases_as_computed_by_hand(
     assert ids(rows[2]) == ids(finish(generator, make(3, max_tokens=25))[3]) != made
 
 
+def test_min_p_as_computed_by_hand(generator: Generator, make: Make, base: ModelSpec) -> None:
+    """At a temperature at which a row without it draws what its neighbour may not."""
+    hot, least = {"temperature": 1.8, "seed": 4, "max_tokens": 25}, 0.4
+    rows = finish(generator, make(1, **hot, min_p=least), make(2, **hot))
+
+    def shares(made: list[int]) -> list[float]:
+        logits = forward(base, PROMPT + made)[len(PROMPT) - 1 : -1]
+        probabilities = (logits / 1.8).softmax(-1)
+        taken = probabilities[range(len(made)), made]
+        return (taken / probabilities.amax(-1)).tolist()
+
+    assert min(shares(ids(rows[1]))) > least - 1e-3
+    assert min(shares(ids(rows[2]))) < least
+    assert len(set(ids(rows[1]))) > 1
+
+
 def test_a_bias_for_a_token_that_the_model_lacks_is_refused(
     generator: Generator, make: Make
 ) -> None:

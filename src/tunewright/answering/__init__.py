@@ -1,6 +1,6 @@
 """From a chat or completion request to its answer. The words, in the order of their stations:
 
-SamplingParams  how each prompt is continued
+SamplingParams  how the next token is chosen; part of the engine's request
 ChoiceRequest   one choice: the engine's request, and the text of its prompt
 Generation      all choices of a request in flight
 Choice          one of them: tokens in, events out

@@ -3,13 +3,14 @@
 import functools
 import importlib.util
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
+from typing import Any
 
 from tunewright.answering.choices import ChoiceRequest
 from tunewright.answering.generating import Generation
 from tunewright.answering.model import Answering, answering, check_vocabulary
 from tunewright.errors import BadRequest, MissingExtra
-from tunewright.generation.generator import ModelSpec, Request
+from tunewright.generation.generator import ModelSpec, Request, SamplingParams
 from tunewright.records.completions import Sampling
 from tunewright.records.models import Weights
 from tunewright.rendering import Renderer
@@ -39,17 +40,6 @@ class Prompt:
     hidden: int = 0
 
 
-@dataclass(frozen=True)
-class SamplingParams:
-    """How each prompt is continued. `tries`: how many choices. `more`: further fields of the
-    engine's `Request`."""
-
-    token_limit: int | None
-    tries: int
-    echo: bool = False
-    more: Mapping[str, object] = field(default_factory=dict)
-
-
 def system_fingerprint(weights: Weights) -> str:
     """The base's content, and of a tuned model what ends its own name: whatever name it was called
     by, it tells which one answered."""
@@ -73,23 +63,23 @@ def prepare(
     engine: Submit,
     renderer: Renderer,
     prompts: Sequence[Prompt],
-    params: SamplingParams,
+    more: Mapping[str, Any],
+    *,
+    echo: bool = False,
 ) -> Prepared:
-    """Lay out the choices for every prompt. Raises BadRequest where a prompt leaves no room."""
+    """Lay out the choices for every prompt. `more`: further fields of the engine's `Request`.
+    Raises BadRequest where a prompt leaves no room."""
     _need_torch()
-    engine.check(len(prompts) * params.tries)
+    engine.check(len(prompts) * request.tries)
     if request.logit_bias:
         check_vocabulary(request.model, weights, "logit_bias")
-    requests = [
-        ChoiceRequest(
-            _request(request, spec, renderer, prompt, params, choice),
-            prompt.text,
-            prompt.hidden,
-            params.echo,
-        )
-        for prompt in prompts
-        for choice in range(params.tries)
-    ]
+    requests: list[ChoiceRequest] = []
+    for prompt in prompts:
+        limits = {"max_tokens": _room(renderer, prompt, request), "stop_ids": renderer.stop_ids}
+        for choice in range(request.tries):
+            given = {**limits, **_params(request, choice), **more}
+            row = Request(choice, spec, prompt.ids, **given)
+            requests.append(ChoiceRequest(row, prompt.text, prompt.hidden, echo))
     return Prepared(
         model=request.model,
         fingerprint=system_fingerprint(weights),
@@ -105,26 +95,13 @@ def _unread(renderer: Renderer, prompts: Sequence[Prompt]) -> list[str]:
     return ["unknown_tokens"] if any(renderer.unknown(prompt.ids) for prompt in prompts) else []
 
 
-def _request(
-    request: Sampling,
-    spec: ModelSpec,
-    renderer: Renderer,
-    prompt: Prompt,
-    params: SamplingParams,
-    choice: int,
-) -> Request:
-    fields = {
-        "max_tokens": _room(renderer, prompt.ids, params.token_limit),
-        "temperature": 1.0 if request.temperature is None else request.temperature,
-        "top_p": 1.0 if request.top_p is None else request.top_p,
-        "seed": None if request.seed is None else derived(request.seed, choice),
-        "stop_ids": renderer.stop_ids,
-        "presence_penalty": request.presence_penalty or 0.0,
-        "frequency_penalty": request.frequency_penalty or 0.0,
-        "logit_bias": request.biases(),
-        **params.more,
-    }
-    return Request(choice, spec, prompt.ids, **fields)  # pyright: ignore[reportArgumentType]
+def _params(request: Sampling, choice: int) -> dict[str, Any]:
+    """The request's own of `SamplingParams`, by their names; one that is null is left out."""
+    given = {field.name: getattr(request, field.name) for field in fields(SamplingParams)}
+    given["logit_bias"] = request.biases()
+    if request.seed is not None:
+        given["seed"] = derived(request.seed, choice)
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def derived(seed: int, choice: int) -> int:
@@ -144,8 +121,8 @@ def _need_torch() -> None:
         raise MissingExtra("Generating text", "train")
 
 
-def _room(renderer: Renderer, prompt: list[int], token_limit: int | None) -> int:
-    room = renderer.context - len(prompt)
-    if room < (token_limit != 0):
-        raise renderer.room.too_long(len(prompt))
-    return room if token_limit is None else min(room, token_limit)
+def _room(renderer: Renderer, prompt: Prompt, request: Sampling) -> int:
+    room, most = renderer.context - len(prompt.ids), request.token_limit
+    if room < (most != 0):
+        raise renderer.room.too_long(len(prompt.ids))
+    return room if most is None else min(room, most)

@@ -12,7 +12,6 @@ from tunewright.generation import sampling
 from tunewright.generation.cache import Caches, OwnCaches, SlotCache
 from tunewright.generation.compiling import Compiling
 from tunewright.generation.generator import Logprob, Piece, Request, Scores
-from tunewright.generation.logprobs import logprobs
 from tunewright.generation.probe import rows_may_share
 from tunewright.generation.reading import Reading, note
 from tunewright.generation.resident import Resident
@@ -246,7 +245,8 @@ def _choose(rows: list[Row], logits: Tensor) -> list[int]:
     sampled = [at for at, row in enumerate(rows) if row.samples]
     if sampled:
         some = logits if len(sampled) == len(rows) else logits[sampled]
-        drawn = sampling.draw(some, [rows[at].choice() for at in sampled])
+        asked = [rows[at].request for at in sampled]
+        drawn = sampling.draw(some, asked, [rows[at].numbers.random() for at in sampled])
         for at, token in zip(sampled, drawn, strict=True):
             chosen[at] = token
     return chosen
@@ -262,7 +262,9 @@ def _reported(rows: list[Row], logits: Tensor, chosen: list[int]) -> dict[int, L
     if not tops:
         return {}
     some = [chosen[at] for at in tops]
-    return dict(zip(tops, logprobs(logits[list(tops)], some, list(tops.values())), strict=True))
+    return dict(
+        zip(tops, sampling.logprobs(logits[list(tops)], some, list(tops.values())), strict=True)
+    )
 
 
 def _score(row: Row, logits: Tensor) -> int:

@@ -22,13 +22,31 @@ class ModelSpec:
     fingerprint: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class SamplingParams:
+    """How the next token is chosen, by the names that requests have for it, which are OpenAI's and
+    vLLM's: what a request gives under one of them arrives here (`answering.prepared`).
+
+    `temperature` 0 is greedy; 0 < `top_p` <= 1. A token that has less than `min_p` (0 to 1) times
+    the probability of the most likely one, at this temperature, is not drawn. The penalties count
+    the tokens that this row has made; `logit_bias` adds to the logits of token ids.
+    """
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    seed: int | None = None
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: dict[int, float] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
-class Request:
-    """One row to generate. `max_tokens` >= 0; `temperature` 0 is greedy; 0 < `top_p` <= 1.
+class Request(SamplingParams):
+    """One row to generate. `max_tokens` >= 0.
 
     `logprobs`: report each token with so many of the most likely ones; `prompt_logprobs`: the
-    prompt's tokens too. The penalties count the tokens that this row has made; `logit_bias` adds
-    to the logits of token ids. `grammar`, in llguidance's Lark, is what the answer may be; one that
+    prompt's tokens too. `grammar`, in llguidance's Lark, is what the answer may be; one that
     cannot be compiled is the fault of the client's parameter `grammar_param`.
 
     Rows of one `organisation` go in the order in which they came; organisations take turns.
@@ -41,16 +59,10 @@ class Request:
     model: ModelSpec
     prompt: list[int]
     max_tokens: int = 16
-    temperature: float = 1.0
-    top_p: float = 1.0
-    seed: int | None = None
     stop_ids: frozenset[int] = field(default_factory=frozenset)
     forced: list[int] | None = None
     logprobs: int | None = None
     prompt_logprobs: bool = False
-    presence_penalty: float = 0.0
-    frequency_penalty: float = 0.0
-    logit_bias: dict[int, float] = field(default_factory=dict)
     grammar: str | None = None
     grammar_param: str = "response_format"
     organisation: str = ""

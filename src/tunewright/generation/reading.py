@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from tunewright.generation.cache import row_of
-from tunewright.generation.logprobs import logprobs
 from tunewright.generation.resident import Resident
 from tunewright.generation.row import Row
+from tunewright.generation.sampling import logprobs
 
 ROWS = 32
 _A_ROW = 8  # tokens: choosing what follows costs each row something, whatever its prompt cost

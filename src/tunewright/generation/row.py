@@ -62,10 +62,6 @@ class Row:
     def samples(self) -> bool:
         return self.request.forced is None and self.request.temperature > 0
 
-    def choice(self) -> sampling.Choice:
-        request = self.request
-        return sampling.Choice(request.temperature, request.top_p, self.numbers.random())
-
     def score(self, logprobs: Tensor, greedy: tuple[int, float, float]) -> None:
         assert self.request.forced is not None
         self.logprobs.append(float(logprobs[self.request.forced[self.made]]))

@@ -1,4 +1,5 @@
-"""From logits to the next token: greedy, or drawn at a temperature from the nucleus top_p.
+"""From logits to the next token: greedy, or drawn at a temperature from those that `min_p` and the
+nucleus `top_p` leave. And what the model itself thinks of the tokens, whatever chose them.
 
 Everything is computed in float32, and each row brings its own uniform number, so what a row draws
 does not depend on which rows share its batch.
@@ -6,24 +7,16 @@ does not depend on which rows share its batch.
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from tunewright.generation.generator import LEAST_LOGPROB, Logprob, SamplingParams
+
 # The nucleus is nearly always among so many tokens; sorting all of a vocabulary of 150,000 costs
 # more than a step of a small model.
 _LIKELY = (64, 1024)
-
-
-@dataclass(frozen=True)
-class Choice:
-    """How one row draws; `uniform` is its next number in [0, 1)."""
-
-    temperature: float
-    top_p: float
-    uniform: float
 
 
 def source(seed: int | None) -> random.Random:
@@ -31,24 +24,34 @@ def source(seed: int | None) -> random.Random:
     return random.Random() if seed is None else random.Random(str(seed))
 
 
-def draw(logits: Tensor, choices: Sequence[Choice]) -> list[int]:
+def draw(logits: Tensor, rows: Sequence[SamplingParams], uniform: Sequence[float]) -> list[int]:
     """One token for every row of `logits` [rows, vocabulary]; every temperature is above 0.
+    `uniform`: the next number in [0, 1) of each row.
 
     The inverse distribution is taken in the order of token ids: sorted by probability, two tokens
     that are nearly equal could change places by a rounding error and change the draw.
     """
     logits = logits.float()
     logits = logits - logits.amax(-1, keepdim=True)
-    probabilities = (logits / _column([c.temperature for c in choices], logits)).softmax(-1)
-    if any(choice.top_p < 1 for choice in choices):
-        probabilities = _nucleus(probabilities, _column([c.top_p for c in choices], logits))
+    logits = logits / _column([row.temperature for row in rows], logits)
+    if any(row.min_p for row in rows):  # before the nucleus, as vLLM does
+        logits = _likely_enough(logits, _column([row.min_p for row in rows], logits))
+    probabilities = logits.softmax(-1)
+    if any(row.top_p < 1 for row in rows):
+        probabilities = _nucleus(probabilities, _column([row.top_p for row in rows], logits))
     reach = probabilities.double().cumsum(-1)
-    wanted = _column([c.uniform for c in choices], reach) * reach[:, -1:]
+    wanted = _column(uniform, reach) * reach[:, -1:]
     found = torch.searchsorted(reach, wanted, right=True).squeeze(1)
     return found.clamp_(max=logits.shape[-1] - 1).tolist()
 
 
-def _column(values: list[float], like: Tensor) -> Tensor:
+def _likely_enough(logits: Tensor, min_p: Tensor) -> Tensor:
+    """Without the tokens whose share of the largest probability is below `min_p`. Where the largest
+    logit is 0, the exponential of a logit is that share."""
+    return logits.masked_fill(logits < min_p.log(), float("-inf"))
+
+
+def _column(values: Sequence[float], like: Tensor) -> Tensor:
     return torch.tensor(values, dtype=like.dtype, device=like.device).unsqueeze(1)
 
 
@@ -86,3 +89,23 @@ def _sorted(probabilities: Tensor) -> Tensor:
 def _least(likely: Tensor, top_p: Tensor) -> Tensor:
     before = likely.cumsum(-1) - likely
     return likely.masked_fill(before >= top_p.clamp(min=1e-9), 2.0).amin(-1, keepdim=True)
+
+
+def logprobs(logits: Tensor, tokens: Sequence[int], tops: Sequence[int]) -> list[Logprob]:
+    """For each row of `logits` [rows, vocabulary]: its token, and as many alternatives as `tops`.
+
+    Of every row alone, so that a row's numbers do not depend on its neighbours.
+    """
+    if not tokens:
+        return []
+    found = logits.float().log_softmax(-1).clamp_(min=LEAST_LOGPROB)  # [rows, vocabulary]
+    chosen = (
+        found.gather(-1, found.new_tensor(tokens).long().unsqueeze(-1)).squeeze(-1).tolist()
+    )  # [rows]
+    values, ids = found.topk(min(max(tops), found.shape[-1]))  # [rows, most alternatives]
+    return [
+        Logprob(token, value, list(zip(ids, values, strict=True))[:top])
+        for token, value, ids, values, top in zip(
+            tokens, chosen, ids.tolist(), values.tolist(), tops, strict=True
+        )
+    ]

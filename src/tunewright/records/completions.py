@@ -57,6 +57,11 @@ class Sampling(Request):
     model: Annotated[str, StringConstraints(min_length=1)]
     temperature: Temperature | None = None
     top_p: TopP | None = None
+    min_p: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None,
+        description="vLLM's: a token with less than so many times the probability of the most "
+        "likely one is not drawn",
+    )
     n: Choices | None = None
     seed: Annotated[int, Field(ge=-(2**63), le=2**64 - 1)] | None = Field(
         default=None, description="the same answer while nothing else runs beside it"
@@ -69,6 +74,16 @@ class Sampling(Request):
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
     logit_bias: Biases | None = None
+
+    @property
+    def token_limit(self) -> int | None:
+        """Tokens that an answer may have; None: as many as fit."""
+        return self.max_tokens
+
+    @property
+    def tries(self) -> int:
+        """How many answers are made for each prompt."""
+        return self.n or 1
 
     def biases(self) -> dict[int, float]:
         """`logit_bias` by token id."""

@@ -8,7 +8,7 @@ from tunewright.answering import answers, calling
 from tunewright.answering.answers import Outputs
 from tunewright.answering.choices import EndEvent, ShownToken, TextEvent, ToolCallEvent
 from tunewright.answering.logprobs import of_chat
-from tunewright.answering.prepared import Prepared, Prompt, SamplingParams, check, prepare
+from tunewright.answering.prepared import Prepared, Prompt, check, prepare
 from tunewright.errors import BadRequest
 from tunewright.records.completions import (
     ChatChoice,
@@ -53,9 +53,8 @@ class Chat:
         ids = renderer.prompt(messages, tools, bounded=True)
         yield
         more = {"logprobs": request.told, **calling.grammar(request, renderer, tools)}
-        params = SamplingParams(request.token_limit, request.n or 1, more=more)
         spec, prompts = self._models.spec(weights), [Prompt(ids)]
-        made = prepare(request, weights, spec, self._engine, renderer, prompts, params)
+        made = prepare(request, weights, spec, self._engine, renderer, prompts, more)
         return replace(
             made,
             generation=calling.listening(made.generation, renderer, tools, request),

@@ -9,7 +9,7 @@ from tunewright.answering.answers import Outputs
 from tunewright.answering.choices import EndEvent, ShownToken, TextEvent, ToolCallEvent
 from tunewright.answering.logprobs import of_completion
 from tunewright.answering.model import check_vocabulary
-from tunewright.answering.prepared import Prepared, Prompt, SamplingParams, check, prepare
+from tunewright.answering.prepared import Prepared, Prompt, check, prepare
 from tunewright.errors import BadRequest
 from tunewright.records.completions import Completion, CompletionChoice, CompletionRequest
 from tunewright.records.logprobs import CompletionLogprobs
@@ -50,10 +50,8 @@ class Completions:
                 check_vocabulary(request.model, weights, "prompt")
             prompts.append(_prompt(renderer, given))
             yield
-        echo, more = bool(request.echo), _logprobs_asked(request)
-        params = SamplingParams(request.token_limit, request.tries, echo, more)
-        spec = self._models.spec(weights)
-        return prepare(request, weights, spec, self._engine, renderer, prompts, params)
+        echo, more, spec = bool(request.echo), _logprobs_asked(request), self._models.spec(weights)
+        return prepare(request, weights, spec, self._engine, renderer, prompts, more, echo=echo)
 
     def create(self, /, **given: Any) -> Completion:
         """`given`: the fields of `CompletionRequest`."""
