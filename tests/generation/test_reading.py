@@ -76,7 +76,7 @@ def test_log_probabilities_of_prompts_are_their_own(
     spec = models("llama")
     generator.load(spec)
     rows = [
-        Request(id, spec, prompt_of(length), count, 0, logprobs=2, prompt_logprobs=True)
+        Request(id, spec, prompt_of(length), count, temperature=0, logprobs=2, prompt_logprobs=True)
         for id, (length, count) in enumerate([(3, 0), (17, 0), (8, 1), (1, 1), (8, 4)])
     ]
     alone = {

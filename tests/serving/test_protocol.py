@@ -42,7 +42,17 @@ def test_messages_arrive_as_they_were_sent_however_they_are_cut(pair: Pair) -> N
 def test_a_request_survives_the_way() -> None:
     spec = ModelSpec("ft:m", "/base", "/adapter", "abc")
     for request in (
-        Request(7, spec, [1, 2], 5, 0.5, 0.9, -3, frozenset({2, 9})),
+        Request(
+            7,
+            spec,
+            [1, 2],
+            5,
+            temperature=0.5,
+            top_p=0.9,
+            min_p=0.05,
+            seed=-3,
+            stop_ids=frozenset({2, 9}),
+        ),
         Request(7, spec, [1], forced=[3]),
         Request(7, spec, [1], logprobs=2, logit_bias={5: -1.5}, grammar="{}"),
     ):

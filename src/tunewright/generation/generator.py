@@ -1,6 +1,6 @@
 """The `Generator` protocol and what passes through it. Light: no torch here."""
 
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal, Protocol
 
 from tunewright.errors import TunewrightError
@@ -59,6 +59,7 @@ class Request(SamplingParams):
     model: ModelSpec
     prompt: list[int]
     max_tokens: int = 16
+    _: KW_ONLY
     stop_ids: frozenset[int] = field(default_factory=frozenset)
     forced: list[int] | None = None
     logprobs: int | None = None
