@@ -9,7 +9,7 @@ import pytest
 
 from servers import Server, chats
 from tunewright.cli import opening
-from tunewright.cli.quality import print_failures
+from tunewright.cli.check import print_failures
 from tunewright.quality.words import plain
 from tunewright.records.checks import JobFailures, WrongAnswer
 from tunewright.records.findings import Finding

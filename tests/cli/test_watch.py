@@ -2,9 +2,8 @@
 
 import pytest
 
-from tunewright.cli.follow import follow, outcome
+from tunewright.cli.follow import Watch, follow, outcome, sparkline
 from tunewright.cli.terminal import duration
-from tunewright.cli.watch import Watch, sparkline
 from tunewright.errors import JobFailed
 
 

@@ -2,6 +2,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from tunewright.cli.terminal import HomeOption, JsonOption, notes, print_json, say, screen
@@ -10,9 +12,13 @@ from tunewright.wording import counted
 
 if TYPE_CHECKING:
     from tunewright.app import Tunewright
-    from tunewright.records.checks import FileCheck
+    from tunewright.records.checks import Distribution, FileCheck, Histogram
 
 _SHOWN = 20
+_WRONG_SHOWN = 5
+_LONGEST = 400  # characters of a text
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+_BAR = 10  # characters of the longest
 _STYLES = {"error": "red", "warning": "yellow", "advice": "cyan"}
 ModelOption = Annotated[
     str, typer.Option("--model", metavar="MODEL", help="The model to tune with this data.")
@@ -70,7 +76,6 @@ def check(
     Example: tunewright check chats.jsonl --validation-file held-out.jsonl --model gpt-3.5-turbo
     """
     from tunewright.cli.opening import records
-    from tunewright.cli.quality import judged, print_failures
 
     if job is not None:
         _alone(file, validation, html, fix, estimate, quality)
@@ -114,10 +119,19 @@ def look(
     return tw.checking.check(path, path.name, request, file=path, home=home)
 
 
+def judged(
+    tw: "Tunewright", found: list["FileCheck"], file: Path, held_out: Path | None
+) -> list["FileCheck"]:
+    """The checks of a training file and of what is held out; the first with what `quality` says."""
+    training = found[0]
+    _, form = tw.checking.renderer(training.model)
+    findings = [*training.findings, *tw.judging.judge(file, form, held_out)]
+    findings.sort(key=lambda finding: ("error", "warning", "advice").index(finding.severity))
+    return [training.model_copy(update={"findings": findings}), *found[1:]]
+
+
 def show(found: "FileCheck", *, everything: bool = False, spreads: bool = True) -> None:
     """Print what was found; `spreads`: and how messages and tokens are spread."""
-    from tunewright.cli.spreads import print_spreads
-
     screen.print(Text(found.file, "bold"))
     for line in _summary(found):
         say(f"  {line}")
@@ -148,6 +162,49 @@ def _summary(found: "FileCheck") -> list[str]:
     return said
 
 
+def print_spreads(spreads: dict[str, "Distribution"]) -> None:
+    """A table of quantiles, and below it one histogram for each that varies."""
+    counted = {name: spread for name, spread in spreads.items() if spread.total}
+    if not counted:
+        return
+    screen.print(_quantiles(counted))
+    drawn = {name: s.histogram for name, s in counted.items() if s.min != s.max}
+    if not drawn:
+        return
+    grid = Table.grid(padding=(0, 3))
+    grid.add_row(*(Text(f"  {name}", "bold") for name in drawn))
+    grid.add_row(*(_bars(histogram) for histogram in drawn.values()))
+    screen.print(grid)
+
+
+def _quantiles(spreads: dict[str, "Distribution"]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("  per example")
+    for name in ("min", "p5", "median", "mean", "p95", "max", "total"):
+        table.add_column(name, justify="right")
+    for name, s in spreads.items():
+        values = [f"{s.min:,}", f"{s.p5:,.0f}", f"{s.median:,.0f}", f"{s.mean:,.1f}"]
+        table.add_row(f"  {name}", *values, f"{s.p95:,.0f}", f"{s.max:,}", f"{s.total:,}")
+    return table
+
+
+def _bars(histogram: "Histogram") -> RenderableType:
+    most, edges = max(histogram.counts), histogram.edges
+    lines = [
+        (f"{edge:,}", _bar(count / most), f"{count:,}" if count else "")
+        for edge, count in zip(edges, histogram.counts, strict=False)
+    ]
+    if len(edges) > 2 and edges[-1] - edges[-2] > edges[1] - edges[0]:  # all that is far beyond
+        lines[-1] = (f"{edges[-2]:,}+", *lines[-1][1:])
+    wide = max(len(edge) for edge, _, _ in lines)
+    return Text("\n".join(f"  {edge:>{wide}} {bar} {count}" for edge, bar, count in lines))
+
+
+def _bar(share: float) -> str:
+    eighths = max(round(share * _BAR * 8), 1 if share else 0)
+    return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()).ljust(_BAR)
+
+
 def _print_findings(found: "FileCheck", most: int | None) -> None:
     errors = [finding for finding in found.findings if finding.severity == "error"]
     shown = errors[:most] + found.findings[len(errors) :]
@@ -158,6 +215,45 @@ def _print_findings(found: "FileCheck", most: int | None) -> None:
         say(f"  {counted(hidden, 'more error')}: --all shows them")
     if found.findings_left_out:
         say(f"  and {counted(found.findings_left_out, 'more error')}")
+
+
+def print_failures(job: str, home: Path | None, *, json: bool, everything: bool) -> None:
+    """Ask the model of a job what its validation file asks; takes as long as so many answers."""
+    from tunewright.cli.opening import running
+
+    with running(home) as tw:
+        notes.print("The model answers its validation file ...", markup=False)
+        found = tw.failures.of(job)
+    if json:
+        print_json(found.wire())
+        return
+    answered = found.asked - found.unanswered
+    say(
+        f"{found.model}: {answered - found.failed:,} of {counted(answered, 'answer')} as expected"
+        + ("" if found.accuracy is None else f" (accuracy {found.accuracy:.1%})")
+        + f"; {counted(found.rows, 'row')} in {found.validation_file}"
+    )
+    if found.unanswered:
+        say(f"  {counted(found.unanswered, 'row')} got no answer: {found.unanswered_because}")
+    shown = found.answers if everything else found.answers[:_WRONG_SHOWN]
+    for wrong in shown:
+        say(f"  line {wrong.line}")
+        for name, text in (
+            ("question", wrong.question),
+            ("expected", wrong.expected),
+            ("given", wrong.given),
+        ):
+            say(f"    {name:8}  {_line(text)}")
+    if hidden := len(found.answers) - len(shown):
+        say(f"  {counted(hidden, 'more wrong answer')}: --all shows them")
+    for finding in found.findings:
+        say(f"  {finding.severity}: {finding}", f' "{finding.excerpt}"')
+
+
+def _line(text: str) -> str:
+    """On one line, and without what could move the terminal's cursor."""
+    shown = "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+    return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
 
 
 def _alone(*others: object) -> None:
