@@ -1,9 +1,10 @@
 """Bringing home what an account has at OpenAI, or at another server that speaks its API."""
 
+from tunewright.evaluation.comparison import summary
 from tunewright.imports.answers import Answered, Estimate, answers, estimates, spent
 from tunewright.imports.archive import Archive
 from tunewright.imports.asking import AskingSource
-from tunewright.imports.comparing import Comparison, compare, last_comparison, summary
+from tunewright.imports.comparing import Comparison, compare, last_comparison
 from tunewright.imports.fetch import Line, fetch, follow
 from tunewright.imports.plan import Plan, plan
 from tunewright.imports.prices import Price, price_source

@@ -1,9 +1,8 @@
 """A model of this home held against what an old one answered."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from statistics import fmean
 from typing import Any
 
 import orjson
@@ -12,42 +11,14 @@ from tunewright import names
 from tunewright.app import Tunewright
 from tunewright.dataset.examples import ChatExample, CompletionExample
 from tunewright.errors import BadRequest, NotFound
+from tunewright.evaluation.comparison import Compared, distances, summary, worse
 from tunewright.imports.archive import Archive
-from tunewright.imports.likeness import canonical, distance, interval
-from tunewright.imports.regression import OldAnswer, regression_set
+from tunewright.imports.regression import OldAnswer, canonical, regression_set
 from tunewright.records.models import Weights
 from tunewright.rendering.turns import as_tools
 from tunewright.resources.asking import ask, message
 
 _KINDS = ("chat", "completion")
-
-
-@dataclass(frozen=True)
-class Compared:
-    """One prompt. Distances as in `likeness.distance`; log-probabilities of the old answer in nats
-    a byte of its text, so that vocabularies can be compared.
-
-    `own`: by the old model itself, `new`: by the model of this home, `base`: by its base before it
-    was tuned. A prompt that could not be compared has a `message`, and no `answer`.
-    """
-
-    prompt: str
-    origin: str
-    seen: bool
-    old_answer: str
-    answer: str | None = None
-    reference: str | None = None
-    distance: float | None = None
-    old_to_reference: float | None = None
-    to_reference: float | None = None
-    own_logprob: float | None = None
-    logprob: float | None = None
-    base_logprob: float | None = None
-    message: str = ""
-
-    @property
-    def same(self) -> bool:
-        return self.answer == self.old_answer
 
 
 @dataclass(frozen=True)
@@ -98,7 +69,7 @@ def compare(
     model = model or successor(tw, archive, old)
     weights = tw.models.weights(model, _KINDS)
     rows = _Comparing(tw, weights).rows(answers, each)
-    made = Comparison(old, weights.id, weights.base, int(time.time()), rows, _worse(rows))
+    made = Comparison(old, weights.id, weights.base, int(time.time()), rows, worse(rows))
     archive.put(_name(old, weights.id), orjson.dumps(made.wire(), option=orjson.OPT_INDENT_2))
     archive.save()
     return made
@@ -139,7 +110,12 @@ class _Comparing:
     def _row(self, old: OldAnswer) -> Compared:
         known = _known(old)
         answer = canonical(message(self.tw.chat, self.tw.completions, self._body(old)))
-        return Compared(**known, answer=answer, **_distances(answer, known), **self._told(old))
+        return Compared(
+            **known,
+            answer=answer,
+            **distances(answer, known["old_answer"], old.reference),
+            **self._told(old),
+        )
 
     def _body(self, old: OldAnswer) -> dict[str, Any]:
         limits = {"temperature": 0.0, "max_tokens": old.max_tokens, "model": self.weights.id}
@@ -196,74 +172,3 @@ def _known(old: OldAnswer) -> dict[str, Any]:
 def _untuned(weights: Weights) -> Weights:
     plain = {"id": weights.base, "directory": None, "adaptation": "none"}
     return weights.model_copy(update=plain)
-
-
-def _distances(answer: str, known: dict[str, Any]) -> dict[str, Any]:
-    found = {"distance": distance(answer, known["old_answer"])}
-    if "reference" in known:
-        found["to_reference"] = distance(answer, known["reference"])
-        found["old_to_reference"] = distance(known["old_answer"], known["reference"])
-    return found
-
-
-def summary(rows: Iterable[Compared]) -> dict[str, Any]:
-    """Means over the rows that were compared; `references` over those that neither has seen."""
-    compared = [row for row in rows if row.answer is not None]
-    judged = _judged(compared)
-    return {
-        "prompts": len(compared),
-        "same": sum(row.same for row in compared),
-        "distance": _mean(row.distance for row in compared),
-        "own_logprob": _mean(row.own_logprob for row in compared),
-        "logprob": _mean(row.logprob for row in compared),
-        "base_logprob": _mean(row.base_logprob for row in compared),
-        "references": len(judged),
-        "old_to_reference": _mean(row.old_to_reference for row in judged),
-        "to_reference": _mean(row.to_reference for row in judged),
-    }
-
-
-def _judged(rows: list[Compared]) -> list[Compared]:
-    """Those with a reference: unseen ones where there are any, for who has seen it may recite."""
-    known = [row for row in rows if row.to_reference is not None]
-    return [row for row in known if not row.seen] or known
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None
-
-
-def _worse(rows: list[Compared]) -> list[str]:
-    compared = [row for row in rows if row.answer is not None]
-    found = [_farther(_judged(compared)), _no_likelier(compared)]
-    if len(compared) < len(rows):
-        found.append(f"{len(rows) - len(compared)} of {len(rows)} prompts could not be compared.")
-    return [each for each in found if each]
-
-
-def _farther(rows: list[Compared]) -> str | None:
-    """Whether the references lie farther from its answers than from the old model's."""
-    if not rows:
-        return None
-    pairs = [(row.to_reference or 0.0, row.old_to_reference or 0.0) for row in rows]
-    low, high = interval([new - old for new, old in pairs])
-    if low <= 0:
-        return None
-    new, old = (fmean(side) for side in zip(*pairs, strict=True))
-    return (
-        f"Its answers differ more from the references than the old model's do: {new:.2f} against "
-        f"{old:.2f} (difference {low:.2f} to {high:.2f})."
-    )
-
-
-def _no_likelier(rows: list[Compared]) -> str | None:
-    """Whether tuning brought it no nearer to the old model's answers."""
-    pairs = [(row.logprob, row.base_logprob) for row in rows]
-    known = [(new, base) for new, base in pairs if new is not None and base is not None]
-    if not known or fmean(new - base for new, base in known) > 0:
-        return None
-    return (
-        "It does not find the old answers more likely than its base does: tuning did not bring it "
-        "closer to the old model."
-    )

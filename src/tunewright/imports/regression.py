@@ -1,6 +1,7 @@
 """What an old model answered: the set that its successor is held against."""
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import orjson
 
 from tunewright.imports.answers import folder
 from tunewright.imports.archive import Archive
-from tunewright.imports.likeness import canonical
+from tunewright.imports.fields import mapping, mappings
 from tunewright.imports.prompts import Prompt, rows_of
 
 
@@ -99,3 +100,24 @@ def holds_answers(path: Path, answers: Iterable[OldAnswer]) -> bool:
         row.reference is not None and own.get(row.id) == canonical(row.reference)
         for row in rows_of(path, "training")
     )
+
+
+def canonical(message: Mapping[str, Any]) -> str:
+    """What an assistant's message says: its text, blanks at its ends and runs of them aside, then
+    its calls, a line each, the keys of their arguments in order."""
+    content = message.get("content") or ""
+    if isinstance(content, list):
+        content = " ".join(str(part.get("text", "")) for part in mappings(content))
+    calls = [mapping(call.get("function")) for call in mappings(message.get("tool_calls"))]
+    calls += [mapping(message["function_call"])] if message.get("function_call") else []
+    said = " ".join(str(content).split())
+    return "\n".join([said] * bool(said) + [_call(call) for call in calls])
+
+
+def _call(function: Mapping[str, Any]) -> str:
+    arguments = function.get("arguments", "")
+    try:
+        arguments = json.dumps(json.loads(arguments), sort_keys=True)
+    except (ValueError, TypeError, RecursionError):
+        arguments = str(arguments)
+    return f"{function.get('name', '')}({arguments})"

@@ -2,5 +2,5 @@
 
 Functions of rows and of unit vectors that somebody else computed. One file for each way in which
 data is made better: `form` (weak examples), `balance`, `grounding` (answers that hold what the row
-does not), `agreement`, `sameness`, `failures` (what a tuned model still gets wrong).
+does not), `agreement`, `sameness`.
 """

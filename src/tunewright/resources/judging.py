@@ -50,7 +50,7 @@ class Judging:
         self, answered: Sequence[tuple["Row", str]], training: Path, form: Form
     ) -> tuple[list[int], list[Finding]]:
         """Places of the answers that are not those of their validation rows, and the clusters."""
-        from tunewright.quality import failures
+        from tunewright.evaluation import failures
 
         expected = self._embedded([row for row, _ in answered])
         answers = [said for _, said in answered]

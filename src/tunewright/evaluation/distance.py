@@ -1,35 +1,11 @@
-"""How like two answers are, and whether a difference is more than chance. Pure functions."""
+"""How far two answers lie apart, and whether a difference is more than chance."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from tunewright.imports.fields import mapping, mappings
-
 _RESAMPLES = 2000
-
-
-def canonical(message: Mapping[str, Any]) -> str:
-    """What an assistant's message says: its text, blanks at its ends and runs of them aside, then
-    its calls, a line each, the keys of their arguments in order."""
-    content = message.get("content") or ""
-    if isinstance(content, list):
-        content = " ".join(str(part.get("text", "")) for part in mappings(content))
-    calls = [mapping(call.get("function")) for call in mappings(message.get("tool_calls"))]
-    calls += [mapping(message["function_call"])] if message.get("function_call") else []
-    said = " ".join(str(content).split())
-    return "\n".join([said] * bool(said) + [_call(call) for call in calls])
-
-
-def _call(function: Mapping[str, Any]) -> str:
-    arguments = function.get("arguments", "")
-    try:
-        arguments = json.dumps(json.loads(arguments), sort_keys=True)
-    except (ValueError, TypeError, RecursionError):
-        arguments = str(arguments)
-    return f"{function.get('name', '')}({arguments})"
 
 
 def distance(one: str, other: str) -> float:

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from tunewright.imports.likeness import canonical, distance, interval
+from tunewright.evaluation.distance import distance, interval
+from tunewright.imports.regression import canonical
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from quality.measuring import EMBEDDER, embedded
 from quality.planted import chat
-from tunewright.quality import failures
+from tunewright.evaluation import failures
 
 BIKES = ["the chain squeaks", "my brake is loose", "a flat tyre", "the saddle is too high"]
 COOKING = ["how to boil rice", "bake a sponge cake", "fry an onion", "season a soup"]
