@@ -142,7 +142,9 @@ def _checked(reader: Reader, tokens: Vocabulary, made: dict[str, Any]) -> bytes:
     try:
         opened = Tokenizer.from_buffer(file)
     except Exception as error:  # tokenizers raises bare Exception
-        raise reader.refuse(f"its vocabulary does not hold together ({str(error)[:200]})") from error
+        raise reader.refuse(
+            f"its vocabulary does not hold together ({str(error)[:200]})"
+        ) from error
     for id, text in enumerate(tokens.tokens):
         if opened.token_to_id(text) != id:
             raise reader.refuse(f"its token {id} ({KEY}tokens), {text[:40]!r}, cannot be kept")
