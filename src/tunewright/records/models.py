@@ -17,6 +17,39 @@ class Model(Record):
     owned_by: str
 
 
+class BaseFacts(Record):
+    """What was found of a base when it was added, and what it can do.
+
+    `source`: where its files came from; `revision`: the hub's commit. `no_tools` and
+    `no_shared_prefixes`: why not; None: it can. Bytes: `memory_to_serve` is the peak of a process
+    that answered (measured), else an estimate; `memory_to_train`, of a job of default size, an
+    estimate. `tokens_per_second` of one short answer, with `dtype` and `threads`: None where
+    nothing was measured. `notes`: what else is worth knowing, a sentence each.
+    """
+
+    kind: ModelKind
+    source: str
+    revision: str | None = None
+    licence: str | None = None
+    context: int
+    parameters: int
+    no_tools: str | None
+    measured: bool
+    no_shared_prefixes: str | None = None
+    memory_to_serve: int
+    memory_to_train: int | None
+    tokens_per_second: float | None = None
+    dtype: str | None = None
+    threads: int | None = None
+    notes: list[str]
+
+
+class AddedBase(Model):
+    """A base as it was added. `base`: what was found of it."""
+
+    base: BaseFacts
+
+
 class Engine(Record):
     """A model as OpenAI's first API showed it."""
 

@@ -1,8 +1,9 @@
 """The operator's side of models: which bases there are."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
@@ -13,12 +14,18 @@ from tunewright.home import Home
 from tunewright.records.models import Model, ModelKind, Weights
 from tunewright.rendering.configuration import read_object
 from tunewright.resources.removals import remove_weights
+from tunewright.suggestions import command
 
 _KEPT = re.compile(
     r".*\.safetensors|.*\.safetensors\.index\.json|config\.json|generation_config\.json"
     r"|tokenizer.*\.json|special_tokens_map\.json|vocab\..*|merges\.txt|chat_template\.(?:jinja|json)"
     r"|LICENSE.*|README\.md"
 )
+
+
+def kept(directory: Path) -> list[Path]:
+    """The files of `directory` that a base keeps."""
+    return [f for f in sorted(directory.iterdir()) if f.is_file() and _KEPT.fullmatch(f.name)]
 
 
 class Bases:
@@ -36,21 +43,34 @@ class Bases:
                 self._register(base.name, base.kind, base.directory)
 
     def add(
-        self, name: str, source: Path, kind: ModelKind, probe: Callable[[Path, ModelKind], None]
+        self,
+        name: str,
+        source: Path,
+        kind: ModelKind,
+        probe: Callable[[Path, ModelKind], None],
+        about: Mapping[str, Any] | None = None,
     ) -> Model:
         """Make a model directory known as the base `name`.
 
         `source` holds safetensors weights, config.json and tokenizer.json. `probe` loads its
-        tokenizer and template in a limited child and raises BadRequest where that fails.
+        tokenizer and template in a limited child and raises BadRequest where that fails. `about`:
+        what its manifest says of where it came from.
         """
+        self.refuse_taken(name)
+        check_directory(source)
+        probe(source, kind)
+        self.refuse_taken(name)  # trying took a while
+        return self._register(name, kind, source, about)
+
+    def refuse_taken(self, name: str) -> None:
+        """Raises BadRequest for what cannot be a base's name, or is one already."""
         names.base(name)
         if self._shelf.get(Model, name):
             raise BadRequest(
-                f"There is a base '{name}' already. Choose another name.", param="name"
+                f"There is a base '{name}' already. Choose another name, or delete that one first: "
+                f"{command('models', 'delete', name)}",
+                param="name",
             )
-        check_directory(source)
-        probe(source, kind)
-        return self._register(name, kind, source)
 
     def delete(self, name: str) -> None:
         """Forget a base. Its files stay while models or jobs need them: those still answer."""
@@ -64,8 +84,14 @@ class Bases:
         if weights is not None:
             remove_weights(self._shelf.catalog, self._home, weights)
 
-    def _register(self, name: str, kind: ModelKind, source: Path) -> Model:
-        kept = self._keep(name, source)
+    def _register(
+        self,
+        name: str,
+        kind: ModelKind,
+        source: Path,
+        about: Mapping[str, Any] | None = None,
+    ) -> Model:
+        kept = self._keep(name, source, about or {})
         weights = Weights(
             id=name,
             kind=kind,
@@ -80,16 +106,16 @@ class Bases:
                 self._shelf.change(Weights, name, lambda _: weights)
         return model
 
-    def _keep(self, name: str, source: Path) -> Path:
+    def _keep(self, name: str, source: Path, about: Mapping[str, Any]) -> Path:
         """The files in the home. Copied: what is linked to changes with the user's own file. The
         built-in ones are the package's, which nobody writes to, and are linked."""
         plain = names.folder(name)
         staging = durable.temporary(self._home.bases / plain)
-        with durable.directory(staging, about={"name": name}) as filling:
-            for file in sorted(source.iterdir()):
-                if _builtin_file(file):
-                    durable.link_or_copy(file.resolve(), filling / file.name)
-                elif file.is_file() and _KEPT.fullmatch(file.name):
+        with durable.directory(staging, about={**about, "name": name}) as filling:
+            for file in filter(_builtin_file, sorted(source.iterdir())):
+                durable.link_or_copy(file.resolve(), filling / file.name)
+            for file in kept(source):
+                if not _builtin_file(file):
                     durable.copy(file.resolve(), filling / file.name)
         target = self._home.bases / f"{plain}-{durable.fingerprint(staging)}"
         if not durable.move_unless_there(staging, target):

@@ -52,9 +52,12 @@ class Catalogue:
         """Raises NotFound, with the names that are nearly the same."""
         if found := self.get(name):
             return found
+        raise self.unknown(name)
+
+    def unknown(self, name: str) -> NotFound:
         near = near_misses(name, self._models)
         meant = f" Do you mean {' or '.join(near)}?" if near else ""
-        raise NotFound(
+        return NotFound(
             f"The catalogue has no model '{name}'.{meant} tunewright models search lists what it "
             "has. A model that is not in it is added with a name of your choice and a hub id, a "
             "folder or a GGUF file: tunewright models add NAME SOURCE",

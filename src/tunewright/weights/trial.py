@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import torch
+from transformers import PreTrainedModel
 
 from tunewright.errors import TunewrightError
 from tunewright.weights.base import load_base
@@ -16,10 +17,15 @@ from tunewright.weights.base import load_base
 def trial(directory: Path, tokens: int) -> None:
     """Raises BadRequest or Corrupt as `load_base` does; ArithmeticError for logits that are not
     finite."""
-    ids = torch.linspace(0, tokens - 1, 5).long().unsqueeze(0)
     with torch.inference_mode():
-        model = load_base(directory)
-        logits = model(input_ids=ids.to(model.device)).logits
+        refuse_unusable(load_base(directory), tokens)
+
+
+@torch.inference_mode()
+def refuse_unusable(model: PreTrainedModel, tokens: int) -> None:
+    """Raises ArithmeticError for logits that are not finite, IndexError for an id out of reach."""
+    ids = torch.linspace(0, tokens - 1, 5).long().unsqueeze(0)
+    logits = model(input_ids=ids.to(model.device)).logits
     if not torch.isfinite(logits).all():
         raise ArithmeticError("its answers are not finite numbers (NaN or infinite)")
 

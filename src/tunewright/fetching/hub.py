@@ -1,0 +1,249 @@
+"""A model of the Hugging Face hub, in the hub's own cache: safetensors and text files only."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tunewright import durable
+from tunewright.errors import BadRequest
+from tunewright.fetching import Listener, NotFetched, need_room, watched
+from tunewright.records.catalogue import HubSource
+
+CONNECT_SECONDS = 4.0
+_SECONDS = 8.0  # in all: the resolver of names has its own, longer patience
+_FETCHED = (
+    *("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json"),
+    *("tokenizer*", "special_tokens_map.json", "vocab.*", "merges.txt", "*.model", "modules.json"),
+    *("chat_template.json*", "chat_template.jinja", "LICENSE*", "README.md"),
+)
+_CHUNK = 1 << 20
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Where a model lies, and which commit of it that is."""
+
+    directory: Path
+    revision: str
+
+
+def fetch(source: HubSource, listener: Listener) -> Snapshot:
+    """What the hub has of `source`, each file compared with the hash that the hub gives for that
+    commit. Where the hub cannot be reached: what an earlier download left in its cache.
+
+    Raises NotFetched with the reason; BadRequest for a wrong hash or an id that cannot be one;
+    StorageFull.
+    """
+    from huggingface_hub.utils import disable_progress_bars
+
+    disable_progress_bars()  # ours shows the whole
+    try:
+        info = _asked(lambda: _model_info(source))
+    except _Silent as error:
+        return _cached(source, str(error), listener)
+    files = [each for each in info.siblings or () if _wanted(each.rfilename)]
+    if not any(each.rfilename.endswith(".safetensors") for each in files):
+        raise NotFetched(f"{source.hub} on the hub has no *.safetensors")
+    total = sum(each.size or 0 for each in files)
+    folder = _cache(source.hub)
+    begun = _begun(source.hub, files, info.sha)
+    _say(source, info, total, begun, listener)
+    need_room(folder, total - begun, f"Fetching {source.hub}")
+    with watched(folder, begun, total, listener):
+        paths = [_file(source.hub, each, info.sha) for each in files]
+    return Snapshot(paths[0].parent, info.sha)
+
+
+class _Silent(Exception):
+    """The hub did not answer."""
+
+
+def _model_info(source: HubSource) -> Any:
+    from huggingface_hub import HfApi
+
+    return HfApi().model_info(
+        source.hub, revision=source.revision, files_metadata=True, timeout=CONNECT_SECONDS
+    )
+
+
+def _asked(ask: Callable[[], T]) -> T:
+    """Its answer, within seconds. Raises NotFetched where the hub refuses, _Silent where it does
+    not answer, BadRequest where it is no id at all."""
+    answers: list[T] = []
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            answers.append(ask())
+        except Exception as error:
+            errors.append(error)
+
+    asking = threading.Thread(target=run, name="hub", daemon=True)
+    asking.start()
+    asking.join(_SECONDS)
+    if answers:
+        return answers[0]
+    raise _translated(errors[0] if errors else TimeoutError(f"no answer in {_SECONDS:g} s"))
+
+
+def _translated(error: Exception) -> Exception:
+    """In plain words."""
+    from huggingface_hub import constants
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    hub = constants.ENDPOINT
+    if isinstance(error, HFValidationError):
+        return BadRequest(
+            "It is neither a folder or file here, nor a model of the catalogue, nor the id of a "
+            f"model on the hub (OWNER/NAME): {error}",
+            param="source",
+        )
+    if isinstance(error, GatedRepoError):
+        return NotFetched(
+            "its owner gives it only to those who accept its licence. Accept it on its page at "
+            f"{hub}, create a token there, and log in here: hf auth login (or set HF_TOKEN)"
+        )
+    if isinstance(error, RevisionNotFoundError):
+        return NotFetched("the hub has no such revision of it")
+    if isinstance(error, RepositoryNotFoundError):
+        return NotFetched(
+            f"{hub} has no such model, or it is private. Look at the spelling; if it is private, "
+            "log in: hf auth login (or set HF_TOKEN)"
+        )
+    if isinstance(error, HfHubHTTPError) and error.response is not None:
+        return _refused(hub, error.response.status_code)
+    reason = str(error).strip().splitlines()
+    return _Silent(f"{hub} cannot be reached ({reason[0][:200] if reason else type(error)})")
+
+
+def _refused(hub: str, status: int) -> NotFetched:
+    if status in (401, 403):
+        return NotFetched(
+            f"{hub} does not give it to you (HTTP {status}). Log in: hf auth login (or set "
+            "HF_TOKEN), with a token that may read it"
+        )
+    return NotFetched(f"{hub} answers with HTTP {status}")
+
+
+def _wanted(name: str) -> bool:
+    return "/" not in name and any(fnmatch(name, pattern) for pattern in _FETCHED)
+
+
+def _cache(id: str) -> Path:
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE) / f"models--{id.replace('/', '--')}"
+
+
+def _begun(id: str, files: Sequence[Any], revision: str) -> int:
+    """Bytes of `files` that an earlier download left in the cache: whole files, and parts that
+    the hub's client continues."""
+    from huggingface_hub import try_to_load_from_cache
+
+    whole = [
+        f
+        for f in files
+        if isinstance(try_to_load_from_cache(id, f.rfilename, revision=revision), str)
+    ]
+    parts = sum(part.stat().st_size for part in _cache(id).glob("blobs/*.incomplete"))
+    total = sum(file.size or 0 for file in files)
+    return min(total, sum(file.size or 0 for file in whole) + parts)
+
+
+def _say(source: HubSource, info: Any, total: int, begun: int, listener: Listener) -> None:
+    from huggingface_hub import constants
+
+    card = info.card_data or {}
+    licence = card.get("license_name") or card.get("license") or "not named"
+    page = f"{constants.ENDPOINT}/{source.hub}"
+    listener.say(f"The licence of {source.hub} is: {licence} (read it at {page}).")
+    if begun < total:
+        part = f", {begun / 1e6:,.0f} MB of it are here" if begun else ""
+        size = f"{total / 1e6:,.0f} MB{part}"
+        listener.say(f"Fetching {source.hub} ({size}) from {constants.ENDPOINT}.")
+
+
+def _file(id: str, file: Any, revision: str) -> Path:
+    """Downloaded, or continued where a part of it is there, and compared."""
+    from huggingface_hub import hf_hub_download
+
+    try:
+        path = Path(hf_hub_download(id, file.rfilename, revision=revision))
+    except OSError as error:
+        if error.errno is not None:  # such as a full disk: not the hub's fault
+            raise
+        raise _as_not_fetched(error) from error
+    except Exception as error:
+        raise _as_not_fetched(error) from error
+    found, expected = _hashes(path, file)
+    if expected and found != expected:
+        path.resolve().unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+        raise BadRequest(
+            f"{file.rfilename} of {id} is not what the hub names for revision {revision}: its "
+            f"hash is {found}, and {expected} was expected. It was not used, and it was removed. "
+            "Try again; if it stays so, ask who runs your mirror or proxy.",
+            param="source",
+            code="wrong_sha256",
+        )
+    return path
+
+
+def _as_not_fetched(error: Exception) -> Exception:
+    translated = _translated(error)
+    return NotFetched(str(translated)) if isinstance(translated, _Silent) else translated
+
+
+def _hashes(path: Path, file: Any) -> tuple[str, str | None]:
+    """Of the file here, and as the hub gives it: sha256 of large files, Git's sha1 of others."""
+    if file.lfs:
+        return durable.sha256(path), file.lfs.sha256
+    content = path.read_bytes()
+    return _git_hash(content), file.blob_id
+
+
+def _git_hash(content: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def _cached(source: HubSource, reason: str, listener: Listener) -> Snapshot:
+    """Large files are called by their sha256 in the cache: compared with that."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        directory = Path(
+            snapshot_download(source.hub, revision=source.revision, local_files_only=True)
+        )
+    except Exception:
+        raise NotFetched(reason) from None
+    weights = sorted(directory.glob("*.safetensors"))
+    if not weights or _incomplete(directory, weights):
+        raise NotFetched(f"{reason}, and its cache holds only a part of the model")
+    for path in weights:
+        name = path.resolve().name
+        if len(name) == 64 and durable.sha256(path) != name:
+            raise BadRequest(
+                f"{path} is damaged: its sha256 is {durable.sha256(path)}, and {name} was "
+                "expected. Remove it, and fetch the model again.",
+                param="source",
+                code="wrong_sha256",
+            )
+    listener.say(f"{reason}. The copy of {source.hub} in its cache is used: {directory}")
+    return Snapshot(directory, directory.name)
+
+
+def _incomplete(directory: Path, weights: Sequence[Path]) -> bool:
+    index = directory / "model.safetensors.index.json"
+    named = durable.read_json(index).get("weight_map", {}) if index.is_file() else {}
+    return not set(named.values()) <= {path.name for path in weights}

@@ -1,0 +1,74 @@
+"""What a base can do, from its files and from what was tried: the report that ends its adding."""
+
+import math
+from pathlib import Path
+
+from safetensors import safe_open
+
+from tunewright import machine
+from tunewright.probing import Examined
+from tunewright.records.models import BaseFacts, ModelKind
+from tunewright.rendering.configuration import Configuration
+
+_PROCESS = 0.36e9  # bytes of a process with torch and transformers, before any weights
+_RANK = 16  # of the adapter of a job of default size: 8 to 64, by its file
+_ADAPTED = 16  # bytes for each number of an adapter: itself, its gradient, AdamW's two moments
+_TOKENS = 512  # of a micro-batch, as training plans them on a processor
+_HEAD = 256  # supervised tokens whose logits are there at once, in float32, with their gradients
+
+
+def facts(directory: Path, kind: ModelKind, examined: Examined) -> BaseFacts:
+    """`source` is left to who knows it."""
+    measured = examined.measured
+    parameters = count_parameters(directory)
+    wide = measured.dtype == "float32" if measured else not machine.fast_in_bfloat16()
+    each = 4 if wide else 2  # bytes of a weight
+    configuration = Configuration.read(directory)
+    serve = measured.peak_bytes if measured else round(_PROCESS + each * parameters)
+    return BaseFacts(
+        kind=kind,
+        source="",
+        context=configuration.context(),
+        parameters=parameters,
+        no_tools=examined.no_tools,
+        measured=measured is not None,
+        no_shared_prefixes=measured.shares if measured else None,
+        memory_to_serve=serve,
+        memory_to_train=training_bytes(configuration, parameters, each),
+        tokens_per_second=measured.tokens_per_second if measured else None,
+        dtype=measured.dtype if measured else None,
+        threads=measured.threads if measured else None,
+        notes=[note for note in examined.notes if not _of_tools(note, examined.no_tools)],
+    )
+
+
+def _of_tools(note: str, reason: str | None) -> bool:
+    """Whether `note` says again what `no_tools` says."""
+    return reason is not None and note.startswith(reason.partition(":")[0])
+
+
+def count_parameters(directory: Path) -> int:
+    """Numbers in its weights, each once: a head that is tied to the embedding may be stored too."""
+    tied = Configuration.read(directory).model.get("tie_word_embeddings") is True
+    found = 0
+    for file in sorted(directory.glob("*.safetensors")):
+        with safe_open(file, framework="numpy") as tensors:
+            for name in tensors.keys():  # noqa: SIM118
+                if not (tied and name == "lm_head.weight"):
+                    found += math.prod(tensors.get_slice(name).get_shape())
+    return found
+
+
+def training_bytes(configuration: Configuration, parameters: int, each: int) -> int | None:
+    """About what a LoRA job of default size takes at its peak, where the configuration tells the
+    base's widths. each: bytes of a weight."""
+    sizes = [configuration.model.get(k) for k in ("num_hidden_layers", "hidden_size", "vocab_size")]
+    if not all(isinstance(size, int) and size > 0 for size in sizes):
+        return None
+    layers, hidden, vocabulary = (int(size or 0) for size in sizes)
+    inner = configuration.model.get("intermediate_size")
+    inner = inner if isinstance(inner, int) else 4 * hidden
+    adapter = _RANK * layers * (8 * hidden + 3 * (hidden + inner)) * _ADAPTED
+    activations = _TOKENS * layers * (16 * hidden + 6 * inner) * each
+    head = _HEAD * vocabulary * 4 * 3
+    return round(_PROCESS + each * parameters + adapter + activations + head)

