@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,11 @@ from transformers import PreTrainedModel
 
 from tunewright.training import loss
 from tunewright.training.examples import Sample
-from tunewright.training.loss import Objective, full_logits_of
+from tunewright.training.loss import Objective, full_logits_of, plain_logits
 from tunewright.training.plans import layouts
 from tunewright.training.plans.passes import logits_of
 from tunewright.training.plans.planner import Piece, by_length
-from tunewright.training.selfcheck import way_of
+from tunewright.training.selfcheck import still, way_of
 from tunewright.weights.base import load_base
 
 
@@ -134,3 +135,34 @@ def test_a_plan_keeps_every_row_once_and_its_budget() -> None:
 @pytest.mark.parametrize("make", [lambda: samples(9), lambda: samples(9, 9)])
 def test_the_self_check_needs_no_two_lengths(base: Path, make: Callable[[], list[Sample]]) -> None:
     assert way_of(load_base(base, dtype=torch.float32), make()) == "head"
+
+
+@pytest.mark.parametrize("shared", [0, 12])
+def test_log_probabilities_after_a_shared_beginning_are_those_of_rows_alone(
+    any_base: Path, shared: int
+) -> None:
+    rows = samples(40, 23, 31)
+    rows = [replace(row, ids=np.r_[rows[0].ids[:12], row.ids]) for row in rows]
+    rows = [replace(row, start=row.start + 12) for row in rows]
+    model = load_base(any_base, dtype=torch.float32)
+    found = list(Objective(model, way_of(model, rows)).logprobs(rows, shared))
+    for row, (logprobs, targets) in zip(rows, found, strict=True):
+        ids = torch.from_numpy(row.ids.astype(np.int64))
+        alone = plain_logits(model, ids)[row.start - 1 : -1].log_softmax(-1)
+        torch.testing.assert_close(logprobs, alone, atol=2e-4, rtol=1e-4)
+        assert targets.tolist() == ids[row.start :].tolist()
+
+
+def test_another_end_of_the_model_is_seen_after_training(base: Path) -> None:
+    """A soft cap that an untrained base's logits are far below, and a trained one's are not."""
+    model, rows = load_base(base, dtype=torch.float32), samples(40, 23)
+    assert still("head", model, rows) == "head"
+    forward = model.forward
+
+    def capped(**inputs: Tensor) -> object:
+        answer = forward(**inputs)
+        answer.logits = answer.logits.tanh()
+        return answer
+
+    model.forward = capped
+    assert still("head", model, rows) != "head"

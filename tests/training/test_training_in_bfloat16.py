@@ -29,6 +29,7 @@ from tunewright.training.recipe import Recipe
 from tunewright.training.report import Message, Step
 from tunewright.training.selfcheck import examine, way_of
 from tunewright.training.supervised import train
+from tunewright.weights import exact as float32
 from tunewright.weights.base import computing_in
 
 pytestmark = pytest.mark.bfloat16
@@ -103,14 +104,18 @@ def test_every_plan_loses_what_rounding_does(
 
 @pytest.mark.parametrize("kept_in", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("twins", [False, True])
+@pytest.mark.parametrize(("shared", "at_once"), [(24, 0), (120, 1 << 30)])
 def test_the_self_check_sees_a_wrong_mask_below_the_rounding(
-    kept_in: torch.dtype, twins: bool, monkeypatch: pytest.MonkeyPatch
+    kept_in: torch.dtype, twins: bool, shared: int, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of an untrained base, whose logits hardly depend on what its rows see. Also where the rows
     that share most are equal: their trie has no branch."""
-    model, rows = tiny("llama", initializer_range=0.02).to(kept_in), shared_rows()
+    model, rows = tiny("llama", initializer_range=0.02).to(kept_in), shared_rows(shared=shared)
     rows = [*rows, rows[2]] if twins else rows
+    monkeypatch.setattr(float32, "_AT_ONCE", at_once)
+    before = [weight.data_ptr() for weight in model.parameters()]
     assert "forest" in examine(model, rows).kinds
+    assert [weight.data_ptr() for weight in model.parameters()] == before
     break_trie("mask", monkeypatch)
     assert examine(model, rows).kinds == {"rows", "prefix"}
 

@@ -9,6 +9,7 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -31,7 +32,7 @@ def forecast(run: Run, prepared: float, validations: int) -> Forecast | None:
     validations: small validation batches in the whole run. None where memory ran out: then the
     run itself finds out what fits."""
     try:
-        _gradients(run, run.plan(_longest(run))[:1])  # warms up, and needs the most
+        _gradients(run, [_largest(run.plan(_longest(run))[0])])  # warms up, and needs the most
         rates = _rates(run)
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
@@ -76,6 +77,12 @@ def _rates(run: Run) -> list[float]:
 def _gradients(run: Run, pieces: Sequence[Piece]) -> None:
     for piece in pieces:
         run.objective.learn(piece, 1.0).loss.item()  # a GPU is waited for
+
+
+def _largest(piece: Piece) -> Piece:
+    """Its largest micro-batch alone."""
+    alone = (replace(piece, batches=[batch]) for batch in piece.batches)
+    return max(alone, key=lambda part: part.computed)
 
 
 def _longest(run: Run) -> list[Sample]:

@@ -1,7 +1,7 @@
 """The loss of supervised tokens, summed, however a plan lays their rows out."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -75,7 +75,7 @@ class Objective:
 
     def __init__(self, model: PreTrainedModel, way: Way = "model") -> None:
         self._model = model
-        self._way = way
+        self.way: Way = way
 
     def learn(self, piece: Piece, share: float) -> Sums:
         """Add the gradients of `share` times the summed loss of `piece` to the parameters'.
@@ -95,12 +95,17 @@ class Objective:
         with torch.no_grad():
             return self._through(piece, lambda sums: sums)
 
-    def logprobs(self, sample: Sample) -> tuple[Tensor, Tensor]:
-        """Log-probabilities float32 [supervised, vocabulary] and targets [supervised] of one row,
+    def logprobs(self, samples: Sequence[Sample], shared: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Of each row, computed by itself after the `shared` first tokens of all, which are
+        computed once: log-probabilities float32 [supervised, vocabulary] and targets [supervised],
         without gradients."""
-        layout = layouts.rows([sample], self._model.device)
         with torch.no_grad():
-            return self._logits(layout, None).log_softmax(-1), layout.targets
+            prefix = Prefix(self._model, samples[0].ids[:shared]) if shared else None
+        for sample in samples:
+            layout = layouts.rows([sample], self._model.device, shared)
+            with torch.no_grad():
+                logprobs = self._logits(layout, prefix).log_softmax(-1)
+            yield logprobs, layout.targets
 
     def _through(self, piece: Piece, then: Callable[[Sums], Sums]) -> Sums:
         """The sum of what `then` makes of each micro-batch's loss."""
@@ -123,7 +128,7 @@ class Objective:
     def run(self, layout: Layout, prefix: Prefix | None, then: Callable[[Sums], Sums]) -> Sums:
         """One forward pass: what `then` makes of its loss, or the sum of that over its parts, whose
         logits are not in memory at the same time."""
-        if self._way != "head":
+        if self.way != "head":
             return then(_sums(self._logits(layout, prefix), layout))
         hidden = hidden_of(self._model, layout, prefix)  # [supervised, hidden]
         leaf = hidden.detach().requires_grad_(hidden.requires_grad)  # gradients of all parts add up
@@ -135,7 +140,7 @@ class Objective:
 
     def _logits(self, layout: Layout, prefix: Prefix | None) -> Tensor:
         """float32 [supervised, vocabulary]."""
-        if self._way == "rows":
+        if self.way == "rows":
             return full_logits_of(self._model, layout)
         return logits_of(self._model, layout, prefix)
 

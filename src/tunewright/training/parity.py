@@ -16,14 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from tunewright import durable
 from tunewright.training.examples import Sample
-from tunewright.training.loss import Objective
+from tunewright.training.loss import Objective, Way
+from tunewright.training.plans.tries import Sorted
 from tunewright.training.recipe import Recipe
 from tunewright.training.run import Run
-from tunewright.training.selfcheck import way_of
+from tunewright.training.selfcheck import still
 from tunewright.weights.base import load_base
 from tunewright.weights.lora import add, select
 from tunewright.weights.peft import load_adapter
@@ -36,8 +38,12 @@ LONGEST_PROMPT = 2048  # where there are shorter ones; parity must not take long
 
 @dataclass(frozen=True)
 class Rows:
+    """shared: tokens of the beginning of all prompts, computed once. way: of training's logits."""
+
     file: str
     samples: list[Sample]
+    shared: int
+    way: Way
 
 
 def choose(run: Run) -> Rows:
@@ -47,7 +53,15 @@ def choose(run: Run) -> Rows:
         file, source = ("validation", run.validation)
     candidates = [s for s in source.all if s.start <= LONGEST_PROMPT] or source.all
     order = np.random.default_rng(run.recipe.seed).permutation(len(candidates))[:ROWS]
-    return Rows(file, [_shortened(candidates[at]) for at in sorted(order.tolist())])
+    samples = [_shortened(candidates[at]) for at in sorted(order.tolist())]
+    return Rows(file, samples, _shared(run, samples), run.objective.way)
+
+
+def _shared(run: Run, samples: list[Sample]) -> int:
+    """0 where nothing is gained by it, or the self-check allows no prefix on this base."""
+    if "prefix" not in run.planner.kinds or len(samples) < 2:
+        return 0
+    return min(Sorted.of(samples).common, *(sample.start - 1 for sample in samples))
 
 
 def _shortened(sample: Sample) -> Sample:
@@ -56,7 +70,7 @@ def _shortened(sample: Sample) -> Sample:
 
 
 def write(recipe: Recipe, folder: Path, rows: Rows) -> None:
-    base, tuned = _both(recipe, folder / "model", rows.samples)
+    base, tuned = _both(recipe, folder / "model", rows)
     described = [_described(sample, rows.file) for sample in rows.samples]
     together = zip(described, base, tuned, strict=True)
     durable.write_json(
@@ -75,7 +89,7 @@ def _described(sample: Sample, file: str) -> dict[str, Any]:
 
 
 def _both(
-    recipe: Recipe, tuned: Path, samples: list[Sample]
+    recipe: Recipe, tuned: Path, rows: Rows
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The figures of what the run started from and of the tuned model, one after the other in
     memory."""
@@ -83,26 +97,24 @@ def _both(
     if recipe.adapter:
         add(model, 0, load_adapter(recipe.adapter))
         select(model, 0)
-    untuned = _figures(_objective(model, samples), samples)
+    untuned = _figures(model, rows)
     if recipe.adaptation == "lora":
         add(model, 0, load_adapter(tuned, verify=True))
         select(model, 0)
     else:
         del model
         model = load_base(tuned, verify=True)
-    return untuned, _figures(_objective(model, samples), samples)
+    return untuned, _figures(model, rows)
 
 
-def _objective(model: PreTrainedModel, samples: list[Sample]) -> Objective:
-    return Objective(model, way_of(model, samples))
+def _figures(model: PreTrainedModel, rows: Rows) -> list[dict[str, Any]]:
+    objective = Objective(model, still(rows.way, model, rows.samples))
+    found = objective.logprobs(rows.samples, rows.shared)
+    return [_figures_of(*of_a_row) for of_a_row in found]
 
 
-def _figures(objective: Objective, samples: list[Sample]) -> list[dict[str, Any]]:
-    return [_figures_of(objective, sample) for sample in samples]
-
-
-def _figures_of(objective: Objective, sample: Sample) -> dict[str, Any]:
-    logprobs, targets = objective.logprobs(sample)
+def _figures_of(logprobs: Tensor, targets: Tensor) -> dict[str, Any]:
+    """logprobs: float32 [supervised, vocabulary]. targets: [supervised]."""
     best = logprobs.topk(2, dim=-1)
     pairs = zip(best.indices[:, 0].tolist(), best.values.tolist(), strict=True)
     return {

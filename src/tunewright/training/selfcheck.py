@@ -7,7 +7,7 @@ nothing.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -29,7 +29,9 @@ from tunewright.weights.exact import in_float32
 # Of the largest logit. Rounding alone reaches 1e-6 in float32 and 1e-2 in bfloat16.
 _TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}
 _LOOKED_AT = 256
-Compare: TypeAlias = Callable[[PreTrainedModel, Sequence[Sample]], tuple[Tensor, Tensor]]
+# Tokens that are compared: of a shared prefix, and of a row's own on both sides of its answer's
+# beginning. A mistake shows in any; whole rows of 290 tokens took nine times as long.
+_SHARED, _OWN, _AFTER = 24, 16, 16
 _RAISED = (RuntimeError, IndexError, TypeError, ValueError, AttributeError)
 
 
@@ -43,13 +45,36 @@ class Verdict:
     refused: tuple[str, ...] = ()
 
 
+@dataclass
+class _Plain:
+    """The plain forward pass's logits, each row's computed once in each dtype.
+
+    wide: whether the model can be computed in float32, when that is known."""
+
+    model: PreTrainedModel
+    found: dict[tuple[torch.dtype, bytes], Tensor] = field(default_factory=dict)
+    wide: bool | None = None
+
+    def logits(self, row: Sample) -> Tensor:
+        """float32 [length, vocabulary]."""
+        key = compute_dtype(), row.ids.tobytes()
+        if key not in self.found:
+            ids = torch.from_numpy(row.ids).long().to(self.model.device)
+            self.found[key] = plain_logits(self.model, ids)
+        return self.found[key]
+
+
+Compare: TypeAlias = Callable[[_Plain, Sequence[Sample]], tuple[Tensor, Tensor]]
+
+
 def examine(model: PreTrainedModel, samples: Sequence[Sample]) -> Verdict:
     """The plans that give the plain forward pass's logits, tried on the two of the first rows that
     share the largest part of their tokens."""
-    way = way_of(model, samples)
+    plain = _Plain(model)
+    way = _way(plain, samples)
     if way == "rows":
         return Verdict(way, frozenset({"rows"}))
-    pair, shared = _closest(samples[:_LOOKED_AT])
+    pair, shared = _closest(samples[:_LOOKED_AT], whole=not _may_be_cut(model))
     if shared < 1:
         return Verdict(way, frozenset({"rows"}))
     deepest = max(len(sample.ids) for sample in samples)
@@ -58,7 +83,7 @@ def examine(model: PreTrainedModel, samples: Sequence[Sample]) -> Verdict:
     for kind, compare in others.items():
         if reason := _ruled_out(model, kind, deepest):
             refused.append(reason)
-        elif _agree(model, compare, pair):
+        elif _agree(plain, compare, pair):
             kinds.add(kind)
         else:
             refused.append(
@@ -69,12 +94,28 @@ def examine(model: PreTrainedModel, samples: Sequence[Sample]) -> Verdict:
 
 def way_of(model: PreTrainedModel, samples: Sequence[Sample]) -> Way:
     """The cheapest way to the logits that gives what the plain forward does."""
-    pair = _two_lengths(samples[:_LOOKED_AT])
-    if model.get_output_embeddings() is None:
+    return _way(_Plain(model), samples)
+
+
+def still(way: Way, model: PreTrainedModel, samples: Sequence[Sample]) -> Way:
+    """`way`, which was found for a base, if it gives what the plain forward does with the weights
+    that `model` has now; else the one that does. Cheaper than `way_of`: the masks and positions of
+    an architecture do not change with its weights, so float32 need not be asked again."""
+    plain, pair = _Plain(model), _two_lengths(model, samples)
+    compare = {"head": _by_head, "model": _as_rows}.get(way)
+    if compare is None:
         return "rows"
-    if _ends_with_its_head(model, pair[0]) and _agree(model, _by_head, pair):
+    ends = way == "model" or _ends_with_its_head(plain, pair[0])
+    return way if ends and _near(plain, compare, pair) else way_of(model, samples)
+
+
+def _way(plain: _Plain, samples: Sequence[Sample]) -> Way:
+    pair = _two_lengths(plain.model, samples)
+    if plain.model.get_output_embeddings() is None:
+        return "rows"
+    if _ends_with_its_head(plain, pair[0]) and _agree(plain, _by_head, pair):
         return "head"
-    return "model" if _agree(model, _as_rows, pair) else "rows"
+    return "model" if _agree(plain, _as_rows, pair) else "rows"
 
 
 def _ruled_out(model: PreTrainedModel, kind: Kind, deepest: int) -> str | None:
@@ -88,7 +129,13 @@ def _ruled_out(model: PreTrainedModel, kind: Kind, deepest: int) -> str | None:
     return None
 
 
-def _ends_with_its_head(model: PreTrainedModel, row: Sample) -> bool:
+def _may_be_cut(model: PreTrainedModel) -> bool:
+    """Whether what holds for short rows holds for long ones: not where a window hides what is far
+    away, nor where positions are more than that."""
+    return caching.by_position(model) and caching.reach(model) is None
+
+
+def _ends_with_its_head(plain: _Plain, row: Sample) -> bool:
     """Whether the model's logits are exactly its head's output. A soft cap far above an untrained
     base's logits changes them by less than rounding, and a trained one's by much."""
     seen: list[Tensor] = []
@@ -96,41 +143,43 @@ def _ends_with_its_head(model: PreTrainedModel, row: Sample) -> bool:
     def see(_module: torch.nn.Module, _inputs: object, output: Tensor) -> None:
         seen.append(output)
 
-    head = model.get_output_embeddings()
+    head = plain.model.get_output_embeddings()
     assert head is not None
     handle = head.register_forward_hook(see)
     try:
         with torch.no_grad():
-            logits = _plain(model, row)
+            logits = plain.logits(row)
     finally:
         handle.remove()
     return len(seen) == 1 and torch.equal(seen[0].flatten(0, -2).float(), logits)
 
 
-def _agree(model: PreTrainedModel, compare: Compare, pair: Sequence[Sample]) -> bool:
+def _agree(plain: _Plain, compare: Compare, pair: Sequence[Sample]) -> bool:
     """compare: the logits of a plan and the expected ones, both [supervised, vocabulary]."""
-    if not _near(model, compare, pair):
+    if not _near(plain, compare, pair):
         return False
-    if compute_dtype() == torch.float32 or not _goes_in_float32(model, pair):
+    if compute_dtype() == torch.float32 or plain.wide is False:
         return True
-    with in_float32(model):
-        return _near(model, compare, pair)
+    with in_float32(plain.model):
+        if plain.wide is None:
+            plain.wide = _computes(plain, pair)
+        return not plain.wide or _near(plain, compare, pair)
 
 
-def _goes_in_float32(model: PreTrainedModel, pair: Sequence[Sample]) -> bool:
+def _computes(plain: _Plain, pair: Sequence[Sample]) -> bool:
     """Not where a module uses another one's weights, or memory has no room for a wide module."""
     try:
-        with torch.no_grad(), in_float32(model):
-            _plain(model, pair[0])
+        with torch.no_grad():
+            plain.logits(pair[0])
     except (*_RAISED, MemoryError):
         return False
     return True
 
 
-def _near(model: PreTrainedModel, compare: Compare, pair: Sequence[Sample]) -> bool:
+def _near(plain: _Plain, compare: Compare, pair: Sequence[Sample]) -> bool:
     try:
         with torch.no_grad():
-            found, expected = compare(model, pair)
+            found, expected = compare(plain, pair)
     except _RAISED:  # something after the head wants [rows, time], or the mask has another form
         return False
     if found.shape != expected.shape:
@@ -139,37 +188,40 @@ def _near(model: PreTrainedModel, compare: Compare, pair: Sequence[Sample]) -> b
     return worst.item() <= _TOLERANCE[compute_dtype()]
 
 
-def _by_head(model: PreTrainedModel, pair: Sequence[Sample]) -> tuple[Tensor, Tensor]:
+def _by_head(plain: _Plain, pair: Sequence[Sample]) -> tuple[Tensor, Tensor]:
+    model = plain.model
     hidden = hidden_of(model, layouts.rows(pair, model.device))
-    return head_logits(model, hidden), _alone(model, pair)
+    return head_logits(model, hidden), _alone(plain, pair)
 
 
-def _as_rows(model: PreTrainedModel, pair: Sequence[Sample]) -> tuple[Tensor, Tensor]:
-    return logits_of(model, layouts.rows(pair, model.device)), _alone(model, pair)
+def _as_rows(plain: _Plain, pair: Sequence[Sample]) -> tuple[Tensor, Tensor]:
+    model = plain.model
+    return logits_of(model, layouts.rows(pair, model.device)), _alone(plain, pair)
 
 
-def _as_prefix(model: PreTrainedModel, pair: Sequence[Sample]) -> tuple[Tensor, Tensor]:
+def _as_prefix(plain: _Plain, pair: Sequence[Sample]) -> tuple[Tensor, Tensor]:
+    model = plain.model
     shared = max(1, min(Sorted.of(pair).common, *(row.start - 1 for row in pair)))
     prefix = Prefix(model, pair[0].ids[:shared])
     layout = layouts.rows(pair, model.device, shared)
-    return logits_of(model, layout, prefix), _alone(model, pair)
+    return logits_of(model, layout, prefix), _alone(plain, pair)
 
 
-def _as_forest(model: PreTrainedModel, pair: Sequence[Sample]) -> tuple[Tensor, Tensor]:
-    layout = layouts.trie(pair, model.device, compute_dtype())
-    return logits_of(model, layout), _in_trie(model, pair, layout)
+def _as_forest(plain: _Plain, pair: Sequence[Sample]) -> tuple[Tensor, Tensor]:
+    layout = layouts.trie(pair, plain.model.device, compute_dtype())
+    return logits_of(plain.model, layout), _in_trie(plain, pair, layout)
 
 
-def _alone(model: PreTrainedModel, pair: Sequence[Sample]) -> Tensor:
+def _alone(plain: _Plain, pair: Sequence[Sample]) -> Tensor:
     """[supervised, vocabulary]: each row by itself."""
-    return torch.cat([_plain(model, row)[row.start - 1 : -1] for row in pair])
+    return torch.cat([plain.logits(row)[row.start - 1 : -1] for row in pair])
 
 
-def _in_trie(model: PreTrainedModel, pair: Sequence[Sample], layout: Layout) -> Tensor:
+def _in_trie(plain: _Plain, pair: Sequence[Sample], layout: Layout) -> Tensor:
     """The plain forward pass's logits [supervised, vocabulary] for the nodes of `layout`: each row
     that has a node gives it the same, so the first one in order is taken."""
     ordered = Sorted.of(pair)
-    first, second = (_plain(model, row) for row in ordered.rows)  # [length, vocabulary] each
+    first, second = map(plain.logits, ordered.rows)  # [length, vocabulary] each
     assert layout.positions is not None
     own = len(ordered.rows[0].ids)
     depths = layout.positions[0, layout.at].tolist()
@@ -177,30 +229,44 @@ def _in_trie(model: PreTrainedModel, pair: Sequence[Sample], layout: Layout) -> 
     return torch.stack([(first if at < own else second)[depth] for at, depth in places])
 
 
-def _plain(model: PreTrainedModel, row: Sample) -> Tensor:
-    """float32 [length, vocabulary]."""
-    return plain_logits(model, torch.from_numpy(row.ids).long().to(model.device))
-
-
-def _two_lengths(samples: Sequence[Sample]) -> list[Sample]:
+def _two_lengths(model: PreTrainedModel, samples: Sequence[Sample]) -> list[Sample]:
     """Two short rows of different length where there are such: then one is padded."""
-    some = sorted(samples, key=lambda s: len(s.ids))
+    some = sorted(samples[:_LOOKED_AT], key=lambda s: len(s.ids))
     other = next((s for s in some if len(s.ids) > len(some[0].ids)), some[0])
-    return [some[0], other]
+    if not _may_be_cut(model):
+        return [some[0], other]
+    return [_cut(some[0], 0, _OWN), _cut(other, 0, 2 * _OWN)]
 
 
-def _closest(samples: Sequence[Sample]) -> tuple[list[Sample], int]:
+def _cut(row: Sample, shared: int, own: int) -> Sample:
+    """Of the prefix of `shared` tokens the last, then `own` tokens at most, then the last of the
+    prompt and the first of the answer. A trie's rows still part where they did."""
+    ends = min(row.start, shared + own)
+    parts = (
+        row.ids[max(0, shared - _SHARED) : ends],
+        row.ids[max(ends, row.start - _OWN) : row.start],
+    )
+    prompt = np.concatenate(parts)
+    answer = row.ids[row.start : row.start + _AFTER]
+    return replace(row, ids=np.concatenate([prompt, answer]), start=len(prompt))
+
+
+def _closest(samples: Sequence[Sample], *, whole: bool) -> tuple[list[Sample], int]:
     """Of the pairs with a shared prefix, the one that shares the largest part of its tokens, and
     the length of the prefix, which ends before the answers."""
     found = Sorted.of(samples)
-    best, most = (list(samples[:2]), 0), 0.0
+    best, common, most = list(samples[:2]), 0, 0.0
     for at in range(1, len(found.rows)):
         pair = found.rows[at - 1 : at + 1]
         shared = min(int(found.shared[at]), *(row.start - 1 for row in pair))
         part = shared / sum(len(row.ids) for row in pair)
         if part > most:
-            best, most = (_branching(pair), shared), part
-    return best
+            best, common, most = pair, shared, part
+    if not common:
+        return best, 0
+    if not whole:
+        best = [_cut(row, common, own) for row, own in zip(best, (_OWN, 2 * _OWN), strict=True)]
+    return _branching(best), common
 
 
 def _branching(pair: Sequence[Sample]) -> list[Sample]:
