@@ -16,7 +16,7 @@ from tunewright.embedding.embedder import Embedder
 from tunewright.fetching import Listener
 from tunewright.home import Home
 from tunewright.processes import Processes
-from tunewright.records.models import AddedBase, ModelKind, Weights
+from tunewright.records.models import AddedBase, Loadable, ModelKind, Weights
 from tunewright.rendering import Renderer
 from tunewright.resources import removals
 from tunewright.resources.adding import Adding
@@ -227,7 +227,7 @@ class Tunewright(Acting):
             say(note)
         return added
 
-    def renderer(self, weights: Weights, models: Models) -> Renderer:
+    def renderer(self, weights: Loadable, models: Models) -> Renderer:
         directory = models.directory(weights)
         chat = weights.kind == "chat"
         plain = self._renderers.get(

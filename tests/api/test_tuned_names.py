@@ -9,7 +9,7 @@ from servers import Server, chats
 from tunewright import Tunewright
 from tunewright.answering.model import plain_name
 from tunewright.errors import BadRequest, NotFound
-from tunewright.records.models import Model, Weights
+from tunewright.records.models import Model, Start, Weights
 from tunewright.resources.naming import asked_part, put_named
 from tunewright.settings import Settings
 
@@ -77,7 +77,7 @@ def test_a_job_is_named_by_what_it_asked_for(server: Server, tuned: dict) -> Non
         (second, name, None),
     ]:
         job = tw.jobs.create(model=asked, **given)
-        start = tw.catalog.shelf(tw.owner.organisation).get(Weights, job.id)
+        start = tw.catalog.shelf(tw.owner.organisation).get(Start, job.id)
         tw.jobs.cancel(job.id)
         assert start is not None
         assert start.asked == part, asked

@@ -1,5 +1,6 @@
 """Homes of every version: what an older one wrote is found, and a new one is like it."""
 
+import json
 import re
 import sqlite3
 from pathlib import Path
@@ -12,10 +13,12 @@ from servers import chats
 from tunewright import builtin, durable
 from tunewright.app import Tunewright
 from tunewright.catalog import first_schema, migrations, tables
-from tunewright.catalog.catalog import Catalog
+from tunewright.catalog.catalog import SHARED, Catalog
 from tunewright.catalog.replies import Replies
 from tunewright.records.jobs import Job
+from tunewright.records.models import Start, Weights
 from tunewright.records.record import now
+from tunewright.records.removals import Removal
 from tunewright.work.worker import Worker
 
 OLD = Path(__file__).parent / "homes" / "0.1.sql"
@@ -142,6 +145,69 @@ def test_removals_that_were_ordered_are_found_by_their_kind(tmp_path: Path) -> N
         "gone": "remove-weights",
         "ftjob": "remove-job",
     }
+
+
+def test_starts_and_removals_leave_the_weights(old_home: Path) -> None:
+    """What the weights of an older version held besides models: where each job starts from, and
+    what waits for its removal. An open job that goes on from a model, as the versions between
+    wrote it, has its files, its rendering and its model's name."""
+    further = {
+        **(same := {"kind": "chat", "base": "builtin-chat", "base_fingerprint": "f"}),
+        "id": "ftjob-further",
+        "base_directory": "jobs/ftjob-further/start/base",
+        "directory": "jobs/ftjob-further/start/adapter",
+        "adaptation": "lora",
+        **dict.fromkeys(("job", "step", "deleted_name")),
+        "asked": "gpt-4o",
+        "rendering": {"kwargs": {"enable_thinking": True}, "date": "2026-11-01T00:00:00"},
+        "created": 1,
+    }
+    model = {**same, "base_directory": "bases/b", "adaptation": "lora", "job": "j", "created": 1}
+    gone = [
+        {**model, "id": id, "step": step, "directory": f"models/{id}", "deleted_name": name}
+        for id, step, name in (("gone-1", None, "ft:x:o::1"), ("gone-2", 3, "ft:x:o::1:ckpt"))
+    ]
+    base = {**same, "id": "ftjob-base", "base_directory": "bases/b", "created": 1}
+    with sqlite3.connect(old_home / "catalog.db") as connection:
+        (owner,) = connection.execute("SELECT id FROM organisations LIMIT 1").fetchone()
+        jobs = connection.execute("SELECT id, status FROM jobs WHERE NOT deleted").fetchall()
+        kept = connection.execute("SELECT id FROM weights WHERE id NOT LIKE 'ftjob-%'").fetchall()
+        put = (
+            "INSERT INTO weights (id, organisation, version, deleted, directory, base_directory, "
+            "job, body) VALUES (?, ?, 3, 0, ?, ?, ?, ?)"
+        )
+        for row, by in [(further, owner), *((each, owner) for each in gone), (base, SHARED)]:
+            places = (row.get("directory"), row["base_directory"], row.get("job"))
+            connection.execute(put, (row["id"], by, *places, json.dumps(row)))
+        connection.execute(put, ("ftjob-spoilt", owner, None, None, None, "{spoilt"))
+    connection.close()
+    tw = Tunewright(old_home)
+    shelf = tw.acting(tw.owner).shelf
+    starts = {start.id: start for start in shelf.all(Start)}
+    assert set(starts) == {id for id, status in jobs} | {"ftjob-further"}
+    assert starts.pop("ftjob-further").model_dump() == {
+        key: value for key, value in further.items() if key not in ("job", "step", "deleted_name")
+    }
+    assert {start.base_directory.partition("-")[0] for start in starts.values()} == {
+        "bases/builtin"
+    }
+    models = {
+        weights.id for weights in (*tw.catalog.shelf(SHARED).all(Weights), *shelf.all(Weights))
+    }
+    assert models == {id for (id,) in kept} | {"ftjob-base"}
+    assert [removal.model_dump() for removal in shelf.all(Removal)] == [
+        {
+            "id": each["id"],
+            "name": each["deleted_name"],
+            "directory": each["directory"],
+            "base_directory": "bases/b",
+            "job": None if each["step"] else "j",
+        }
+        for each in gone
+    ]
+    for kind, place in ((Start, "jobs/ftjob-further/start/base"), (Removal, "bases/b")):
+        assert tw.catalog.mentions(kind, "base_directory", place, but="")
+    tw.close()
 
 
 def test_a_home_of_0_1_opens_lists_and_answers(old_home: Path) -> None:

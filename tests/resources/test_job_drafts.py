@@ -21,7 +21,7 @@ from tunewright.app import Tunewright
 from tunewright.errors import Unavailable
 from tunewright.records.jobs import Event, Job
 from tunewright.records.keys import KeyRequest
-from tunewright.records.models import Weights
+from tunewright.records.models import Start
 from tunewright.resources import removals
 from tunewright.settings import Settings
 
@@ -115,7 +115,7 @@ def test_others_write_while_weights_are_copied(
     id = answer.json()["id"]
     assert folders(tw) == [id]
     assert len(tw.files.list().data) == 14
-    start = tw.acting(tw.owner).shelf.get(Weights, id)
+    start = tw.acting(tw.owner).shelf.get(Start, id)
     assert start is not None
     assert durable.verify(tw.home.inside(start.directory or "")) == durable.verify(
         tw.home.inside(parent.directory or "")

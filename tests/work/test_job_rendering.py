@@ -15,7 +15,7 @@ from tunewright.catalog.catalog import SHARED
 from tunewright.errors import BadRequest
 from tunewright.records.completions import ChatRequest
 from tunewright.records.jobs import Event, Job
-from tunewright.records.models import Weights
+from tunewright.records.models import Loadable, Start, Weights
 from tunewright.work import fine_tune
 from tunewright.work.check import CheckFiles
 from tunewright.work.on_job import OnJob
@@ -50,7 +50,7 @@ def checked(tw: Tunewright, answer: str, base: str = "thinker", **given: Any) ->
     return tw.jobs.retrieve(job.id), assignment
 
 
-def prompted(tw: Tunewright, weights: Weights | None, **kwargs: Any) -> str:
+def prompted(tw: Tunewright, weights: Loadable | None, **kwargs: Any) -> str:
     assert weights is not None
     renderer = tw.renderer(weights, tw.models).using(kwargs)
     return renderer.pieces.text(renderer.prompt([ASKED]))
@@ -62,7 +62,7 @@ def test_reasoning_turns_itself_on_for_a_job_and_its_model(tw: Tunewright) -> No
     assert job.chat_template_kwargs == {"enable_thinking": True}
     events = [event.message for event in tw.acting(tw.owner).shelf.all(Event, subject=job.id)]
     assert any("enable_thinking true" in message for message in events)
-    start = CheckFiles(tw, assignment.task, threading.Event()).base
+    start = CheckFiles(tw, assignment.task, threading.Event()).start
     assert fine_tune._recipe(assignment, job).kind == "chat"
     assert start.rendering is not None
     assert start.rendering.kwargs == {"enable_thinking": True}
@@ -75,7 +75,7 @@ def test_plain_answers_are_asked_for_without_a_thought_as_the_base_is(tw: Tunewr
     assert job.chat_template_kwargs is None
     assert "chat_template_kwargs" not in job.wire()
     base = tw.catalog.shelf(SHARED).get(Weights, "thinker")
-    assert prompted(tw, base) == prompted(tw, assignment.base)
+    assert prompted(tw, base) == prompted(tw, assignment.start)
     assert prompted(tw, base).endswith("<think>\n\n</think>\n\n")
 
 
@@ -90,7 +90,7 @@ def test_the_date_of_the_training_is_the_models(tw: Tunewright) -> None:
     job, _ = checked(tw, "Four.", base="dated")
     shelf = tw.acting(tw.owner).shelf
     old = shelf.change(
-        Weights,
+        Start,
         job.id,
         lambda it: it.model_copy(
             update={"rendering": it.rendering.model_copy(update={"date": "2024-02-29T12:00:00"})}

@@ -295,7 +295,7 @@ class Shelf:
             emptied = dict.fromkeys(noun.searched)
             forget = (
                 delete(noun.table)
-                if noun.named
+                if noun.goes_wholly
                 else update(noun.table).values(deleted=True, body="", **emptied)
             )
             connection.execute(forget.where(noun.table.c.id == id))

@@ -43,11 +43,40 @@ def _verifications(connection: Connection) -> None:
     records(connection, "verifications")
 
 
+def _starts_and_removals(connection: Connection) -> None:
+    """They were rows of `weights` until then. One that cannot be read stays where it is."""
+    for table, rows, body in (
+        (
+            "starts",
+            "id LIKE 'ftjob-%'",
+            "json_remove(body, '$.job', '$.step', '$.deleted_name')",
+        ),
+        (
+            "removals",
+            "id LIKE 'gone-%' AND json_extract(body, '$.deleted_name') IS NOT NULL",
+            "json_object('id', id, 'name', json_extract(body, '$.deleted_name'), "
+            "'directory', directory, 'base_directory', base_directory, "
+            "'job', iif(json_extract(body, '$.step') IS NULL, job, NULL))",
+        ),
+    ):
+        records(connection, table)
+        for field in ("directory", "base_directory"):
+            search_by(connection, table, field)
+        theirs = f"organisation <> 'tunewright' AND NOT deleted AND json_valid(body) AND {rows}"
+        connection.exec_driver_sql(
+            f"INSERT INTO {table} (id, organisation, version, deleted, directory, base_directory, "
+            f"body) SELECT id, organisation, 1, 0, directory, base_directory, {body} "
+            f"FROM weights WHERE {theirs} ORDER BY sequence"
+        )
+        connection.exec_driver_sql(f"DELETE FROM weights WHERE {theirs}")
+
+
 STEPS: list[Callable[[Connection], None]] = [
     _first_tables,
     _index_what_is_searched_by,
     _removals_by_kind,
     _verifications,
+    _starts_and_removals,
 ]
 
 

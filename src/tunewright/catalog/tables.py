@@ -22,9 +22,10 @@ from sqlalchemy import (
 
 from tunewright.records.files import File
 from tunewright.records.jobs import Checkpoint, Event, Job
-from tunewright.records.models import Model, Switched, Weights
+from tunewright.records.models import Model, Start, Switched, Weights
 from tunewright.records.permissions import CheckpointPermission
 from tunewright.records.record import Record
+from tunewright.records.removals import Removal
 from tunewright.records.uploads import Upload, UploadPart
 from tunewright.records.verifications import Verification
 
@@ -35,16 +36,17 @@ metadata = MetaData()
 class Noun:
     """How a record class is stored. `searched`: record fields copied into columns of that name.
 
-    `named`: its ids are names that clients chose, so that a deleted one goes wholly.
+    `goes_wholly`: nothing of a deleted one stays, for its id is a name that a client chose, or
+    nobody pages through them.
     """
 
     record: type[Record]
     table: Table
     searched: tuple[str, ...]
-    named: bool = False
+    goes_wholly: bool = False
 
 
-def _noun(record: type[Record], name: str, *searched: str, named: bool = False) -> Noun:
+def _noun(record: type[Record], name: str, *searched: str, goes_wholly: bool = False) -> Noun:
     table = Table(
         name,
         metadata,
@@ -60,7 +62,7 @@ def _noun(record: type[Record], name: str, *searched: str, named: bool = False) 
         *(Index(f"{name}_by_{field}", field, "organisation", "sequence") for field in searched),
         sqlite_autoincrement=True,
     )
-    return Noun(record, table, searched, named)
+    return Noun(record, table, searched, goes_wholly)
 
 
 NOUNS: dict[type[Record], Noun] = {
@@ -73,10 +75,12 @@ NOUNS: dict[type[Record], Noun] = {
         _noun(CheckpointPermission, "checkpoint_permissions", "project_id"),
         _noun(Upload, "uploads", "status"),
         _noun(UploadPart, "upload_parts", "upload_id"),
-        _noun(Model, "models", named=True),
-        _noun(Switched, "switched", named=True),
+        _noun(Model, "models", goes_wholly=True),
+        _noun(Switched, "switched", goes_wholly=True),
         _noun(Verification, "verifications"),
-        _noun(Weights, "weights", "directory", "base_directory", "job", named=True),
+        _noun(Weights, "weights", "directory", "base_directory", "job", goes_wholly=True),
+        _noun(Start, "starts", "directory", "base_directory", goes_wholly=True),
+        _noun(Removal, "removals", "directory", "base_directory", goes_wholly=True),
     )
 }
 

@@ -59,15 +59,14 @@ class Engine(Record):
     ready: bool = True
 
 
-class Weights(Record):
-    """Where a model's weights lie. Internal: never on the wire, stored beside the model.
+class Loadable(Record):
+    """What is loaded to be trained or to answer: a base, and what was made of it. Internal: never
+    on the wire.
 
-    A tuned model names its real base by fingerprint, so that remapping an alias or adding
-    another base under the same name never changes an existing model. `job` made it; `step` is set
-    for a checkpoint, which can be used but is not listed. `deleted_name`: what it was called, while
-    its bytes wait to be removed. `asked`, of what a job starts from: what its model is named by,
-    where that is not the real base. `rendering`: None of a base, and of a model of an older
-    version.
+    A tuned model names its real base by fingerprint, so that remapping an alias or adding another
+    base under the same name never changes an existing model. `directory`: the adapter, or the
+    whole weights that take the base's place. `rendering`: None of a base, and of a model of an
+    older version.
     """
 
     id: str
@@ -77,12 +76,46 @@ class Weights(Record):
     base_fingerprint: str
     directory: str | None = None
     adaptation: Literal["none", "lora", "full"] = "none"
-    job: str | None = None
-    step: int | None = None
-    deleted_name: str | None = None
-    asked: str | None = None
     rendering: Rendering | None = None
     created: int = Field(default_factory=now)
+
+
+class Weights(Loadable):
+    """Where the weights of a model or a checkpoint lie, stored beside the model.
+
+    `job` made it; `step` is set for a checkpoint, which can be used but is not listed.
+    """
+
+    job: str | None = None
+    step: int | None = None
+
+
+class Start(Loadable):
+    """What a job starts from, as it was when the job was made; its id is the job's.
+
+    `asked`: what the job's model is named by, where that is not the real base.
+    """
+
+    asked: str | None = None
+
+    def trained(
+        self,
+        id: str,
+        directory: str,
+        adaptation: Literal["lora", "full"],
+        step: int | None = None,
+    ) -> Weights:
+        """The weights that the job has made of it."""
+        kept = self.model_dump(include={"kind", "base", "base_directory", "base_fingerprint"})
+        return Weights(
+            **kept,
+            id=id,
+            directory=directory,
+            adaptation=adaptation,
+            rendering=self.rendering,
+            job=self.id,
+            step=step,
+        )
 
 
 class Switched(Record):

@@ -13,7 +13,7 @@ from tunewright.errors import BadRequest, NotFound
 from tunewright.home import Home
 from tunewright.records.models import Model, ModelKind, Weights
 from tunewright.rendering.configuration import read_object
-from tunewright.resources.removals import remove_weights
+from tunewright.resources.removals import remove_directories
 from tunewright.suggestions import command
 
 _KEPT = re.compile(
@@ -82,7 +82,7 @@ class Bases:
             weights = self._shelf.get(Weights, name)
             self._shelf.delete(Weights, name)
         if weights is not None:
-            remove_weights(self._shelf.catalog, self._home, weights)
+            remove_directories(self._shelf.catalog, self._home, weights)
 
     def _register(
         self,

@@ -13,13 +13,13 @@ from tunewright.faults import fault
 from tunewright.home import Home
 from tunewright.records.files import File
 from tunewright.records.jobs import Hyperparameters, Job, JobRequest, JobSpec
-from tunewright.records.models import Weights
+from tunewright.records.models import Start, Weights
 from tunewright.resources import starting
 from tunewright.resources.models import Models
 from tunewright.resources.naming import asked_part
 from tunewright.resources.progress import Progress
 from tunewright.resources.removals import is_orphan
-from tunewright.resources.starting import Start
+from tunewright.resources.starting import StartFiles
 from tunewright.tasks import Tasks
 from tunewright.usage import Quota
 
@@ -56,8 +56,8 @@ class JobDraft:
     def __init__(self, of: JobDrafts, given: dict[str, Any]) -> None:
         self._of = of
         self._given = given
-        self._sealed: tuple[JobRequest, Job, Weights, Weights] | None = None
-        self._start: Start | None = None
+        self._sealed: tuple[JobRequest, Job, Weights, Start] | None = None
+        self._start: StartFiles | None = None
 
     def seal(self) -> None:
         """Raises Busy or QuotaExceeded where one more job is too many, BadRequest for an unknown
@@ -101,8 +101,8 @@ class JobDraft:
             needed = not is_orphan(self._of.shelf.catalog, Job, self._start.job)
             self._start.close(needed=needed)
 
-    def _keep(self, job: Job, parent: Weights, asked: str) -> Weights:
-        self._start = Start(self._of.home, job.id)
+    def _keep(self, job: Job, parent: Weights, asked: str) -> Start:
+        self._start = StartFiles(self._of.home, job.id)
         return self._start.keep(parent, asked_part(asked) if self._of.by_asked else None)
 
     def _tunable(self, model: str) -> Weights:

@@ -9,7 +9,7 @@ from tunewright.catalog.catalog import SHARED, Shelf
 from tunewright.errors import BadRequest, Forbidden, NotFound
 from tunewright.generation.generator import ModelSpec
 from tunewright.home import Home
-from tunewright.records.models import Model, ModelKind, Weights
+from tunewright.records.models import Loadable, Model, ModelKind, Weights
 from tunewright.records.pages import Deleted, Page
 from tunewright.records.permissions import CheckpointPermission
 from tunewright.resources import naming
@@ -110,12 +110,12 @@ class Models:
                 return self._shelf.get(Weights, own.id)
             return self._shared.get(Weights, real)
 
-    def directory(self, weights: Weights) -> Path:
+    def directory(self, weights: Loadable) -> Path:
         """The directory with the tokenizer and, but for an adapter, the weights."""
         full = weights.directory if weights.adaptation == "full" else None
         return self._home.inside(full or weights.base_directory)
 
-    def spec(self, weights: Weights) -> ModelSpec:
+    def spec(self, weights: Loadable) -> ModelSpec:
         """What the engine is told about a model."""
         adapter = self.adapter(weights)
         return ModelSpec(
@@ -125,7 +125,7 @@ class Models:
             fingerprint=weights.base_fingerprint,
         )
 
-    def adapter(self, weights: Weights) -> Path | None:
+    def adapter(self, weights: Loadable) -> Path | None:
         if weights.adaptation != "lora" or weights.directory is None:
             return None
         return self._home.inside(weights.directory)
@@ -199,15 +199,14 @@ class Models:
         )
 
     def _own(self, id: str) -> Model | None:
-        """A tuned model or a checkpoint, found by either of its names. Other weights on the shelf,
-        those that jobs start from and those that wait for their removal, are nobody's model."""
+        """A tuned model or a checkpoint, found by either of its names."""
         if not is_tuned(id):
             return None
         name = naming.first_name(self._shelf, id)
         if model := self._shelf.get(Model, name):
             return model
         weights = self._shelf.get(Weights, name)
-        if weights is None or weights.step is None or weights.deleted_name:
+        if weights is None or weights.step is None:
             return None
         return Model(id=name, created=weights.created, owned_by=self._caller.name)
 
@@ -215,8 +214,7 @@ class Models:
         weights = self._shelf.get(Weights, id)
         if weights is None or weights.step is not None or weights.job is None:
             return [weights] if weights else []
-        made = self._shelf.all(Weights, where={"job": weights.job})
-        return [weights for weights in made if not weights.deleted_name]
+        return self._shelf.all(Weights, where={"job": weights.job})
 
 
 def _alias(name: str, created: int) -> Model:

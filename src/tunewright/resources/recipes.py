@@ -3,13 +3,13 @@
 from typing import Any
 
 from tunewright.home import Home
-from tunewright.records.models import Weights
+from tunewright.records.models import Loadable
 from tunewright.resources.models import Models
 from tunewright.settings import Settings
 from tunewright.training.recipe import Recipe
 
 
-def recipe(models: Models, start: Weights, home: Home, settings: Settings, **given: Any) -> Recipe:
+def recipe(models: Models, start: Loadable, home: Home, settings: Settings, **given: Any) -> Recipe:
     """start: what is trained. given: the files, and the hyperparameters that were asked for."""
     adapter = models.adapter(start)
     return Recipe(

@@ -15,14 +15,23 @@ from tunewright.errors import TunewrightError
 from tunewright.home import Home
 from tunewright.records.files import File
 from tunewright.records.jobs import Job
-from tunewright.records.models import Weights
+from tunewright.records.models import Start, Weights
 from tunewright.records.record import Record, new_id
+from tunewright.records.removals import Removal
 from tunewright.records.uploads import Upload, UploadPart
 from tunewright.resources.claims import claim
 from tunewright.tasks import Tasks
 
 COPIES = ("parity.json", "log.txt")
 """Files of a job's folder that hold rows of its data: as token ids, or quoted in a traceback."""
+
+HOLDERS: tuple[tuple[type[Record], tuple[str, ...]], ...] = (
+    (Weights, ("directory", "base_directory")),
+    (Start, ("directory", "base_directory")),
+    (Removal, ("directory", "base_directory")),
+)
+"""The records that name published directories, each with the columns that do: a directory stays
+while one of them names it. A new kind of record that has one gets its row here."""
 
 
 class Removals:
@@ -46,10 +55,16 @@ class Removals:
         self._tasks.enqueue("remove-job", id, self._shelf.organisation)
 
     def order_weights(self, weights: Weights) -> None:
-        """The same for weights whose own record is deleted: they wait under another id."""
-        waiting = weights.model_copy(update={"id": new_id("gone-"), "deleted_name": weights.id})
-        self._shelf.put(waiting)
-        self._tasks.enqueue("remove-weights", waiting.id, self._shelf.organisation)
+        """The same for weights whose own record is deleted."""
+        ordered = Removal(
+            id=new_id("gone-"),
+            name=weights.id,
+            directory=weights.directory,
+            base_directory=weights.base_directory,
+            job=weights.job if weights.step is None else None,
+        )
+        self._shelf.put(ordered)
+        self._tasks.enqueue("remove-weights", ordered.id, self._shelf.organisation)
 
     def carry_out(self, kind: str, id: str) -> bool:
         """Remove what a task of that kind ordered; False while somebody still writes there. Can be
@@ -87,16 +102,16 @@ class Removals:
             yield from self._shelf.all(Job, where={column: id})
 
     def _weights(self, id: str) -> bool:
-        weights = self._shelf.get(Weights, id)
-        if weights is None:
+        ordered = self._shelf.get(Removal, id)
+        if ordered is None:
             return True
-        remove_weights(self._shelf.catalog, self._home, weights)
-        if weights.job and weights.step is None:  # what its job keeps besides its log
+        remove_directories(self._shelf.catalog, self._home, ordered)
+        if ordered.job:  # what it keeps besides its log
             for part in ("start", "resume"):
-                durable.remove(self._home.job(weights.job) / part)
-            if self._shelf.get(Job, weights.job) is None:
-                durable.remove(self._home.job(weights.job))
-        self._shelf.delete(Weights, id)
+                durable.remove(self._home.job(ordered.job) / part)
+            if self._shelf.get(Job, ordered.job) is None:
+                durable.remove(self._home.job(ordered.job))
+        self._shelf.delete(Removal, id)
         return True
 
 
@@ -111,8 +126,8 @@ def remove_job(catalog: Catalog, home: Home, id: str) -> bool:
         # Who makes a job lets go of its folder when the job is recorded: looked for only now.
         if not catalog.ids(Job, id=id):
             base = str((folder / "start" / "base").relative_to(home.root))
-            needed = catalog.mentions(Weights, "base_directory", base, but=id)
-            for entry in list(folder.iterdir()) if needed else [folder]:
+            kept = _needed(catalog, base, but=id)
+            for entry in list(folder.iterdir()) if kept else [folder]:
                 if entry.name != "start":
                     durable.remove(entry)
     return True
@@ -126,7 +141,7 @@ def tidy_job(catalog: Catalog, home: Home, id: str) -> None:
     doomed = [folder / "resume", folder / "parity.json", folder / "start" / "adapter"]
     base = folder / "start" / "base"
     place = str(base.relative_to(home.root))
-    if not catalog.mentions(Weights, "base_directory", place, but=id):
+    if not _needed(catalog, place, but=id):
         doomed.append(base)
     doomed = [path for path in doomed if path.exists()]
     if doomed and (lock := claim(folder)):
@@ -135,16 +150,21 @@ def tidy_job(catalog: Catalog, home: Home, id: str) -> None:
                 durable.remove(path)
 
 
-def remove_weights(catalog: Catalog, home: Home, weights: Weights) -> None:
+def remove_directories(catalog: Catalog, home: Home, of: Weights | Removal) -> None:
     """Remove the directories that no other model and no job needs: its own, and its base's where
     the base has been deleted before."""
-    for directory in filter(None, (weights.directory, weights.base_directory)):
-        needed = any(
-            catalog.mentions(Weights, column, directory, but=weights.id)
-            for column in ("directory", "base_directory")
-        )
-        if not needed:
+    for directory in filter(None, (of.directory, of.base_directory)):
+        if not _needed(catalog, directory, but=of.id):
             durable.remove(home.inside(directory))
+
+
+def _needed(catalog: Catalog, directory: str, *, but: str) -> bool:
+    """Whether a record other than `but`, a job's start or a model's, names the directory."""
+    return any(
+        catalog.mentions(kind, column, directory, but=but)
+        for kind, columns in HOLDERS
+        for column in columns
+    )
 
 
 def sweep(catalog: Catalog, home: Home, blobs: Blobs) -> None:

@@ -7,7 +7,7 @@ from tunewright import durable
 from tunewright.errors import BadRequest
 from tunewright.home import Home
 from tunewright.records.jobs import JobRequest, Method
-from tunewright.records.models import Weights
+from tunewright.records.models import Loadable, Start, Weights
 from tunewright.resources.claims import claim_new
 
 ADAPTATION = "method.supervised.hyperparameters.adaptation"
@@ -36,9 +36,9 @@ def method(request: JobRequest, parent: Weights, adapter: Path | None) -> Method
     return asked
 
 
-class Start:
-    """What a job starts from, as it is now, in the job's folder: its model may be deleted
-    afterwards. Nothing is kept of a plain base, which stays anyhow.
+class StartFiles:
+    """The files that a job starts from, as they are now, in the job's folder: the model may be
+    deleted afterwards. Nothing is kept of a plain base, which stays anyhow.
 
     Kept before the job is recorded, as the copy of a large model takes its time. Until `close` the
     folder is claimed, so that nobody takes it for what a killed process has left.
@@ -50,20 +50,19 @@ class Start:
         self._folder = home.job(job)
         self._claim: IO[bytes] | None = None
 
-    def keep(self, parent: Weights, asked: str | None) -> Weights:
-        """The record of what was kept, whose name is the job's id. asked: what the job's model is
-        named by; None: the real base. Raises FileNotFoundError where the parent's files go at this
-        very moment."""
-        update: dict[str, object] = {"id": self.job, "job": None, "step": None, "asked": asked}
+    def keep(self, parent: Weights, asked: str | None) -> Start:
+        """The record of what was kept. asked: what the job's model is named by; None: the real
+        base. Raises FileNotFoundError where the parent's files go at this very moment."""
+        given = parent.model_dump(include=Loadable.model_fields.keys()) | {"id": self.job}
         base = parent.directory if parent.adaptation == "full" else parent.base_directory
         if base is not None and (parent.adaptation == "full" or _of_a_job(self._home, base)):
-            update["base_directory"] = self._keep(base, "base")
-            update["base_fingerprint"] = durable.fingerprint(self._folder / "start" / "base")
+            given["base_directory"] = self._keep(base, "base")
+            given["base_fingerprint"] = durable.fingerprint(self._folder / "start" / "base")
         if parent.adaptation == "lora" and parent.directory is not None:
-            update["directory"] = self._keep(parent.directory, "adapter")
+            given["directory"] = self._keep(parent.directory, "adapter")
         elif parent.adaptation == "full":
-            update |= {"directory": None, "adaptation": "none"}
-        return parent.model_copy(update=update)
+            given |= {"directory": None, "adaptation": "none"}
+        return Start(**given, asked=asked)
 
     def close(self, *, needed: bool) -> None:
         """Let go of the folder, and remove it where no job came of it."""

@@ -96,7 +96,7 @@ class Switching:
         weights = self._shelf.get(Weights, name)
         if weights is None or weights.job is None or weights.step is not None:
             return None
-        return None if weights.deleted_name else weights
+        return weights
 
     def _id(self, name: str) -> str:
         return f"{self._shelf.organisation} {name}"

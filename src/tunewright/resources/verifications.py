@@ -41,7 +41,7 @@ class Verifications:
         """Check one model at each step, and record what was found at once."""
         weights = [
             *self._shelf.catalog.shelf(SHARED).all(Weights),
-            *(each for each in self._shelf.all(Weights) if each.job and not each.deleted_name),
+            *self._shelf.all(Weights),
         ]
         sound: set[Path] = set()
         self._change(id, status="running", models=len(weights), checked=0, damaged=[])

@@ -14,7 +14,7 @@ from tunewright.errors import JobFailed, TunewrightError
 from tunewright.faults import fault
 from tunewright.records.findings import Finding, Severity
 from tunewright.records.jobs import Job
-from tunewright.records.models import Weights
+from tunewright.records.models import Start
 from tunewright.records.template_kwargs import Rendering
 from tunewright.rendering import Renderer
 from tunewright.tasks import Task, Tasks
@@ -96,7 +96,7 @@ def _files(assignment: OnJob, job: Job) -> Iterator[tuple[str, Checking]]:
 def _renderer(assignment: OnJob, job: Job) -> Renderer:
     """The one that training and its model will use; recorded with what the job starts from, so
     that all that comes of the job has it."""
-    start = assignment.base
+    start = assignment.start
     own = start.rendering.kwargs if start.rendering else {}
     date = datetime.fromtimestamp(job.created_at).isoformat()
     asked = Rendering(kwargs={**own, **(job.chat_template_kwargs or {})}, date=date)
@@ -113,7 +113,7 @@ def _record(assignment: OnJob, used: Rendering, asked: Rendering) -> None:
     shelf, progress, job = assignment.acting.shelf, assignment.progress, assignment.job_id
     with assignment.tw.catalog.transaction():
         assignment.tw.tasks.guard(assignment.task)
-        shelf.change(Weights, job, lambda it: it.model_copy(update={"rendering": used}))
+        shelf.change(Start, job, lambda it: it.model_copy(update={"rendering": used}))
         if used.kwargs:
             kwargs = {"chat_template_kwargs": used.kwargs}
             progress.move(job, ("validating_files",), lambda j: j.model_copy(update=kwargs))

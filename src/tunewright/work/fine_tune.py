@@ -71,7 +71,7 @@ def _begin(assignment: OnJob) -> Job:
 def _recipe(assignment: OnJob, job: Job) -> Recipe:
     return recipe(
         assignment.acting.models,
-        assignment.base,
+        assignment.start,
         assignment.tw.home,
         assignment.tw.settings,
         training_file=assignment.data(job.training_file),

@@ -37,7 +37,7 @@ def check(assignment: OnJob, weights: Weights) -> parity.Verdict:
     """Compare what training computed with what the serving engine computes for the same rows."""
     rows = durable.read_json(assignment.folder / "parity.json")["rows"]
     models = assignment.acting.models
-    start = assignment.base
+    start = assignment.start
     if start.adaptation == "none":
         start = start.model_copy(update={"id": start.base})
     specs = [models.spec(start), models.spec(weights)]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tunewright.errors import JobFailed, StorageFull
 from tunewright.records.jobs import OPEN, Job
-from tunewright.records.models import Weights
+from tunewright.records.models import Start
 from tunewright.resources.progress import Moved, Progress
 from tunewright.tasks import LostLease
 from tunewright.work import journal
@@ -36,12 +36,12 @@ class OnJob(Assignment, ABC):
         return Progress(self.acting.shelf)
 
     @cached_property
-    def base(self) -> Weights:
+    def start(self) -> Start:
         """What the job starts from, as it was when the job was made: a base, whatever its name
         stands for by now, or a tuned model, in files of the job's own (`resources.starting`)."""
-        found = self.acting.shelf.get(Weights, self.job_id)
+        found = self.acting.shelf.get(Start, self.job_id)
         if found is None:
-            raise Moved(f"{self.job_id} has no base")
+            raise Moved(f"{self.job_id} has no start")
         return found
 
     def data(self, file: str | None) -> Path | None:

@@ -53,7 +53,7 @@ def _tidy(assignment: OnJob, weights: Weights) -> None:
     needed = weights.adaptation == "lora" and (start / "base").exists()
     durable.remove(assignment.folder / "resume")
     durable.remove(start / "adapter" if needed else start)
-    if assignment.base.adaptation == "lora":  # known to the engine under the job's id
+    if assignment.start.adaptation == "lora":  # known to the engine under the job's id
         with contextlib.suppress(TunewrightError):
             assignment.tw.engine.unload(assignment.job_id)
     durable.remove(assignment.folder / "parity.json")  # rows of the data, as token ids
@@ -67,15 +67,10 @@ def _keep_weights(assignment: OnJob, job: Job) -> Weights:
         durable.verify(trained)
         durable.move(trained, target)
     durable.remove(trained)  # an attempt that was broken off may have written it a second time
-    return assignment.base.model_copy(
-        update={
-            "id": model_name(job, assignment),
-            "directory": str(target.relative_to(home.root)),
-            "adaptation": job.method.supervised.hyperparameters.adaptation,
-            "job": job.id,
-            "asked": None,
-            "created": now(),
-        }
+    return assignment.start.trained(
+        model_name(job, assignment),
+        str(target.relative_to(home.root)),
+        job.method.supervised.hyperparameters.adaptation,
     )
 
 

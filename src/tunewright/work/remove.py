@@ -3,7 +3,7 @@
 import logging
 
 from tunewright.errors import TunewrightError
-from tunewright.records.models import Weights
+from tunewright.records.removals import Removal
 from tunewright.work.assignment import Assignment
 from tunewright.work.heartbeat import Heartbeat
 
@@ -25,13 +25,13 @@ class Remove(Assignment):
 
     def _unused(self) -> bool:
         """Whether the engine has let go of the model: it does not while it generates with it."""
-        weights = self.acting.shelf.get(Weights, self.task.subject)
-        if weights is None or not self.tw.home.engine_running.exists():
+        ordered = self.acting.shelf.get(Removal, self.task.subject)
+        if ordered is None or not self.tw.home.engine_running.exists():
             return True
         try:
-            self.tw.engine.unload(weights.deleted_name or "", if_idle=True)
+            self.tw.engine.unload(ordered.name, if_idle=True)
         except TunewrightError as error:
-            log.info("removing %s waits: %s", weights.id, error.message)
+            log.info("removing %s waits: %s", ordered.id, error.message)
             return False
         return True
 

@@ -122,17 +122,8 @@ class Reports:
     def _weights(self, name: str, step: int, path: str) -> Weights:
         """What makes a checkpoint answer under its name, from the moment that it is shown."""
         folder = self._assignment.folder.relative_to(self._assignment.tw.home.root)
-        return self._assignment.base.model_copy(
-            update={
-                "id": name,
-                "directory": str(folder / path),
-                "adaptation": self.job.method.supervised.hyperparameters.adaptation,
-                "job": self.job.id,
-                "step": step,
-                "asked": None,
-                "created": now(),
-            }
-        )
+        adaptation = self.job.method.supervised.hyperparameters.adaptation
+        return self._assignment.start.trained(name, str(folder / path), adaptation, step)
 
     @_take.register
     def _message(self, said: report.Message) -> None:
@@ -202,7 +193,7 @@ def model_name(job: Job, assignment: OnJob) -> str:
     """``ft:{name}:{organisation}:{suffix}:{id}`` (`resources.naming`). The id follows from the
     job's, so that a job that registers its model twice, around a crash, registers the same one."""
     suffix = names.suffix(job.user_provided_suffix) if job.user_provided_suffix else ""
-    name = assignment.base.asked or assignment.base.base
+    name = assignment.start.asked or assignment.start.base
     return f"ft:{name}:{assignment.acting.caller.name}:{suffix}:{short(job.id)}"
 
 
