@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from tunewright import durable
 from tunewright.access import Access, Caller
+from tunewright.artefacts import Artefacts
 from tunewright.blobs.local import LocalBlobs
 from tunewright.catalog.catalog import Catalog
 from tunewright.embedding import open_embedder
@@ -93,7 +94,9 @@ class Acting:
     @cached_property
     def jobs(self) -> Jobs:
         tw, caller, names = self._tw, self.caller, self._tw.settings.tuned_names
-        drafts = JobDrafts(caller, self.shelf, self.models, tw.tasks, tw.home, names, self.quota)
+        drafts = JobDrafts(
+            caller, self.shelf, self.models, tw.tasks, tw.home, tw.artefacts, names, self.quota
+        )
         return Jobs(caller, self.shelf, self.models, tw.tasks, self.removals, drafts)
 
     @cached_property
@@ -103,15 +106,16 @@ class Acting:
     @cached_property
     def models(self) -> Models:
         tw = self._tw
-        return Models(self.caller, self.shelf, tw.settings.aliases, tw.home, self.removals)
+        return Models(self.caller, self.shelf, tw.settings.aliases, tw.artefacts, self.removals)
 
     @cached_property
     def removals(self) -> Removals:
-        return Removals(self.shelf, self._tw.tasks, self._tw.home, self._tw.blobs)
+        tw = self._tw
+        return Removals(self.shelf, tw.tasks, tw.home, tw.artefacts, tw.blobs)
 
     @cached_property
     def verifications(self) -> Verifications:
-        return Verifications(self.shelf, self.models, self._tw.tasks)
+        return Verifications(self.shelf, self._tw.artefacts, self._tw.tasks)
 
     @cached_property
     def keys(self) -> Keys:
@@ -170,6 +174,7 @@ class Tunewright(Acting):
         durable.make_directory(self.home.root)
         self.catalog = Catalog(self.home.catalog)
         self.blobs = LocalBlobs(self.home.blobs)
+        self.artefacts = Artefacts(self.home)
         self.tasks = Tasks(self.catalog, self.settings.lease_seconds)
         self.access = Access(self.catalog)
         self.usage = Usage(self.catalog, self.settings, self.blobs.size)
@@ -178,7 +183,7 @@ class Tunewright(Acting):
         self.processes = Processes(
             self.home, self.settings, on_worker_death=self.tasks.release_of_dead
         )
-        self.bases = Bases(self.catalog, self.home)
+        self.bases = Bases(self.catalog, self.artefacts)
         self.catalogue = Catalogue(self.catalog, self.home, self.settings)
         self.bases.ensure_builtin()
         self.owner = self.access.first_organisation(self.settings.organisation)

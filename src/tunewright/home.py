@@ -74,7 +74,7 @@ class Home:
         return self.jobs / names.id(id)
 
     def inside(self, relative: str) -> Path:
-        """Where a record's path lies. Raises Corrupt where that is not in this home."""
+        """Where a place (`artefacts`) lies. Raises Corrupt where that is not in this home."""
         return names.inside(self.root, relative)
 
     @property

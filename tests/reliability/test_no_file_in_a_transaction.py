@@ -121,7 +121,7 @@ def test_through_the_library_and_the_worker(
     tw.jobs.pause(jobs[1])
     tw.jobs.resume(jobs[1])
     tw.jobs.cancel(jobs[1])
-    removals.tidy(tw.catalog, tw.home)
+    removals.tidy(tw.catalog, tw.home, tw.artefacts)
     further = tw.jobs.create(model=f"{model}:ckpt-step-3", training_file=file).id
     tw.jobs.cancel(further)
     for job in (*jobs, further):

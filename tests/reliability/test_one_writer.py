@@ -10,8 +10,8 @@ SOURCE = REPOSITORY / "src" / "tunewright"
 
 ALLOWED = {
     # Inside `with durable.directory(...)`, which syncs and lists whatever was put there.
-    ("training/artefacts.py", "save_pretrained"),
-    ("training/artefacts.py", "shutil.copyfile"),
+    ("training/saving.py", "save_pretrained"),
+    ("training/saving.py", "shutil.copyfile"),
     ("training/checkpoints.py", "save_file"),
     ("weights/peft.py", "save_file"),
     # Locks: what counts is the flock, not the file.

@@ -117,8 +117,8 @@ def test_others_write_while_weights_are_copied(
     assert len(tw.files.list().data) == 14
     start = tw.acting(tw.owner).shelf.get(Start, id)
     assert start is not None
-    assert durable.verify(tw.home.inside(start.directory or "")) == durable.verify(
-        tw.home.inside(parent.directory or "")
+    assert durable.verify(tw.artefacts.path(start.directory or "")) == durable.verify(
+        tw.artefacts.path(parent.directory or "")
     )
     removals.sweep(tw.catalog, tw.home, tw.blobs)
     assert folders(tw) == [id]
@@ -197,7 +197,7 @@ def test_killed_before_the_commit_there_is_no_job_and_the_next_start_tidies(
     durable.sweep(tw.home.root)
     removals.sweep(tw.catalog, tw.home, tw.blobs)
     assert folders(tw) == []
-    assert durable.verify(tw.home.inside(parent.directory or ""))
+    assert durable.verify(tw.artefacts.path(parent.directory or ""))
     id = tw.jobs.create(model=parent.id, training_file=file).id
     assert folders(tw) == [id]
 

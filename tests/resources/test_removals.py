@@ -38,7 +38,7 @@ def tw(tmp_path: Path) -> Tunewright:
 def test_a_job_that_ended_in_vain_keeps_what_is_served_and_told(tw: Tunewright) -> None:
     cancelled, open_ = a_job(tw), a_job(tw)
     tw.jobs.cancel(cancelled)
-    removals.tidy(tw.catalog, tw.home)
+    removals.tidy(tw.catalog, tw.home, tw.artefacts)
     assert left(tw, cancelled) == {"checkpoints/step-3"}
     assert (tw.home.job(cancelled) / "log.txt").read_bytes() == b"told"
     assert left(tw, open_) == ALL
@@ -52,10 +52,10 @@ def test_a_checkpoint_keeps_the_base_that_it_is_for(tw: Tunewright) -> None:
         id="ft:x:ckpt-step-3", kind="chat", base="x", base_directory=base, base_fingerprint="f"
     )
     tw.acting(tw.owner).shelf.put(checkpoint)
-    removals.tidy(tw.catalog, tw.home)
+    removals.tidy(tw.catalog, tw.home, tw.artefacts)
     assert left(tw, id) == {"checkpoints/step-3", "start/base"}
     tw.acting(tw.owner).shelf.delete(Weights, checkpoint.id)
-    removals.tidy(tw.catalog, tw.home)
+    removals.tidy(tw.catalog, tw.home, tw.artefacts)
     assert left(tw, id) == {"checkpoints/step-3"}
 
 
@@ -64,9 +64,9 @@ def test_a_folder_in_which_somebody_trains_stays_as_it_is(tw: Tunewright) -> Non
     tw.jobs.cancel(id)
     with (tw.home.job(id) / "lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        removals.tidy(tw.catalog, tw.home)
+        removals.tidy(tw.catalog, tw.home, tw.artefacts)
         assert left(tw, id) == ALL
-    removals.tidy(tw.catalog, tw.home)
+    removals.tidy(tw.catalog, tw.home, tw.artefacts)
     assert left(tw, id) == {"checkpoints/step-3"}
 
 
@@ -76,7 +76,7 @@ def test_what_somebody_put_into_a_home_stays(tw: Tunewright) -> None:
     ours = tw.home.blobs / ("file-" + "a" * 24)
     durable.write_bytes(ours, b"nobody's")
     removals.sweep(tw.catalog, tw.home, tw.blobs)
-    removals.tidy(tw.catalog, tw.home)
+    removals.tidy(tw.catalog, tw.home, tw.artefacts)
     assert not ours.exists()
     assert (tw.home.jobs / "notes" / "todo.txt").exists()
     assert (tw.home.blobs / "README").exists()

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from tunewright import durable
 from tunewright.app import Tunewright
 from tunewright.errors import BadRequest
 from tunewright.imports.archive import Archive
@@ -32,7 +31,7 @@ def candidate(tw: Tunewright, archive: Archive, old: str, model: str | None = No
     weights = tw.models.weights(model, ("chat", "completion"))
     if weights.directory is None or weights.job is None:
         raise BadRequest(f"{model} is not a tuned model of this server.", param="model")
-    durable.verify(tw.home.inside(weights.directory))
+    tw.artefacts.verify(weights.directory)
     comparison = last_comparison(archive, old, weights.id)
     if comparison is None:
         command = archive.command("compare", old, "--model", weights.id)

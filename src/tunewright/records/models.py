@@ -79,6 +79,16 @@ class Loadable(Record):
     rendering: Rendering | None = None
     created: int = Field(default_factory=now)
 
+    @property
+    def adapter(self) -> str | None:
+        """The adapter's directory; None of whole weights."""
+        return self.directory if self.adaptation == "lora" else None
+
+    @property
+    def whole(self) -> str:
+        """The directory with the tokenizer and, but for an adapter, the weights."""
+        return (self.directory if self.adaptation == "full" else None) or self.base_directory
+
 
 class Weights(Loadable):
     """Where the weights of a model or a checkpoint lie, stored beside the model.

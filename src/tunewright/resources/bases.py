@@ -8,9 +8,9 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from tunewright import builtin, durable, names
+from tunewright.artefacts import Artefacts, base_place
 from tunewright.catalog.catalog import SHARED, Catalog
 from tunewright.errors import BadRequest, NotFound
-from tunewright.home import Home
 from tunewright.records.models import Model, ModelKind, Weights
 from tunewright.rendering.configuration import read_object
 from tunewright.resources.removals import remove_directories
@@ -29,9 +29,9 @@ def kept(directory: Path) -> list[Path]:
 
 
 class Bases:
-    def __init__(self, catalog: Catalog, home: Home) -> None:
+    def __init__(self, catalog: Catalog, artefacts: Artefacts) -> None:
         self._shelf = catalog.shelf(SHARED)
-        self._home = home
+        self._artefacts = artefacts
 
     def ensure_builtin(self) -> None:
         """Make the built-in models known. Their files are kept in the home as well, so that an
@@ -82,7 +82,7 @@ class Bases:
             weights = self._shelf.get(Weights, name)
             self._shelf.delete(Weights, name)
         if weights is not None:
-            remove_directories(self._shelf.catalog, self._home, weights)
+            remove_directories(self._shelf.catalog, self._artefacts, weights)
 
     def _register(
         self,
@@ -96,8 +96,8 @@ class Bases:
             id=name,
             kind=kind,
             base=name,
-            base_directory=str(kept.relative_to(self._home.root)),
-            base_fingerprint=durable.fingerprint(kept),
+            base_directory=kept,
+            base_fingerprint=self._artefacts.fingerprint(kept),
         )
         model = Model(id=name, owned_by="tunewright")
         with self._shelf.catalog.transaction():
@@ -106,21 +106,19 @@ class Bases:
                 self._shelf.change(Weights, name, lambda _: weights)
         return model
 
-    def _keep(self, name: str, source: Path, about: Mapping[str, Any]) -> Path:
+    def _keep(self, name: str, source: Path, about: Mapping[str, Any]) -> str:
         """The files in the home. Copied: what is linked to changes with the user's own file. The
         built-in ones are the package's, which nobody writes to, and are linked."""
-        plain = names.folder(name)
-        staging = durable.temporary(self._home.bases / plain)
+        staging = self._artefacts.staging(base_place(name, "new"))
         with durable.directory(staging, about={**about, "name": name}) as filling:
             for file in filter(_builtin_file, sorted(source.iterdir())):
                 durable.link_or_copy(file.resolve(), filling / file.name)
             for file in kept(source):
                 if not _builtin_file(file):
                     durable.copy(file.resolve(), filling / file.name)
-        target = self._home.bases / f"{plain}-{durable.fingerprint(staging)}"
-        if not durable.move_unless_there(staging, target):
-            durable.remove(staging)
-        return target
+        place = base_place(name, durable.fingerprint(staging))
+        self._artefacts.publish(staging, place)
+        return place
 
 
 def check_directory(directory: Path) -> None:

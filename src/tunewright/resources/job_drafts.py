@@ -7,6 +7,7 @@ from typing import Any, Literal
 from tunewright import names
 from tunewright.access import Caller
 from tunewright.answering.model import answering
+from tunewright.artefacts import Artefacts
 from tunewright.catalog.catalog import Shelf
 from tunewright.errors import BadRequest, MissingExtra, NotFound, Unavailable
 from tunewright.faults import fault
@@ -32,6 +33,7 @@ class JobDrafts:
         models: Models,
         tasks: Tasks,
         home: Home,
+        artefacts: Artefacts,
         tuned_names: Literal["asked", "base"],
         quota: Quota,
     ) -> None:
@@ -40,6 +42,7 @@ class JobDrafts:
         self.models = models
         self.tasks = tasks
         self.home = home
+        self.artefacts = artefacts
         self.by_asked = tuned_names == "asked"
         self.quota = quota
 
@@ -102,7 +105,7 @@ class JobDraft:
             self._start.close(needed=needed)
 
     def _keep(self, job: Job, parent: Weights, asked: str) -> Start:
-        self._start = StartFiles(self._of.home, job.id)
+        self._start = StartFiles(self._of.artefacts, self._of.home.job(job.id), job.id)
         return self._start.keep(parent, asked_part(asked) if self._of.by_asked else None)
 
     def _tunable(self, model: str) -> Weights:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from tunewright.access import Caller
 from tunewright.answering.model import is_tuned
+from tunewright.artefacts import Artefacts
 from tunewright.catalog.catalog import SHARED, Shelf
 from tunewright.errors import BadRequest, Forbidden, NotFound
 from tunewright.generation.generator import ModelSpec
-from tunewright.home import Home
 from tunewright.records.models import Loadable, Model, ModelKind, Weights
 from tunewright.records.pages import Deleted, Page
 from tunewright.records.permissions import CheckpointPermission
@@ -24,14 +24,14 @@ class Models:
         caller: Caller,
         shelf: Shelf,
         aliases: dict[str, str],
-        home: Home,
+        artefacts: Artefacts,
         removals: Removals,
     ) -> None:
         self._caller = caller
         self._shelf = shelf
         self._shared = shelf.catalog.shelf(SHARED)
         self._aliases = Aliases(aliases)
-        self._home = home
+        self._artefacts = artefacts
         self._removals = removals
         self.switching = Switching(caller, shelf)
 
@@ -112,8 +112,7 @@ class Models:
 
     def directory(self, weights: Loadable) -> Path:
         """The directory with the tokenizer and, but for an adapter, the weights."""
-        full = weights.directory if weights.adaptation == "full" else None
-        return self._home.inside(full or weights.base_directory)
+        return self._artefacts.path(weights.whole)
 
     def spec(self, weights: Loadable) -> ModelSpec:
         """What the engine is told about a model."""
@@ -126,9 +125,7 @@ class Models:
         )
 
     def adapter(self, weights: Loadable) -> Path | None:
-        if weights.adaptation != "lora" or weights.directory is None:
-            return None
-        return self._home.inside(weights.directory)
+        return self._artefacts.path(weights.adapter) if weights.adapter else None
 
     def delete(self, id: str) -> Deleted:
         """Delete a tuned model of the caller's organisation: for its owners.

@@ -9,6 +9,7 @@ and what a job that ended in vain would have gone on from (`tidy`).
 from collections.abc import Iterator
 
 from tunewright import durable, names
+from tunewright.artefacts import Artefacts, start_place
 from tunewright.blobs.blobs import Blobs
 from tunewright.catalog.catalog import SHARED, Catalog, Shelf
 from tunewright.errors import TunewrightError
@@ -35,10 +36,13 @@ while one of them names it. A new kind of record that has one gets its row here.
 
 
 class Removals:
-    def __init__(self, shelf: Shelf, tasks: Tasks, home: Home, blobs: Blobs) -> None:
+    def __init__(
+        self, shelf: Shelf, tasks: Tasks, home: Home, artefacts: Artefacts, blobs: Blobs
+    ) -> None:
         self._shelf = shelf
         self._tasks = tasks
         self._home = home
+        self._artefacts = artefacts
         self._blobs = blobs
         self._removers = {
             "remove-file": self._file,
@@ -85,7 +89,7 @@ class Removals:
                 self.carry_out(kind, id)
 
     def _job(self, id: str) -> bool:
-        return remove_job(self._shelf.catalog, self._home, id)
+        return _remove_job(self._shelf.catalog, self._home, id)
 
     def _file(self, id: str) -> bool:
         self._blobs.delete(id)
@@ -105,17 +109,18 @@ class Removals:
         ordered = self._shelf.get(Removal, id)
         if ordered is None:
             return True
-        remove_directories(self._shelf.catalog, self._home, ordered)
+        remove_directories(self._shelf.catalog, self._artefacts, ordered)
         if ordered.job:  # what it keeps besides its log
-            for part in ("start", "resume"):
-                durable.remove(self._home.job(ordered.job) / part)
+            self._artefacts.remove(start_place(ordered.job))
+            folder = self._home.job(ordered.job)
+            durable.remove(folder / "resume")
             if self._shelf.get(Job, ordered.job) is None:
-                durable.remove(self._home.job(ordered.job))
+                durable.remove(folder)
         self._shelf.delete(Removal, id)
         return True
 
 
-def remove_job(catalog: Catalog, home: Home, id: str) -> bool:
+def _remove_job(catalog: Catalog, home: Home, id: str) -> bool:
     """Remove the folder of a job that is not recorded, but for what its model still stands on.
     False while somebody has claimed it: a trainer that is about to end, say."""
     folder = home.job(id)
@@ -125,24 +130,20 @@ def remove_job(catalog: Catalog, home: Home, id: str) -> bool:
     with lock:
         # Who makes a job lets go of its folder when the job is recorded: looked for only now.
         if not catalog.ids(Job, id=id):
-            base = str((folder / "start" / "base").relative_to(home.root))
-            kept = _needed(catalog, base, but=id)
+            kept = _needed(catalog, start_place(id, "base"), but=id)
             for entry in list(folder.iterdir()) if kept else [folder]:
                 if entry.name != "start":
                     durable.remove(entry)
     return True
 
 
-def tidy_job(catalog: Catalog, home: Home, id: str) -> None:
+def _tidy_job(catalog: Catalog, home: Home, artefacts: Artefacts, id: str) -> None:
     """Remove from the folder of a job that has failed or was cancelled what only a running one
     needs. Its checkpoints stay, and the base that they are for; so does all while a trainer that
     is about to end has it."""
-    folder = home.job(id)
-    doomed = [folder / "resume", folder / "parity.json", folder / "start" / "adapter"]
-    base = folder / "start" / "base"
-    place = str(base.relative_to(home.root))
-    if not _needed(catalog, place, but=id):
-        doomed.append(base)
+    folder, base = home.job(id), start_place(id, "base")
+    starts = [start_place(id, "adapter"), *([] if _needed(catalog, base, but=id) else [base])]
+    doomed = [folder / "resume", folder / "parity.json", *map(artefacts.path, starts)]
     doomed = [path for path in doomed if path.exists()]
     if doomed and (lock := claim(folder)):
         with lock:
@@ -150,12 +151,12 @@ def tidy_job(catalog: Catalog, home: Home, id: str) -> None:
                 durable.remove(path)
 
 
-def remove_directories(catalog: Catalog, home: Home, of: Weights | Removal) -> None:
+def remove_directories(catalog: Catalog, artefacts: Artefacts, of: Weights | Removal) -> None:
     """Remove the directories that no other model and no job needs: its own, and its base's where
     the base has been deleted before."""
     for directory in filter(None, (of.directory, of.base_directory)):
         if not _needed(catalog, directory, but=of.id):
-            durable.remove(home.inside(directory))
+            artefacts.remove(directory)
 
 
 def _needed(catalog: Catalog, directory: str, *, but: str) -> bool:
@@ -175,7 +176,7 @@ def sweep(catalog: Catalog, home: Home, blobs: Blobs) -> None:
     """
     blobs.sweep(lambda: catalog.ids(File) | catalog.ids(UploadPart))
     for id in _folders(home) - catalog.ids(Job):
-        remove_job(catalog, home, id)
+        _remove_job(catalog, home, id)
 
 
 def is_orphan(catalog: Catalog, kind: type[Record], id: str) -> bool:
@@ -187,11 +188,11 @@ def is_orphan(catalog: Catalog, kind: type[Record], id: str) -> bool:
         return False
 
 
-def tidy(catalog: Catalog, home: Home) -> None:
+def tidy(catalog: Catalog, home: Home, artefacts: Artefacts) -> None:
     """Remove what jobs that failed or were cancelled would need only to go on."""
     ended = catalog.ids(Job, status="failed") | catalog.ids(Job, status="cancelled")
     for id in _folders(home) & ended:
-        tidy_job(catalog, home, id)
+        _tidy_job(catalog, home, artefacts, id)
 
 
 def _folders(home: Home) -> set[str]:

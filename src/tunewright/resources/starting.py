@@ -1,11 +1,11 @@
 """What a job starts from: a base, or a tuned model or checkpoint that it trains further."""
 
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 from tunewright import durable
+from tunewright.artefacts import Artefacts, is_of_a_job, start_place
 from tunewright.errors import BadRequest
-from tunewright.home import Home
 from tunewright.records.jobs import JobRequest, Method
 from tunewright.records.models import Loadable, Start, Weights
 from tunewright.resources.claims import claim_new
@@ -44,22 +44,21 @@ class StartFiles:
     folder is claimed, so that nobody takes it for what a killed process has left.
     """
 
-    def __init__(self, home: Home, job: str) -> None:
-        self._home = home
+    def __init__(self, artefacts: Artefacts, folder: Path, job: str) -> None:
+        self._artefacts = artefacts
+        self._folder = folder
         self.job = job
-        self._folder = home.job(job)
         self._claim: IO[bytes] | None = None
 
     def keep(self, parent: Weights, asked: str | None) -> Start:
         """The record of what was kept. asked: what the job's model is named by; None: the real
         base. Raises FileNotFoundError where the parent's files go at this very moment."""
         given = parent.model_dump(include=Loadable.model_fields.keys()) | {"id": self.job}
-        base = parent.directory if parent.adaptation == "full" else parent.base_directory
-        if base is not None and (parent.adaptation == "full" or _of_a_job(self._home, base)):
-            given["base_directory"] = self._keep(base, "base")
-            given["base_fingerprint"] = durable.fingerprint(self._folder / "start" / "base")
-        if parent.adaptation == "lora" and parent.directory is not None:
-            given["directory"] = self._keep(parent.directory, "adapter")
+        if parent.adaptation == "full" or is_of_a_job(parent.whole):
+            given["base_directory"] = base = self._keep(parent.whole, "base")
+            given["base_fingerprint"] = self._artefacts.fingerprint(base)
+        if parent.adapter:
+            given["directory"] = self._keep(parent.adapter, "adapter")
         elif parent.adaptation == "full":
             given |= {"directory": None, "adaptation": "none"}
         return Start(**given, asked=asked)
@@ -72,16 +71,12 @@ class StartFiles:
             if not needed:
                 durable.remove(self._folder)
 
-    def _keep(self, directory: str, name: str) -> str:
+    def _keep(self, directory: str, part: Literal["base", "adapter"]) -> str:
         if self._claim is None:
             self._claim = claim_new(self._folder)
-        target = self._folder / "start" / name
-        durable.link(self._home.inside(directory), target)
-        return str(target.relative_to(self._home.root))
-
-
-def _of_a_job(home: Home, directory: str) -> bool:
-    return home.inside(directory).is_relative_to(home.jobs)
+        kept = start_place(self.job, part)
+        self._artefacts.link(directory, kept)
+        return kept
 
 
 def _with(asked: Method, **effective: object) -> Method:

@@ -2,22 +2,20 @@
 fingerprint."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from tunewright import durable
+from tunewright.artefacts import Artefacts
 from tunewright.catalog.catalog import SHARED, Shelf
 from tunewright.errors import Corrupt, JobFailed, NotFound
 from tunewright.records.models import Weights
 from tunewright.records.record import new_id
 from tunewright.records.verifications import Damage, Verification
-from tunewright.resources.models import Models
 from tunewright.tasks import Tasks
 
 
 class Verifications:
-    def __init__(self, shelf: Shelf, models: Models, tasks: Tasks) -> None:
+    def __init__(self, shelf: Shelf, artefacts: Artefacts, tasks: Tasks) -> None:
         self._shelf = shelf
-        self._models = models
+        self._artefacts = artefacts
         self._tasks = tasks
 
     def create(self) -> Verification:
@@ -43,7 +41,7 @@ class Verifications:
             *self._shelf.catalog.shelf(SHARED).all(Weights),
             *self._shelf.all(Weights),
         ]
-        sound: set[Path] = set()
+        sound: set[str] = set()
         self._change(id, status="running", models=len(weights), checked=0, damaged=[])
         damaged: list[Damage] = []
         for checked, each in enumerate(weights, start=1):
@@ -60,16 +58,15 @@ class Verifications:
     def _change(self, id: str, **update: object) -> None:
         self._shelf.change(Verification, id, lambda it: it.model_copy(update=update))
 
-    def _problem(self, weights: Weights, sound: set[Path]) -> str | None:
+    def _problem(self, weights: Weights, sound: set[str]) -> str | None:
         """sound: directories that were found to be. Many adapters share one base."""
-        adapter, base = self._models.adapter(weights), self._models.directory(weights)
         try:
-            for directory in filter(None, (adapter, base)):
+            for directory in filter(None, (weights.adapter, weights.whole)):
                 if directory not in sound:
-                    durable.verify(directory)
+                    self._artefacts.verify(directory)
                     sound.add(directory)
             if weights.adaptation != "full":
-                _compare(durable.fingerprint(base), weights)
+                _compare(self._artefacts.fingerprint(weights.whole), weights)
         except Corrupt as error:
             return error.message
         except OSError as error:

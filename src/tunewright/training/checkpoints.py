@@ -19,9 +19,9 @@ from torch import Tensor
 from tunewright import durable
 from tunewright.errors import Corrupt
 from tunewright.faults import fault
-from tunewright.training.artefacts import write_model
 from tunewright.training.report import Checkpoint, Message, Report, Step
 from tunewright.training.run import Run
+from tunewright.training.saving import write_model
 
 KEPT = 2
 RECENT = 512  # more than a pipe holds unread: 64 KiB are 385 lines at most

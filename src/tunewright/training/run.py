@@ -14,7 +14,6 @@ from transformers import PreTrainedModel
 
 from tunewright import durable
 from tunewright.rendering import Renderer
-from tunewright.training.artefacts import base_fingerprint
 from tunewright.training.defaults import Facts, Hyperparameters, resolve
 from tunewright.training.examples import Examples, Sample, read
 from tunewright.training.loss import Objective
@@ -25,6 +24,7 @@ from tunewright.training.plans.planner import BUDGETS, Piece, Planner, Summary
 from tunewright.training.ranks import ALONE, Ranks
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Message, Planned, Report, Started
+from tunewright.training.saving import base_fingerprint
 from tunewright.training.selfcheck import Verdict, examine
 from tunewright.training.speed import rates_of
 from tunewright.weights.base import compute_dtype, load_base, threads

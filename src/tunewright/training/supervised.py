@@ -9,13 +9,13 @@ from typing import Any
 from tunewright import durable
 from tunewright.faults import fault
 from tunewright.training import Stopped, checkpoints, parity, precision, speed
-from tunewright.training.artefacts import write_model
 from tunewright.training.checkpoints import Clock, Position
 from tunewright.training.forecast import forecast, peak_bytes
 from tunewright.training.ranks import lead
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Finished, Metrics, Report, Step, Written
 from tunewright.training.run import Run, prepare
+from tunewright.training.saving import write_model
 from tunewright.training.steps import learn
 from tunewright.training.validation import SMALL, validate
 from tunewright.weights.memory import save_memory

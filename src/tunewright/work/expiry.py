@@ -29,7 +29,7 @@ def expire(tw: Tunewright) -> None:
     """What fails for one organisation, whatever the reason, is tried again the next time; the
     others' goes on."""
     with _logged("jobs that ended"):
-        removals.tidy(tw.catalog, tw.home)
+        removals.tidy(tw.catalog, tw.home, tw.artefacts)
     with _logged("organisations"):
         for id in {*tw.catalog.organisations(UploadPart), *tw.catalog.organisations(File)}:
             with _logged(id):

@@ -5,7 +5,8 @@ import csv
 import io
 from typing import Any
 
-from tunewright import durable, names
+from tunewright import durable
+from tunewright.artefacts import model_place, start_place
 from tunewright.errors import JobFailed, TunewrightError
 from tunewright.faults import fault
 from tunewright.records.jobs import Event, Job
@@ -49,27 +50,25 @@ def register(assignment: OnJob, reports: Reports) -> None:
 
 def _tidy(assignment: OnJob, weights: Weights) -> None:
     """Remove what only a running job needs. An adapter still needs the weights that it is for."""
-    start = assignment.folder / "start"
-    needed = weights.adaptation == "lora" and (start / "base").exists()
+    artefacts, job = assignment.tw.artefacts, assignment.job_id
+    needed = weights.adaptation == "lora" and artefacts.exists(start_place(job, "base"))
     durable.remove(assignment.folder / "resume")
-    durable.remove(start / "adapter" if needed else start)
+    artefacts.remove(start_place(job, "adapter" if needed else None))
     if assignment.start.adaptation == "lora":  # known to the engine under the job's id
         with contextlib.suppress(TunewrightError):
-            assignment.tw.engine.unload(assignment.job_id)
+            assignment.tw.engine.unload(job)
     durable.remove(assignment.folder / "parity.json")  # rows of the data, as token ids
 
 
 def _keep_weights(assignment: OnJob, job: Job) -> Weights:
-    home = assignment.tw.home
-    target = home.models / names.id(short(job.id, length=24))
+    artefacts, place = assignment.tw.artefacts, model_place(short(job.id, length=24))
     trained = assignment.folder / "model"
-    if not target.exists():
+    if not artefacts.exists(place):
         durable.verify(trained)
-        durable.move(trained, target)
-    durable.remove(trained)  # an attempt that was broken off may have written it a second time
+    artefacts.publish(trained, place)
     return assignment.start.trained(
         model_name(job, assignment),
-        str(target.relative_to(home.root)),
+        place,
         job.method.supervised.hyperparameters.adaptation,
     )
 

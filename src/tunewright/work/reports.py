@@ -6,6 +6,7 @@ from dataclasses import asdict
 from functools import singledispatchmethod
 
 from tunewright import names
+from tunewright.artefacts import checkpoint_place
 from tunewright.faults import fault
 from tunewright.records.checks import Estimate
 from tunewright.records.jobs import Checkpoint, CheckpointMetrics, Hyperparameters, Job
@@ -121,9 +122,9 @@ class Reports:
 
     def _weights(self, name: str, step: int, path: str) -> Weights:
         """What makes a checkpoint answer under its name, from the moment that it is shown."""
-        folder = self._assignment.folder.relative_to(self._assignment.tw.home.root)
+        place = checkpoint_place(self.job.id, path)
         adaptation = self.job.method.supervised.hyperparameters.adaptation
-        return self._assignment.start.trained(name, str(folder / path), adaptation, step)
+        return self._assignment.start.trained(name, place, adaptation, step)
 
     @_take.register
     def _message(self, said: report.Message) -> None:
