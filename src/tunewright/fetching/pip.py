@@ -37,7 +37,8 @@ def download(requirement: str, folder: Path) -> Path:
         )
     scratch = folder / "pip"  # where it writes meanwhile: seen as progress, removed with the rest
     scratch.mkdir()
-    command = ["download", "--no-deps", "--only-binary", ":all:", "--dest", str(folder)]
+    # Not quiet: which index could not be reached is said among the details only.
+    command = ["download", "-vv", "--no-deps", "--only-binary", ":all:", "--dest", str(folder)]
     status, said = _run([*command, requirement], {"TMPDIR": str(scratch)})
     wheels = list(folder.glob("*.whl"))
     if status == 0 and len(wheels) == 1:
@@ -46,18 +47,20 @@ def download(requirement: str, folder: Path) -> Path:
 
 
 def _run(arguments: Sequence[str], more: Mapping[str, str]) -> tuple[int, str]:
-    """Its exit status, and what it complained of."""
-    command = ["-m", __name__, *arguments]
+    """Its exit status, and what it said."""
+    command, said = ["-m", __name__, *arguments], {**_QUIET, **more}
     with tempfile.TemporaryFile() as heard:
-        with children.running(command, stderr=heard, environment={**_QUIET, **more}) as child:
+        out = heard.fileno()
+        with children.running(command, stdout=out, stderr=heard, environment=said) as child:
             status = child.wait()
         heard.seek(0)
         return status, heard.read().decode("utf-8", "replace")
 
 
 def _failure(requirement: str, said: str, folder: Path) -> Exception:
-    lines = [line for line in said.splitlines() if line.startswith("ERROR")]
-    last = lines[-1].removeprefix("ERROR:").strip() if lines else said.strip()[-300:]
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR")] or lines or ["it said nothing"]
+    last = errors[-1].removeprefix("ERROR:").strip()[:300]
     if "No space left" in said or "Errno 28" in said:
         return StorageFull(
             f"The disk that holds {folder} became full while {requirement} was fetched. Free some "
@@ -69,7 +72,7 @@ def _failure(requirement: str, said: str, folder: Path) -> Exception:
             f"pip config set global.cert FILE ({last})"
         )
     if _UNREACHABLE.search(said):
-        return NotFetched("no package index can be reached by pip")
+        return NotFetched("pip could not reach your package index")
     if "No matching distribution" in said:
         return NotFetched(f"the package index that pip uses has no {requirement}")
     return NotFetched(f"pip could not fetch {requirement}: {last}")

