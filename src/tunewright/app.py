@@ -42,8 +42,7 @@ from tunewright.resources.removals import Removals
 from tunewright.resources.uploads import Uploads
 from tunewright.resources.verifications import Verifications
 from tunewright.serving.client import EngineClient
-from tunewright.serving.metering import Metered
-from tunewright.serving.rows import Rows
+from tunewright.serving.rows import OwnRows, Rows
 from tunewright.settings import Settings
 from tunewright.tasks import Tasks
 from tunewright.usage import Usage
@@ -142,9 +141,9 @@ class Acting:
         )
 
     @cached_property
-    def _engine(self) -> Metered:
-        rows = self._tw.rows.of(self.caller.organisation)
-        return Metered(rows, self.quota.reserve, self.quota.spend)
+    def _engine(self) -> OwnRows:
+        quota = self.quota
+        return self._tw.rows.of(self.caller.organisation, quota.reserve, quota.spend)
 
     def _renderer(self, weights: Weights) -> Renderer:
         return self._tw.renderer(weights, self.models)

@@ -18,7 +18,7 @@ from tunewright.errors import TunewrightError
 from tunewright.generation.generator import ModelSpec, Request
 from tunewright.records.keys import KeyRequest
 from tunewright.serving.client import Delta, Done, EngineEvent, Failed, Handle
-from tunewright.serving.metering import Metered
+from tunewright.serving.rows import Rows
 from tunewright.settings import Settings
 from tunewright.usage import Bucket, Usage, duration
 
@@ -90,7 +90,8 @@ def test_what_a_generation_may_use_is_taken_and_the_rest_given_back(tmp_path: Pa
         events.append(on_event)
         return cast("Handle", SimpleNamespace(cancel=lambda: None))
 
-    engine = Metered(cast("Any", submit), quota.reserve, quota.spend)
+    rows = Rows(cast("Any", SimpleNamespace(submit=submit)), most=100)
+    engine = rows.of("a", quota.reserve, quota.spend)
     heard: list[EngineEvent] = []
 
     def left() -> int:

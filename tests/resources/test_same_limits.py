@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import httpx
 import pytest
@@ -27,6 +27,7 @@ from tunewright.records.models import Model, Weights
 from tunewright.resources import asking
 from tunewright.resources.naming import put_named
 from tunewright.serving.client import Delta, Done, EngineEvent
+from tunewright.serving.rows import Rows
 from tunewright.settings import Settings
 
 CHAT = {"model": "builtin-chat", "messages": [{"role": "user", "content": "Hello"}]}
@@ -40,13 +41,7 @@ ALL = "x" * 60_000
 class OwnEngine:
     """Answers every prompt with three tokens."""
 
-    def check(self, rows: int) -> None:
-        pass
-
-    def reserve(self, rows: int) -> Callable[[], None]:
-        return lambda: None
-
-    def __call__(self, request: Request, on_event: Callable[[EngineEvent], None]) -> Any:
+    def submit(self, request: Request, on_event: Callable[[EngineEvent], None]) -> Any:
         def answer() -> None:
             on_event(Delta([100, 101, 102]))
             on_event(Done("length"))
@@ -161,7 +156,7 @@ def tw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tunewright]:
     limits = {"requests_per_minute": 32, "tokens_per_minute": 400}
     more = {"disk_bytes": 60_000, "concurrent_jobs": 1}
     tw = Tunewright(settings=Settings.read(tmp_path / "home", **limits, **more))
-    tw.rows = SimpleNamespace(of=lambda *_: OwnEngine())  # pyright: ignore[reportAttributeAccessIssue]
+    tw.rows = Rows(cast("Any", OwnEngine()), tw.settings.generation_rows)
     yield tw
     tw.close()
 

@@ -59,7 +59,7 @@ def test_one_organisation_fills_its_share_and_the_other_goes_straight_in(
 ) -> None:
     heard: list[EngineEvent] = []
     spent: list[int] = []
-    many, one = rows.of("many", spent.append), rows.of("one")
+    many, one = rows.of("many", spend=spent.append), rows.of("one")
     for id in range(90):
         many(wish(id), heard.append)
     assert len(engine.open) == OPEN_EACH

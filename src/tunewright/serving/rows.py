@@ -1,8 +1,9 @@
-"""The answers of all organisations on their way to the engine: counted, and by turns.
+"""The answers of all organisations on their way to the engine: counted, paid for, and by turns.
 
 A request for many answers would otherwise be one place of many and all the engine's work, and its
 prompt would be sent and kept once for each. So an organisation has OPEN_EACH rows in the engine at
 most, what fills its batches with as many behind; the others wait here, where they share a prompt.
+What a row can use of the organisation's tokens is taken before it waits, and settled when it ends.
 """
 
 import threading
@@ -20,6 +21,7 @@ OPEN = 512
 SHARES = 4  # of all rows; one organisation has one at most
 
 OnEvent = Callable[[EngineEvent], None]
+Reserve = Callable[[int, int], int]
 Spend = Callable[[int], None]
 
 
@@ -36,9 +38,16 @@ class Rows:
         self._reserved: Counter[str] = Counter()
         self._looks = 0
 
-    def of(self, organisation: str, spend: Spend = lambda _: None) -> "OwnRows":
-        """`spend` hears of all tokens that the engine reads and writes for the organisation."""
-        return OwnRows(self, organisation, spend)
+    def of(
+        self,
+        organisation: str,
+        reserve: Reserve = lambda least, most: 0,
+        spend: Spend = lambda tokens: None,
+    ) -> "OwnRows":
+        """`reserve` is asked for the least and the most tokens that a row can read and write, and
+        gives what it took; `spend` hears the difference to what was used, as soon as no more can
+        be."""
+        return OwnRows(self, organisation, reserve, spend)
 
     def check(self, rows: int) -> None:
         """Raises BadRequest for more rows than one request can ever have."""
@@ -125,9 +134,10 @@ class Rows:
 class OwnRows:
     """`Submit` for one organisation."""
 
-    def __init__(self, rows: Rows, organisation: str, spend: Spend) -> None:
+    def __init__(self, rows: Rows, organisation: str, reserve: Reserve, spend: Spend) -> None:
         self._rows = rows
         self._organisation = organisation
+        self._reserve = reserve
         self._spend = spend
 
     def check(self, rows: int) -> None:
@@ -137,31 +147,61 @@ class OwnRows:
         return self._rows.reserve(self._organisation, rows)
 
     def __call__(self, request: Request, on_event: OnEvent) -> Handle:
-        row = _Row(self._rows, request, on_event, self._organisation, self._spend)
+        read = len(request.prompt)
+        try:
+            reserved = self._reserve(read + 1, read + request.max_tokens)
+        except TunewrightError as error:
+            on_event(Failed(error))
+            return _NotSent()
+        request = replace(request, organisation=self._organisation)
+        row = _Row(self._rows, request, on_event, _Bill(reserved, read, self._spend))
         self._rows.add(row)
         return row
+
+
+class _NotSent:
+    def cancel(self) -> None:
+        pass
+
+
+class _Bill:
+    """What one row was given, and what it used."""
+
+    def __init__(self, reserved: int, read: int, spend: Spend) -> None:
+        self._reserved = reserved
+        self._used = read
+        self._spend = spend
+        self._lock = threading.Lock()
+        self._settled = False
+
+    def add(self, tokens: int) -> None:
+        with self._lock:
+            self._used += tokens
+
+    def settle(self) -> None:
+        """Once, whoever is first: the last event, or who cancels."""
+        with self._lock:
+            settled, self._settled = self._settled, True
+        if not settled:
+            self._spend(self._used - self._reserved)
 
 
 class _Row:
     """One answer, from its place in the queue to its last event."""
 
-    def __init__(
-        self, rows: Rows, request: Request, on_event: OnEvent, organisation: str, spend: Spend
-    ) -> None:
-        self.organisation = organisation
+    def __init__(self, rows: Rows, request: Request, on_event: OnEvent, bill: _Bill) -> None:
+        self.organisation = request.organisation
         self.inside = False
         self._rows = rows
         self._request = request
         self._on_event = on_event
-        self._spend = spend
+        self._bill = bill
         self._handle: Handle | None = None
         self._cancelled = False
 
     def start(self, engine: EngineClient) -> None:
-        request = replace(self._request, organisation=self.organisation)
-        self._spend(len(request.prompt))
         try:
-            self._handle = engine.submit(request, self._hear)
+            self._handle = engine.submit(self._request, self._hear)
         except TunewrightError as error:
             self._hear(Failed(error))
         if self._cancelled:
@@ -169,15 +209,17 @@ class _Row:
 
     def cancel(self) -> None:
         self._cancelled = True
-        if self._rows.drop(self) or self._handle is None:  # not yet started: `start` looks again
-            return
-        self._handle.cancel()
-        self._rows.leave(self)
+        waits = self._rows.drop(self)
+        if not waits and self._handle is not None:  # else not yet started: `start` looks again
+            self._handle.cancel()
+            self._rows.leave(self)
+        self._bill.settle()
 
     def _hear(self, event: EngineEvent) -> None:
         if isinstance(event, Delta):
-            self._spend(len(event.ids))
+            self._bill.add(len(event.ids))
         else:
             self._rows.leave(self)
+            self._bill.settle()
         if not self._cancelled:
             self._on_event(event)
