@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunewright.answering.choices import StopStrings
+from tunewright.answering.stop_strings import StopStrings
 
 
 def cut(pieces: list[str], stops: list[str]) -> tuple[str, bool]:

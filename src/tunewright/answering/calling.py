@@ -7,8 +7,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from tunewright.answering.choices import EndEvent, Event, TextEvent, ToolCallEvent
-from tunewright.answering.generating import Generation
+from tunewright.answering.generating import (
+    EndEvent,
+    Event,
+    Generation,
+    TextEvent,
+    ToolCallEvent,
+)
 from tunewright.errors import BadRequest, Unsupported
 from tunewright.records.completions import ChatRequest, FinishReason
 from tunewright.records.messages import AssistantMessage, MadeCall, MadeFunction
@@ -192,7 +197,7 @@ class _Listening(Generation):
             emit(event)
 
     def _end(self, event: EndEvent, emit: Callable[[Event | None], None]) -> None:
-        cut = event.reason == "length"
+        cut = event.finish_reason == "length"
         text, calls = self._readers[event.index].finish(cut=cut)
         if cut and not calls and self._must is not None:  # cut before the function's name was said
             text, calls = "", [Call(self._must, "")] if self._must else []
@@ -204,8 +209,8 @@ class _Listening(Generation):
                 MadeCall(id=call.id, function=function) if call.id else MadeCall(function=function)
             )
             emit(ToolCallEvent(event.index, at, made))
-        ended = calls and event.reason == "stop"
-        emit(replace(event, reason=self._reason) if ended else event)
+        ended = calls and event.finish_reason == "stop"
+        emit(replace(event, finish_reason=self._reason) if ended else event)
 
 
 def message(

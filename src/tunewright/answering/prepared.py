@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from tunewright.answering.choices import ChoiceRequest
-from tunewright.answering.generating import Generation
+from tunewright.answering.generating import ChoiceRequest, Generation, Outputs
 from tunewright.answering.model import Answering, answering, check_vocabulary
 from tunewright.errors import BadRequest, MissingExtra
 from tunewright.generation.generator import ModelSpec, Request, SamplingParams
@@ -29,6 +28,10 @@ class Prepared:
     generation: Generation
     pieces: Pieces
     answering: Answering
+
+    def outputs(self) -> Outputs:
+        """What its events are to add up to."""
+        return Outputs(self.choices, self.prompt_tokens)
 
 
 @dataclass(frozen=True)

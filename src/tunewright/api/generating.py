@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tunewright.answering.answers import Outputs
+from tunewright.answering.generating import Outputs
 from tunewright.api.acting import acting
 from tunewright.api.bodies import MAX_IDS, MAX_VALUES, read
 from tunewright.api.call import Call
@@ -45,7 +45,7 @@ class _Form:
         if asked.stream:
             answer = await stream(request, prepared.generation, self.chunks(asked, prepared))
             return tell(answer, prepared.answering)
-        outputs = Outputs(prepared)
+        outputs = prepared.outputs()
         if not await collect(request, prepared.generation, outputs):
             return Response(status_code=499)
         response = await run_in_threadpool(

@@ -6,7 +6,7 @@ watcher a non-streamed one would run to its end for nobody.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import orjson
@@ -15,28 +15,51 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from tunewright.answering.answers import Chunks, Outputs
-from tunewright.answering.choices import Event
-from tunewright.answering.generating import Generation
+from tunewright.answering.chunks import Chunks
+from tunewright.answering.generating import Event, Generation, Outputs
 from tunewright.api.acting import acting
 from tunewright.api.crowd import lanes
 from tunewright.errors import TunewrightError
 
 
 async def collect(request: Request, generation: Generation, outputs: Outputs) -> bool:
-    """Run a generation to its end. False if the client left first; then it is cancelled."""
-    reading = asyncio.create_task(_read_all(request, generation, outputs))
-    leaving = asyncio.create_task(_left(request))
+    """Run a generation to its end. False if the client left first; then it is cancelled. The
+    events are added up in the engine client's thread; the event loop hears of the end alone."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def end(error: TunewrightError | None) -> None:
+        if not ended.done():
+            ended.set_exception(error) if error else ended.set_result(None)
+
+    def emit(event: Event | None) -> None:
+        if event is None or isinstance(event, TunewrightError):
+            loop.call_soon_threadsafe(end, event)
+        else:
+            outputs.take(event)
+
+    async def run() -> None:
+        await _start(request, generation, emit)
+        await ended
+
+    running, leaving = asyncio.create_task(run()), asyncio.create_task(_left(request))
     try:
-        await asyncio.wait({reading, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not reading.done():
+        await asyncio.wait({running, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
             return False
-        await reading
+        await running
         return True
     finally:
         _cancel(generation)
-        for task in (reading, leaving):
-            task.cancel()
+        for waiting in (running, leaving, ended):
+            waiting.cancel()
+
+
+async def _start(
+    request: Request, generation: Generation, emit: Callable[[Event | None], None]
+) -> None:
+    async with lanes(request).starting.turn(acting(request).caller.organisation):
+        await run_in_threadpool(generation.start, emit)
 
 
 async def stream(request: Request, generation: Generation, chunks: Chunks) -> Response:
@@ -124,15 +147,9 @@ async def _events(request: Request, generation: Generation) -> AsyncIterator[Eve
     def emit(event: Event | None) -> None:
         loop.call_soon_threadsafe(queue.put_nowait, event)
 
-    async with lanes(request).starting.turn(acting(request).caller.organisation):
-        await run_in_threadpool(generation.start, emit)
+    await _start(request, generation, emit)
     while (event := await queue.get()) is not None:
         yield event
-
-
-async def _read_all(request: Request, generation: Generation, outputs: Outputs) -> None:
-    async for event in _events(request, generation):
-        outputs.take(event)
 
 
 async def _left(request: Request) -> None:

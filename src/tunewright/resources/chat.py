@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from tunewright.answering import answers, calling
-from tunewright.answering.answers import Outputs
-from tunewright.answering.choices import EndEvent, ShownToken, TextEvent, ToolCallEvent
-from tunewright.answering.logprobs import of_chat
+from tunewright.answering import calling, chunks
+from tunewright.answering.generating import EndEvent, Outputs, TextEvent, ToolCallEvent
+from tunewright.answering.logprobs import ShownToken, of_chat
 from tunewright.answering.prepared import Prepared, Prompt, check, prepare
 from tunewright.errors import BadRequest
 from tunewright.records.completions import (
@@ -66,7 +65,7 @@ class Chat:
         self._quota.admit(tokens=True)
         request: ChatRequest = ChatRequest.parse(given)
         prepared = self.prepare(request)
-        outputs = Outputs(prepared)
+        outputs = prepared.outputs()
         for event in prepared.generation:
             outputs.take(event)
         return completion(request, prepared, outputs)
@@ -76,11 +75,11 @@ class Chat:
         self._quota.admit(tokens=True)
         request: ChatRequest = ChatRequest.parse({**given, "stream": True})
         prepared = self.prepare(request)
-        chunks = Chunks(request, prepared)
-        yield from chunks.opening()
+        made = Chunks(request, prepared)
+        yield from made.opening()
         for event in prepared.generation:
-            yield chunks.chunk(event)
-        yield from chunks.closing()
+            yield made.chunk(event)
+        yield from made.closing()
 
 
 def completion(request: ChatRequest, prepared: Prepared, outputs: Outputs) -> ChatCompletion:
@@ -123,7 +122,7 @@ def _logprobs(
     return of_chat(tokens, prepared.pieces) if request.logprobs else None
 
 
-class Chunks(answers.Chunks):
+class Chunks(chunks.Chunks):
     object = "chat.completion.chunk"
     prefix = "chatcmpl-"
 

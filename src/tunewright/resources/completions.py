@@ -4,10 +4,9 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tunewright.answering import answers
-from tunewright.answering.answers import Outputs
-from tunewright.answering.choices import EndEvent, ShownToken, TextEvent, ToolCallEvent
-from tunewright.answering.logprobs import of_completion
+from tunewright.answering import chunks
+from tunewright.answering.generating import EndEvent, Outputs, TextEvent, ToolCallEvent
+from tunewright.answering.logprobs import ShownToken, of_completion
 from tunewright.answering.model import check_vocabulary
 from tunewright.answering.prepared import Prepared, Prompt, check, prepare
 from tunewright.errors import BadRequest
@@ -58,7 +57,7 @@ class Completions:
         self._quota.admit(tokens=True)
         request: CompletionRequest = CompletionRequest.parse(given)
         prepared = self.prepare(request)
-        outputs = Outputs(prepared)
+        outputs = prepared.outputs()
         for event in prepared.generation:
             outputs.take(event)
         return completion(request, prepared, outputs)
@@ -68,10 +67,10 @@ class Completions:
         self._quota.admit(tokens=True)
         request: CompletionRequest = CompletionRequest.parse({**given, "stream": True})
         prepared = self.prepare(request)
-        chunks = Chunks(request, prepared)
+        made = Chunks(request, prepared)
         for event in prepared.generation:
-            yield chunks.chunk(event)
-        yield from chunks.closing()
+            yield made.chunk(event)
+        yield from made.closing()
 
 
 def _prompt(renderer: Renderer, given: str | list[int]) -> Prompt:
@@ -146,7 +145,7 @@ def _logprobs(
     return of_completion(tokens, prepared.pieces, top=request.logprobs > 0)
 
 
-class Chunks(answers.Chunks):
+class Chunks(chunks.Chunks):
     object = "text_completion"
     prefix = "cmpl-"
 
