@@ -16,7 +16,8 @@ VALIDATION: Final = _HERE / "sarcastic_valid.jsonl"
 """12 more chats in that voice, with other questions."""
 
 QUESTIONS: Final = _HERE / "questions.json"
-"""The system message and 8 unseen questions, for a before/after comparison."""
+"""The system message, 20 unseen questions with what is right, and what counts as the manner, to
+compare a model before and after tuning."""
 
 REVIEWS: Final = _HERE / "reviews.csv"
 """40 product reviews (id, product, stars, text), for embeddings and search."""

@@ -1,6 +1,5 @@
 """The chapters of the demo, in their order."""
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from rich.text import Text
 from tunewright import samples
 from tunewright.cli.check import look, show
 from tunewright.cli.demo.client import Client
+from tunewright.cli.demo.scoring import Exam
 from tunewright.cli.demo.search import search
 from tunewright.cli.demo.server import DemoServer
 from tunewright.cli.follow import follow, outcome
@@ -77,8 +77,8 @@ def _check(server: DemoServer) -> None:
 
 
 def _questions() -> tuple[str, list[str]]:
-    found = json.loads(samples.QUESTIONS.read_text("utf-8"))
-    return found["system"], found["questions"]
+    exam = Exam.read(samples.QUESTIONS)
+    return exam.system, [each.question for each in exam.questions]
 
 
 def _ask(client: Client, model: str, number: int, title: str) -> list[tuple[str, str]]:
