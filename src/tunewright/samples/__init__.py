@@ -10,7 +10,7 @@ from typing import Final
 _HERE: Final = Path(__file__).parent
 
 CHATS: Final = _HERE / "sarcastic.jsonl"
-"""60 chats in one character's voice, to fine-tune a chat model on."""
+"""120 chats in one character's voice, to fine-tune a chat model on."""
 
 VALIDATION: Final = _HERE / "sarcastic_valid.jsonl"
 """12 more chats in that voice, with other questions."""
@@ -18,6 +18,12 @@ VALIDATION: Final = _HERE / "sarcastic_valid.jsonl"
 QUESTIONS: Final = _HERE / "questions.json"
 """The system message, 20 unseen questions with what is right, and what counts as the manner, to
 compare a model before and after tuning."""
+
+SUPPORT: Final = _HERE / "support.jsonl"
+"""60 support messages in four languages, each sorted into a JSON object."""
+
+SUPPORT_HELD_OUT: Final = _HERE / "support_held_out.jsonl"
+"""20 more, to compare a model before and after tuning."""
 
 REVIEWS: Final = _HERE / "reviews.csv"
 """40 product reviews (id, product, stars, text), for embeddings and search."""

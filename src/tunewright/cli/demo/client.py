@@ -4,12 +4,13 @@ import json
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from time import sleep
 from typing import Any
 
-from tunewright.errors import TunewrightError
+from tunewright.errors import BadRequest, Busy, TunewrightError
+from tunewright.resources.asking import ask
 
 TIMEOUT = 600.0
 
@@ -32,13 +33,19 @@ class Client:
         body += path.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
         return self._json("/files", body, f"multipart/form-data; boundary={boundary}")
 
-    def chat(self, model: str, messages: list[dict[str, str]], max_tokens: int) -> str:
-        """POST /v1/chat/completions, temperature 0; the answer's text."""
-        answer = self.post(
-            "/chat/completions",
-            {"model": model, "messages": messages, "max_tokens": max_tokens, "temperature": 0},
-        )
-        return answer["choices"][0]["message"]["content"]
+    def ask(
+        self,
+        model: str,
+        prompts: Sequence[list[dict[str, str]]],
+        max_tokens: int,
+        each: Callable[[], object],
+    ) -> list[str]:
+        """POST /v1/chat/completions for each prompt, all at once, temperature 0: the answers'
+        texts. each: called after every one."""
+        limits = {"model": model, "max_tokens": max_tokens, "temperature": 0}
+        bodies = [{**limits, "messages": messages} for messages in prompts]
+        answers = ask(bodies, lambda body: self.post("/chat/completions", body), each=each)
+        return [_text(answer) for answer in answers]
 
     def embed(self, texts: list[str]) -> list[list[float]]:
         """POST /v1/embeddings."""
@@ -87,9 +94,16 @@ class Client:
             raise _refusal(error) from None
 
 
+def _text(answer: dict[str, Any] | BadRequest) -> str:
+    if isinstance(answer, BadRequest):
+        raise answer
+    return answer["choices"][0]["message"]["content"].strip()
+
+
 def _refusal(error: urllib.error.HTTPError) -> TunewrightError:
+    kind = {400: BadRequest, 429: Busy}.get(error.code, TunewrightError)
     try:
         said = json.load(error)["error"]
-        return TunewrightError(said["message"], param=said["param"], code=said["code"])
+        return kind(said["message"], param=said["param"], code=said["code"])
     except (ValueError, KeyError, TypeError):
-        return TunewrightError(f"HTTP {error.code} {error.reason}")
+        return kind(f"HTTP {error.code} {error.reason}")
