@@ -10,12 +10,12 @@ from tunewright import samples
 
 def test_check_accounts_for_every_row_and_draws_how_they_are_spread(run) -> None:
     done = run("check", str(samples.CHATS), "--validation-file", str(samples.VALIDATION))
-    assert "60 rows: 60 fine, 0 bad, 0 blank" in done.stdout
+    assert "120 rows: 120 fine, 0 bad, 0 blank" in done.stdout
     assert "12 rows: 12 fine" in done.stdout
     assert re.search(r"per example +min +p5 +median +mean +p95 +max +total", done.stdout)
     bars = [int(n) for n in re.findall(r"█[█▏▎▍▌▋▊▉]* +(\d+)", done.stdout)]
     assert bars
-    assert sum(bars) <= (60 + 12) * 3
+    assert sum(bars) <= (120 + 12) * 3
 
 
 def test_check_names_the_line_of_a_problem(run, tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_check_names_the_line_of_a_problem(run, tmp_path: Path) -> None:
     path = tmp_path / "chats.jsonl"
     path.write_text("\n".join(rows), "utf-8")
     done = run("check", str(path), code=1)
-    assert "60 rows: 59 fine, 1 bad" in done.stdout
+    assert "120 rows: 119 fine, 1 bad" in done.stdout
     assert "line 7, $.messages[0].role" in done.stdout
     assert "invalid_file_format" in done.stderr
 
@@ -50,15 +50,15 @@ def test_a_repaired_copy_as_json_and_as_a_report(run, tmp_path: Path) -> None:
     )
     training, validation = json.loads(done.stdout)["data"]
     assert (training["file"], training["purpose"]) == ("out&.jsonl", "training_file")
-    assert (training["rows"], training["examples"], training["bad"]) == (61, 60, 1)
+    assert (training["rows"], training["examples"], training["bad"]) == (121, 120, 1)
     assert training["fit"] is False
     assert training["error"]["code"] == "invalid_file_format"
     first = training["findings"][0]
-    assert (first["code"], first["line"], first["severity"]) == ("unrecognized_role", 61, "error")
+    assert (first["code"], first["line"], first["severity"]) == ("unrecognized_role", 121, "error")
     assert training["tokens"]["total"] > training["supervised_tokens"]["total"] > 0
-    assert sum(training["tokens"]["histogram"]["counts"]) == 60
+    assert sum(training["tokens"]["histogram"]["counts"]) == 120
     assert training["openai"]["encoding"] == "cl100k_base"
-    assert training["openai"]["examples"] == 60
+    assert training["openai"]["examples"] == 120
     assert validation["fit"] is True
     assert "exact duplicates dropped: 1" in done.stderr
     assert "rows dropped that are in the validation file too: 1" in done.stderr

@@ -39,11 +39,10 @@ def prepare(home: Path, base: str) -> str:
 
 def _add(home: Path, base: str) -> None:
     at_hand = _at_hand(base)
-    source = None if at_hand is None else str(at_hand)
-    if source:
-        say(f"{base} is in {Settings.read().home} already, and is used.")
+    if at_hand:
+        say(f"{base} is in {Settings.read().home} already: that one is used.")
     with records(home) as tw:
-        tw.add_base(base, source, say=say)
+        tw.add_base(base, str(at_hand or base), say=say)
 
 
 def _at_hand(base: str) -> Path | None:
