@@ -71,7 +71,7 @@ def add(
     """
     from tunewright.cli.opening import records
 
-    with records(home) as tw, _fetching() as listener:
+    with records(home) as tw, fetching() as listener:
         added = tw.add_base(
             name,
             source,
@@ -88,7 +88,7 @@ def add(
 
 
 @contextmanager
-def _fetching() -> "Iterator[Listener]":
+def fetching() -> "Iterator[Listener]":
     """A bar while something is fetched; what is said goes to the standard error."""
     from rich.progress import (
         BarColumn,

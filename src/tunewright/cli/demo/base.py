@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 from tunewright import durable
+from tunewright.cli.bases import fetching
 from tunewright.cli.demo.lessons import BUILTIN_BASE
 from tunewright.cli.opening import records
 from tunewright.cli.terminal import say
@@ -41,8 +42,14 @@ def _add(home: Path, base: str) -> None:
     at_hand = _at_hand(base)
     if at_hand:
         say(f"{base} is in {Settings.read().home} already: that one is used.")
-    with records(home) as tw:
-        tw.add_base(base, str(at_hand or base), say=say)
+    with records(home) as tw, fetching() as heard:
+        tw.add_base(
+            base,
+            str(at_hand or base),
+            say=heard.say,
+            progress=heard.progress,
+            measure=False,  # the demo itself shows how fast it is
+        )
 
 
 def _at_hand(base: str) -> Path | None:
