@@ -29,6 +29,7 @@ from tunewright.resources.completions import Completions
 from tunewright.resources.counting import Counting
 from tunewright.resources.embeddings import Embeddings
 from tunewright.resources.estimating import Estimating
+from tunewright.resources.exports import Exports
 from tunewright.resources.failures import Failures
 from tunewright.resources.files import Files
 from tunewright.resources.foreign_ids import OpenAIs
@@ -106,6 +107,11 @@ class Acting:
     def models(self) -> Models:
         tw = self._tw
         return Models(self.caller, self.shelf, tw.settings.aliases, tw.artefacts, self.removals)
+
+    @cached_property
+    def exports(self) -> Exports:
+        tw = self._tw
+        return Exports(self.shelf, self.models, tw.tasks, tw.artefacts, self.removals, self.quota)
 
     @cached_property
     def removals(self) -> Removals:

@@ -1,4 +1,4 @@
-"""Published directories: a base, a tuned model, a checkpoint, what a job starts from.
+"""Published directories: a base, a tuned model, a checkpoint, what a job starts from, an export.
 
 Each is there whole, with a manifest (`durable.directory`), or not at all, and does not change.
 Records name it by its *place*, such as ``models/4f1c…``: made by the functions below, and turned
@@ -29,6 +29,10 @@ def checkpoint_place(job: str, path: str) -> str:
 def start_place(job: str, part: Literal["base", "adapter"] | None = None) -> str:
     """None: of both."""
     return "/".join(filter(None, ("jobs", names.id(job), "start", part)))
+
+
+def export_place(id: str) -> str:
+    return f"exports/{names.id(id)}"
 
 
 def is_of_a_job(place: str) -> bool:

@@ -9,6 +9,7 @@ writes holds a lock on it (flock), which ends with the process: `in_use` tells t
 import contextlib
 import errno
 import fcntl
+import glob
 import hashlib
 import os
 import re
@@ -32,7 +33,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
-def _full_disk_named(path: Path) -> Iterator[None]:
+def named_full_disk(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
@@ -106,7 +107,7 @@ def make_directory(path: Path) -> Path:
     """Create `path` (mode 0700) with its parents, each one's name synced; return it."""
     if not path.is_dir():
         make_directory(path.parent)
-        with _full_disk_named(path):
+        with named_full_disk(path):
             path.mkdir(mode=0o700, exist_ok=True)
             _sync_directory(path.parent)
     return path
@@ -125,7 +126,7 @@ class Upload:
         self.bytes = 0
         self._hash = hashlib.sha256()
         self._temporary = temporary(make_directory(target.parent) / target.name)
-        with _full_disk_named(target):
+        with named_full_disk(target):
             self._file = self._temporary.open("xb")
         _claim(self._file.fileno())
 
@@ -134,13 +135,13 @@ class Upload:
         return self._hash.hexdigest()
 
     def write(self, data: bytes) -> None:
-        with _full_disk_named(self.target):
+        with named_full_disk(self.target):
             self._file.write(data)
         self._hash.update(data)
         self.bytes += len(data)
 
     def commit(self) -> None:
-        with _full_disk_named(self.target):
+        with named_full_disk(self.target):
             self._file.flush()
             os.fsync(self._file.fileno())
             self._temporary.rename(self.target)
@@ -220,7 +221,7 @@ def directory(target: Path, about: dict[str, Any] | None = None) -> Iterator[Pat
     """
     staging = temporary(make_directory(target.parent) / target.name)
     try:
-        with _full_disk_named(target):
+        with named_full_disk(target):
             staging.mkdir(mode=0o700)
             with _claimed(staging):
                 yield staging
@@ -306,7 +307,7 @@ def remove(path: Path) -> None:
 def move(source: Path, target: Path) -> None:
     """Rename a file or directory within a file system; both parents are synced."""
     make_directory(target.parent)
-    with _full_disk_named(target):
+    with named_full_disk(target):
         source.rename(target)
         _sync_directory(target.parent)
         _sync_directory(source.parent)
@@ -332,12 +333,38 @@ def link(source: Path, target: Path) -> None:
     staging = temporary(make_directory(target.parent) / target.name)
     staging.mkdir(mode=0o700)
     try:
-        with _full_disk_named(target), _claimed(staging):
+        with named_full_disk(target), _claimed(staging):
             for file in source.iterdir():
                 link_or_copy(file, staging / file.name)
             _sync_directory(staging)
             staging.rename(target)
             _sync_directory(target.parent)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+
+
+def copy_tree(source: Path, target: Path) -> None:
+    """Copy a directory of ours, without its manifest, to a place of the user's, where it appears
+    whole or not at all. `target` may be an empty directory. Its modes are the user's own.
+
+    What an earlier attempt of a killed process has left beside it goes first."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for litter in target.parent.glob(f"{glob.escape(target.name)}{_TMP}*"):
+        if is_temporary(litter) and not in_use(litter):
+            shutil.rmtree(litter, ignore_errors=True)
+    staging = temporary(target)
+    try:
+        with named_full_disk(target):
+            staging.mkdir()
+            with _claimed(staging):
+                for file in _files(source):
+                    place = staging / file.relative_to(source)
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    copy(file, place)
+                _sync_tree(staging)
+                staging.rename(target)
+                _sync_directory(target.parent)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise

@@ -10,6 +10,7 @@ HOME/
   bases/            base models, each under its name and fingerprint, with a manifest
   downloads/        what was fetched for a base that is not added yet
   models/           tuned weights, each with a manifest
+  exports/          what was written of models for elsewhere, each with a manifest
   vocabularies/     OpenAI's vocabularies, copied from where they were found
   imports/          what was fetched from other servers, a folder a source
   embeddings/       vectors of the tables that `tunewright embed` computed last
@@ -53,6 +54,10 @@ class Home:
     @property
     def models(self) -> Path:
         return self.root / "models"
+
+    @property
+    def exports(self) -> Path:
+        return self.root / "exports"
 
     @property
     def vocabularies(self) -> Path:

@@ -80,6 +80,7 @@ class Call:
     optional: required fields that may be left out, as the path gives them.
     empty: the body may be left out.  streams: server-sent events as well.  open: needs no key.
     counts: what it uses up of its organisation's rates, where it is a POST.
+    media_type: of the bytes that it gives.
     """
 
     method: str
@@ -96,6 +97,7 @@ class Call:
     streams: bool = False
     open: bool = False
     counts: Literal["request", "tokens", "nothing"] = "request"
+    media_type: str = "application/octet-stream"
 
     @property
     def described(self) -> str:

@@ -4,6 +4,7 @@ from tunewright.api import (
     about,
     embeddings,
     engines,
+    exports,
     files,
     fine_tuning,
     generating,
@@ -19,6 +20,7 @@ CALLS: tuple[Call, ...] = (
     *uploads.calls,
     *fine_tuning.calls,
     *permissions.calls,
+    *exports.calls,  # before models: their names may hold a slash
     *models.calls,
     *generating.calls,
     *embeddings.calls,

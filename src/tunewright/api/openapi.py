@@ -155,7 +155,7 @@ def _with_optional(schema: Schema, names: tuple[str, ...]) -> Schema:
 def _success(call: Call, schemas: _Schemas) -> Schema:
     if call.gives is None:
         schema: Schema = {"type": "string", "format": "binary"}
-        return {"description": "OK", "content": {"application/octet-stream": {"schema": schema}}}
+        return {"description": "OK", "content": {call.media_type: {"schema": schema}}}
     schema = call.gives if isinstance(call.gives, dict) else schemas.given(call.gives)
     content: Schema = {"application/json": {"schema": schema}}
     if call.streams:

@@ -71,12 +71,18 @@ def _starts_and_removals(connection: Connection) -> None:
         connection.exec_driver_sql(f"DELETE FROM weights WHERE {theirs}")
 
 
+def _exports(connection: Connection) -> None:
+    records(connection, "exports")
+    records(connection, "export_events")
+
+
 STEPS: list[Callable[[Connection], None]] = [
     _first_tables,
     _index_what_is_searched_by,
     _removals_by_kind,
     _verifications,
     _starts_and_removals,
+    _exports,
 ]
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
+from tunewright.records.exports import Export, ExportEvent
 from tunewright.records.files import File
 from tunewright.records.jobs import Checkpoint, Event, Job
 from tunewright.records.models import Model, Start, Switched, Weights
@@ -78,6 +79,8 @@ NOUNS: dict[type[Record], Noun] = {
         _noun(Model, "models", goes_wholly=True),
         _noun(Switched, "switched", goes_wholly=True),
         _noun(Verification, "verifications"),
+        _noun(Export, "exports"),
+        _noun(ExportEvent, "export_events"),
         _noun(Weights, "weights", "directory", "base_directory", "job", goes_wholly=True),
         _noun(Start, "starts", "directory", "base_directory", goes_wholly=True),
         _noun(Removal, "removals", "directory", "base_directory", goes_wholly=True),

@@ -11,6 +11,7 @@ from tunewright.cli import (
     data,
     demo,
     embed,
+    export,
     files,
     imports,
     jobs,
@@ -59,6 +60,7 @@ app.command()(tokens.tokens)
 app.add_typer(files.app, name="files")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
+app.command()(export.export)
 app.command()(chat.chat)
 app.command()(embed.embed)
 app.add_typer(imports.app, name="import")

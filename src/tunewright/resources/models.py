@@ -166,6 +166,7 @@ class Models:
             self._shelf.delete(Model, weights.id)
             self._shelf.delete(Weights, weights.id)
             self._shelf.clear(CheckpointPermission, weights.id)
+            self._removals.order_exports(weights.id)
             self._removals.order_weights(weights)
 
     def retrieve_own(self, id: str) -> Model:

@@ -7,13 +7,15 @@ and what a job that ended in vain would have gone on from (`tidy`).
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from tunewright import durable, names
-from tunewright.artefacts import Artefacts, start_place
+from tunewright.artefacts import Artefacts, export_place, start_place
 from tunewright.blobs.blobs import Blobs
 from tunewright.catalog.catalog import SHARED, Catalog, Shelf
 from tunewright.errors import TunewrightError
 from tunewright.home import Home
+from tunewright.records.exports import Export, ExportEvent
 from tunewright.records.files import File
 from tunewright.records.jobs import Job
 from tunewright.records.models import Start, Weights
@@ -48,6 +50,7 @@ class Removals:
             "remove-file": self._file,
             "remove-job": self._job,
             "remove-weights": self._weights,
+            "remove-export": self._export,
         }
 
     def order_file(self, id: str) -> None:
@@ -69,6 +72,18 @@ class Removals:
         )
         self._shelf.put(ordered)
         self._tasks.enqueue("remove-weights", ordered.id, self._shelf.organisation)
+
+    def order_export(self, id: str) -> None:
+        """The same for an export, with its record and events; who writes it loses its lease."""
+        self._tasks.cancel(id)
+        self._shelf.clear(ExportEvent, id)
+        self._shelf.delete(Export, id)
+        self._tasks.enqueue("remove-export", id, self._shelf.organisation)
+
+    def order_exports(self, model: str) -> None:
+        """The same for all exports of a model that is deleted: they are copies of its weights."""
+        for export in self._shelf.all(Export, subject=model):
+            self.order_export(export.id)
 
     def carry_out(self, kind: str, id: str) -> bool:
         """Remove what a task of that kind ordered; False while somebody still writes there. Can be
@@ -99,6 +114,10 @@ class Removals:
         for job in self._trained_on(id):
             for name in COPIES:
                 durable.remove(self._home.job(job.id) / name)
+        return True
+
+    def _export(self, id: str) -> bool:
+        self._artefacts.remove(export_place(id))
         return True
 
     def _trained_on(self, id: str) -> Iterator[Job]:
@@ -175,8 +194,10 @@ def sweep(catalog: Catalog, home: Home, blobs: Blobs) -> None:
     is put, an upload is in use and the folder of a new job is claimed.
     """
     blobs.sweep(lambda: catalog.ids(File) | catalog.ids(UploadPart))
-    for id in _folders(home) - catalog.ids(Job):
+    for id in _folders(home.jobs) - catalog.ids(Job):
         _remove_job(catalog, home, id)
+    for id in _folders(home.exports) - catalog.ids(Export):
+        durable.remove(home.exports / id)
 
 
 def is_orphan(catalog: Catalog, kind: type[Record], id: str) -> bool:
@@ -191,11 +212,11 @@ def is_orphan(catalog: Catalog, kind: type[Record], id: str) -> bool:
 def tidy(catalog: Catalog, home: Home, artefacts: Artefacts) -> None:
     """Remove what jobs that failed or were cancelled would need only to go on."""
     ended = catalog.ids(Job, status="failed") | catalog.ids(Job, status="cancelled")
-    for id in _folders(home) & ended:
+    for id in _folders(home.jobs) & ended:
         _tidy_job(catalog, home, artefacts, id)
 
 
-def _folders(home: Home) -> set[str]:
-    if not home.jobs.is_dir():
+def _folders(parent: Path) -> set[str]:
+    if not parent.is_dir():
         return set()
-    return {folder.name for folder in home.jobs.iterdir() if names.is_made(folder.name)}
+    return {folder.name for folder in parent.iterdir() if names.is_made(folder.name)}

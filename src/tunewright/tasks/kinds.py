@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Lane: TypeAlias = Literal["cpu", "train", "tidy"]
-LANES: tuple[Lane, ...] = ("cpu", "train", "tidy")
+Lane: TypeAlias = Literal["cpu", "train", "export", "tidy"]
+LANES: tuple[Lane, ...] = ("cpu", "train", "export", "tidy")
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,12 @@ KINDS = {
     for kind in (
         Kind("check", "tunewright.work.check:CheckFiles", "cpu"),
         Kind("fine-tune", "tunewright.work.fine_tune:FineTune", "train"),
+        Kind("export", "tunewright.work.export:WriteExport", "export"),
         Kind("verify", "tunewright.work.verify:Verify", "tidy", priority=1),
         Kind("remove-file", "tunewright.work.remove:Remove", "tidy", attempts=None),
         Kind("remove-job", "tunewright.work.remove:Remove", "tidy", attempts=None),
         Kind("remove-weights", "tunewright.work.remove:Remove", "tidy", attempts=None),
+        Kind("remove-export", "tunewright.work.remove:Remove", "tidy", attempts=None),
         Kind("scrub", "tunewright.work.scrub:Scrub", "tidy", priority=2, attempts=None),
     )
 }

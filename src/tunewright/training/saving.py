@@ -46,15 +46,20 @@ def write_model(directory: Path, model: PreTrainedModel, recipe: Recipe) -> None
     if recipe.adaptation == "lora":
         save_adapter(directory, adapter_of(model, 0, base=recipe.base_name))
     else:
-        with _rounded(model, _stored_dtype(recipe.base)):
+        with _rounded(model, stored_dtype(recipe.base)):
             model.save_pretrained(directory)
     fault("model.half")
-    for name in _COMPANIONS:  # after the weights: the base's own generation_config.json counts
-        if (recipe.base / name).is_file():
-            shutil.copyfile(recipe.base / name, directory / name)
+    copy_companions(recipe.base, directory)  # after the weights: its own generation config counts
 
 
-def _stored_dtype(base: Path) -> torch.dtype:
+def copy_companions(base: Path, directory: Path) -> None:
+    """Tokenizer, template and generation config of a base, into an existing directory."""
+    for name in _COMPANIONS:
+        if (base / name).is_file():
+            shutil.copyfile(base / name, directory / name)
+
+
+def stored_dtype(base: Path) -> torch.dtype:
     stored = AutoConfig.from_pretrained(base, local_files_only=True).dtype
     return stored if isinstance(stored, torch.dtype) else torch.float32
 

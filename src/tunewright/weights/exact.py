@@ -3,8 +3,9 @@
 In bfloat16 a wrong mask can hide behind rounding, so what is checked once is checked in float32.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -13,19 +14,25 @@ from tunewright.weights.base import computing_in
 from tunewright.weights.memory import out_of_memory
 
 _NARROW = (torch.bfloat16, torch.float16)
+_FLOATING = (*_NARROW, torch.float32)
+Change: TypeAlias = Callable[[nn.Module, Tensor], Tensor]
 # Bytes of weights in float32 that are made at once: of some 250 million parameters. One module at a
 # time, each pass made them all anew: 3 of the 4 s that a check of 135M parameters took.
 _AT_ONCE = 1 << 30
 
 
 @contextmanager
-def in_float32(model: nn.Module) -> Iterator[None]:
+def in_float32(model: nn.Module, change: Change | None = None) -> Iterator[None]:
     """Inside, `model` computes in float32; afterwards all weights are the tensors that they were.
 
     Those of a large model, or where memory is short, are wide one module at a time, while it
     computes, so the memory of the largest module suffices.
+
+    change: what a module computes with instead of its weight, which it gets in float32; it must
+    not write to that.
     """
-    with _all_wide(model) or _wide_in_turn(model), computing_in(torch.float32):
+    wide = _wide_in_turn(model, change) if change else _all_wide(model) or _wide_in_turn(model)
+    with wide, computing_in(torch.float32):
         yield
 
 
@@ -55,14 +62,15 @@ def _exchanged(weights: list[Tensor], wide: list[Tensor]) -> Iterator[None]:
 
 
 @contextmanager
-def _wide_in_turn(model: nn.Module) -> Iterator[None]:
+def _wide_in_turn(model: nn.Module, change: Change | None = None) -> Iterator[None]:
     kept: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {}
+    changed = _NARROW if change is None else _FLOATING
 
     def widen(module: nn.Module, *_: object) -> None:
         own = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
-        kept[module] = [(weight, weight.data) for weight in own if weight.dtype in _NARROW]
+        kept[module] = [(weight, weight.data) for weight in own if weight.dtype in changed]
         for weight, data in kept[module]:
-            weight.data = data.float()
+            weight.data = data.float() if change is None else change(module, data.float())
 
     def narrow(module: nn.Module, *_: object) -> None:
         for weight, data in kept.pop(module, ()):

@@ -144,6 +144,12 @@ def wrap(model: PreTrainedModel) -> dict[str, LoraLinear]:
     return found
 
 
+def unwrap(model: PreTrainedModel) -> None:
+    """Make the layers of `model` plain again; adapters in them are gone."""
+    for path, layer in vars(model).pop(_LAYERS, {}).items():
+        model.set_submodule(path, layer.base)
+
+
 def attach(model: PreTrainedModel, rank: int, alpha: float, seed: int) -> list[LoraLinear]:
     """Put a fresh, trainable fp32 adapter into slot 0 of every layer and select it.
 

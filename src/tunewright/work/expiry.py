@@ -1,5 +1,5 @@
-"""What goes by itself and not by a task: uploads that nobody completed, files that expire, what is
-left of jobs that ended in vain."""
+"""What goes by itself and not by a task: uploads that nobody completed, files and exports that
+expire, what is left of jobs that ended in vain."""
 
 import contextlib
 import logging
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from tunewright.app import Acting, Tunewright
 from tunewright.errors import TunewrightError
+from tunewright.records.exports import Export
 from tunewright.records.files import File
 from tunewright.records.uploads import UploadPart
 from tunewright.resources import removals
@@ -31,7 +32,8 @@ def expire(tw: Tunewright) -> None:
     with _logged("jobs that ended"):
         removals.tidy(tw.catalog, tw.home, tw.artefacts)
     with _logged("organisations"):
-        for id in {*tw.catalog.organisations(UploadPart), *tw.catalog.organisations(File)}:
+        kinds = (UploadPart, File, Export)
+        for id in {id for kind in kinds for id in tw.catalog.organisations(kind)}:
             with _logged(id):
                 _expire(tw.acting(tw.access.of_organisation(id)))
 
@@ -39,6 +41,8 @@ def expire(tw: Tunewright) -> None:
 def _expire(acting: Acting) -> None:
     with _logged(f"uploads of {acting.caller.name}"):
         acting.uploads.sweep()
+    with _logged(f"exports of {acting.caller.name}"):
+        acting.exports.sweep()
     acting.files.sweep()
 
 

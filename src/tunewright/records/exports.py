@@ -1,0 +1,89 @@
+"""A model's weights on their way out: what is asked for, what becomes of it, and its proof."""
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from tunewright.records.jobs import JobError
+from tunewright.records.record import Record, Request, new_id, now
+
+Target = Literal["peft", "merged"]
+Dtype = Literal["bf16", "fp32"]
+Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+OPEN: tuple[Status, ...] = ("queued", "running")
+DTYPES: dict[Target, tuple[Dtype, ...]] = {"peft": (), "merged": ("bf16", "fp32")}
+"""What the weights of each may be written in, the default first."""
+
+
+class ExportRequest(Request):
+    """to: peft is the adapter alone, merged the base with the adapter in it.
+
+    dtype: of merged weights; an adapter is written in the float32 that it was trained in.
+    """
+
+    to: Target
+    dtype: Dtype | None = None
+
+    @model_validator(mode="after")
+    def _dtype_of_the_target(self) -> "ExportRequest":
+        possible = DTYPES[self.to]
+        if self.dtype is not None and self.dtype not in possible:
+            said = f"give {' or '.join(possible)}" if possible else "leave 'dtype' out"
+            raise ValueError(f"'{self.to}' is not written in {self.dtype}: {said}")
+        return self
+
+    def resolved_dtype(self) -> Dtype | None:
+        return self.dtype or next(iter(DTYPES[self.to]), None)
+
+
+class ExportedFile(Record):
+    name: str
+    bytes: int
+    sha256: str
+
+
+class Parity(Record):
+    """The files, read back, against the model that is served, on `rows` rows. Nats.
+
+    difference: the largest of a token's log-probability. tolerance: the most that it may be: four
+    times `noise`, which is what rounding every weight once does to the base, and at least 0.002.
+    effect: how far tuning moved a token's log-probability, root mean square. kept: the part of
+    that which the files show, 1 where all; null where there is nothing to tell by.
+    """
+
+    rows: int
+    tolerance: float
+    difference: float
+    noise: float
+    effect: float
+    kept: float | None = None
+
+
+class Export(Record):
+    """`model`: its first name. `base` with `base_fingerprint`: what it stands on. `files` and
+    `parity` are there when it has succeeded; at `expires_at` it deletes itself."""
+
+    id: str = Field(default_factory=lambda: new_id("export-"))
+    object: Literal["model.export"] = "model.export"
+    created_at: int = Field(default_factory=now)
+    model: str
+    base: str
+    base_fingerprint: str
+    to: Target
+    dtype: Dtype | None = None
+    status: Status = "queued"
+    error: JobError | None = None
+    finished_at: int | None = None
+    expires_at: int | None = None
+    bytes: int | None = None
+    files: list[ExportedFile] = Field(default_factory=list)
+    parity: Parity | None = None
+
+
+class ExportEvent(Record):
+    id: str
+    object: Literal["model.export.event"] = "model.export.event"
+    created_at: int = Field(default_factory=now)
+    level: Literal["info", "warn", "error"] = "info"
+    message: str
+    data: dict[str, Any] = Field(default_factory=dict)
