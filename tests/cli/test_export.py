@@ -20,6 +20,10 @@ def test_a_base_is_written_and_nothing_stays_behind(
     assert "The files are the model: on 8 rows" in done.stderr
     assert json.loads((out / "config.json").read_text())["dtype"] == "float32"
     assert [path.name for path in out.parent.iterdir()] == ["base"]
+    told = run("export", "gpt-3.5-turbo", "--to", "merged", str(tmp_path / "again"), "--json",
+               "--home", str(server.home))  # fmt: skip
+    record = json.loads(told.stdout)
+    assert (record["status"], record["dtype"]) == ("succeeded", "bf16")
     assert not list((server.home / "exports").glob("*"))
 
 
