@@ -243,7 +243,7 @@ def scratch(target: Path) -> Iterator[Path]:
     where the process was killed."""
     staging = temporary(make_directory(target.parent) / target.name)
     try:
-        with _full_disk_named(target):
+        with named_full_disk(target):
             staging.mkdir(mode=0o700)
             with _claimed(staging):
                 yield staging

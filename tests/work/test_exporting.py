@@ -150,7 +150,7 @@ def test_what_a_killed_worker_left_is_gone_before_the_next_attempt(
     made = tw.exports.create(MODEL, to="peft")
     half = tw.home.exports / f"{made.id}.tmp-999999-abcdef01"
     durable.make_directory(half)
-    with durable.directory((tw.home.exports / made.id)) as filling:  # renamed, and not recorded
+    with durable.directory(tw.home.exports / made.id) as filling:  # renamed, and not recorded
         (filling / "old").write_bytes(b"old")
     child(writes(SAME))
     work(tw)

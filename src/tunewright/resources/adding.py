@@ -88,15 +88,10 @@ class Adding:
             found = examine(place, kind, measure=measure, environment=self._environment)
             seen.append(found)
 
-        about = {"source": origin.source, "revision": origin.revision}
+        licence = origin.model.licence if origin.model else None
+        about = {"source": origin.source, "revision": origin.revision, "licence": licence}
         model = self._bases.add(name, directory, used, look, about)
-        said = facts(directory, used, seen[0]).model_copy(
-            update={
-                "source": origin.source,
-                "revision": origin.revision,
-                "licence": origin.model.licence if origin.model else None,
-            }
-        )
+        said = facts(directory, used, seen[0]).model_copy(update=about)
         return AddedBase(**model.model_dump(), base=said)
 
     def _origin(self, name: str, source: str | None, listener: Listener) -> Origin:

@@ -6,13 +6,16 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from tunewright import __version__, builtin
+from tunewright import __version__, builtin, durable
 from tunewright.app import Acting
+from tunewright.errors import Corrupt
 from tunewright.records.exports import Export, Parity
 from tunewright.records.files import File
 from tunewright.records.jobs import Event, Job
 from tunewright.records.models import Weights
+from tunewright.resources.models import Models
 
 _LICENCE = re.compile(r"\A---\n(?:.*\n)*?license:[ \t]*([\w.+-]+)[ \t]*\n", re.MULTILINE)
 _METRICS = {
@@ -25,11 +28,11 @@ _METRICS = {
 
 def card(acting: Acting, export: Export, weights: Weights, parity: Parity) -> str:
     job = acting.shelf.get(Job, weights.job) if weights.job else None
-    base = acting.models.directory(weights.model_copy(update={"adaptation": "none"}))
+    base = base_of(acting.models, weights)
     licence = licence_of(weights.base, base)
     parts = [
         *_front(export, weights, licence),
-        *_opening(export, weights),
+        *_opening(export, weights, base),
         *(_training(acting, job, weights) if job else ()),
         *_proof(parity),
         *_use(export, weights),
@@ -38,13 +41,29 @@ def card(acting: Acting, export: Export, weights: Weights, parity: Parity) -> st
     return "\n".join(parts) + "\n"
 
 
+def base_of(models: Models, weights: Weights) -> Path:
+    """The directory of the untuned base."""
+    untuned = weights.model_copy(update={"directory": None, "adaptation": "none"})
+    return models.directory(untuned)
+
+
 def licence_of(name: str, base: Path) -> str | None:
-    """As an SPDX name, where the base's own README says it; None where nothing here does."""
+    """As an SPDX name, where the catalogue said it when the base was added, or the base's own
+    README does; None where nothing here does."""
     if builtin.remark(name):
         return "apache-2.0"  # trained by the Tunewright project
+    if known := _about(base).get("licence"):
+        return str(known).lower()
     readme = base / "README.md"
     found = readme.is_file() and _LICENCE.match(readme.read_text("utf-8", errors="replace"))
     return found[1] if found else None
+
+
+def _about(base: Path) -> dict[str, Any]:
+    try:
+        return durable.manifest(base)["about"]
+    except Corrupt:
+        return {}
 
 
 def _front(export: Export, weights: Weights, licence: str | None) -> Iterator[str]:
@@ -57,7 +76,7 @@ def _front(export: Export, weights: Weights, licence: str | None) -> Iterator[st
     yield "---\n"
 
 
-def _opening(export: Export, weights: Weights) -> Iterator[str]:
+def _opening(export: Export, weights: Weights, base: Path) -> Iterator[str]:
     yield f"# {export.model}\n"
     today = datetime.datetime.now(datetime.UTC).date()
     what = {"peft": "The LoRA adapter of", "merged": "The weights of"}[export.to]
@@ -67,7 +86,9 @@ def _opening(export: Export, weights: Weights) -> Iterator[str]:
     else:
         yield f"{what} a model that was tuned from `{weights.base}`{written}, written by"
     yield f"Tunewright {__version__} on {today}."
-    yield f"The base is the one with the fingerprint `{weights.base_fingerprint}`.\n"
+    about = _about(base)
+    source = f" ({_plain(str(about['source']))})" if about.get("source") else ""
+    yield f"The base{source} is the one with the fingerprint `{weights.base_fingerprint}`.\n"
 
 
 def _training(acting: Acting, job: Job, weights: Weights) -> Iterator[str]:
