@@ -10,7 +10,7 @@ from tunewright.exporting.gate import Figures, Reference
 from tunewright.exporting.recipe import Recipe
 from tunewright.exporting.report import Said, Step
 from tunewright.exporting.scoring import figures, rounding
-from tunewright.training.artefacts import stored_dtype
+from tunewright.training.saving import stored_dtype
 from tunewright.weights.base import load_base
 from tunewright.weights.lora import add, select
 from tunewright.weights.peft import load_adapter

@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 from tunewright import durable
 from tunewright.exporting.recipe import Recipe
 from tunewright.rendering.configuration import read_object
-from tunewright.training.artefacts import copy_companions, stored_dtype
+from tunewright.training.saving import copy_companions, stored_dtype
 from tunewright.weights.base import load_base, refuse_nonfinite
 from tunewright.weights.lora import add, select
 from tunewright.weights.merging import merge
