@@ -3,24 +3,30 @@
 import json
 import re
 import sqlite3
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, create_engine
 
 from servers import chats
-from tunewright import builtin, durable
+from tunewright import builtin, durable, records
 from tunewright.app import Tunewright
 from tunewright.catalog import first_schema, migrations, tables
 from tunewright.catalog.catalog import SHARED, Catalog
 from tunewright.catalog.replies import Replies
 from tunewright.records.jobs import Job
 from tunewright.records.models import Start, Weights
-from tunewright.records.record import now
+from tunewright.records.record import Record, now
 from tunewright.records.removals import Removal
+from tunewright.records.verifications import Damage
 from tunewright.work.worker import Worker
 
+for module in iter_modules(records.__path__, "tunewright.records."):
+    import_module(module.name)  # `kept` finds the classes of all of them
 OLD = Path(__file__).parent / "homes" / "0.1.sql"
 KEY = "sk-tw-1b2oteHjfK1OX8-mVr6nqu_rmafQhytFkLxbTHP_FCY"  # of the first organisation in it
 STATUSES = ["validating_files"] * 2 + ["queued", "running", "cancelled", "failed", "succeeded"]
@@ -77,6 +83,22 @@ def shape_of(path: Path) -> dict[str, Any]:
     return found
 
 
+def kept(kind: type[Record]) -> Iterator[type[Record]]:
+    """The record classes below `kind` that the catalog keeps."""
+    for each in kind.__subclasses__():
+        if vars(each).get("table"):
+            yield each
+        yield from kept(each)
+
+
+def test_every_record_class_has_a_table_of_its_own() -> None:
+    """Of two with the same one, each would find what the other cannot read."""
+    names = [kind.table for kind in kept(Record)]
+    assert len(names) == len(set(names)) > 10
+    with pytest.raises(TypeError, match="Damage names no table"):
+        tables.of(Damage)
+
+
 def words(sql: str) -> str:
     return " ".join(re.sub(r"([(),])", r" \1 ", sql).split())
 
@@ -93,6 +115,8 @@ def test_new_and_old_homes_end_with_the_same_tables(tmp_path: Path) -> None:
     """Those that the code works with: whoever changes a table writes a step."""
     wanted = create_engine(f"sqlite:///{tmp_path / 'wanted.db'}")
     tables.metadata.create_all(wanted)
+    for kind in kept(Record):
+        tables.of(kind).create(wanted)
     wanted.dispose()
     for path in (tmp_path / "new.db", old_catalog(tmp_path / "old.db")):
         Catalog(path).close()

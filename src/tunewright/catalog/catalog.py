@@ -110,7 +110,7 @@ class Catalog:
 
     def organisations(self, kind: type[Record]) -> list[str]:
         """Those that have records of `kind`: where the server tidies up by itself."""
-        table = tables.NOUNS[kind].table
+        table = tables.of(kind)
         query = select(table.c.organisation).where(table.c.deleted.is_(False)).distinct()
         with self.reading() as connection:
             return list(connection.execute(query).scalars())
@@ -118,7 +118,7 @@ class Catalog:
     def ids(self, kind: type[Record], **where: str) -> set[str]:
         """Of all records of `kind`, whoever has them: to find bytes that nobody needs. `where`:
         values of searched columns."""
-        table = tables.NOUNS[kind].table
+        table = tables.of(kind)
         with self.reading() as connection:
             query = select(table.c.id).where(table.c.deleted.is_(False))
             for column, value in where.items():
@@ -131,7 +131,7 @@ class Catalog:
     def mentions(self, kind: type[Record], column: str, value: str, *, but: str) -> bool:
         """Whether a record of any organisation, `but` that one, has `value` in a searched column:
         for bytes that several may share. Tells nothing else about it."""
-        table = tables.NOUNS[kind].table
+        table = tables.of(kind)
         query = select(table.c.sequence).where(table.c[column] == value, table.c.id != but)
         with self.reading() as connection:
             return connection.execute(query.limit(1)).one_or_none() is not None
@@ -171,16 +171,15 @@ class Shelf:
 
     def put(self, record: Record, *, subject: str | None = None) -> bool:
         """Add `record`, under `subject` (a job's id for its events). False if its id is there."""
-        noun = tables.NOUNS[type(record)]
         row = {
-            **self._columns(noun, record),
+            **self._columns(record),
             "id": _id(record),
             "organisation": self.organisation,
             "subject": subject,
         }
         try:
             with self.catalog.transaction() as connection, connection.begin_nested():
-                connection.execute(insert(noun.table).values(row))
+                connection.execute(insert(tables.of(type(record))).values(row))
         except exc.IntegrityError:
             return False
         return True
@@ -205,7 +204,7 @@ class Shelf:
 
         metadata: pairs that the field of that name holds, or "null" where it must hold none.
         """
-        table = tables.NOUNS[kind].table
+        table = tables.of(kind)
         query = select(table.c.id, table.c.sequence, table.c.body).where(
             table.c.organisation == self.organisation, table.c.deleted.is_(False)
         )
@@ -236,7 +235,7 @@ class Shelf:
     ) -> Iterator[R]:
         """The records of a query in order, but for those that nobody can read: one of them must
         not hide the others. size: how many to read at once."""
-        here = tables.NOUNS[kind].table.c.sequence
+        here = tables.of(kind).c.sequence
         query = query.order_by(here.desc() if newest_first else here.asc())
         after: int | None = None
         while True:
@@ -262,7 +261,7 @@ class Shelf:
 
         `edit` sees the newest version and may raise to leave everything as it was.
         """
-        noun = tables.NOUNS[kind]
+        table = tables.of(kind)
         with self.catalog.transaction() as connection:
             found = self._row(connection, kind, id)
             if found is None:
@@ -272,10 +271,10 @@ class Shelf:
             if after == before:
                 return after
             done = connection.execute(
-                update(noun.table)
-                .where(noun.table.c.id == id, noun.table.c.version == found.version)
+                update(table)
+                .where(table.c.id == id, table.c.version == found.version)
                 .values(
-                    **self._columns(noun, after) | {"body": _carried(found.body, before, after)},
+                    **self._columns(after) | {"body": _carried(found.body, before, after)},
                     version=found.version + 1,
                 )
             )
@@ -288,17 +287,17 @@ class Shelf:
 
         Its id keeps its place in the order, unless the id is a name that a client chose.
         """
-        noun = tables.NOUNS[kind]
+        table = tables.of(kind)
         with self.catalog.transaction() as connection:
             if self._row(connection, kind, id) is None:
                 return False
-            emptied = dict.fromkeys(noun.searched)
+            emptied = dict.fromkeys(kind.searched)
             forget = (
-                delete(noun.table)
-                if noun.goes_wholly
-                else update(noun.table).values(deleted=True, body="", **emptied)
+                delete(table)
+                if kind.goes_wholly
+                else update(table).values(deleted=True, body="", **emptied)
             )
-            connection.execute(forget.where(noun.table.c.id == id))
+            connection.execute(forget.where(table.c.id == id))
             connection.execute(
                 delete(tables.replies).where(
                     tables.replies.c.organisation == self.organisation,
@@ -309,7 +308,7 @@ class Shelf:
 
     def clear(self, kind: type[Record], subject: str) -> None:
         """Forget every record under `subject`, such as the events of a job that goes itself."""
-        table = tables.NOUNS[kind].table
+        table = tables.of(kind)
         with self.catalog.transaction() as connection:
             connection.execute(
                 delete(table).where(
@@ -336,7 +335,7 @@ class Shelf:
             raise Corrupt(what, code="record_unreadable") from error
 
     def _row(self, connection: Connection, kind: type[Record], id: str) -> Any:
-        table = tables.NOUNS[kind].table
+        table = tables.of(kind)
         return connection.execute(
             select(table.c.body, table.c.version).where(
                 table.c.id == id,
@@ -347,7 +346,7 @@ class Shelf:
 
     def _sequence(self, connection: Connection, kind: type[Record], id: str) -> int | None:
         """The place of `id`, deleted or not; None for an unknown one, after which nothing comes."""
-        table = tables.NOUNS[kind].table
+        table = tables.of(kind)
         return connection.execute(
             select(table.c.sequence).where(
                 table.c.id == id, table.c.organisation == self.organisation
@@ -355,8 +354,8 @@ class Shelf:
         ).scalar_one_or_none()
 
     @staticmethod
-    def _columns(noun: tables.Noun, record: Record) -> dict[str, Any]:
-        searched = {field: getattr(record, field) for field in noun.searched}
+    def _columns(record: Record) -> dict[str, Any]:
+        searched = {field: getattr(record, field) for field in record.searched}
         return {**searched, "body": record.model_dump_json()}
 
 

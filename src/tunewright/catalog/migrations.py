@@ -1,7 +1,7 @@
 """The steps that bring a catalog to the version of this code, each applied once, in order.
 
 A new home goes through all of them, as an old one does through those that it lacks: both end with
-the tables of `tables.metadata`. A step that was released is never changed, and uses nothing that
+the tables of `tables`. A step that was released is never changed, and uses nothing that
 may change: names of tables and columns stand in it as they were.
 """
 

@@ -1,11 +1,12 @@
 """A table a noun: id, organisation, sequence, version, the few columns searched by, and `body`.
 
 `body` is the record's JSON, so a new field needs no migration; a new column, table or index does:
-these are the tables that the steps in `migrations` end with. A deleted row keeps its id and
-sequence (its body is emptied), so that paging `after` a deleted id still works.
+these, and those that record classes declare (`of`), are what the steps in `migrations` end with.
+A deleted row keeps its id and sequence (its body is emptied), so that paging `after` a deleted id
+still works.
 """
 
-from dataclasses import dataclass
+from functools import cache
 
 from sqlalchemy import (
     Boolean,
@@ -20,72 +21,36 @@ from sqlalchemy import (
     Text,
 )
 
-from tunewright.records.exports import Export, ExportEvent
-from tunewright.records.files import File
-from tunewright.records.jobs import Checkpoint, Event, Job
-from tunewright.records.models import Model, Start, Switched, Weights
-from tunewright.records.permissions import CheckpointPermission
 from tunewright.records.record import Record
-from tunewright.records.removals import Removal
-from tunewright.records.uploads import Upload, UploadPart
-from tunewright.records.verifications import Verification
 
 metadata = MetaData()
 
 
-@dataclass(frozen=True)
-class Noun:
-    """How a record class is stored. `searched`: record fields copied into columns of that name.
-
-    `goes_wholly`: nothing of a deleted one stays, for its id is a name that a client chose, or
-    nobody pages through them.
-    """
-
-    record: type[Record]
-    table: Table
-    searched: tuple[str, ...]
-    goes_wholly: bool = False
-
-
-def _noun(record: type[Record], name: str, *searched: str, goes_wholly: bool = False) -> Noun:
-    table = Table(
+@cache
+def of(kind: type[Record]) -> Table:
+    """The table of a record class, which says its name and what it is searched by."""
+    name = kind.table
+    if not name:
+        raise TypeError(f"{kind.__name__} names no table: it is not kept in the catalog")
+    return Table(
         name,
-        metadata,
+        MetaData(),  # its own: two threads may ask first, and what each makes is the same
         Column("sequence", Integer, primary_key=True, autoincrement=True),
         Column("id", String(256), nullable=False, unique=True),
         Column("organisation", String(64), nullable=False),
         Column("version", Integer, nullable=False, default=1),
         Column("deleted", Boolean, nullable=False, default=False),
-        *(Column(field, String(128)) for field in searched),
+        *(Column(field, String(128)) for field in kind.searched),
         Column("subject", String(256)),
         Column("body", Text, nullable=False),
         Index(f"{name}_by_organisation", "organisation", "subject", "sequence"),
-        *(Index(f"{name}_by_{field}", field, "organisation", "sequence") for field in searched),
+        *(
+            Index(f"{name}_by_{field}", field, "organisation", "sequence")
+            for field in kind.searched
+        ),
         sqlite_autoincrement=True,
     )
-    return Noun(record, table, searched, goes_wholly)
 
-
-NOUNS: dict[type[Record], Noun] = {
-    noun.record: noun
-    for noun in (
-        _noun(File, "files", "purpose"),
-        _noun(Job, "jobs", "status", "training_file", "validation_file"),
-        _noun(Event, "events"),
-        _noun(Checkpoint, "checkpoints"),
-        _noun(CheckpointPermission, "checkpoint_permissions", "project_id"),
-        _noun(Upload, "uploads", "status"),
-        _noun(UploadPart, "upload_parts", "upload_id"),
-        _noun(Model, "models", goes_wholly=True),
-        _noun(Switched, "switched", goes_wholly=True),
-        _noun(Verification, "verifications"),
-        _noun(Export, "exports"),
-        _noun(ExportEvent, "export_events"),
-        _noun(Weights, "weights", "directory", "base_directory", "job", goes_wholly=True),
-        _noun(Start, "starts", "directory", "base_directory", goes_wholly=True),
-        _noun(Removal, "removals", "directory", "base_directory", goes_wholly=True),
-    )
-}
 
 organisations = Table(
     "organisations",

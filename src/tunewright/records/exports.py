@@ -1,6 +1,6 @@
 """A model's weights on their way out: what is asked for, what becomes of it, and its proof."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -63,6 +63,8 @@ class Export(Record):
     """`model`: its first name. `base` with `base_fingerprint`: what it stands on. `files` and
     `parity` are there when it has succeeded; at `expires_at` it deletes itself."""
 
+    table: ClassVar = "exports"
+
     id: str = Field(default_factory=lambda: new_id("export-"))
     object: Literal["model.export"] = "model.export"
     created_at: int = Field(default_factory=now)
@@ -81,6 +83,8 @@ class Export(Record):
 
 
 class ExportEvent(Record):
+    table: ClassVar = "export_events"
+
     id: str
     object: Literal["model.export.event"] = "model.export.event"
     created_at: int = Field(default_factory=now)

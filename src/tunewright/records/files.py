@@ -1,4 +1,4 @@
-from typing import Annotated, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, WithJsonSchema
 
@@ -44,6 +44,9 @@ class FileForm(FileOptions):
 
 class File(Record):
     """`expires_at` is left out where it is not set: OpenAI's is not nullable."""
+
+    table: ClassVar = "files"
+    searched: ClassVar = ("purpose",)
 
     id: str = Field(default_factory=lambda: new_id("file-"))
     object: Literal["file"] = "file"

@@ -93,6 +93,9 @@ class JobError(Record):
 
 
 class Job(JobSpec, Record):
+    table: ClassVar = "jobs"
+    searched: ClassVar = ("status", "training_file", "validation_file")
+
     id: str = Field(default_factory=lambda: new_id("ftjob-"))
     object: Literal["fine_tuning.job"] = "fine_tuning.job"
     created_at: int = Field(default_factory=now)
@@ -114,6 +117,8 @@ class Job(JobSpec, Record):
 class Event(Record):
     """`data` holds the metrics of a step where `type` is metrics."""
 
+    table: ClassVar = "events"
+
     id: str
     object: Literal["fine_tuning.job.event"] = "fine_tuning.job.event"
     created_at: int = Field(default_factory=now)
@@ -134,6 +139,8 @@ class CheckpointMetrics(Record):
 
 
 class Checkpoint(Record):
+    table: ClassVar = "checkpoints"
+
     id: str
     object: Literal["fine_tuning.job.checkpoint"] = "fine_tuning.job.checkpoint"
     created_at: int = Field(default_factory=now)

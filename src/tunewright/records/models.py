@@ -1,4 +1,4 @@
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,9 @@ ModelKind = Literal["chat", "completion", "embedding"]
 
 class Model(Record):
     """Always an ML model: a base, an alias or a tuned one."""
+
+    table: ClassVar = "models"
+    goes_wholly: ClassVar = True
 
     id: str
     object: Literal["model"] = "model"
@@ -96,6 +99,10 @@ class Weights(Loadable):
     `job` made it; `step` is set for a checkpoint, which can be used but is not listed.
     """
 
+    table: ClassVar = "weights"
+    searched: ClassVar = ("directory", "base_directory", "job")
+    goes_wholly: ClassVar = True
+
     job: str | None = None
     step: int | None = None
 
@@ -105,6 +112,10 @@ class Start(Loadable):
 
     `asked`: what the job's model is named by, where that is not the real base.
     """
+
+    table: ClassVar = "starts"
+    searched: ClassVar = ("directory", "base_directory")
+    goes_wholly: ClassVar = True
 
     asked: str | None = None
 
@@ -133,6 +144,9 @@ class Switched(Record):
 
     `previous`: what answered to it before.
     """
+
+    table: ClassVar = "switched"
+    goes_wholly: ClassVar = True
 
     id: str
     name: str

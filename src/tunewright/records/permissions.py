@@ -1,4 +1,4 @@
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -9,6 +9,9 @@ from tunewright.records.record import Record, Request, new_id, now
 class CheckpointPermission(Record):
     """That a project may use a checkpoint or tuned model. Kept for the clients that manage them:
     a home knows no projects, and every key of an organisation may use all of its models."""
+
+    table: ClassVar = "checkpoint_permissions"
+    searched: ClassVar = ("project_id",)
 
     id: str = Field(default_factory=lambda: new_id("cp_"))
     object: Literal["checkpoint.permission"] = "checkpoint.permission"

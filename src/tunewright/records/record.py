@@ -26,6 +26,13 @@ def now() -> int:
 
 
 class Record(BaseModel):
+    # Of one that the catalog keeps: its table, and the fields that are columns to search by.
+    table: ClassVar[str] = ""
+    searched: ClassVar[tuple[str, ...]] = ()
+    # Nothing of a deleted one stays: its id is a name that a client chose, or nobody pages through
+    # them.
+    goes_wholly: ClassVar[bool] = False
+
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",

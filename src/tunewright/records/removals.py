@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 from tunewright.records.record import Record
 
 
@@ -7,6 +9,10 @@ class Removal(Record):
     `name`: what the model was called, with which somebody may still be answered. `job`: the one
     whose model this was, where what its folder holds besides its log goes as well.
     """
+
+    table: ClassVar = "removals"
+    searched: ClassVar = ("directory", "base_directory")
+    goes_wholly: ClassVar = True
 
     id: str
     name: str

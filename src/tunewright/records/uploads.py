@@ -41,6 +41,9 @@ class Upload(Record):
     """`bytes` is what the client announced; `file` is set as soon as `status` is completed.
     `expires_after` is the file's to be."""
 
+    table: ClassVar = "uploads"
+    searched: ClassVar = ("status",)
+
     id: str = Field(default_factory=lambda: new_id("upload_"))
     object: Literal["upload"] = "upload"
     bytes: int
@@ -54,6 +57,9 @@ class Upload(Record):
 
 
 class UploadPart(Record):
+    table: ClassVar = "upload_parts"
+    searched: ClassVar = ("upload_id",)
+
     id: str
     object: Literal["upload.part"] = "upload.part"
     created_at: int = Field(default_factory=now)

@@ -1,4 +1,4 @@
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,8 @@ class Verification(Record):
 
     `checked` of `models` are done. `error`: why it could not be carried out.
     """
+
+    table: ClassVar = "verifications"
 
     id: str
     status: Literal["queued", "running", "done", "failed"] = "queued"
