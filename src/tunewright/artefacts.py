@@ -41,8 +41,8 @@ def is_of_a_job(place: str) -> bool:
 
 
 class Artefacts:
-    """Every method raises Corrupt for a place that is not inside the home, and touches nothing then:
-    places come from records."""
+    """Every method raises Corrupt for a place that is not inside the home, before anything is
+    touched: places come from records."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
