@@ -85,8 +85,9 @@ def _run(part: str, arguments: list[str], limit: float) -> dict[str, object]:
         done = subprocess.run(
             [sys.executable, "-m", f"gpu.{part}", *arguments],
             capture_output=True,
-            timeout=limit,
+            timeout=limit + 10,
             check=False,
+            env={**os.environ, "LIMIT": str(int(limit))},
         )
     except subprocess.TimeoutExpired as error:
         said = (error.stderr or b"").decode(errors="replace")[-2000:]

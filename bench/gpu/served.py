@@ -56,6 +56,9 @@ def client(shown: dict[str, str], key: str) -> Any:
 
 def main() -> None:
     base = Path(sys.argv[1])
+    # What had happened by then is printed when it takes too long.
+    signal.signal(signal.SIGALRM, lambda *_: sys.exit("It takes too long."))
+    signal.alarm(int(os.environ.get("LIMIT", "600")))
     said: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
@@ -87,19 +90,18 @@ def _story(home: Path) -> dict[str, Any]:
             training_file=file.id,
             method={"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": EPOCHS}}},
         )
-        while not _goes_on_after_a_checkpoint(openai, job.id):
-            _alive(openai, job.id)
-            time.sleep(0.1)
+        with _events(openai, job.id):
+            while not _goes_on_after_a_checkpoint(openai, job.id):
+                _alive(openai, job.id)
+                time.sleep(0.1)
         killed_after = time.perf_counter() - began
     with server(home) as shown:
         openai = client(shown, key)
         again = time.perf_counter()
-        while (job := _alive(openai, job.id)).status != "succeeded":
-            time.sleep(0.2)
+        with _events(openai, job.id) as events:
+            while (job := _alive(openai, job.id)).status != "succeeded":
+                time.sleep(0.2)
         finished_after = time.perf_counter() - again
-        events = list(openai.fine_tuning.jobs.list_events(job.id, limit=100))
-        for event in reversed(events):
-            print(event.level, event.message, file=sys.stderr)
         model = job.fine_tuned_model
         chats = _chats(openai, model)
         texts = [row["messages"][1]["content"] for row in _rows(home)][:256]
@@ -115,6 +117,19 @@ def _story(home: Path) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def _events(openai: Any, id: str) -> Iterator[list[Any]]:
+    """The job's events at the end, printed with their times, however it ends."""
+    events: list[Any] = []
+    try:
+        yield events
+    finally:
+        events += reversed(list(openai.fine_tuning.jobs.list_events(id, limit=100)))
+        for event in events:
+            if not event.message.startswith("Step"):
+                print(event.created_at % 1000, event.level, event.message, file=sys.stderr)
+
+
 def _goes_on_after_a_checkpoint(openai: Any, id: str) -> bool:
     """A step after the checkpoint is reported when what a job resumes from is whole on disk."""
     saved = openai.fine_tuning.jobs.checkpoints.list(id).data
@@ -125,8 +140,6 @@ def _goes_on_after_a_checkpoint(openai: Any, id: str) -> bool:
 def _alive(openai: Any, id: str) -> Any:
     job = openai.fine_tuning.jobs.retrieve(id)
     if job.status in ("failed", "cancelled"):
-        for event in reversed(openai.fine_tuning.jobs.list_events(id, limit=50).data):
-            print(event.level, event.message, file=sys.stderr)
         raise SystemExit(f"The job {job.status}: {job.error}")
     return job
 
