@@ -9,6 +9,7 @@ from torch import Tensor
 
 from tunewright.errors import BadRequest, Corrupt
 from tunewright.generation import sampling
+from tunewright.generation.beginnings import Known
 from tunewright.generation.cache import Caches, OwnCaches, SlotCache
 from tunewright.generation.compiling import Compiling
 from tunewright.generation.generator import Logprob, Piece, Request, Scores
@@ -130,33 +131,46 @@ class Batch:
         pieces: list[Piece] = []
         budget = CHUNK
         while budget > 0 and (row := self._waiting.next(self._may_read)) is not None:
-            if self._short(row):
+            known = self._known(row)
+            if self._short(row, known):
                 self._waiting.remove(row.organisation, row)
-                budget -= self._read_together(row, pieces)
+                budget -= self._read_together(row, known, pieces)
             else:
-                budget -= self._read_on(row, pieces)
+                budget -= self._read_on(row, known, pieces)
         return pieces
 
-    def _short(self, row: Row) -> bool:
-        return self.resident.merges and row.read == 0 and row.due <= CHUNK
+    def _known(self, row: Row) -> Known | None:
+        """The beginning of a prompt of which nothing has been read yet."""
+        new = self.resident.merges and row.read == 0
+        return self.resident.beginnings.find(row) if new else None
 
-    def _read_together(self, row: Row, pieces: list[Piece]) -> int:
+    def _short(self, row: Row, known: Known | None) -> bool:
+        left = row.due - (known.length if known else 0)
+        return self.resident.merges and row.read == 0 and left <= CHUNK
+
+    def _read_together(self, row: Row, known: Known | None, pieces: list[Piece]) -> int:
         """Prefill a short prompt and others that wait, by turns; how many tokens that were."""
-        self._reading = reading = Reading(row)
+        self._reading = reading = Reading(row, known)
 
         def joins(row: Row) -> bool:
-            return self._short(row) and reading.takes(row, CHUNK) and self._may_read(row)
+            same = self._short(row, known) and self._known(row) == known
+            return same and reading.takes(row, CHUNK) and self._may_read(row)
 
         while (other := self._waiting.next(joins)) is not None:
             self._waiting.remove(other.organisation, other)
             reading.add(other)
+        if known:
+            self.resident.beginnings.used(row, known)
         logits = reading.read(self.resident)
         self._reading = None
         pieces += self._begin(reading.rows, logits)
         return reading.tokens
 
-    def _read_on(self, row: Row, pieces: list[Piece]) -> int:
+    def _read_on(self, row: Row, known: Known | None, pieces: list[Piece]) -> int:
         """Prefill the next part of a prompt; how many tokens that were."""
+        if known:
+            self.resident.beginnings.used(row, known)
+            row.cache, row.read = known.cache(), known.length
         before, end = row.read, min(row.read + CHUNK, row.due)
         if not self.resident.merges:
             end = row.due  # such a cache may not take a prompt in parts
@@ -168,6 +182,8 @@ class Batch:
         row.read = end
         if row.read == row.due:
             self._waiting.remove(row.organisation, row)
+            if self.resident.merges:
+                self.resident.beginnings.keep(row, row.cache, known, own=True)
             pieces += self._begin([row], logits[-1:])  # [1, vocabulary]
         return row.read - before
 

@@ -16,6 +16,7 @@ from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
 from tunewright.generation.resident import Resident
+from tunewright.generation.states import plain
 
 _FIRST_COLUMNS = 128
 
@@ -128,12 +129,12 @@ class SlotCache:
     def join(self, cache: DynamicCache, length: int) -> None:
         row = len(self._lengths)
         if not self._layers:
-            self._layers = [_SlotLayer(self._place, _plain(layer)) for layer in cache.layers]
+            self._layers = [_SlotLayer(self._place, plain(layer)) for layer in cache.layers]
             layers: list[Any] = [*self._layers]
             self._cache.layers = layers
         self._reserve(row + 1, length + 1)
         for mine, theirs in zip(self._layers, cache.layers, strict=True):
-            mine.put(row, length, _plain(theirs))
+            mine.put(row, length, plain(theirs))
         self._lengths.append(length)
 
     def leave(self, row: int) -> None:
@@ -179,30 +180,6 @@ class SlotCache:
             layer.grow(self._slots, self._columns)
         device = self._layers[0].keys.device if self._layers[0].keys is not None else None
         self._numbers = torch.arange(max(self._slots, self._columns), device=device)
-
-
-def row_of(cache: DynamicCache, row: int, length: int) -> DynamicCache:
-    """A cache of its own for the first `length` tokens of a row, [1, heads, length, head size] a
-    layer; it copies nothing."""
-    own = DynamicCache()
-    layers: list[Any] = [_first(_plain(layer), row, length) for layer in cache.layers]
-    own.layers = layers
-    return own
-
-
-def _first(layer: DynamicLayer, row: int, length: int) -> DynamicLayer:
-    assert layer.keys is not None
-    assert layer.values is not None
-    own = DynamicLayer()
-    own.lazy_initialization(layer.keys, layer.values)
-    own.keys = layer.keys[row : row + 1, :, :length]
-    own.values = layer.values[row : row + 1, :, :length]
-    return own
-
-
-def _plain(layer: Any) -> DynamicLayer:
-    assert type(layer) is DynamicLayer, "only plain caches are merged"
-    return layer
 
 
 def _doubled(size: int, wanted: int) -> int:

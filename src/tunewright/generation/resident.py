@@ -14,9 +14,11 @@ from transformers import DynamicCache, PreTrainedModel
 
 from tunewright import durable
 from tunewright.errors import BadRequest, Corrupt, NotFound
+from tunewright.generation.beginnings import Beginnings
 from tunewright.generation.generator import ModelSpec
 from tunewright.generation.grammar import Grammars
 from tunewright.generation.progress import PROGRESS
+from tunewright.generation.states import expanded
 from tunewright.generation.threads import Threads
 from tunewright.weights import caching, lora
 from tunewright.weights.base import load_base, threads
@@ -49,6 +51,7 @@ class Resident:
         self.threads = Threads(most)
         self.reading = Threads(most, first=most, apart=_READ_APART)
         self.vocabulary = self.model.get_input_embeddings().get_parameter("weight").shape[0]
+        self.beginnings = Beginnings()
         self.grammars = Grammars(directory, self.vocabulary)
         self._takes = inspect.signature(self.model.forward).parameters
         self.unmergeable = _unmergeable(self.model, self._takes, self.context)
@@ -79,6 +82,7 @@ class Resident:
 
     def forget(self, spec: ModelSpec) -> int | None:
         """Drop an adapter; the slot that it had."""
+        self.beginnings.forget(spec)
         slot = self._slots.pop(spec, None)
         if slot is not None and slot != lora.NONE:
             lora.remove(self.model, slot)
@@ -168,21 +172,29 @@ class Resident:
         return logits[0] if every else logits[:, -1], cache
 
     def read(
-        self, prompts: Sequence[Sequence[int]], slots: Sequence[int], *, every: bool = False
+        self,
+        prompts: Sequence[Sequence[int]],
+        slots: Sequence[int],
+        *,
+        every: bool = False,
+        beginning: tuple[DynamicCache, int] | None = None,
     ) -> tuple[list[Tensor], DynamicCache]:
         """Feed whole prompts, a row each, shorter ones padded on the right; `merges` only.
 
+        beginning: a row's cache and its length; all prompts go on from it and are what follows.
         Returns for each prompt the logits [1, vocabulary] of its last token, or [tokens,
         vocabulary] of `every` one; and the cache of all rows.
         """
         width, device = max(map(len, prompts)), self.model.device
         ids = [[*prompt, *[prompt[-1]] * (width - len(prompt))] for prompt in prompts]
         ends = sorted({len(prompt) - 1 for prompt in prompts})
+        before, length = beginning or (None, 0)
+        positions = torch.arange(length, length + width, device=device)
         self.select(slots)
         logits, cache = self.forward(
             torch.tensor(ids, device=device),  # [prompts, time]
-            DynamicCache(),
-            position_ids=torch.arange(width, device=device).expand(len(ids), width),
+            DynamicCache() if before is None else expanded(before, len(ids)),
+            position_ids=positions.expand(len(ids), width),
             logits_to_keep=0 if every else torch.tensor(ends, device=device),
         )
         if not every and logits.shape[1] == len(ends):  # [prompts, ends, vocabulary]

@@ -269,9 +269,20 @@ class EngineClient:
         model: ModelSpec,
         rows: Sequence[tuple[list[int], list[int]]],
         timeout: float = 600.0,
+        *,
+        organisation: str = "",
     ) -> list[Scores]:
-        """Teacher-forced scores of (prompt ids, answer ids) rows, computed as serving computes."""
-        message = {"op": "score", "seconds": timeout, "model": asdict(model), "rows": list(rows)}
+        """Teacher-forced scores of (prompt ids, answer ids) rows, computed as serving computes.
+
+        organisation: whose rows they are; what was read of its prompts before is not read again.
+        """
+        message = {
+            "op": "score",
+            "seconds": timeout,
+            "model": asdict(model),
+            "rows": list(rows),
+            "organisation": organisation,
+        }
         answer = self._ask(message, timeout)
         return [scores_from(fields) for fields in answer["rows"]]
 

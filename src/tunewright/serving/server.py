@@ -218,9 +218,9 @@ class Server:
         self._begin(connection, message, [request_from(next(self._ids), message["request"])])
 
     def _score(self, connection: Connection, message: Message) -> None:
-        model = ModelSpec(**message["model"])
+        model, organisation = ModelSpec(**message["model"]), message["organisation"]
         requests = [
-            Request(next(self._ids), model, prompt, forced=answer)
+            Request(next(self._ids), model, prompt, forced=answer, organisation=organisation)
             for prompt, answer in message["rows"]
         ]
         self._begin(connection, message, requests)

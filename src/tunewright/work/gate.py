@@ -85,7 +85,11 @@ class _Scoring:
 
     def _score(self, place: _Place) -> Scores:
         at, row = place
-        (scores,) = self._assignment.tw.engine.score(self._specs[at], [self._pairs[row]])
+        (scores,) = self._assignment.tw.engine.score(
+            self._specs[at],
+            [self._pairs[row]],
+            organisation=self._assignment.acting.caller.organisation,
+        )
         return scores
 
     def _take(self, future: Future[Scores], place: _Place) -> None:
