@@ -177,7 +177,7 @@ class Tunewright(Acting):
         self.settings = settings or Settings.read(home)
         self.home = Home(self.settings.home)
         durable.make_directory(self.home.root)
-        self.catalog = Catalog(self.home.catalog)
+        self.catalog = Catalog(self.home.catalog, served=lambda: durable.in_use(self.home.lock))
         self.blobs = LocalBlobs(self.home.blobs)
         self.artefacts = Artefacts(self.home)
         self.tasks = Tasks(self.catalog, self.settings.lease_seconds)

@@ -1,5 +1,6 @@
 """Homes of every version: what an older one wrote is found, and a new one is like it."""
 
+import fcntl
 import json
 import re
 import sqlite3
@@ -18,6 +19,7 @@ from tunewright.app import Tunewright
 from tunewright.catalog import first_schema, migrations, tables
 from tunewright.catalog.catalog import SHARED, Catalog
 from tunewright.catalog.replies import Replies
+from tunewright.errors import TunewrightError
 from tunewright.records.jobs import Job
 from tunewright.records.models import Start, Weights
 from tunewright.records.record import Record, now
@@ -257,6 +259,21 @@ def test_a_home_of_0_1_opens_lists_and_answers(old_home: Path) -> None:
     assert [file.filename for file in acme.files.list().data] == ["acme.jsonl"]
     assert Replies(tw.catalog).get(caller.organisation, "reply-1", 10 * 365 * 86400.0) is not None
     tw.close()
+
+
+def test_no_table_changes_under_an_older_server(old_home: Path) -> None:
+    """Its worker would not find what its jobs start from, and would let go of them."""
+    before = shape_of(old_home / "catalog.db")
+    with (old_home / "lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(TunewrightError, match="older Tunewright runs on"):
+            Tunewright(old_home)
+    assert shape_of(old_home / "catalog.db") == before
+    Tunewright(old_home).close()
+    with (old_home / "lock").open("ab") as lock:  # a server of this version
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        Tunewright(old_home).close()
+    assert shape_of(old_home / "catalog.db") != before
 
 
 def test_the_work_of_a_home_of_0_1_goes_on(old_home: Path) -> None:

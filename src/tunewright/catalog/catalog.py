@@ -31,8 +31,8 @@ from sqlalchemy import (
 
 from tunewright.catalog import tables
 from tunewright.catalog.database import BUSY_SECONDS, Queue, damaged, engine, plain
-from tunewright.catalog.migrations import is_current, migrate
-from tunewright.errors import Corrupt, Unavailable
+from tunewright.catalog.migrations import is_current, is_new, migrate
+from tunewright.errors import Corrupt, TunewrightError, Unavailable
 from tunewright.records.pages import Page
 from tunewright.records.record import Record
 
@@ -45,9 +45,13 @@ SHARED = "tunewright"
 
 
 class Catalog:
-    """Raises Corrupt, naming the file and what to do, where `path` holds no whole database."""
+    """Raises Corrupt, naming the file and what to do, where `path` holds no whole database.
 
-    def __init__(self, path: Path) -> None:
+    served: whether a server runs on the home. Its version is what the tables are for: they are not
+    changed under an older one, whose worker would no longer find what it works with.
+    """
+
+    def __init__(self, path: Path, *, served: Callable[[], bool] = lambda: False) -> None:
         self._path = path
         # Apart, so that writers who wait for one another leave the readers their connections.
         # One writes at a time; a server has 40 threads that read.
@@ -56,11 +60,25 @@ class Catalog:
         self._queue = Queue()
         self._local = threading.local()
         self.unreadable: set[str] = set()  # ids that the log has told of
-        with self.reading() as connection:
-            current = is_current(connection)
-        if not current:
+        if not self._is_current():
+            self._refuse_under_an_older_server(served)
             with self.transaction() as connection:
                 migrate(connection)
+
+    def _is_current(self) -> bool:
+        with self.reading() as connection:
+            return is_current(connection)
+
+    def _refuse_under_an_older_server(self, served: Callable[[], bool]) -> None:
+        with self.reading() as connection:
+            new = is_new(connection)
+        # Asked in this order: a server of this version has brought the tables up to date before it
+        # is seen to run.
+        if not new and served() and not self._is_current():
+            raise TunewrightError(
+                f"A server of an older Tunewright runs on {self._path.parent}. Stop it first: this "
+                "version then brings the home up to date by itself."
+            )
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

@@ -125,6 +125,10 @@ def is_current(connection: Connection) -> bool:
     return _done(connection) == len(STEPS)
 
 
+def is_new(connection: Connection) -> bool:
+    return _done(connection) == 0
+
+
 def migrate(connection: Connection) -> None:
     """Apply what is missing. Refuses a catalog that a newer Tunewright wrote."""
     done = _done(connection)
