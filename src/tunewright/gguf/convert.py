@@ -13,13 +13,22 @@ from tunewright.gguf.reading import Reader
 from tunewright.gguf.tokenizer import tokenization
 from tunewright.gguf.weights import Weights
 
-Progress = Callable[[int, int], None]
-"""Hears how many bytes of how many were converted."""
+
+def _unheard(*_: int) -> None:
+    """Nobody listens."""
 
 
-def convert(file: Path, directory: Path, progress: Progress | None = None) -> dict[str, Any]:
+def convert(
+    file: Path,
+    directory: Path,
+    progress: Callable[[int, int], None] = _unheard,
+    room: Callable[[int], None] = _unheard,
+) -> dict[str, Any]:
     """Write the model in `file` into `directory`, which is empty: config.json, tokenizer files and
     model.safetensors. Returns what is worth remembering of the file, its sha256 for one.
+
+    progress: hears how many bytes of how many are converted. room: hears how many bytes the weights
+    will have, before they are written, and may raise.
 
     Raises BadRequest with the tensor or the key that is missing, surplus, of another shape, not
     finite or of a kind that is not read. The directory then holds a part: give one of `durable`'s,
@@ -32,7 +41,7 @@ def convert(file: Path, directory: Path, progress: Progress | None = None) -> di
         weights = Weights(reader, name, size)
         about = config(reader, name, size)
         words = tokenization(reader, size.vocabulary, about["max_position_embeddings"])
-        dtype = weights.write(directory / "model.safetensors", progress or _unheard)
+        dtype = weights.write(directory / "model.safetensors", progress, room)
         remembered = _remembered(reader, name)
         if _state(file.stat()) != _state(before):
             raise reader.refuse("it was changed while it was read")
@@ -43,10 +52,6 @@ def convert(file: Path, directory: Path, progress: Progress | None = None) -> di
     if words.template is not None:
         (directory / "chat_template.jinja").write_text(words.template, "utf-8", newline="")
     return remembered
-
-
-def _unheard(done: int, whole: int) -> None:
-    del done, whole
 
 
 def _state(stat: Any) -> tuple[int, int, int]:

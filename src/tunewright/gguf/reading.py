@@ -33,6 +33,10 @@ class Stored:
         return math.prod(self.shape[:-1])
 
     @property
+    def numbers(self) -> int:
+        return math.prod(self.shape)
+
+    @property
     def row_bytes(self) -> int:
         return self.shape[-1] // self.kind.block * self.kind.block_bytes
 

@@ -68,9 +68,12 @@ class Weights:
                     f"its tensor {missing[0]} is missing, while it has {min(names & found)}"
                 )
 
-    def write(self, path: Path, progress: Callable[[int, int], None]) -> str:
-        """All of them into one safetensors file; `progress` hears the bytes read of all. Returns
-        the dtype that most numbers have. Raises BadRequest for a number that is not finite.
+    def write(
+        self, path: Path, progress: Callable[[int, int], None], room: Callable[[int], None]
+    ) -> str:
+        """All of them into one safetensors file. `room` hears the bytes that they will have,
+        `progress` the bytes read of all. Returns the dtype that most numbers have. Raises
+        BadRequest for a number that is not finite.
 
         What is stored as float16 or bfloat16 stays so. float32 becomes bfloat16 where no bit is
         lost, as in most files, whose vectors were bfloat16 before llama.cpp wrote them. What is
@@ -78,24 +81,25 @@ class Weights:
         """
         kept = [(self._dtype(pair, stored), pair, stored) for pair, stored in self._found]
         kept.sort(key=lambda each: -_BYTES[each[0]])  # stable; places are multiples of each size
+        room(sum(stored.numbers * _BYTES[dtype] for dtype, _, stored in kept))
         done, whole = 0, sum(stored.bytes for _, _, stored in kept)
         with path.open("xb") as file:
             self._write_header(file, kept)
             for dtype, pair, stored in kept:
                 for part in self._parts(pair, stored):
                     file.write(self._encoded(part, dtype, pair).data)
-                    done += part.size * stored.bytes // (stored.rows * stored.shape[-1])
+                    done += part.size * stored.bytes // (stored.numbers)
                     progress(done, whole)
         count = Counter[str]()
         for dtype, _, stored in kept:
-            count[dtype] += stored.rows * stored.shape[-1]
+            count[dtype] += stored.numbers
         return _DTYPES[count.most_common(1)[0][0]]
 
     def _write_header(self, file: BinaryIO, kept: list[tuple[str, Pair, Stored]]) -> None:
         header: dict[str, object] = {"__metadata__": {"format": "pt"}}
         end = 0
         for dtype, pair, stored in kept:
-            start, end = end, end + stored.rows * stored.shape[-1] * _BYTES[dtype]
+            start, end = end, end + stored.numbers * _BYTES[dtype]
             header[pair.ours] = {
                 "dtype": dtype,
                 "shape": list(stored.shape),

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from tunewright import durable
+from tunewright import durable, names
 from tunewright.errors import BadRequest, Corrupt
 from tunewright.fetching import Listener, NotFetched, hub, need_room, wheel
 from tunewright.home import Home
@@ -16,6 +17,7 @@ from tunewright.rendering.configuration import Configuration
 from tunewright.resources.abilities import facts
 from tunewright.resources.bases import Bases, check_directory, kept
 from tunewright.resources.catalogue import Catalogue
+from tunewright.resources.gguf_bases import opened
 
 _LARGEST_TEMPLATE = 1 << 20  # bytes
 
@@ -23,13 +25,14 @@ _LARGEST_TEMPLATE = 1 << 20  # bytes
 @dataclass(frozen=True)
 class Origin:
     """Files of a base, and where they came from. `fetched`: what was fetched for it alone, to be
-    removed once the base is added."""
+    removed once the base is added. `gguf`: what is remembered of the file that it was in."""
 
     directory: Path
     source: str
     revision: str | None = None
     model: CatalogueModel | None = None
     fetched: Path | None = None
+    gguf: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Adding:
@@ -67,8 +70,11 @@ class Adding:
         try:
             origin = self._origin(name, source, heard)
             chosen = kind or (origin.model.kind if origin.model else None)
-            with self._ready(origin.directory, chat_template) as directory:
-                added = self._add(name, chosen, directory, origin, measure)
+            place = self._home.downloads / names.folder(name)
+            with opened(origin.directory, place, heard) as found:
+                origin = replace(origin, gguf=found.about)
+                with self._ready(found.directory, chat_template) as directory:
+                    added = self._add(name, chosen, directory, origin, measure)
         except Corrupt as error:  # of ours it would be damage, of somebody else's a bad file
             raise BadRequest(error.message, param="source") from error
         if origin.fetched:
@@ -88,9 +94,10 @@ class Adding:
             found = examine(place, kind, measure=measure, environment=self._environment)
             seen.append(found)
 
-        licence = origin.model.licence if origin.model else None
+        licence = origin.model.licence if origin.model else origin.gguf.get("license")
         about = {"source": origin.source, "revision": origin.revision, "licence": licence}
-        model = self._bases.add(name, directory, used, look, about)
+        gguf = {"gguf": origin.gguf} if origin.gguf else {}
+        model = self._bases.add(name, directory, used, look, about | gguf)
         said = facts(directory, used, seen[0]).model_copy(update=about)
         return AddedBase(**model.model_dump(), base=said)
 

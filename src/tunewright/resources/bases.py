@@ -108,14 +108,17 @@ class Bases:
 
     def _keep(self, name: str, source: Path, about: Mapping[str, Any]) -> str:
         """The files in the home. Copied: what is linked to changes with the user's own file. The
-        built-in ones are the package's, which nobody writes to, and are linked."""
+        built-in ones are the package's, and what was made for the occasion goes away: nobody
+        writes to these, and they are linked."""
         staging = self._artefacts.staging(base_place(name, "new"))
         with durable.directory(staging, about={**about, "name": name}) as filling:
             for file in filter(_builtin_file, sorted(source.iterdir())):
                 durable.link_or_copy(file.resolve(), filling / file.name)
             for file in kept(source):
                 if not _builtin_file(file):
-                    durable.copy(file.resolve(), filling / file.name)
+                    there = file.resolve()
+                    ours = durable.is_temporary(there.parent)
+                    (durable.link_or_copy if ours else durable.copy)(there, filling / file.name)
         place = base_place(name, durable.fingerprint(staging))
         self._artefacts.publish(staging, place)
         return place
@@ -127,13 +130,11 @@ def check_directory(directory: Path) -> None:
     if not directory.is_dir():
         raise BadRequest(f"{directory} is not a directory.", param="source")
     if not list(directory.glob("*.safetensors")):
-        other = [
-            p.name for p in directory.glob("*") if p.suffix in (".bin", ".pt", ".pth", ".gguf")
-        ]
+        other = [p.name for p in directory.glob("*") if p.suffix in (".bin", ".pt", ".pth")]
         found = f" (found {', '.join(sorted(other))})" if other else ""
         raise BadRequest(
-            f"{directory} holds no *.safetensors{found}. Only safetensors weights are loaded: the "
-            "other formats can run code or cannot be trained.",
+            f"{directory} holds no *.safetensors{found}. Only weights in safetensors or GGUF are "
+            "read: the other formats can run code.",
             param="source",
         )
     for file in directory.glob("*.safetensors"):

@@ -9,7 +9,8 @@ from typing import Any
 
 from tunewright import durable
 from tunewright.errors import BadRequest
-from tunewright.gguf.convert import Progress, convert
+from tunewright.fetching import Listener, need_room
+from tunewright.gguf.convert import convert
 
 _PART = re.compile(r"-\d{5}-of-\d{5}\.gguf", re.IGNORECASE)
 
@@ -23,18 +24,23 @@ class Source:
 
 
 @contextmanager
-def opened(source: Path, near: Path, progress: Progress | None = None) -> Iterator[Source]:
+def opened(source: Path, near: Path, listener: Listener) -> Iterator[Source]:
     """`source` itself where it is a directory of safetensors; of a GGUF file, or a directory that
     holds one, the directory that it is converted into, which lies beside `near` and is gone in the
-    end. Raises BadRequest naming the file and what of it cannot be read."""
+    end. Raises BadRequest naming the file and what of it cannot be read; StorageFull."""
     file = _gguf(source)
     if file is None:
         yield Source(source)
         return
     with durable.scratch(near) as directory:
-        remembered = convert(file, directory, progress)
+        remembered = convert(
+            file,
+            directory,
+            progress=listener.progress,
+            room=lambda size: need_room(near.parent, size, f"Converting {file.name}"),
+        )
         try:
-            yield Source(directory, {"gguf": remembered})
+            yield Source(directory, remembered)
         except BadRequest as error:  # what is wrong with the copy is wrong with the file
             message = error.message.replace(str(directory), str(file))
             raise BadRequest(message, param=error.param, code=error.code) from error
