@@ -218,9 +218,10 @@ class Tunewright(Acting):
         """The operator's way to add a base: by its name in the catalogue (`tw.catalogue`), by an id
         on the hub, from a folder or a GGUF file (`source`).
 
-        `kind` is found by itself: chat where there is a chat template (or one is given, in the file
-        `chat_template`), else completion. `say` hears what is done and what is worth knowing of the
-        base, a sentence each; `progress`, bytes fetched and bytes in all, from any thread.
+        `kind` is found by itself: embedding where config.json names an engine, chat where there is
+        a chat template (or one is given, in the file `chat_template`), else completion.
+        `say` hears what is done and what is worth knowing of the base, a sentence each; `progress`,
+        bytes fetched and bytes in all, from any thread.
         measure: try how fast it answers. Raises as `resources.adding.Adding.add` does.
         """
         adding = Adding(self.bases, self.catalogue, self.home, self.settings.for_children())

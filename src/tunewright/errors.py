@@ -15,7 +15,8 @@
     │   ├── TokensExceeded        429 tokens, code rate_limit_exceeded
     │   └── QuotaExceeded         429 insufficient_quota
     ├── Unavailable               503 server_error
-    │   └── MissingExtra          503 names the pip command that brings what is missing
+    │   ├── MissingExtra          503 names the pip command that brings what is missing
+    │   └── BrokenPackage         503 what another package adds (an engine, say) cannot be used
     ├── StorageFull               507 server_error, code storage_full
     ├── Corrupt                   500 server_error: a file is not what its manifest says
     └── JobFailed                 never sent as an answer: becomes `error` of a failed job
@@ -154,6 +155,11 @@ class MissingExtra(Unavailable):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs the extra '{extra}': pip install 'tunewright[{extra}]'")
+
+
+class BrokenPackage(Unavailable):
+    default_code = "broken_package"
+    retry = False
 
 
 class StorageFull(TunewrightError):

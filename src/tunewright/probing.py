@@ -87,6 +87,7 @@ def examine(
     """What the base can do. measure: a short answer too, in the process that tries its weights.
     environment: what that process is told. Raises as `probe` does."""
     if kind == "embedding":
+        _try_embedder(directory, environment or {})
         return Examined([])
     limits = {"OMP_NUM_THREADS": "1"}
     what = "tokenizer or template"
@@ -112,7 +113,19 @@ def _untried(directory: Path) -> str | None:
 def _try_weights(
     directory: Path, tokens: int, measure: bool, environment: Mapping[str, str]
 ) -> str:
-    size = _size(directory)
+    module = "tunewright.generation.measuring" if measure else "tunewright.weights.trial"
+    command = [module, str(directory), str(tokens)]
+    return _trial(command, _size(directory), "weights", environment)
+
+
+def _try_embedder(directory: Path, environment: Mapping[str, str]) -> None:
+    size = sum(file.stat().st_size for file in directory.iterdir())
+    command = ["tunewright.embedding.trial", str(directory)]
+    _trial(command, size, "embedding model", {"OMP_NUM_THREADS": "1", **environment})
+
+
+def _trial(command: list[str], size: int, what: str, environment: Mapping[str, str]) -> str:
+    """What a child prints that has room for `size` bytes of weights. Raises as `_run` does."""
     seconds = TRIAL_SECONDS * (1 + size // 2**30) * int(environment["OMP_NUM_THREADS"])
 
     def limit() -> None:
@@ -120,9 +133,7 @@ def _try_weights(
         data = TRIAL_MEMORY + 3 * size
         resource.setrlimit(resource.RLIMIT_DATA, (data, data))
 
-    module = "tunewright.generation.measuring" if measure else "tunewright.weights.trial"
-    command = [module, str(directory), str(tokens)]
-    return _run(command, limit, 10 * seconds, "weights", environment)
+    return _run(command, limit, 10 * seconds, what, environment)
 
 
 def _size(directory: Path) -> int:

@@ -32,7 +32,9 @@ class Processes:
     ) -> None:
         self._home = home
         self._environment = settings.for_children()
-        self._engine = Keeper(home, self._environment, settings.engine_stall_seconds)
+        self._engine = Keeper(
+            home, self._environment, settings.engine_stall_seconds, settings.generator
+        )
         self._on_worker_death = on_worker_death
         self._lock: IO[bytes] | None = None
         self._stopping = threading.Event()

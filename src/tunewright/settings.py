@@ -77,6 +77,10 @@ class Settings(BaseSettings):
         default="auto",
         description="of the products in training and generation; auto: bfloat16 where it is fast",
     )
+    generator: str = Field(
+        default="embedded",
+        description="what the engine generates with: `embedded`, or one of another package",
+    )
     system_role: Literal["move", "refuse"] = Field(
         default="move",
         description="system messages where a base's template takes none: put before the user's "

@@ -1,15 +1,18 @@
 """The contract of `Embedder`, the same for every implementation."""
 
+import os
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from distributions import PACKAGES, installed
 from tunewright import builtin, durable
-from tunewright.embedding import open_embedder
+from tunewright.embedding import ENGINES, open_embedder
 from tunewright.embedding.embedder import Embedder
 from tunewright.embedding.long import embed_long
 from tunewright.errors import Corrupt
@@ -22,7 +25,10 @@ IMPLEMENTATIONS: dict[str, tuple[Path, dict]] = {
         builtin.STATIC,
         {"context": 16, "prompts": {"query": "Question:", "document": "A passage about"}},
     ),
+    "of another package": (PACKAGES / "byte_grams" / "model", {}),
 }
+if tried := os.environ.get("TRY_EMBEDDER"):  # a model of an engine that somebody is writing
+    IMPLEMENTATIONS = {tried: (Path(tried), {})}
 TEXTS = [
     "The cat sat on the mat.",
     "A kitten is sitting on a rug.",
@@ -37,6 +43,13 @@ TEXTS = [
     "word " * 2500,  # more than either engine takes at once
     "x" * 10_000,
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _another_package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(installed("byte_grams", tmp_path_factory.mktemp("site")))
+        yield
 
 
 @pytest.fixture(scope="module", params=IMPLEMENTATIONS)
@@ -117,8 +130,11 @@ def test_what_is_no_text_is_a_type_error(embedder: Embedder) -> None:
         embedder.embed(["a", 5])  # type: ignore[list-item]
 
 
-def test_like_texts_are_nearer_than_unlike_ones(embedder: Embedder) -> None:
-    cat, kitten, bank = embedder.embed(TEXTS[:3]).vectors
+def test_like_texts_are_nearer_than_unlike_ones(embedder: Embedder, directory: Path) -> None:
+    """By meaning; an engine of another package at least by spelling."""
+    ours = durable.read_json(directory / "config.json")["engine"] in ENGINES.own
+    like = TEXTS[1] if ours else "A cat sat on a mat."
+    cat, kitten, bank = embedder.embed([TEXTS[0], like, TEXTS[2]]).vectors
     assert cat @ kitten > cat @ bank + 0.1
 
 
@@ -188,8 +204,9 @@ def test_a_wrong_declaration_is_named(
 
 def test_a_changed_file_is_named(directory: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(directory, tmp_path / "model")
-    changed = bytearray((copy / "tokenizer.json").read_bytes())
-    changed[1000] ^= 1
-    (copy / "tokenizer.json").write_bytes(changed)
-    with pytest.raises(Corrupt, match=r"tokenizer\.json"):
+    file = next(copy / name for name in ("tokenizer.json", "config.json") if (copy / name).exists())
+    changed = bytearray(file.read_bytes())
+    changed[len(changed) // 2] ^= 1
+    file.write_bytes(changed)
+    with pytest.raises(Corrupt, match=re.escape(file.name)):
         open_embedder(copy)

@@ -58,7 +58,7 @@ def tuned(base: ModelSpec, tmp_path_factory: pytest.TempPathFactory) -> ModelSpe
     return ModelSpec("tuned", base.base, str(directory))
 
 
-@pytest.fixture(params=GENERATORS)
+@pytest.fixture(params=GENERATORS.own)
 def generator(request: pytest.FixtureRequest) -> Generator:
     return open_generator(request.param)
 

@@ -18,6 +18,7 @@ from tunewright.cli.terminal import (
     say,
     size_of,
 )
+from tunewright.suggestions import command
 from tunewright.wording import counted
 
 if TYPE_CHECKING:
@@ -113,6 +114,13 @@ def fetching() -> "Iterator[Listener]":
 
 def _report(added: "AddedBase") -> Iterator[str]:
     base = added.base
+    if base.kind == "embedding":
+        yield (
+            f"Added {added.id}: an embedding model of {base.dimensions:,} dimensions, "
+            f"{base.context:,} tokens of context."
+        )
+        yield f"Try it: {command('embed', 'Hello', model=added.id)}"
+        return
     yield (
         f"Added {added.id}: a {base.kind} model of {millions(base.parameters)} parameters, "
         f"{base.context:,} tokens of context."

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright import durable
-from tunewright.embedding.texts import OfTokens
+from tunewright.embedding.embedder import Declared
+from tunewright.embedding.texts import OfTokenizer
 from tunewright.embedding.vectors import unit
 from tunewright.errors import Corrupt
 from tunewright.stepwise import Steps
@@ -21,16 +22,17 @@ from tunewright.stepwise import Steps
 _TOKENS = 2048  # gathered at once: at 256 dimensions 2 MB of float32, which stay in the CPU's cache
 
 
-class StaticEmbedder(OfTokens):
+class StaticEmbedder(OfTokenizer):
     def __init__(self, directory: Path) -> None:
         """Raises Corrupt for files that are broken or do not fit together."""
         self._vectors = _array(directory / "vectors.npy", np.int8, mapped=True)
         self._scales = _array(directory / "scales.npy", np.float32)
-        super().__init__(directory, durable.read_json(directory / "config.json"))
+        declared = Declared.read(durable.read_json(directory / "config.json"))
+        super().__init__(directory / "tokenizer.json", declared)
         rows = len(self._vectors)
-        if self._vectors.ndim != 2 or self._vectors.shape[1] != self._declared.dimensions:
+        if self._vectors.ndim != 2 or self._vectors.shape[1] != self.dimensions:
             raise Corrupt(f"{directory}: vectors.npy is not of the dimensions in config.json.")
-        if self._scales.shape != (rows,) or self._texts.vocabulary > rows:
+        if self._scales.shape != (rows,) or self.vocabulary > rows:
             raise Corrupt(f"{directory}: vectors, scales and vocabulary differ in length.")
 
     def embedding(self, inputs: Sequence[Sequence[int]]) -> Steps[NDArray[np.float32]]:

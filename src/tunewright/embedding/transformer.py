@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
 from tunewright import durable
-from tunewright.embedding.texts import OfTokens, Texts
+from tunewright.embedding.embedder import Declared
+from tunewright.embedding.texts import OfTokenizer
 from tunewright.embedding.vectors import unit
 from tunewright.errors import Corrupt
 from tunewright.stepwise import Steps
@@ -26,12 +28,12 @@ _TOKENS = 1024
 _THREADS = min(4, os.cpu_count() or 1)  # a batch is small, and others need processors too
 
 
-class TransformerEmbedder(OfTokens):
+class TransformerEmbedder(OfTokenizer):
     def __init__(self, directory: Path, threads: int = _THREADS) -> None:
         """Raises Corrupt for files that are broken or do not fit together."""
         config = durable.read_json(directory / "config.json")
-        super().__init__(directory, config)
-        self._around = _around(config, self._texts)
+        super().__init__(directory / "tokenizer.json", Declared.read(config))
+        self._around = _around(config, self._tokenizer)
         self._session = _session(directory / "model.onnx", threads)
         self._fits(directory)
 
@@ -83,11 +85,11 @@ def _batches(inputs: list[tuple[int, ...]], around: int) -> Iterator[list[tuple[
         yield batch
 
 
-def _around(config: dict[str, Any], texts: Texts) -> tuple[int, int]:
+def _around(config: dict[str, Any], tokenizer: Tokenizer) -> tuple[int, int]:
     """The ids of the special tokens before and after a text."""
     match config.get("around"):
         case [str() as first, str() as last]:
-            ids = texts.id(first), texts.id(last)
+            ids = tokenizer.token_to_id(first), tokenizer.token_to_id(last)
         case other:
             raise Corrupt(f"config.json: `around` is {other!r}, not the two tokens around a text.")
     if ids[0] is None or ids[1] is None:

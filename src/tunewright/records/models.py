@@ -27,7 +27,9 @@ class BaseFacts(Record):
     `no_shared_prefixes`: why not; None: it can. Bytes: `memory_to_serve` is the peak of a process
     that answered (measured), else an estimate; `memory_to_train`, of a job of default size, an
     estimate. `tokens_per_second` of one short answer, with `dtype` and `threads`: None where
-    nothing was measured. `notes`: what else is worth knowing, a sentence each.
+    nothing was measured. `dimensions`: of an embedding model's vectors; its `parameters` are those
+    in safetensors, and its memory the size of its files. `notes`: what else is worth knowing, a
+    sentence each.
     """
 
     kind: ModelKind
@@ -36,6 +38,7 @@ class BaseFacts(Record):
     licence: str | None = None
     context: int
     parameters: int
+    dimensions: int | None = None
     no_tools: str | None
     measured: bool
     no_shared_prefixes: str | None = None

@@ -6,9 +6,11 @@ from pathlib import Path
 from safetensors import safe_open
 
 from tunewright import machine
+from tunewright.embedding.embedder import Declared
 from tunewright.probing import Examined
+from tunewright.records.embeddings import MAX_TOKENS_EACH
 from tunewright.records.models import BaseFacts, ModelKind
-from tunewright.rendering.configuration import Configuration
+from tunewright.rendering.configuration import Configuration, read_object
 
 _PROCESS = 0.36e9  # bytes of a process with torch and transformers, before any weights
 _RANK = 16  # of the adapter of a job of default size: 8 to 64, by its file
@@ -19,6 +21,8 @@ _HEAD = 256  # supervised tokens whose logits are there at once, in float32, wit
 
 def facts(directory: Path, kind: ModelKind, examined: Examined) -> BaseFacts:
     """`source` is left to who knows it."""
+    if kind == "embedding":
+        return _of_embedder(directory)
     measured = examined.measured
     parameters = count_parameters(directory)
     wide = measured.dtype == "float32" if measured else not machine.fast_in_bfloat16()
@@ -39,6 +43,22 @@ def facts(directory: Path, kind: ModelKind, examined: Examined) -> BaseFacts:
         dtype=measured.dtype if measured else None,
         threads=measured.threads if measured else None,
         notes=[note for note in examined.notes if not _of_tools(note, examined.no_tools)],
+    )
+
+
+def _of_embedder(directory: Path) -> BaseFacts:
+    declared = Declared.read(read_object(directory / "config.json"))
+    return BaseFacts(
+        kind="embedding",
+        source="",
+        context=declared.context or MAX_TOKENS_EACH,
+        parameters=count_parameters(directory),
+        dimensions=declared.dimensions,
+        no_tools=None,
+        measured=False,
+        memory_to_serve=sum(file.stat().st_size for file in directory.iterdir()),
+        memory_to_train=None,
+        notes=[],
     )
 
 

@@ -17,6 +17,7 @@ from tunewright.rendering.configuration import Configuration
 from tunewright.resources.abilities import facts
 from tunewright.resources.bases import Bases, check_directory, kept
 from tunewright.resources.catalogue import Catalogue
+from tunewright.resources.embedding_bases import names_engine
 from tunewright.resources.gguf_bases import opened
 
 _LARGEST_TEMPLATE = 1 << 20  # bytes
@@ -58,7 +59,8 @@ class Adding:
         """Make a base known as `name`.
 
         source: a folder, a GGUF file, a name of the catalogue or an id on the hub; not given:
-        `name` is one of the last two. kind: chat where there is a chat template, else completion.
+        `name` is one of the last two. kind: embedding where config.json names an engine, chat where
+        there is a chat template, else completion.
         chat_template: a file with the template to use in place of the base's own. measure: try how
         fast it answers, too.
 
@@ -84,9 +86,11 @@ class Adding:
     def _add(
         self, name: str, kind: ModelKind | None, directory: Path, origin: Origin, measure: bool
     ) -> AddedBase:
-        check_directory(directory)
+        if kind is None and names_engine(directory):
+            kind = "embedding"
+        check_directory(directory, kind or "completion")
         used = _kind(directory, kind)
-        size = sum(file.stat().st_size for file in kept(directory))
+        size = sum(file.stat().st_size for file in kept(directory, used))
         need_room(self._home.bases, size, f"Adding {name}")
         seen: list[Examined] = []
 
@@ -168,6 +172,11 @@ class Adding:
         if chat_template is None:
             yield source
             return
+        if names_engine(source):
+            raise BadRequest(
+                f"{source} is an embedding model, which has no use for a chat template.",
+                param="chat_template",
+            )
         template = _template(chat_template)
         with durable.scratch(self._home.downloads / "template") as folder:
             for file in kept(source):

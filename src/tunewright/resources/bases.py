@@ -13,6 +13,7 @@ from tunewright.catalog.catalog import SHARED, Catalog
 from tunewright.errors import BadRequest, NotFound
 from tunewright.records.models import Model, ModelKind, Weights
 from tunewright.rendering.configuration import read_object
+from tunewright.resources import embedding_bases
 from tunewright.resources.removals import remove_directories
 from tunewright.suggestions import command
 
@@ -23,9 +24,12 @@ _KEPT = re.compile(
 )
 
 
-def kept(directory: Path) -> list[Path]:
+def kept(directory: Path, kind: ModelKind = "completion") -> list[Path]:
     """The files of `directory` that a base keeps."""
-    return [f for f in sorted(directory.iterdir()) if f.is_file() and _KEPT.fullmatch(f.name)]
+    files = [file for file in sorted(directory.iterdir()) if file.is_file()]
+    if kind == "embedding":
+        return [file for file in files if embedding_bases.belongs(file)]
+    return [file for file in files if _KEPT.fullmatch(file.name)]
 
 
 class Bases:
@@ -57,7 +61,7 @@ class Bases:
         what its manifest says of where it came from.
         """
         self.refuse_taken(name)
-        check_directory(source)
+        check_directory(source, kind)
         probe(source, kind)
         self.refuse_taken(name)  # trying took a while
         return self._register(name, kind, source, about)
@@ -91,7 +95,7 @@ class Bases:
         source: Path,
         about: Mapping[str, Any] | None = None,
     ) -> Model:
-        kept = self._keep(name, source, about or {})
+        kept = self._keep(name, source, kind, about or {})
         weights = Weights(
             id=name,
             kind=kind,
@@ -106,7 +110,7 @@ class Bases:
                 self._shelf.change(Weights, name, lambda _: weights)
         return model
 
-    def _keep(self, name: str, source: Path, about: Mapping[str, Any]) -> str:
+    def _keep(self, name: str, source: Path, kind: ModelKind, about: Mapping[str, Any]) -> str:
         """The files in the home. Copied: what is linked to changes with the user's own file. The
         built-in ones are the package's, and what was made for the occasion goes away: nobody
         writes to these, and they are linked."""
@@ -114,7 +118,7 @@ class Bases:
         with durable.directory(staging, about={**about, "name": name}) as filling:
             for file in filter(_builtin_file, sorted(source.iterdir())):
                 durable.link_or_copy(file.resolve(), filling / file.name)
-            for file in kept(source):
+            for file in kept(source, kind):
                 if not _builtin_file(file):
                     there = file.resolve()
                     ours = durable.is_temporary(there.parent)
@@ -124,11 +128,13 @@ class Bases:
         return place
 
 
-def check_directory(directory: Path) -> None:
+def check_directory(directory: Path, kind: ModelKind = "completion") -> None:
     """Raises BadRequest unless this is a model that can be loaded safely: whole safetensors, no
     code."""
     if not directory.is_dir():
         raise BadRequest(f"{directory} is not a directory.", param="source")
+    if kind == "embedding":
+        return embedding_bases.check(directory)
     if not list(directory.glob("*.safetensors")):
         other = [p.name for p in directory.glob("*") if p.suffix in (".bin", ".pt", ".pth")]
         found = f" (found {', '.join(sorted(other))})" if other else ""
@@ -163,6 +169,7 @@ def check_directory(directory: Path) -> None:
             "Tunewright runs no code that comes with weights.",
             param="source",
         )
+    return None
 
 
 def _builtin_file(file: Path) -> bool:

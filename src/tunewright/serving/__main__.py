@@ -20,7 +20,7 @@ from pathlib import Path
 import orjson
 
 from tunewright import children
-from tunewright.errors import BadRequest, MissingExtra, TunewrightError
+from tunewright.errors import BadRequest, TunewrightError, Unavailable
 from tunewright.generation import open_generator
 from tunewright.generation.absent import AbsentGenerator
 from tunewright.generation.generator import Generator
@@ -81,9 +81,13 @@ def _accept(server: Server, listeners: "queue.SimpleQueue[socket.socket]") -> No
 
 
 def _generator(name: str) -> Generator:
+    """Where there is none to be had, every request hears why: an engine that ended would be started
+    again and again."""
     try:
         return open_generator(name)
-    except MissingExtra as error:
+    except BadRequest as error:  # the operator's setting, and no fault of who asks
+        return AbsentGenerator(Unavailable(f"The setting `generator`: {error.message}"))
+    except TunewrightError as error:
         return AbsentGenerator(error)
 
 

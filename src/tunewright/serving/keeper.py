@@ -42,14 +42,15 @@ class Keeper:
         home: Home,
         environment: Mapping[str, str],
         stall_seconds: float = 60.0,
+        generator: str = "embedded",
         command: Sequence[str] = (),
     ) -> None:
-        """stall_seconds: so long may the engine's main loop stand still. command: arguments
-        for Python, to start instead of the engine."""
+        """stall_seconds: so long may the engine's main loop stand still. generator: its name.
+        command: arguments for Python, to start instead of the engine."""
         self._home = home
         self._environment = environment
         self._stall_seconds = stall_seconds
-        self._command = command or ["-m", "tunewright.serving"]
+        self._command = command or ["-m", "tunewright.serving", "--generator", generator]
         self._child: children.Process | None = None
         self._silence = 0.0
         self._begun = False

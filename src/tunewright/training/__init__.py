@@ -9,16 +9,20 @@ reads ``TASK_DIR/recipe.json`` and leaves there
     resume/step-N/       what the run is resumed from after a crash (the newest two)
     parity.json          log-probabilities of the model, to which those of serving are compared
 
-This file imports no torch: `METHODS` holds dotted paths.
+This file imports no torch: `METHODS` imports on use.
 """
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
-from tunewright.errors import BadRequest, MissingExtra
+from tunewright.registry import Registry
 
-METHODS = {"supervised": "tunewright.training.supervised:train"}
+METHODS = Registry(
+    "training method",
+    "tunewright.methods",
+    {"supervised": "tunewright.training.supervised:train"},
+    needs=("Training", "train"),
+)
 
 
 class Stopped(Exception):
@@ -30,14 +34,7 @@ def method(name: str, *, expect: bool = False) -> Callable[..., Any]:
     `expect`, the one beside it that ends with a Forecast.
 
     It polls should_stop at every step and then raises Stopped. TunewrightErrors end the run.
-    Raises BadRequest for a name that is not registered, MissingExtra where torch is absent.
+    Raises BadRequest for a name that nobody has, MissingExtra where torch is absent, BrokenPackage
+    where another package's cannot be imported.
     """
-    if name not in METHODS:
-        raise BadRequest(f"There is no training method '{name}'. Known: {', '.join(METHODS)}.")
-    module, _, function = METHODS[name].partition(":")
-    try:
-        return getattr(import_module(module), "expect" if expect else function)
-    except ImportError as error:
-        if (error.name or "").startswith("tunewright"):  # a fault of ours: no extra mends it
-            raise
-        raise MissingExtra(f"Training ({error.name} is not installed)", "train") from error
+    return METHODS.load(name, beside="expect" if expect else "")

@@ -1,0 +1,42 @@
+"""A directory with an embedding model: its files are its engine's, which `config.json` names."""
+
+from pathlib import Path
+
+from tunewright import durable
+from tunewright.embedding import ENGINES
+from tunewright.errors import BadRequest
+from tunewright.rendering.configuration import read_object
+
+# Formats that run code when they are read.
+_UNSAFE = {".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth", ".py"}
+
+
+def names_engine(directory: Path) -> bool:
+    """Whether `config.json` is of an embedding model in our form. Raises Corrupt where it is no
+    JSON object."""
+    return "engine" in read_object(directory / "config.json")
+
+
+def check(directory: Path) -> None:
+    """Raises BadRequest for a directory that no engine here opens, or of which a file could not be
+    kept."""
+    if not names_engine(directory):
+        raise BadRequest(
+            f"{directory} cannot be added as an embedding model: its config.json names no "
+            f"`engine`. Known: {', '.join(ENGINES.names())}. A package can bring one for another "
+            "format (CONTRIBUTING.md).",
+            param="source",
+        )
+    for path in sorted(directory.iterdir()):
+        if path.is_dir() or path.suffix in _UNSAFE:
+            what = "a folder" if path.is_dir() else "a format that can run code"
+            raise BadRequest(
+                f"{path} is {what}. An embedding model is one folder of plain files: take it out, "
+                "or convert the model.",
+                param="source",
+            )
+
+
+def belongs(file: Path) -> bool:
+    """Whether a file of such a directory is of the model."""
+    return not file.name.startswith(".") and file.name != durable.MANIFEST
