@@ -78,7 +78,10 @@ def prepare(
         check_vocabulary(request.model, weights, "logit_bias")
     requests: list[ChoiceRequest] = []
     for prompt in prompts:
-        limits = {"max_tokens": _room(renderer, prompt, request), "stop_ids": renderer.stop_ids}
+        limits: dict[str, Any] = {
+            "max_tokens": _room(renderer, prompt, request),
+            "stop_ids": renderer.stop_ids,
+        }
         for choice in range(request.tries):
             given = {**limits, **_params(request, choice), **more}
             row = Request(choice, spec, prompt.ids, **given)
