@@ -5,10 +5,13 @@ import contextlib
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from starlette.requests import ClientDisconnect, Request
 
+from tunewright.answering.generating import EndEvent, Outputs, TextEvent
 from tunewright.api.crowd import Lanes
-from tunewright.api.streaming import stream
+from tunewright.api.streaming import collect, stream
+from tunewright.errors import Unavailable
 from tunewright.settings import Settings
 
 
@@ -72,3 +75,26 @@ def test_one_that_leaves_before_the_first_line_is_sent_ends_its_generation() -> 
     with contextlib.suppress(OSError, ClientDisconnect, BaseExceptionGroup):  # as the server does
         asyncio.run(ask())
     assert generation.cancelled >= 1
+
+
+def whole(generation: Generation, *messages: dict) -> tuple[bool, Outputs]:
+    outputs = Outputs(1, 3)
+    ran = asyncio.run(collect(request(*messages), cast("Any", generation), outputs))
+    return ran, outputs
+
+
+def test_a_whole_answer_is_added_up_until_it_ends_or_its_client_leaves() -> None:
+    said = (TextEvent(0, "one "), TextEvent(0, "two"), EndEvent(0, "length", 2))
+    ran, outputs = whole(ended := Generation(*said, None))
+    assert (ran, outputs.texts, outputs.reasons) == (True, [["one ", "two"]], ["length"])
+    assert outputs.usage.total_tokens == 5
+    ran, outputs = whole(left := Generation(*said), {"type": "http.disconnect"})
+    assert not ran
+    assert ended.cancelled == left.cancelled == 1
+
+
+def test_an_error_amid_a_whole_answer_is_its_end() -> None:
+    generation = Generation(TextEvent(0, "one"), Unavailable("The engine stopped."), None)
+    with pytest.raises(Unavailable, match="The engine stopped"):
+        whole(generation)
+    assert generation.cancelled == 1
