@@ -182,21 +182,20 @@ class Choice:
         self._silent = asked.echo  # until the prompt has been said
 
     def take(self, event: Delta | Done) -> Iterator[Event]:
-        done = isinstance(event, Done)
         if self._silent:
             self._silent = False
-            yield self._prompt([] if done else event.prompt)
-        self._tokens += 0 if done else len(event.ids)
-        text = self._stops.push(self._finish() if done else self._read(event))
-        text += self._stops.rest() if done else ""
+            yield self._prompt(event.prompt if isinstance(event, Delta) else [])
+        ended = event.reason if isinstance(event, Done) else None
+        shown = self._stops.push(self._read(event))
+        shown += self._stops.rest() if ended else ""
         hit = self._stops.hit
-        tokens = self._held_logprobs.shown(len(text), cut=hit, last=done and not hit)
-        if text or tokens:
-            yield TextEvent(self.index, text, tokens)
-        if hit or done:
+        tokens = self._held_logprobs.shown(len(shown), cut=hit, last=bool(ended) and not hit)
+        if shown or tokens:
+            yield TextEvent(self.index, shown, tokens)
+        if reason := "stop" if hit else ended:
             self.ended = True
             mean = self._logprob / max(self._tokens, 1)
-            yield EndEvent(self.index, "stop" if hit else event.reason, self._tokens, mean)
+            yield EndEvent(self.index, reason, self._tokens, mean)
 
     def stop(self) -> None:
         self.ended = True
@@ -204,8 +203,13 @@ class Choice:
         if handle is not None:
             handle.cancel()
 
-    def _read(self, event: Delta) -> str:
-        """The text of new tokens, whose log-probabilities wait for it."""
+    def _read(self, event: Delta | Done) -> str:
+        """The text of new tokens, or of what the end cuts off in the midst of a character."""
+        if isinstance(event, Done):
+            rest = self._text.finish()
+            self._held_logprobs.grow(rest)
+            return rest
+        self._tokens += len(event.ids)
         if not event.logprobs:
             return self._text.push(event.ids)
         texts: list[str] = []
@@ -215,11 +219,6 @@ class Choice:
             self._held_logprobs.add(logprob)
             self._held_logprobs.grow(texts[-1])
         return "".join(texts)
-
-    def _finish(self) -> str:
-        rest = self._text.finish()
-        self._held_logprobs.grow(rest)
-        return rest
 
     def _prompt(self, logprobs: list[Logprob]) -> TextEvent:
         asked, tokens, offset = self.asked, list[ShownToken](), 0

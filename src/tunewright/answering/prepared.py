@@ -2,7 +2,7 @@
 
 import functools
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -76,16 +76,7 @@ def prepare(
     engine.check(len(prompts) * request.tries)
     if request.logit_bias:
         check_vocabulary(request.model, weights, "logit_bias")
-    requests: list[ChoiceRequest] = []
-    for prompt in prompts:
-        limits: dict[str, Any] = {
-            "max_tokens": _room(renderer, prompt, request),
-            "stop_ids": renderer.stop_ids,
-        }
-        for choice in range(request.tries):
-            given = {**limits, **_params(request, choice), **more}
-            row = Request(choice, spec, prompt.ids, **given)
-            requests.append(ChoiceRequest(row, prompt.text, prompt.hidden, echo))
+    requests = list(_requests(request, spec, renderer, prompts, more, echo))
     return Prepared(
         model=request.model,
         fingerprint=system_fingerprint(weights),
@@ -101,13 +92,29 @@ def _unread(renderer: Renderer, prompts: Sequence[Prompt]) -> list[str]:
     return ["unknown_tokens"] if any(renderer.unknown(prompt.ids) for prompt in prompts) else []
 
 
-def _params(request: Sampling, choice: int) -> dict[str, Any]:
-    """The request's own of `SamplingParams`, by their names; one that is null is left out."""
+def _requests(
+    request: Sampling,
+    spec: ModelSpec,
+    renderer: Renderer,
+    prompts: Sequence[Prompt],
+    more: Mapping[str, Any],
+    echo: bool,
+) -> Iterator[ChoiceRequest]:
+    """One for each choice of each prompt. What the request gives of `SamplingParams` is passed on
+    by its name; what is null is left out."""
     given = {field.name: getattr(request, field.name) for field in fields(SamplingParams)}
     given["logit_bias"] = request.biases()
-    if request.seed is not None:
-        given["seed"] = derived(request.seed, choice)
-    return {name: value for name, value in given.items() if value is not None}
+    params = {name: value for name, value in given.items() if value is not None}
+    for prompt in prompts:
+        room, most = renderer.context - len(prompt.ids), request.token_limit
+        if room < (most != 0):
+            raise renderer.room.too_long(len(prompt.ids))
+        params["max_tokens"] = room if most is None else min(room, most)
+        for choice in range(request.tries):
+            if request.seed is not None:
+                params["seed"] = derived(request.seed, choice)
+            row = Request(choice, spec, prompt.ids, stop_ids=renderer.stop_ids, **params, **more)
+            yield ChoiceRequest(row, prompt.text, prompt.hidden, echo)
 
 
 def derived(seed: int, choice: int) -> int:
@@ -125,10 +132,3 @@ def _torch_there() -> bool:
 def _need_torch() -> None:
     if not _torch_there():
         raise MissingExtra("Generating text", "train")
-
-
-def _room(renderer: Renderer, prompt: Prompt, request: Sampling) -> int:
-    room, most = renderer.context - len(prompt.ids), request.token_limit
-    if room < (most != 0):
-        raise renderer.room.too_long(len(prompt.ids))
-    return room if most is None else min(room, most)
