@@ -20,7 +20,7 @@ from tunewright.catalog import first_schema, migrations, tables
 from tunewright.catalog.catalog import SHARED, Catalog
 from tunewright.catalog.replies import Replies
 from tunewright.errors import TunewrightError
-from tunewright.records.jobs import Job
+from tunewright.records.jobs import OPEN, Job
 from tunewright.records.models import Start, Weights
 from tunewright.records.record import Record, now
 from tunewright.records.removals import Removal
@@ -174,9 +174,9 @@ def test_removals_that_were_ordered_are_found_by_their_kind(tmp_path: Path) -> N
 
 
 def test_starts_and_removals_leave_the_weights(old_home: Path) -> None:
-    """What the weights of an older version held besides models: where each job starts from, and
-    what waits for its removal. An open job that goes on from a model, as the versions between
-    wrote it, has its files, its rendering and its model's name."""
+    """What the weights of an older version held besides models: where each job starts from (that
+    of one that has ended goes), and what waits for its removal. An open job that goes on from a
+    model, as the versions between wrote it, has its files, its rendering and its model's name."""
     further = {
         **(same := {"kind": "chat", "base": "builtin-chat", "base_fingerprint": "f"}),
         "id": "ftjob-further",
@@ -210,7 +210,9 @@ def test_starts_and_removals_leave_the_weights(old_home: Path) -> None:
     tw = Tunewright(old_home)
     shelf = tw.acting(tw.owner).shelf
     starts = {start.id: start for start in shelf.all(Start)}
-    assert set(starts) == {id for id, status in jobs} | {"ftjob-further"}
+    assert set(starts) == {id for id, status in jobs if status in OPEN} | {"ftjob-further"}
+    assert len(starts) == 5
+    assert all(shelf.all(Start, subject=id) == [start] for id, start in starts.items())
     assert starts.pop("ftjob-further").model_dump() == {
         key: value for key, value in further.items() if key not in ("job", "step", "deleted_name")
     }

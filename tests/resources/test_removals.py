@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from servers import chats
+from training.tiny import write_base
 from tunewright import durable
 from tunewright.app import Tunewright
-from tunewright.records.models import Weights
+from tunewright.records.models import Start, Weights
 from tunewright.resources import removals
 
 
@@ -57,6 +58,24 @@ def test_a_checkpoint_keeps_the_base_that_it_is_for(tw: Tunewright) -> None:
     tw.acting(tw.owner).shelf.delete(Weights, checkpoint.id)
     removals.tidy(tw.catalog, tw.home, tw.artefacts)
     assert left(tw, id) == {"checkpoints/step-3"}
+
+
+def test_a_deleted_base_stays_for_open_jobs_and_models_only(tw: Tunewright, tmp_path: Path) -> None:
+    file = tw.files.create(file=chats(12), purpose="fine-tune").id
+    source = write_base(tmp_path / "source", "llama")
+
+    def deleted(name: str, end: bool) -> bool:
+        tw.bases.add(name, source, "chat", lambda *_: None)
+        place = tw.models.weights(name, ("chat",)).base_directory
+        job = tw.jobs.create(model=name, training_file=file)
+        if end:
+            tw.jobs.cancel(job.id)
+            assert tw.shelf.get(Start, job.id) is None
+        tw.bases.delete(name)
+        return not tw.artefacts.exists(place)
+
+    assert deleted("ended", end=True)
+    assert not deleted("open", end=False)
 
 
 def test_a_folder_in_which_somebody_trains_stays_as_it_is(tw: Tunewright) -> None:

@@ -45,15 +45,19 @@ def _verifications(connection: Connection) -> None:
 
 def _starts_and_removals(connection: Connection) -> None:
     """They were rows of `weights` until then. One that cannot be read stays where it is."""
-    for table, rows, body in (
+    ended = "SELECT id FROM jobs WHERE status IN ('succeeded', 'failed', 'cancelled')"
+    connection.exec_driver_sql(f"DELETE FROM weights WHERE id LIKE 'ftjob-%' AND id IN ({ended})")
+    for table, rows, subject, body in (
         (
             "starts",
             "id LIKE 'ftjob-%'",
+            "id",
             "json_remove(body, '$.job', '$.step', '$.deleted_name')",
         ),
         (
             "removals",
             "id LIKE 'gone-%' AND json_extract(body, '$.deleted_name') IS NOT NULL",
+            "NULL",
             "json_object('id', id, 'name', json_extract(body, '$.deleted_name'), "
             "'directory', directory, 'base_directory', base_directory, "
             "'job', iif(json_extract(body, '$.step') IS NULL, job, NULL))",
@@ -65,8 +69,8 @@ def _starts_and_removals(connection: Connection) -> None:
         theirs = f"organisation <> 'tunewright' AND NOT deleted AND json_valid(body) AND {rows}"
         connection.exec_driver_sql(
             f"INSERT INTO {table} (id, organisation, version, deleted, directory, base_directory, "
-            f"body) SELECT id, organisation, 1, 0, directory, base_directory, {body} "
-            f"FROM weights WHERE {theirs} ORDER BY sequence"
+            f"subject, body) SELECT id, organisation, 1, 0, directory, base_directory, {subject}, "
+            f"{body} FROM weights WHERE {theirs} ORDER BY sequence"
         )
         connection.exec_driver_sql(f"DELETE FROM weights WHERE {theirs}")
 

@@ -111,7 +111,8 @@ class Weights(Loadable):
 
 
 class Start(Loadable):
-    """What a job starts from, as it was when the job was made; its id is the job's.
+    """What a job starts from, as it was when the job was made, until the job ends. Its id is the
+    job's, and so is its subject.
 
     `asked`: what the job's model is named by, where that is not the real base.
     """

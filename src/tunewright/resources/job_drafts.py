@@ -91,7 +91,7 @@ class JobDraft:
             if self._tunable(request.model) != parent:
                 raise Unavailable(f"{request.model} changed at this very moment. Please try again.")
             shelf.put(job)
-            shelf.put(start)
+            shelf.put(start, subject=job.id)
             progress = Progress(shelf)
             progress.say(job.id, "created", f"Created fine-tuning job: {job.id}")
             _say_what_answers(progress, job, parent, request.model)

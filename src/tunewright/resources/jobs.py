@@ -14,7 +14,6 @@ from tunewright.records.jobs import (
     Event,
     Job,
 )
-from tunewright.records.models import Start
 from tunewright.records.pages import (
     CheckpointPageRequest,
     Deleted,
@@ -142,7 +141,6 @@ class Jobs:
             for kind in (Event, Checkpoint):
                 self._shelf.clear(kind, id)
             self._models.withdraw_checkpoints(id)
-            self._shelf.delete(Start, id)
             self._shelf.delete(Job, id)
             self._removals.order_job(id)
         self._removals.carry_out("remove-job", id)

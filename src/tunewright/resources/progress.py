@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from tunewright.catalog.catalog import Shelf
 from tunewright.errors import JobFailed
-from tunewright.records.jobs import OPEN, Event, Job, JobError, Status
+from tunewright.records.jobs import ENDED, OPEN, Event, Job, JobError, Status
+from tunewright.records.models import Start
 from tunewright.records.record import now
 
 
@@ -43,16 +44,20 @@ class Progress:
         self._shelf.put(event, subject=job)
 
     def move(self, job: str, leaving: tuple[Status, ...], edit: Callable[[Job], Job]) -> Job:
-        """Change a job that is in one of the statuses `leaving`; raises Moved otherwise."""
+        """Change a job that is in one of the statuses `leaving`; raises Moved otherwise. With its
+        end goes what it started from: a base that was deleted need not stay for it."""
 
         def guarded(current: Job) -> Job:
             if current.status not in leaving:
                 raise Moved(f"{job} is {current.status}")
             return edit(current)
 
-        changed = self._shelf.change(Job, job, guarded)
-        if changed is None:
-            raise Moved(f"{job} is gone")
+        with self._shelf.catalog.transaction():
+            changed = self._shelf.change(Job, job, guarded)
+            if changed is None:
+                raise Moved(f"{job} is gone")
+            if changed.status in ENDED:
+                self._shelf.clear(Start, job)
         return changed
 
     def fail(self, job: str, error: JobFailed) -> None:

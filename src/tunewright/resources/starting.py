@@ -1,7 +1,7 @@
 """What a job starts from: a base, or a tuned model or checkpoint that it trains further."""
 
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 from tunewright import durable
 from tunewright.artefacts import Artefacts, is_of_a_job, start_place
@@ -53,7 +53,8 @@ class StartFiles:
     def keep(self, parent: Weights, asked: str | None) -> Start:
         """The record of what was kept. asked: what the job's model is named by; None: the real
         base. Raises FileNotFoundError where the parent's files go at this very moment."""
-        given = parent.model_dump(include=Loadable.model_fields.keys()) | {"id": self.job}
+        given: dict[str, Any] = parent.model_dump(include=set(Loadable.model_fields))
+        given |= {"id": self.job, "asked": asked}
         if parent.adaptation == "full" or is_of_a_job(parent.whole):
             given["base_directory"] = base = self._keep(parent.whole, "base")
             given["base_fingerprint"] = self._artefacts.fingerprint(base)
@@ -61,7 +62,7 @@ class StartFiles:
             given["directory"] = self._keep(parent.adapter, "adapter")
         elif parent.adaptation == "full":
             given |= {"directory": None, "adaptation": "none"}
-        return Start(**given, asked=asked)
+        return Start(**given)
 
     def close(self, *, needed: bool) -> None:
         """Let go of the folder, and remove it where no job came of it."""
