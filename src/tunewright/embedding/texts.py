@@ -81,18 +81,18 @@ class OfTokenizer(OfTokens, ABC):
         self.unknown = unknown_id(self._tokenizer)
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        return [ids for batch in batches(texts) for ids in self._encode(batch)]
+        found: list[list[int]] = []
+        for batch in batches(texts):
+            try:
+                encoded = self._tokenizer.encode_batch_fast(batch, add_special_tokens=False)
+            except TypeError:  # also what it raises for half a surrogate pair
+                whole = [str.encode(text, errors="replace").decode() for text in batch]
+                encoded = self._tokenizer.encode_batch_fast(whole, add_special_tokens=False)
+            found += [encoding.ids for encoding in encoded]
+        return found
 
     def spelled(self, inputs: Sequence[Sequence[int]]) -> list[str]:
         return self._tokenizer.decode_batch([list(ids) for ids in inputs])
-
-    def _encode(self, texts: list[str]) -> list[list[int]]:
-        try:
-            encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        except TypeError:  # also what it raises for half a surrogate pair
-            texts = [str.encode(text, errors="replace").decode() for text in texts]
-            encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        return [encoding.ids for encoding in encodings]
 
 
 def batches(texts: Sequence[str]) -> Iterator[list[str]]:
