@@ -74,6 +74,7 @@ def test_a_tuned_model_is_exported_followed_and_downloaded(
         ("builtin-chat", {}, 400, "Missing required parameter: 'to'"),
         ("builtin-chat", {"to": "merged", "dtype": "q8_0"}, 400, "'dtype'"),
         ("builtin-chat", {"to": "peft", "dtype": "bf16"}, 400, "leave 'dtype' out"),
+        ("builtin-chat", {"to": "gguf", "adapter": True, "dtype": "f16"}, 400, "an adapter is not"),
         ("builtin-chat", {"to": "merged", "adaptor": True}, 400, "Unknown parameter: 'adaptor'"),
         ("builtin-chat", {"to": "peft"}, 400, "is a base, so it has no adapter"),
         ("builtin-mini", {"to": "merged"}, 400, "is an embedding model"),

@@ -44,7 +44,9 @@ def recipe(tmp_path: Path, name: str, to: str, dtype: str | None, **given: Any) 
         weights=base,
         adapter=adapter,
         directory=directory,
+        name="ft:some/base:tests::1",
         base_name="some/base",
+        kind="chat",
         to=to,  # pyright: ignore[reportArgumentType]
         dtype=dtype,  # pyright: ignore[reportArgumentType]
         rows=[Row(prompt=row[: 4 + at], answer=row[4 + at :]) for at, row in enumerate(ids)],

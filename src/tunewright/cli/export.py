@@ -24,14 +24,21 @@ def export(
         typer.Option(
             "--to",
             metavar="FORMAT",
-            help="peft (the adapter, for PEFT and vLLM) or merged (safetensors with the adapter in "
-            "the weights).",
+            help="peft (the adapter, for PEFT and vLLM), merged (safetensors with the adapter in "
+            "the weights), gguf (one file, for llama.cpp) or ollama (that file and a Modelfile).",
         ),
     ],
     dtype: Annotated[
         str | None,
-        typer.Option("--dtype", help="Of merged weights: bf16 (the default) or fp32."),
+        typer.Option(
+            "--dtype",
+            help="merged: bf16 (the default) or fp32. gguf and ollama: f16 (gguf's default), q8_0 "
+            "(ollama's) or q4_0.",
+        ),
     ] = None,
+    adapter: Annotated[
+        bool, typer.Option("--adapter", help="Of gguf: the adapter alone, beside its base.")
+    ] = False,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -45,7 +52,7 @@ def export(
     from tunewright.cli.opening import running
 
     with running(home) as tw:
-        done = tw.exports.export(model, directory, to=to, dtype=dtype, say=_follow)
+        done = tw.exports.export(model, directory, to=to, dtype=dtype, adapter=adapter, say=_follow)
     if json:
         return print_json(done.wire())
     say(f"Wrote {counted(len(done.files), 'file')} ({size_of(done.bytes or 0)}) to {directory}.")

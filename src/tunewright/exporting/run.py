@@ -5,11 +5,11 @@ from collections.abc import Callable
 import torch
 from transformers import PreTrainedModel
 
-from tunewright.exporting import gate, writing
+from tunewright.exporting import gate, gguf_files, writing
 from tunewright.exporting.gate import Figures, Reference
 from tunewright.exporting.recipe import Recipe
 from tunewright.exporting.report import Said, Step
-from tunewright.exporting.scoring import figures, rounding
+from tunewright.exporting.scoring import Rounded, figures, rounding
 from tunewright.training.saving import stored_dtype
 from tunewright.weights.base import load_base
 from tunewright.weights.lora import add, select
@@ -18,6 +18,15 @@ from tunewright.weights.peft import load_adapter
 _WAYS = {
     "peft": (writing.write_peft, writing.read_peft),
     "merged": (writing.write_merged, writing.read_merged),
+    "gguf": (gguf_files.write_gguf, gguf_files.read_gguf),
+    "ollama": (gguf_files.write_ollama, gguf_files.read_gguf),
+}
+_DTYPES: dict[str, Rounded] = {
+    "bf16": torch.bfloat16,
+    "fp32": torch.float32,
+    "f16": torch.float16,
+    "q8_0": "q8_0",
+    "q4_0": "q4_0",
 }
 
 
@@ -29,12 +38,22 @@ def run(recipe: Recipe, report: Callable[[Said], None]) -> None:
     report(Step("writing", _said(recipe)))
     write(recipe)
     report(Step("reading", f"Reading the files back and comparing {len(recipe.rows)} rows"))
-    report(gate.compare(reference, figures(read(recipe), recipe.rows)))
+    found = figures(read(recipe), recipe.rows)
+    report(gate.compare(reference, found, _base_quantised(recipe)))
+
+
+def _base_quantised(recipe: Recipe) -> list[Figures] | None:
+    """Of the base in the same kind of file; None where nothing but single numbers is rounded."""
+    if recipe.dtype not in ("q8_0", "q4_0") or (
+        recipe.weights == recipe.start and not recipe.adapter
+    ):
+        return None
+    return figures(gguf_files.read_base(recipe), recipe.rows)
 
 
 def _said(recipe: Recipe) -> str:
-    what = "the adapter" if recipe.to == "peft" else f"the merged weights in {recipe.dtype}"
-    return f"Writing {what}"
+    what = "the adapter" if recipe.dtype is None else f"the merged weights in {recipe.dtype}"
+    return f"Writing {what} ({recipe.to})"
 
 
 def _reference(recipe: Recipe) -> Reference:
@@ -56,16 +75,20 @@ def _rounded(recipe: Recipe, model: PreTrainedModel) -> list[Figures] | None:
     """The base where as many weights are rounded as the export rounds."""
     if recipe.dtype is None:
         return None
-    dtype = writing.DTYPES[recipe.dtype]
-    change = rounding(_rounded_layers(recipe, model, dtype), dtype)
+    change = rounding(_rounded_layers(recipe, model))
     return figures(model, recipe.rows, change) if change else None
 
 
-def _rounded_layers(
-    recipe: Recipe, model: PreTrainedModel, dtype: torch.dtype
-) -> list[torch.nn.Module]:
+def _rounded_layers(recipe: Recipe, model: PreTrainedModel) -> dict[torch.nn.Module, Rounded]:
+    """In what each is written that is rounded."""
+    assert recipe.dtype is not None
+    dtype = _DTYPES[recipe.dtype]
     if stored_dtype(recipe.weights) != dtype:
-        return list(model.modules())
+        layers: dict[torch.nn.Module, Rounded] = dict.fromkeys(model.modules(), dtype)
+        ends = (model.get_input_embeddings(), model.get_output_embeddings())
+        if dtype == "q4_0":  # as `gguf.making` has it
+            layers |= {end: "q8_0" for end in ends if end is not None}
+        return layers
     if recipe.adapter is None:
-        return []
-    return [model.get_submodule(path) for path in load_adapter(recipe.adapter).weights]
+        return {}
+    return {model.get_submodule(path): dtype for path in load_adapter(recipe.adapter).weights}

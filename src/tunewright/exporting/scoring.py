@@ -1,6 +1,7 @@
 """Log-probabilities of rows, as `gate` compares them: float32, each row as if alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -14,7 +15,13 @@ from tunewright.training.plans import layouts
 from tunewright.weights.exact import Change, in_float32
 
 _LOGITS = 1 << 27  # numbers that are computed at once: 512 MiB
-_BITS = {torch.bfloat16: 8, torch.float16: 11}  # of a significand, the hidden one included
+_BITS: dict[Any, int] = {
+    torch.bfloat16: 8,
+    torch.float16: 11,
+}  # of a significand, the hidden one included
+_LEVELS = {"q8_0": 127, "q4_0": 8}  # on either side of zero
+_BLOCK = 32
+Rounded: TypeAlias = torch.dtype | Literal["q8_0", "q4_0"]
 
 
 def figures(
@@ -26,22 +33,32 @@ def figures(
         return [found for batch in _batches(model, samples) for found in _of_batch(model, batch)]
 
 
-def rounding(layers: Sequence[nn.Module], dtype: torch.dtype) -> Change | None:
-    """Moves every weight of `layers` as rounding it to `dtype` might: by up to half a unit of its
-    last place, at random. None where `dtype` rounds nothing."""
-    if dtype not in _BITS:
+def rounding(layers: Mapping[nn.Module, Rounded]) -> Change | None:
+    """Moves every weight of `layers` as rounding it might to what each is written in: by up to half
+    a unit of its last place, at random; of a quantised matrix, by half a step of its block. None
+    where nothing is rounded."""
+    moved = {layer: d for layer, d in layers.items() if d in _BITS or d in _LEVELS}
+    if not moved:
         return None
-    bits, moved = _BITS[dtype], set(layers)
     generator = torch.Generator().manual_seed(0)
 
     def change(module: nn.Module, weight: Tensor) -> Tensor:
         if module not in moved:
             return weight
-        places = torch.exp2(torch.frexp(weight).exponent - bits)
         shift = torch.rand(weight.shape, generator=generator).to(weight.device) - 0.5
-        return weight + shift * places
+        return weight + shift * _places(weight, moved[module])
 
     return change
+
+
+def _places(weight: Tensor, dtype: Rounded) -> Tensor | float:
+    """The distance between a weight's neighbours in `dtype`."""
+    if isinstance(dtype, torch.dtype):
+        return torch.exp2(torch.frexp(weight).exponent - _BITS[dtype])
+    if weight.dim() < 2 or weight.shape[-1] % _BLOCK:
+        return 0.0
+    largest = weight.unflatten(-1, (-1, _BLOCK)).abs().amax(-1)  # [..., blocks]
+    return (largest / _LEVELS[dtype]).repeat_interleave(_BLOCK, -1)
 
 
 def _sample(row: Row) -> Sample:

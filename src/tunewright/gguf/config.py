@@ -182,8 +182,12 @@ def _own(reader: Reader, name: str, sizes: Sizes, found: dict[str, Any]) -> dict
     return {} if name == "qwen2" else biased
 
 
+def gemma_scale(name: str, sizes: Sizes) -> int:
+    """`query_pre_attn_scalar`, for which there is no key."""
+    return sizes.hidden // sizes.heads if sizes.layers == _WIDE_GEMMAS[name] else sizes.head
+
+
 def _gemma(reader: Reader, name: str, sizes: Sizes) -> dict[str, Any]:
-    wide = sizes.layers == _WIDE_GEMMAS[name]
     period = 2 if name == "gemma2" else GEMMA3_PERIOD
     pattern = reader.metadata.get(f"{name}.attention.sliding_window_pattern", period)
     if pattern != period:
@@ -195,7 +199,7 @@ def _gemma(reader: Reader, name: str, sizes: Sizes) -> dict[str, Any]:
     return {
         "hidden_act": None,
         "hidden_activation": ARCHITECTURES[name].activation,
-        "query_pre_attn_scalar": sizes.hidden // sizes.heads if wide else sizes.head,
+        "query_pre_attn_scalar": gemma_scale(name, sizes),
         "sliding_window": _positive(reader, f"{name}.attention.sliding_window", int),
         "layer_types": ["sliding_attention" if w else "full_attention" for w in windows],
         "attention_bias": "blk.0.attn_output.bias" in reader.tensors,

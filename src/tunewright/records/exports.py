@@ -7,33 +7,47 @@ from pydantic import Field, model_validator
 from tunewright.records.jobs import JobError
 from tunewright.records.record import Record, Request, new_id, now
 
-Target = Literal["peft", "merged"]
-Dtype = Literal["bf16", "fp32"]
+Target = Literal["peft", "merged", "gguf", "ollama"]
+Dtype = Literal["bf16", "fp32", "f16", "q8_0", "q4_0"]
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 OPEN: tuple[Status, ...] = ("queued", "running")
-DTYPES: dict[Target, tuple[Dtype, ...]] = {"peft": (), "merged": ("bf16", "fp32")}
+DTYPES: dict[Target, tuple[Dtype, ...]] = {
+    "peft": (),
+    "merged": ("bf16", "fp32"),
+    "gguf": ("f16", "q8_0", "q4_0"),
+    "ollama": ("q8_0", "f16", "q4_0"),
+}
 """What the weights of each may be written in, the default first."""
 
 
 class ExportRequest(Request):
-    """to: peft is the adapter alone, merged the base with the adapter in it.
+    """to: peft is the adapter alone, merged the base with the adapter in it, gguf the same as one
+    file for llama.cpp, ollama that file with a Modelfile.
 
-    dtype: of merged weights; an adapter is written in the float32 that it was trained in.
+    dtype: of merged weights; an adapter is written in the float32 that it was trained in. adapter:
+    of gguf, the adapter alone.
     """
 
     to: Target
     dtype: Dtype | None = None
+    adapter: bool = False
 
     @model_validator(mode="after")
     def _dtype_of_the_target(self) -> "ExportRequest":
-        possible = DTYPES[self.to]
+        if self.adapter and self.to != "gguf":
+            raise ValueError(f"'adapter' goes with 'to': 'gguf'; '{self.to}' has no such choice")
+        possible = self._dtypes()
         if self.dtype is not None and self.dtype not in possible:
             said = f"give {' or '.join(possible)}" if possible else "leave 'dtype' out"
-            raise ValueError(f"'{self.to}' is not written in {self.dtype}: {said}")
+            what = "an adapter" if self.adapter else f"'{self.to}'"
+            raise ValueError(f"{what} is not written in {self.dtype}: {said}")
         return self
 
     def resolved_dtype(self) -> Dtype | None:
-        return self.dtype or next(iter(DTYPES[self.to]), None)
+        return self.dtype or next(iter(self._dtypes()), None)
+
+    def _dtypes(self) -> tuple[Dtype, ...]:
+        return () if self.adapter else DTYPES[self.to]
 
 
 class ExportedFile(Record):
@@ -73,6 +87,7 @@ class Export(Record):
     base_fingerprint: str
     to: Target
     dtype: Dtype | None = None
+    adapter: bool = False
     status: Status = "queued"
     error: JobError | None = None
     finished_at: int | None = None

@@ -170,6 +170,10 @@ class Renderer:
             self.room.check(rendered)
         return self._encode(rendered, made.marks)
 
+    def prompt_text(self, messages: Sequence[Message]) -> str:
+        """What `prompt` makes ids of, for messages that spell no control token."""
+        return self._asking.prompt(self._guarded(messages).chat)
+
     @property
     def tool_use(self) -> ToolUse | str:
         """How this base calls tools, or the reason why it cannot."""

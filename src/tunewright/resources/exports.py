@@ -67,6 +67,7 @@ class Exports:
                 base_fingerprint=weights.base_fingerprint,
                 to=request.to,
                 dtype=request.resolved_dtype(),
+                adapter=request.adapter,
             )
             self._shelf.put(made, subject=weights.id)
             self.say(made.id, "created", f"Created export: {made.id}")
@@ -250,11 +251,12 @@ def _refuse_unfit(model: str, weights: Weights, request: ExportRequest) -> None:
             param="model",
             code="model_kind",
         )
-    if request.to == "peft" and weights.adaptation != "lora":
+    if (request.to == "peft" or request.adapter) and weights.adaptation != "lora":
         why = "is a base" if weights.adaptation == "none" else "was tuned in all its weights"
         raise BadRequest(
-            f"The model `{model}` {why}, so it has no adapter. Export it with 'to': 'merged'.",
-            param="to",
+            f"The model `{model}` {why}, so it has no adapter. "
+            + ("Leave 'adapter' out." if request.adapter else "Export it with 'to': 'merged'."),
+            param="adapter" if request.adapter else "to",
             code="no_adapter",
         )
 

@@ -4,14 +4,14 @@ made, and the proof that the files are it."""
 import datetime
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from tunewright import __version__, builtin, durable
 from tunewright.app import Acting
 from tunewright.errors import Corrupt
-from tunewright.records.exports import Export, Parity
+from tunewright.records.exports import Export, Parity, Target
 from tunewright.records.files import File
 from tunewright.records.jobs import Event, Job
 from tunewright.records.models import Weights
@@ -69,7 +69,8 @@ def _about(base: Path) -> dict[str, Any]:
 def _front(export: Export, weights: Weights, licence: str | None) -> Iterator[str]:
     yield "---"
     yield f"base_model: {json.dumps(weights.base)}"
-    yield f"library_name: {'peft' if export.to == 'peft' else 'transformers'}"
+    library = {"peft": "peft", "merged": "transformers"}.get(export.to, "gguf")
+    yield f"library_name: {library}"
     if licence:
         yield f"license: {licence}"
     yield "tags:\n- tunewright" + ("\n- lora" if weights.adaptation == "lora" else "")
@@ -79,7 +80,8 @@ def _front(export: Export, weights: Weights, licence: str | None) -> Iterator[st
 def _opening(export: Export, weights: Weights, base: Path) -> Iterator[str]:
     yield f"# {export.model}\n"
     today = datetime.datetime.now(datetime.UTC).date()
-    what = {"peft": "The LoRA adapter of", "merged": "The weights of"}[export.to]
+    only = export.to == "peft" or export.adapter
+    what = "The LoRA adapter of" if only else "The weights of"
     written = f" in {export.dtype}" if export.dtype else ""
     if weights.adaptation == "none":
         yield f"The weights of the base `{weights.base}`{written}, written by"
@@ -152,8 +154,15 @@ def _proof(parity: Parity) -> Iterator[str]:
 
 
 def _use(export: Export, weights: Weights) -> Iterator[str]:
-    yield "## Use\n\n```python"
-    yield "from transformers import AutoModelForCausalLM, AutoTokenizer"
+    yield "## Use\n"
+    yield from _HOW[export.to](export, weights)
+    if weights.rendering and weights.rendering.kwargs:
+        said = json.dumps(dict(weights.rendering.kwargs), ensure_ascii=False)
+        yield f"It was trained with these variables of the chat template: `{said}`.\n"
+
+
+def _in_transformers(export: Export, weights: Weights) -> Iterator[str]:
+    yield "```python\nfrom transformers import AutoModelForCausalLM, AutoTokenizer"
     if export.to == "peft":
         yield "from peft import PeftModel\n"
         yield "# the base, or the folder that `tunewright export BASE --to merged` writes of it"
@@ -162,9 +171,26 @@ def _use(export: Export, weights: Weights) -> Iterator[str]:
     else:
         yield '\nmodel = AutoModelForCausalLM.from_pretrained("this/folder")'
     yield 'tokenizer = AutoTokenizer.from_pretrained("this/folder")\n```\n'
-    if weights.rendering and weights.rendering.kwargs:
-        said = json.dumps(dict(weights.rendering.kwargs), ensure_ascii=False)
-        yield f"It was trained with these variables of the chat template: `{said}`.\n"
+
+
+def _in_llama_cpp(export: Export, weights: Weights) -> Iterator[str]:
+    if export.adapter:
+        yield "```\n# BASE.gguf: `tunewright export BASE --to gguf`"
+        yield "llama-cli -m BASE.gguf --lora adapter.gguf\n```\n"
+    else:
+        yield "```\nllama-cli -m model.gguf\n```\n"
+
+
+def _in_ollama(export: Export, weights: Weights) -> Iterator[str]:
+    yield "```\nollama create my-model -f Modelfile\nollama run my-model\n```\n"
+
+
+_HOW: dict[Target, Callable[[Export, Weights], Iterator[str]]] = {
+    "peft": _in_transformers,
+    "merged": _in_transformers,
+    "gguf": _in_llama_cpp,
+    "ollama": _in_ollama,
+}
 
 
 def _licence(weights: Weights, licence: str | None) -> Iterator[str]:

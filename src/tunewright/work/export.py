@@ -22,7 +22,7 @@ from tunewright.resources.progress import Moved
 from tunewright.tasks import LostLease
 from tunewright.wording import counted
 from tunewright.work.assignment import Assignment
-from tunewright.work.card import card
+from tunewright.work.card import base_of, card, licence_of
 from tunewright.work.export_rows import rows_of
 from tunewright.work.heartbeat import Heartbeat
 
@@ -105,9 +105,15 @@ class WriteExport(Assignment):
             weights=models.directory(weights).resolve(),
             adapter=adapter.resolve() if adapter else None,
             directory=directory.resolve(),
+            name=export.model,
             base_name=weights.base,
+            licence=licence_of(weights.base, base_of(models, weights)),
+            kind=weights.kind,  # pyright: ignore[reportArgumentType]
+            rendering=weights.rendering,
+            moves_system=self.tw.settings.system_role == "move",
             to=export.to,
             dtype=export.dtype,
+            only_adapter=export.adapter,
             rows=rows_of(self.acting, self.tw.renderer(weights, models), weights),
         )
 
