@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import gguf
 import numpy as np
 import pytest
 import torch
@@ -19,7 +20,6 @@ from tunewright.gguf.kinds import Kind
 from tunewright.gguf.quantise import quantised
 from tunewright.weights.base import load_base
 
-gguf: Any = pytest.importorskip("gguf", reason="the package gguf, an oracle, is not installed")
 _KEPT = (
     "hidden_size", "intermediate_size", "num_attention_heads", "num_key_value_heads", "vocab_size",
     "max_position_embeddings", "eos_token_id",
