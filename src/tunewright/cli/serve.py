@@ -84,5 +84,6 @@ def _say_what_answers(tw: "Tunewright") -> None:
     if small:
         settings = tw.home.root / "settings.toml"
         say(REMEDY)
-        say(f"  {command('models', 'add', 'NAME', 'DIR_OR_HUB_ID', home=tw.home.root)}")
+        say(f"  {command('models', 'add', 'NAME', home=tw.home.root)}")
+        say(f"  (which there are: {command('models', 'search', home=tw.home.root)})")
         say(f'  and in {settings}, under [aliases]: "gpt-3.5-turbo*" = "NAME"')
