@@ -7,7 +7,7 @@ import os
 import threading
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -50,11 +50,12 @@ class _Answering(BaseHTTPRequestHandler):
         if self.command == "HEAD":
             return
         most = self.place.stall_after
-        self.wfile.write(rest[:most])
-        self.wfile.flush()
-        if most is not None and len(rest) > most:
-            self.place.go_on.wait(60)
-            self.wfile.write(rest[most:])
+        with suppress(OSError):  # who asked was killed
+            self.wfile.write(rest[:most])
+            self.wfile.flush()
+            if most is not None and len(rest) > most:
+                self.place.go_on.wait(60)
+                self.wfile.write(rest[most:])
 
 
 class _Index(_Answering):

@@ -43,7 +43,17 @@ def test_a_base_of_ones_own_is_tuned_and_outlives_its_folder_and_its_alias(
 ) -> None:
     home = tmp_path / "home"
     with Tunewright(home) as tw:
-        tw.add_base("my/qwen", str(directory))
+        found = tw.add_base("my/qwen", str(directory)).base
+        assert (found.kind, found.context, found.source) == ("chat", 512, str(directory))
+        assert (found.measured, found.dtype, found.no_shared_prefixes) == (True, "float32", None)
+        assert found.tokens_per_second is not None
+        assert found.tokens_per_second > 0
+        assert "knows no tools" in str(found.no_tools)
+        # Each weight once, although its head may be stored beside the embedding it is tied to.
+        assert (
+            found.parameters == 8192 * 64 + 2 * (64 * (64 + 32 + 32 + 64 + 3 * 128 + 2) + 32) + 64
+        )
+        assert found.memory_to_serve > 4 * found.parameters
         shutil.rmtree(directory)  # the home keeps what it needs
         file = tw.files.create(file=chats(10), purpose="fine-tune", filename="x.jsonl")
         job = tw.jobs.create(
@@ -158,3 +168,27 @@ def test_a_base_is_the_homes_own_whatever_happens_to_where_it_came_from(
         kept = again.models.directory(weights)
         assert kept.is_dir()
         assert durable.verify(kept)
+
+
+def test_a_chat_template_that_is_given_must_be_one(tmp_path: Path, directory: Path) -> None:
+    """It is tried with the base; nothing of it is kept where it fails."""
+    tw = Tunewright(tmp_path / "home")
+    (directory / "chat_template.jinja").unlink()
+    with pytest.raises(BadRequest, match=r"no chat template.*--chat-template FILE"):
+        tw.add_base("mine", str(directory), "chat")
+    file = tmp_path / "mine.jinja"
+    for content, reason in (
+        (None, "cannot be read: No such file"),
+        (b" \n", "is empty"),
+        (b"\xff", "is not UTF-8"),
+        (b"x" * (1 << 20) + b"x", "larger than 1 MiB"),
+        (b"Hello", "shows nothing of what the user says"),
+        (b"{% for m in messages %}", "cannot be used"),
+    ):
+        if content is not None:
+            file.write_bytes(content)
+        with pytest.raises(BadRequest, match=reason):
+            tw.add_base("mine", str(directory), chat_template=file)
+    assert not list((tmp_path / "home" / "bases").glob("mine*"))
+    assert not list((tmp_path / "home" / "downloads").iterdir())
+    assert not (directory / "chat_template.jinja").exists()

@@ -141,7 +141,10 @@ def _preference(wants: Form) -> Fault:
 
 def _completion(row: dict[str, Any]) -> Iterator[Fault]:
     if form_of(row) == "chat" and _COMPLETION_KEYS.isdisjoint(row):
-        remedy = "Tune a chat model with it, such as gpt-3.5-turbo."
+        remedy = (
+            "Tune a chat model with it, such as gpt-3.5-turbo. A base that only lacks a chat "
+            "template gets one where it is added (tunewright models add --chat-template FILE)."
+        )
         yield _wrong_form("chat", "prompt/completion", remedy)
         return
     for key in ("prompt", "completion"):

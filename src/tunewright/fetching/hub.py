@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -20,7 +21,7 @@ _FETCHED = (
     *("tokenizer*", "special_tokens_map.json", "vocab.*", "merges.txt", "*.model", "modules.json"),
     *("chat_template.json*", "chat_template.jinja", "LICENSE*", "README.md"),
 )
-_CHUNK = 1 << 20
+_ABANDONED = 3600.0  # seconds without a byte: nobody downloads that any more
 T = TypeVar("T")
 
 
@@ -147,18 +148,18 @@ def _cache(id: str) -> Path:
 
 
 def _begun(id: str, files: Sequence[Any], revision: str) -> int:
-    """Bytes of `files` that an earlier download left in the cache: whole files, and parts that
-    the hub's client continues."""
+    """Bytes of those of `files` that an earlier download left whole in the cache. Its client
+    fetches others from their beginning: what a killed one left of them is removed."""
     from huggingface_hub import try_to_load_from_cache
 
-    whole = [
-        f
-        for f in files
-        if isinstance(try_to_load_from_cache(id, f.rfilename, revision=revision), str)
-    ]
-    parts = sum(part.stat().st_size for part in _cache(id).glob("blobs/*.incomplete"))
-    total = sum(file.size or 0 for file in files)
-    return min(total, sum(file.size or 0 for file in whole) + parts)
+    for part in _cache(id).glob("blobs/*.incomplete"):
+        if time.time() - part.stat().st_mtime > _ABANDONED:
+            part.unlink(missing_ok=True)
+    return sum(
+        file.size or 0
+        for file in files
+        if isinstance(try_to_load_from_cache(id, file.rfilename, revision=revision), str)
+    )
 
 
 def _say(source: HubSource, info: Any, total: int, begun: int, listener: Listener) -> None:
@@ -169,7 +170,7 @@ def _say(source: HubSource, info: Any, total: int, begun: int, listener: Listene
     page = f"{constants.ENDPOINT}/{source.hub}"
     listener.say(f"The licence of {source.hub} is: {licence} (read it at {page}).")
     if begun < total:
-        part = f", {begun / 1e6:,.0f} MB of it are here" if begun else ""
+        part = f", {begun / 1e6:,.1f} MB of it are here already" if begun else ""
         size = f"{total / 1e6:,.0f} MB{part}"
         listener.say(f"Fetching {source.hub} ({size}) from {constants.ENDPOINT}.")
 
@@ -219,31 +220,35 @@ def _git_hash(content: bytes) -> str:
 
 def _cached(source: HubSource, reason: str, listener: Listener) -> Snapshot:
     """Large files are called by their sha256 in the cache: compared with that."""
-    from huggingface_hub import snapshot_download
-
-    try:
-        directory = Path(
-            snapshot_download(source.hub, revision=source.revision, local_files_only=True)
-        )
-    except Exception:
-        raise NotFetched(reason) from None
-    weights = sorted(directory.glob("*.safetensors"))
-    if not weights or _incomplete(directory, weights):
-        raise NotFetched(f"{reason}, and its cache holds only a part of the model")
-    for path in weights:
+    whole = [directory for directory in _snapshots(source) if _is_whole(directory)]
+    if not whole:
+        raise NotFetched(reason)
+    for path in sorted(whole[0].glob("*.safetensors")):
         name = path.resolve().name
-        if len(name) == 64 and durable.sha256(path) != name:
+        if len(name) == 64 and (found := durable.sha256(path)) != name:
             raise BadRequest(
-                f"{path} is damaged: its sha256 is {durable.sha256(path)}, and {name} was "
-                "expected. Remove it, and fetch the model again.",
+                f"{path} is damaged: its sha256 is {found}, and {name} was expected. Remove it, "
+                "and fetch the model again.",
                 param="source",
                 code="wrong_sha256",
             )
-    listener.say(f"{reason}. The copy of {source.hub} in its cache is used: {directory}")
-    return Snapshot(directory, directory.name)
+    listener.say(f"{reason}. The copy of {source.hub} in its cache is used: {whole[0]}")
+    return Snapshot(whole[0], whole[0].name)
 
 
-def _incomplete(directory: Path, weights: Sequence[Path]) -> bool:
+def _snapshots(source: HubSource) -> list[Path]:
+    """Of the revision that is asked for; where none is, the newest first."""
+    folder = _cache(source.hub)
+    if source.revision is None:
+        return sorted(folder.glob("snapshots/*"), key=lambda path: -path.stat().st_mtime)
+    named = folder / "refs" / source.revision
+    commit = named.read_text().strip() if named.is_file() else source.revision
+    return list(folder.glob(f"snapshots/{commit}"))
+
+
+def _is_whole(directory: Path) -> bool:
     index = directory / "model.safetensors.index.json"
     named = durable.read_json(index).get("weight_map", {}) if index.is_file() else {}
-    return not set(named.values()) <= {path.name for path in weights}
+    weights = {path.name for path in directory.glob("*.safetensors")}
+    needed = {"config.json", "tokenizer.json", *named.values()}
+    return bool(weights) and all((directory / name).is_file() for name in needed)
