@@ -39,7 +39,7 @@ def rates_of(
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[Rates]:
     """What is measured, one after the other; what is left has not been asked for."""
     found = [replace(USUAL, tree=0.2), replace(USUAL, tree=0.3)]
-    monkeypatch.setattr(speed, "measure", lambda _: found.pop(0))
+    monkeypatch.setattr(speed, "measure", lambda: found.pop(0))
     return found
 
 
@@ -62,7 +62,7 @@ def test_what_known_rates_would_take_gives_these_rates() -> None:
     def timed(pieces: Sequence[Piece]) -> list[float]:
         return list(map(seconds, pieces))
 
-    found = probe._rates(costs, probe._SIZES["cpu"], timed)
+    found = probe._rates(costs, probe._SIZE, timed)
     assert asdict(found) == pytest.approx(asdict(known), rel=1e-9)
 
 
@@ -71,7 +71,7 @@ def test_a_measurement_touches_nothing_that_a_run_depends_on(
 ) -> None:
     monkeypatch.setattr(probe, "ROUNDS", 1)
     random, threads = torch.get_rng_state(), torch.get_num_threads()
-    found = probe.measure(CPU)
+    found = probe.measure()
     assert torch.equal(torch.get_rng_state(), random)
     assert torch.get_num_threads() == threads
     assert found.product > 0
@@ -118,8 +118,8 @@ def test_a_measurement_that_makes_no_sense_is_not_used(
     changes: dict[str, float],
     sound: bool,
 ) -> None:
-    found, asked = replace(USUAL, **changes), list[torch.device]()
-    monkeypatch.setattr(speed, "measure", lambda device: (asked.append(device), found)[1])
+    found, asked = replace(USUAL, **changes), list[int]()
+    monkeypatch.setattr(speed, "measure", lambda: (asked.append(1), found)[1])
     given = recipe(speed=tmp_path / "speed.json")
     for folder in ("a", "b"):
         assert rates_of(given, tmp_path / folder, report=said) == (found if sound else USUAL)
@@ -133,10 +133,10 @@ def test_what_cannot_be_measured_or_written_fails_no_job(
 ) -> None:
     (tmp_path / "file").touch()
     given = recipe(speed=tmp_path / "file" / "speed.json")  # where nothing can be
-    monkeypatch.setattr(speed, "measure", lambda _: replace(USUAL, tree=0.2))
+    monkeypatch.setattr(speed, "measure", lambda: replace(USUAL, tree=0.2))
     assert rates_of(given, tmp_path / "a", report=said) == USUAL
 
-    def fails(_: torch.device) -> Rates:
+    def fails() -> Rates:
         raise RuntimeError("no kernel for this")
 
     monkeypatch.setattr(speed, "measure", fails)
@@ -156,7 +156,7 @@ def test_a_job_goes_on_with_the_rates_it_began_with(
 ) -> None:
     """Though the machine's file says something else meanwhile, which would change its plans."""
     monkeypatch.setattr(speed, "WORTH", 0)
-    file, name = tmp_path / "speed.json", speed._name(CPU)
+    file, name = tmp_path / "speed.json", speed._name()
     sharing, calling = replace(USUAL, call=1e-9), replace(USUAL, call=10.0, tree=1e6)
     given = recipe(together(), n_epochs=3, speed=file)
     durable.write_json(file, {name: asdict(sharing)})

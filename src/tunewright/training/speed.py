@@ -40,8 +40,8 @@ def rates_of(
     device: torch.device,
     report: Report,
 ) -> Rates:
-    """Those that the job in `folder` began with. Else, those of this machine where the job takes
-    long enough; else RATES. The leader's for all ranks.
+    """Those that the job in `folder` began with. Else, on a processor, those of this machine where
+    the job takes long enough; else RATES. The leader's for all ranks.
 
     seconds: what the job takes by RATES, so alike each time; 0 where there is no choice of plans.
     """
@@ -50,8 +50,8 @@ def rates_of(
         kept = _read(folder / FILE)
         if (began := _rates(kept)) and kept.get("device") == device.type:
             found = began
-        elif recipe.speed is not None and seconds >= WORTH:
-            found = _machines(recipe.speed, device, report)
+        elif recipe.speed is not None and seconds >= WORTH and device.type == "cpu":
+            found = _machines(recipe.speed, report)
     return Rates(*ranks.of_leader(astuple(found)))
 
 
@@ -62,14 +62,14 @@ def keep(folder: Path, rates: Rates, device: torch.device) -> None:
         durable.write_json(folder / FILE, said)
 
 
-def _machines(file: Path, device: torch.device, report: Report) -> Rates:
+def _machines(file: Path, report: Report) -> Rates:
     """What cannot be measured or written down fails no job; a later one tries again."""
-    name = _name(device)
+    name, usual = _name(), RATES["cpu"]
     try:
         if known := _rates(_read(file).get(name)):
             return known
-        found = measure(device)
-        if plausible(found, RATES[device.type]):
+        found = measure()
+        if plausible(found, usual):
             before = _read(file)  # once more: whoever was faster is right
             if known := _rates(before.get(name)):
                 return known
@@ -80,7 +80,7 @@ def _machines(file: Path, device: torch.device, report: Report) -> Rates:
         reason = str(error) or type(error).__name__
     text = f"This machine's speed could not be measured ({reason}): the usual speeds are assumed."
     report(Message("info", text))
-    return RATES[device.type]
+    return usual
 
 
 def plausible(found: Rates, usual: Rates) -> bool:
@@ -92,11 +92,9 @@ def plausible(found: Rates, usual: Rates) -> bool:
     return all(1 / _FURTHEST <= rate / scale / other <= _FURTHEST for rate, other in pairs)
 
 
-def _name(device: torch.device) -> str:
+def _name() -> str:
     """Of what the proportions depend on. Not the host's: that of a container changes with it."""
-    cuda = device.type == "cuda"
-    part = torch.cuda.get_device_name(device) if cuda else _processor()
-    return f"{part}, torch {torch.__version__}, {compute_dtype()}"
+    return f"{_processor()}, torch {torch.__version__}, {compute_dtype()}"
 
 
 def _processor() -> str:

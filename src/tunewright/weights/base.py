@@ -14,6 +14,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, Pre
 from tunewright import durable
 from tunewright.errors import BadRequest, Corrupt
 from tunewright.settings import Settings
+from tunewright.weights import norms
 from tunewright.weights.memory import out_of_memory
 
 DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -109,6 +110,8 @@ def load_base(
     _refuse_misfits(directory, report)
     refuse_nonfinite(model, str(directory))
     torch.nn.Module.to(model, device())  # the stubs of PreTrainedModel.to know no device
+    if device().type == "cuda":
+        norms.fuse(model)
     return model.eval()
 
 
