@@ -17,6 +17,7 @@ from servers import REPOSITORY, Server, start_server
 from tunewright import Tunewright, durable
 from tunewright.embedding import open_embedder
 from tunewright.errors import BadRequest, Corrupt
+from tunewright.resources.embedding_bases import check
 
 MODEL = PACKAGES / "byte_grams" / "model"
 TEXT = "東京 The cat sat on the mat."
@@ -154,5 +155,13 @@ def test_what_is_no_embedding_model_of_ours_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadRequest, match=r"config\.json names no `engine`\. Known: static, trans"):
         tw.add_base("bert", str(tmp_path), "embedding")
     durable.write_json(tmp_path / "config.json", {"engine": "static", "dimensions": 8})
-    with pytest.raises(BadRequest, match="home is a folder"):
+    (tmp_path / ".git").mkdir()
+    with pytest.raises(BadRequest, match="home is not a plain file"):
         tw.add_base("folders", str(tmp_path))
+    (tmp_path / "home").rename(tmp_path / ".home")
+    for name in ("pytorch_model.bin", "modeling.py"):
+        (tmp_path / name).touch()
+        with pytest.raises(BadRequest, match=f"{name} is in a format that can run code"):
+            check(tmp_path)
+        (tmp_path / name).unlink()
+    check(tmp_path)

@@ -16,6 +16,7 @@ import psutil
 import pytest
 from engines import WAIT, Engine, Heard
 
+from distributions import described
 from tunewright.errors import BadRequest, NotFound, TunewrightError, Unavailable
 from tunewright.generation.generator import ModelSpec, Request
 from tunewright.serving.client import Delta, Done, EngineClient, Failed
@@ -308,6 +309,40 @@ def test_without_torch_callers_are_told_what_to_install(tmp_path: Path, model: M
             assert isinstance(event, Failed)
             assert event.error.code == "missing_extra"
             assert "pip install 'tunewright[train]'" in event.error.message
+            client.close()
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    ("generator", "code", "reason"),
+    [
+        ("none", None, "The setting `generator`: There is no generator 'none'. Known: embedded"),
+        ("weak", "broken_package", "The generator 'weak' of poor 1.0 (poor:make) cannot be loaded"),
+    ],
+)
+def test_without_the_generator_that_is_set_callers_are_told_why(
+    tmp_path: Path, generator: str, code: str | None, reason: str
+) -> None:
+    """And the engine stays: one that ended would be started again with each request."""
+    site = described(
+        tmp_path / "site", "poor", "1.0", {"tunewright.generators": {"weak": "poor:make"}}
+    )
+    (site / "poor.py").write_text("import not_here")
+    path = tmp_path / "engine.sock"
+    command = [sys.executable, "-m", "tunewright.serving", "--socket", str(path)]
+    command += ["--generator", generator]
+    environment = os.environ | {"PYTHONPATH": str(site)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            client = EngineClient(path)
+            for _ in range(2):
+                (event,) = client.generate(wish(ModelSpec("any", str(tmp_path))))
+                assert isinstance(event, Failed)
+                assert (event.error.status, event.error.code) == (503, code)
+                assert reason in event.error.message
             client.close()
         finally:
             process.kill()

@@ -27,16 +27,16 @@ def check(directory: Path) -> None:
             "format (CONTRIBUTING.md).",
             param="source",
         )
-    for path in sorted(directory.iterdir()):
-        if path.is_dir() or path.suffix in _UNSAFE:
-            what = "a folder" if path.is_dir() else "a format that can run code"
+    for path in filter(belongs, sorted(directory.iterdir())):
+        if not path.is_file() or path.suffix in _UNSAFE:
+            what = "in a format that can run code" if path.is_file() else "not a plain file"
             raise BadRequest(
-                f"{path} is {what}. An embedding model is one folder of plain files: take it out, "
-                "or convert the model.",
+                f"{path} is {what}. An embedding model is one folder of plain files: take this "
+                "out, or convert the model.",
                 param="source",
             )
 
 
 def belongs(file: Path) -> bool:
-    """Whether a file of such a directory is of the model."""
+    """Whether what lies in such a directory is of the model."""
     return not file.name.startswith(".") and file.name != durable.MANIFEST
