@@ -201,7 +201,10 @@ def _scaling(config: Any, rope: dict[str, Any]) -> dict[str, Any]:
 
 def _own(architecture: str, config: Any) -> dict[str, Any]:
     if architecture == "granite":
+        layers = [config.num_key_value_heads] * config.num_hidden_layers
         return {
+            "attention.head_count_kv": layers,  # as of Granite 4
+            "rope.scaling.finetuned": True,
             "attention.scale": config.attention_multiplier,
             "embedding_scale": config.embedding_multiplier,
             "residual_scale": config.residual_multiplier,

@@ -79,12 +79,22 @@ def architecture(reader: Reader) -> str:
         )
     if reader.get(f"{name}.expert_count", int):
         raise reader.refuse(f"it is a mixture of experts ({name}.expert_count), which is not read")
+    if reader.get(f"{name}.pooling_type", int):
+        raise reader.refuse(
+            f"it is an embedding model or a ranker ({name}.pooling_type). Of these, this version "
+            "runs its built-in ones only"
+        )
     return name
 
 
 def number(reader: Reader, key: str, kind: type[int] | type[float]) -> int | float | None:
     """A key's value. A float as it was before it was stored with 32 bits: 1e-05 instead of
-    9.999999747378752e-06."""
+    9.999999747378752e-06. Of a list, which has an item for each layer, the one that all are."""
+    listed = reader.metadata.get(key)
+    if isinstance(listed, np.ndarray):
+        if len(set(listed.tolist())) != 1:
+            raise reader.refuse(f"its key {key} differs from layer to layer")
+        return listed[0].item()
     found = reader.get(key, kind)
     if kind is int or found is None:
         return found
@@ -177,6 +187,11 @@ def _own(reader: Reader, name: str, sizes: Sizes, found: dict[str, Any]) -> dict
     biased: dict[str, Any] = {"attention_bias": "blk.0.attn_output.bias" in reader.tensors}
     if name in ("llama", "granite"):
         biased["mlp_bias"] = "blk.0.ffn_down.bias" in reader.tensors
+    if reader.get(f"{name}.rope.scaling.finetuned", bool) is False and name == "granite":
+        raise reader.refuse(
+            "its attention knows no positions (granite.rope.scaling.finetuned is false), which "
+            "transformers' Granite does not compute"
+        )
     if name == "granite" and found["attention_multiplier"] is None:
         biased["attention_multiplier"] = sizes.head**-0.5  # as llama.cpp takes it
     return {} if name == "qwen2" else biased

@@ -72,7 +72,7 @@ BY_NAME: Final = {
     "llama-bpe": _LLAMA3,
     "llama3": _LLAMA3,
     "llama-v3": _LLAMA3,
-    "dbrx": PreTokenizer(_GROUPS),  # Granite 4, Phi-4
+    "dbrx": PreTokenizer(_GROUPS),
     "qwen2": _QWEN2,  # Qwen3 as well
     "deepseek-r1-qwen": _QWEN2,
     "gpt-4o": PreTokenizer(_cut(_O200K)),  # Phi-4-mini

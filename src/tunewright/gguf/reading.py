@@ -90,7 +90,7 @@ class Reader:
         count = stored.rows - first if count is None else count
         size, place = count * stored.row_bytes, stored.start + first * stored.row_bytes
         found = np.empty(size, np.uint8)
-        done, view = 0, memoryview(found)
+        done, view = 0, found.data
         while done < size:  # one call reads 2 GiB at most
             got = os.preadv(self._file.fileno(), [view[done:]], place + done)
             if not got:
@@ -101,12 +101,10 @@ class Reader:
     def get(self, key: str, kind: type[T]) -> T | None:
         """The value of a key, None where it is not there. Raises BadRequest for another type;
         a whole number may stand for a float."""
-        found = self.metadata.get(key)
-        if found is None:
+        if key not in self.metadata:
             return None
-        if kind is float and type(found) is int:
-            found = float(found)
-        if not isinstance(found, kind) or (kind is int and isinstance(found, bool)):
+        found = _as(kind, self.metadata[key])
+        if not isinstance(found, kind):
             raise self.refuse(f"its key {key} is not {_NAMES[kind]}")
         return found
 
@@ -129,6 +127,13 @@ _NAMES: dict[type, str] = {
     str: "a text", int: "a whole number", float: "a number", bool: "true or false",
     list: "a list of texts", np.ndarray: "a list of numbers",
 }  # fmt: skip
+
+
+def _as(kind: type, value: object) -> object:
+    """None for what Python takes for a number, and GGUF does not."""
+    if isinstance(value, bool) and kind is int:
+        return None
+    return float(value) if kind is float and type(value) is int else value
 
 
 def _tensors(cursor: Cursor, count: int, alignment: int) -> dict[str, Stored]:
