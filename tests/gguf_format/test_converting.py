@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from gguf_files import written
 from gguf_models import CONFIGS, VOCABULARY, model_of, write
 from safetensors import safe_open
 
@@ -161,6 +162,15 @@ def test_a_file_is_found_in_its_directory(tmp_path: Path) -> None:
         whole = sum(stored.bytes for stored in Reader(file).tensors.values())
         assert heard[-1] == (whole, whole)
     assert not made.exists()
+    blob = tmp_path / "sha256-0123"  # as Ollama calls them
+    blob.hardlink_to(file)
+    with opened(blob, near, Listener()) as found:
+        assert found.about["file"] == "sha256-0123"
+    with (
+        pytest.raises(BadRequest, match=r"config\.json is neither a directory"),
+        opened(written(tmp_path / "config.json", b"{}"), near, Listener()),
+    ):
+        pass
     write(folder / "two.gguf", "llama", model)
     with (
         pytest.raises(BadRequest, match=r"several models \(one.GGUF, two.gguf\)"),

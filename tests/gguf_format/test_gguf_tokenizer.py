@@ -104,8 +104,9 @@ def _original(way: str, vocabulary: dict[str, int], merges: list[tuple[str, str]
     return made
 
 
-def _opened(path: Path, **keys: Any) -> tuple[Tokenizer, Tokenization]:
+def _opened(path: Path, called: str = "x", **keys: Any) -> tuple[Tokenizer, Tokenization]:
     writer = gguf.GGUFWriter(path, "llama")
+    writer.add_name(called)
     for key, value in keys.items():
         name = "tokenizer.chat_template" if key == "chat_template" else f"tokenizer.ggml.{key}"
         if isinstance(value, bool):
@@ -258,7 +259,7 @@ def test_sentencepiece_vocabularies_give_its_tokens(tmp_path: Path, prefixed: bo
         normalization_rule_name="identity",
         remove_extra_whitespaces=False,
         add_dummy_prefix=prefixed,
-        user_defined_symbols=["<mark>"],
+        user_defined_symbols=["<mark>", "▁▁", "▁▁▁", "▁▁▁▁"],
         minloglevel=2,
     )
     original = sentencepiece.SentencePieceProcessor(model_proto=learnt.getvalue())
@@ -267,7 +268,7 @@ def test_sentencepiece_vocabularies_give_its_tokens(tmp_path: Path, prefixed: bo
         tmp_path / "x.gguf",
         model="llama",
         pre="default",
-        tokens=[original.id_to_piece(id) for id in ids],
+        tokens=[_piece(original, id) for id in ids],
         scores=[float(original.get_score(id)) for id in ids],
         token_type=[_type(original, id) for id in ids],
         bos_token_id=1,
@@ -275,12 +276,38 @@ def test_sentencepiece_vocabularies_give_its_tokens(tmp_path: Path, prefixed: bo
         unknown_token_id=0,
         **({} if prefixed else {"add_space_prefix": False}),
     )
-    for text in TEXTS:
+    # Behind a piece that is found first, transformers and llama.cpp begin anew; sentencepiece not.
+    mark = "" if prefixed else "<mark>"
+    spaces = [f"a{' ' * count}b{mark}  c" for count in range(9)]
+    for text in (*TEXTS, *spaces):
         wanted = original.encode(text)
         assert ours.encode(text, add_special_tokens=False).ids == wanted, text
         assert ours.decode(wanted, skip_special_tokens=False) == original.decode(wanted)
     assert ours.encode("a").ids[0] == 1
     assert made.settings["unk_token"] == "<unk>"
+
+
+def test_special_tokens_of_phi3_take_the_space_behind_them(tmp_path: Path) -> None:
+    """As transformers and llama.cpp have it; no key of the file says so, but its name."""
+    tokens = ["<unk>", "<s>", "<|user|>", "▁", "a", "\n", "▁a"]
+    keys = {
+        "model": "llama",
+        "tokens": tokens,
+        "scores": [0.0] * 6 + [-1.0],
+        "token_type": [2, 3, 3, 1, 1, 1, 1],
+        "bos_token_id": 1,
+    }
+    phi3, _ = _opened(tmp_path / "x.gguf", called="Phi-3 Mini", **keys)
+    other, _ = _opened(tmp_path / "y.gguf", called="Llama", **keys)
+    text = "<|user|>\na"
+    assert phi3.encode(text, add_special_tokens=False).tokens == ["<|user|>", "▁a"]
+    assert other.encode(text, add_special_tokens=False).tokens == ["<|user|>", "▁", "\n", "a"]
+
+
+def _piece(original: Any, id: int) -> str:
+    """llama.cpp writes user-defined ones with spaces."""
+    text = original.id_to_piece(id)
+    return text.replace("▁", " ") if _type(original, id) == 4 else text
 
 
 def _type(original: Any, id: int) -> int:
@@ -290,4 +317,4 @@ def _type(original: Any, id: int) -> int:
         return 3
     if original.is_byte(id):
         return 6
-    return 4 if original.id_to_piece(id) == "<mark>" else 1
+    return 4 if original.id_to_piece(id) in ("<mark>", "▁▁", "▁▁▁", "▁▁▁▁") else 1

@@ -14,10 +14,11 @@ _JOINED: Final = (TokenType.NORMAL, TokenType.USER_DEFINED)
 
 
 def spaced(vocabulary: Vocabulary) -> Vocabulary:
-    """With the sign for a space in user-defined pieces, where llama.cpp writes a space."""
+    """With the sign for a space in user-defined pieces of spaces, where llama.cpp writes them."""
     tokens = list(vocabulary.tokens)
     for id, text in vocabulary.of(TokenType.USER_DEFINED):
-        tokens[id] = text.replace(" ", _SPACE)
+        if not text.strip(" "):
+            tokens[id] = _SPACE * len(text)
     return Vocabulary(tokens, vocabulary.types, vocabulary.named)
 
 
@@ -65,12 +66,13 @@ def _normalizer(prefixed: bool) -> dict[str, Any]:
 
 def merges(vocabulary: Vocabulary, scores: np.ndarray) -> list[list[str]]:
     """Every way to put a piece together from two others, the piece with the best score first, as
-    sentencepiece joins. User-defined pieces, which are never apart there, come before the rest."""
+    sentencepiece joins. User-defined pieces, which are found before all others there, come first,
+    long ones before short ones."""
     known = set(vocabulary.tokens)
     ranked: list[tuple[bool, float, int, int, str]] = []
     for id, text in vocabulary.of(*_JOINED):
         own = vocabulary.types[id] is TokenType.NORMAL
-        score = -float(scores[id]) if own else 0.0
+        score = -float(scores[id]) if own else -len(text)
         ranked += [
             (own, score, id, -cut, text)  # of two ways, the one with the longer beginning first
             for cut in range(1, len(text))

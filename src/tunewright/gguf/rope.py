@@ -48,8 +48,9 @@ def _scaling(reader: Reader, name: str, turned: int, base: float) -> dict[str, A
     if "rope_factors_long.weight" in reader.tensors:
         return _longrope(reader, name, turned)
     kind = reader.get(f"{name}.rope.scaling.type", str) or "none"
-    if kind == "none":
-        return None
+    if kind == "none":  # in files of 2023, a factor alone
+        once = reader.get(f"{name}.rope.scale_linear", float) or 1.0
+        return None if once == 1.0 else {"rope_type": "linear", "factor": once}
     factor = reader.need(f"{name}.rope.scaling.factor", float)
     if kind == "linear" and factor > 0:
         return {"rope_type": "linear", "factor": factor}

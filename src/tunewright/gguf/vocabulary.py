@@ -59,7 +59,8 @@ class Vocabulary:
 
     def ends(self, *given: int | None) -> list[int]:
         """Where generation ends: what the file says, then what else is known to be an end."""
-        known = [id for id, text in self.of(TokenType.CONTROL) if text in _ENDS]
+        marked = self.of(TokenType.CONTROL, TokenType.USER_DEFINED)
+        known = [id for id, text in marked if text in _ENDS]
         return list(dict.fromkeys(id for id in (*given, *known) if id is not None))
 
 

@@ -33,6 +33,8 @@ def opened(source: Path, near: Path, listener: Listener) -> Iterator[Source]:
     if file is None:
         yield Source(source)
         return
+    size = f"{file.stat().st_size / 1e6:,.0f} MB"
+    listener.say(f"Converting {file.name} ({size}) from GGUF to safetensors.")
     with durable.scratch(near) as directory:
         remembered = convert(
             file,
@@ -47,9 +49,26 @@ def opened(source: Path, near: Path, listener: Listener) -> Iterator[Source]:
             raise BadRequest(message, param=error.param, code=error.code) from error
 
 
+def _known(file: Path) -> Path:
+    """By its first letters, if not by its name: Ollama keeps GGUF files under their sha256."""
+    if file.is_file() and (file.suffix.lower() == ".gguf" or _begins(file)):
+        return file
+    raise BadRequest(
+        f"{file} is neither a directory with safetensors weights nor a GGUF file.", param="source"
+    )
+
+
+def _begins(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(4) == b"GGUF"
+    except OSError as error:
+        raise BadRequest(f"{file} cannot be read: {error.strerror}.", param="source") from error
+
+
 def _gguf(source: Path) -> Path | None:
     if not source.is_dir():
-        return source
+        return _known(source)
     files = [file for file in sorted(source.iterdir()) if file.suffix.lower() == ".gguf"]
     if names_engine(source):  # an embedding model's own engine reads it
         return None
