@@ -11,7 +11,7 @@ SDKS = $(patsubst %,.sdk/%/.installed,0.28.1 1.109.1 2.54.0 3.54.0)
 help:  ## list the targets
 	@awk -F ':.*## +' '/^[a-z-]+:.*## /{printf "  make %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: .venv/.train  ## two minutes: fine-tune a model, ask it, embed, search
+demo: .venv/.train  ## three minutes: fine-tune a real base, ask it, embed, search
 	.venv/bin/tunewright demo
 
 test: .venv/.dev sdk  ## all tests but the slow ones

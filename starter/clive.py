@@ -1,4 +1,4 @@
-"""Clive: how far the sample of 60 chats brings the starter towards his manner.
+"""Clive: how far the sample of chats brings the starter towards his manner.
 
 The twenty questions and their reference answers were fixed before any weights that they judge.
 """
