@@ -99,11 +99,14 @@ def _translated(error: Exception) -> Exception:
         GatedRepoError,
         HfHubHTTPError,
         HFValidationError,
+        OfflineModeIsEnabled,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
 
     hub = constants.ENDPOINT
+    if isinstance(error, OfflineModeIsEnabled):
+        return _Silent(f"{hub} is not asked, because HF_HUB_OFFLINE is set")
     if isinstance(error, HFValidationError):
         return BadRequest(
             "It is neither a folder or file here, nor a model of the catalogue, nor the id of a "
