@@ -129,14 +129,16 @@ def _judge(base: Path, rest: Reviews, adapter: Path) -> "np.ndarray[Any, Any]":
     renderer = Renderer.load(base, chat=True)
     model = load_base(base)
     lora.go_on(model, load_adapter(adapter))
+    head = model.get_output_embeddings().weight
     margins: list[float] = []
     for text in rest.texts:
         no, yes = (renderer.rows(ChatExample(_chat(text, good)), 1)[-1] for good in (0, 1))
         same = _common(no.answer, yes.answer)
         ids = torch.tensor([[*yes.prompt, *yes.answer[:same]]])
         with mixed_precision(model):
-            logits = model(input_ids=ids, logits_to_keep=1).logits[0, -1].float()
-        margins.append(float(logits[yes.answer[same]] - logits[no.answer[same]]))
+            hidden = model.base_model(input_ids=ids).last_hidden_state[0, -1].float()
+        # Logits in bfloat16 would be so coarse that reviews tie.
+        margins.append(float(hidden @ (head[yes.answer[same]] - head[no.answer[same]]).float()))
     return np.array(margins)
 
 
