@@ -11,6 +11,7 @@ import pytest
 from tunewright import builtin
 from tunewright.cli.demo.base import prepare
 from tunewright.cli.opening import records
+from tunewright.cli.serve import say_what_answers
 
 
 def _fast(run, *arguments: str) -> str:
@@ -79,6 +80,8 @@ def test_a_base_of_the_users_own_home_is_taken_from_there(tmp_path, monkeypatch,
     assert "already: that one is used" in capsys.readouterr().out
     with records(tmp_path / "demo") as tw:
         assert tw.models.weights("gpt-3.5-turbo", ("chat",)).base == "mine"
+        say_what_answers(tw)
+    assert "gpt-3.5-turbo*: answered by mine.\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

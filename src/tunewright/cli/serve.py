@@ -60,7 +60,7 @@ def welcome(tw: "Tunewright", url: str) -> None:
         say(f"\n{copy_lines(url)}\n")
         another = command("keys", "create", home=tw.home.root)
         say(f"Your key was shown at the first start. To create another one: {another}")
-    _say_what_answers(tw)
+    say_what_answers(tw)
     say("Stop with Ctrl-C.")
     sys.stdout.flush()
 
@@ -72,7 +72,7 @@ def copy_lines(url: str, key: str | None = None) -> str:
     return "\n".join([*lines, f"  export OPENAI_API_KEY={key}"] if key else lines)
 
 
-def _say_what_answers(tw: "Tunewright") -> None:
+def say_what_answers(tw: "Tunewright") -> None:
     """Which base each of OpenAI's names stands for, and which of them are only for trying."""
     from tunewright import builtin
 
@@ -80,7 +80,7 @@ def _say_what_answers(tw: "Tunewright") -> None:
     for base, names in tw.models.standing().items():
         about = builtin.remark(base) if tw.models.base(base) else "which does not exist here"
         small = small or builtin.remark(base) is not None
-        say(f"{', '.join(names)}: answered by {base}{about and f', {about}'}.")
+        say(f"{', '.join(names)}: answered by {base}{f', {about}' if about else ''}.")
     if small:
         settings = tw.home.root / "settings.toml"
         say(REMEDY)
