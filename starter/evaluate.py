@@ -121,8 +121,8 @@ def of_clive(base: Path) -> Iterator[str]:
         before, after = perplexity(base), perplexity(tuned)
         judges = Judge(base), Judge(tuned)
     change = f"from {before:.1f} to {after:.1f} ({after / before - 1:+.0%})"
-    yield f"\nClive, tuned on the sample of chats, {HYPERPARAMETERS}: the perplexity of 20 reference"
-    yield f"answers goes {change}.\n"
+    yield f"\nClive, tuned on the sample of chats, {HYPERPARAMETERS}: the perplexity of 20"
+    yield f"reference answers goes {change}.\n"
     yield "| question | before | after |\n|---|---|---|"
     for system, asked, _ in references():
         cells = (judge.answer(system["content"], asked["content"]) for judge in judges)
