@@ -160,10 +160,20 @@ def _measured(name: str, work: Work, fields: dict[str, Any]) -> Result:
             supervised=sum(row.supervised for row in rows),
             computed=meter.tokens,
             operations=meter.operations,
-            matmul=matmul_peak(),
+            matmul=matmul_peak(_dtype(name)),
             forecast=meter.forecast,
             versions={package: version(package) for package in PACKAGES},
         )
+
+
+def _dtype(name: str) -> Any:
+    """What a contender's products are computed in."""
+    import torch
+
+    from tunewright.weights.base import compute_dtype
+
+    plain = name in INGREDIENTS or name.startswith("peft")
+    return torch.float32 if plain else torch.bfloat16 if name == "trl" else compute_dtype()
 
 
 def _contender(name: str) -> Callable[..., None]:

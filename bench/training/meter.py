@@ -80,11 +80,11 @@ def _pairs(given: dict[str, Any]) -> float:
     return rows * length * (length + before)
 
 
-def matmul_peak() -> float:
-    """Operations a CPU second of float32 matrix products: the most of three square sizes."""
+def matmul_peak(dtype: torch.dtype) -> float:
+    """Operations a CPU second of matrix products: the most of three square sizes."""
     best = 0.0
     for size, times in ((512, 20), (1024, 4), (2048, 1)):
-        one, other = torch.rand(2, size, size)
+        one, other = torch.rand(2, size, size).to(dtype)
         one @ other
         for _ in range(3):
             began = time.process_time()

@@ -13,7 +13,7 @@ class Result:
 
     tokens, supervised: of the rows, once. computed: tokens that went through the model, padding
     included, in all epochs. operations, forecast: see `Meter`. matmul: operations a CPU second of
-    float32 matrix products in the same process.
+    matrix products in the same process, in the dtype that the contender computes in.
     """
 
     date: str

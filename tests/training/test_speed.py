@@ -156,7 +156,7 @@ def test_a_job_goes_on_with_the_rates_it_began_with(
 ) -> None:
     """Though the machine's file says something else meanwhile, which would change its plans."""
     monkeypatch.setattr(speed, "WORTH", 0)
-    file, name = tmp_path / "speed.json", speed._name()
+    file, name = tmp_path / "speed.json", speed.name_of()
     sharing, calling = replace(USUAL, call=1e-9), replace(USUAL, call=10.0, tree=1e6)
     given = recipe(together(), n_epochs=3, speed=file)
     durable.write_json(file, {name: asdict(sharing)})

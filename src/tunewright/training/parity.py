@@ -20,12 +20,14 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tunewright import durable
+from tunewright.training import attending
 from tunewright.training.examples import Sample
 from tunewright.training.loss import Objective, Way
 from tunewright.training.plans.tries import Sorted
 from tunewright.training.recipe import Recipe
 from tunewright.training.run import Run
 from tunewright.training.selfcheck import still
+from tunewright.weights.attention import Attention, use
 from tunewright.weights.base import load_base
 from tunewright.weights.lora import add, select
 from tunewright.weights.peft import load_adapter
@@ -38,12 +40,14 @@ LONGEST_PROMPT = 2048  # where there are shorter ones; parity must not take long
 
 @dataclass(frozen=True)
 class Rows:
-    """shared: tokens of the beginning of all prompts, computed once. way: of training's logits."""
+    """shared: tokens of the beginning of all prompts, computed once. way: of training's logits.
+    attention: how training computed it."""
 
     file: str
     samples: list[Sample]
     shared: int
     way: Way
+    attention: Attention
 
 
 def choose(run: Run) -> Rows:
@@ -54,7 +58,7 @@ def choose(run: Run) -> Rows:
     candidates = [s for s in source.all if s.start <= LONGEST_PROMPT] or source.all
     order = np.random.default_rng(run.recipe.seed).permutation(len(candidates))[:ROWS]
     samples = [_shortened(candidates[at]) for at in sorted(order.tolist())]
-    return Rows(file, samples, _shared(run, samples), run.objective.way)
+    return Rows(file, samples, _shared(run, samples), run.objective.way, attending.way(run.model))
 
 
 def _shared(run: Run, samples: list[Sample]) -> int:
@@ -108,6 +112,7 @@ def _both(
 
 
 def _figures(model: PreTrainedModel, rows: Rows) -> list[dict[str, Any]]:
+    use(model, rows.attention)
     objective = Objective(model, still(rows.way, model, rows.samples))
     found = objective.logprobs(rows.samples, rows.shared)
     return [_figures_of(*of_a_row) for of_a_row in found]

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 
 from tunewright import durable
 from tunewright.rendering import Renderer
+from tunewright.training.attending import examined, way
 from tunewright.training.defaults import Facts, Hyperparameters, resolve
 from tunewright.training.examples import Examples, Sample, read
 from tunewright.training.loss import Objective
@@ -25,7 +26,7 @@ from tunewright.training.ranks import ALONE, Ranks
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Message, Planned, Report, Started
 from tunewright.training.saving import base_fingerprint
-from tunewright.training.selfcheck import Verdict, examine
+from tunewright.training.selfcheck import Verdict
 from tunewright.training.speed import rates_of
 from tunewright.weights.base import compute_dtype, load_base, threads
 from tunewright.weights.lora import attach, go_on, wrap
@@ -86,6 +87,7 @@ class Run:
             "device": self.model.device.type,
             "threads": torch.get_num_threads(),
             "dtype": str(compute_dtype()),
+            "attention": way(self.model),
             "budget": self.budget,
             "processes": self.ranks.count,
             "plans": sorted(self.planner.kinds),
@@ -148,7 +150,7 @@ def prepare(
     _say_what_is_lost(training, renderer.context, report)
     model = _load(recipe)
     torch.set_num_threads(threads(model))
-    verdict = examine(model, training.all)
+    verdict = examined(model, training.all, recipe, folder, ranks)
     settings = resolve(recipe, _facts(training, model, recipe))
     costs = Costs.of(model)
     seconds = _seconds(costs, training, settings.n_epochs) if len(verdict.kinds) > 1 else 0.0

@@ -23,6 +23,7 @@ from tunewright.training.plans.passes import Prefix, head_logits, hidden_of, log
 from tunewright.training.plans.planner import Kind
 from tunewright.training.plans.tries import Sorted
 from tunewright.weights import caching
+from tunewright.weights.attention import by_sdpa
 from tunewright.weights.base import compute_dtype
 from tunewright.weights.exact import in_float32
 
@@ -60,7 +61,8 @@ class _Plain:
         key = compute_dtype(), row.ids.tobytes()
         if key not in self.found:
             ids = torch.from_numpy(row.ids).long().to(self.model.device)
-            self.found[key] = plain_logits(self.model, ids)
+            with by_sdpa(self.model):
+                self.found[key] = plain_logits(self.model, ids)
         return self.found[key]
 
 

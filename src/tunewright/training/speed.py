@@ -47,7 +47,7 @@ def rates_of(
     """
     found = RATES[device.type]
     if ranks.rank == 0:
-        kept = _read(folder / FILE)
+        kept = read(folder / FILE)
         if (began := _rates(kept)) and kept.get("device") == device.type:
             found = began
         elif recipe.speed is not None and seconds >= WORTH and device.type == "cpu":
@@ -58,19 +58,19 @@ def rates_of(
 def keep(folder: Path, rates: Rates, device: torch.device) -> None:
     """With the job, before its first step."""
     said = {**asdict(rates), "device": device.type}
-    if _read(folder / FILE) != said:
+    if read(folder / FILE) != said:
         durable.write_json(folder / FILE, said)
 
 
 def _machines(file: Path, report: Report) -> Rates:
     """What cannot be measured or written down fails no job; a later one tries again."""
-    name, usual = _name(), RATES["cpu"]
+    name, usual = name_of(), RATES["cpu"]
     try:
-        if known := _rates(_read(file).get(name)):
+        if known := _rates(read(file).get(name)):
             return known
         found = measure()
         if plausible(found, usual):
-            before = _read(file)  # once more: whoever was faster is right
+            before = read(file)  # once more: whoever was faster is right
             if known := _rates(before.get(name)):
                 return known
             durable.write_json(file, {**before, name: asdict(found)})
@@ -92,7 +92,7 @@ def plausible(found: Rates, usual: Rates) -> bool:
     return all(1 / _FURTHEST <= rate / scale / other <= _FURTHEST for rate, other in pairs)
 
 
-def _name() -> str:
+def name_of() -> str:
     """Of what the proportions depend on. Not the host's: that of a container changes with it."""
     return f"{_processor()}, torch {torch.__version__}, {compute_dtype()}"
 
@@ -106,7 +106,7 @@ def _processor() -> str:
     return f"{model}, {torch.backends.cpu.get_cpu_capability()}"
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read(file: Path) -> dict[str, Any]:
     """Nothing where there is no such file, or a damaged one: it is written anew."""
     try:
         found = durable.read_json(file)

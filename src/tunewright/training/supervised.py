@@ -8,7 +8,7 @@ from typing import Any
 
 from tunewright import durable
 from tunewright.faults import fault
-from tunewright.training import Stopped, checkpoints, parity, precision, speed
+from tunewright.training import Stopped, attending, checkpoints, parity, precision, speed
 from tunewright.training.checkpoints import Clock, Position
 from tunewright.training.forecast import forecast, peak_bytes
 from tunewright.training.ranks import lead
@@ -53,6 +53,7 @@ def _train(
         position = checkpoints.resume(run, report)
         speed.keep(folder, run.planner.costs.rates, run.model.device)
         precision.keep(folder)
+        attending.keep(folder, run.model)
         _say_where_it_stands(run, position, report)
         if not position.step and (expected := forecast(run, prepared, SMALL)):
             report(expected)

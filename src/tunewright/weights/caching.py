@@ -7,6 +7,8 @@ from typing import Any
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
+from tunewright.weights.attention import PRODUCTS
+
 # What models call the cache that they take and give back: since transformers 5.24, and before.
 _NAMES = ("cache", "past_key_values")
 # Their rotation of a position depends on the longest row of the batch.
@@ -33,7 +35,7 @@ def by_position(model: PreTrainedModel) -> bool:
     ropes = getattr(config, "rope_parameters", None) or {}
     kinds = {rope.get("rope_type") for rope in [ropes, *ropes.values()] if isinstance(rope, dict)}
     attention = getattr(model.config, "_attn_implementation", None)
-    if kinds & _ROPE_OF_THE_BATCH or attention not in ("sdpa", "eager"):
+    if kinds & _ROPE_OF_THE_BATCH or attention not in ("sdpa", "eager", PRODUCTS):
         return False
     return all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in _layers(model))
 
