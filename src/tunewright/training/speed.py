@@ -1,6 +1,7 @@
 """By which rates a job plans: this machine's, measured once, and the same ones to its end.
 
-    HOME/speed.json    {device and its software: Rates}: what was measured, for all jobs
+    HOME/speed.json    {device and its software: Rates}: what was measured, for all jobs; how
+                       attention is computed too (`attending`)
     FOLDER/speed.json  Rates and their device: what the job in this folder began with, wherever it
                        goes on with such a device
 
