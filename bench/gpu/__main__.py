@@ -53,8 +53,8 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--part", action="append", choices=PARTS, help="only these")
     parser.add_argument("--trainer", action="append", choices=TRAINERS, help="only these")
-    parser.add_argument("--steps", type=int, default=12, help="of each trainer, 16 rows each")
-    parser.add_argument("--limit", type=float, default=150, help="seconds of one measurement")
+    parser.add_argument("--steps", type=int, default=10, help="of each trainer, 16 rows each")
+    parser.add_argument("--limit", type=float, default=240, help="seconds of one measurement")
     parser.add_argument("--out", type=Path, help="file that gets a JSON object for each")
     return parser.parse_args()
 

@@ -1,6 +1,6 @@
 """Tokens a second of the embedded engine and of `generate`: ``python -m gpu.engines BASE``.
 
-The same prompts, greedy, 128 tokens each, by turns; medians. `generate` gets 32 prompts as one
+The same prompts, greedy, 64 tokens each, by turns; medians. `generate` gets 32 prompts as one
 padded batch, its best case: in a server they would come one after the other.
 """
 
@@ -17,7 +17,7 @@ from tunewright.generation.generator import ModelSpec, Request
 from tunewright.rendering import Renderer
 from tunewright.weights.base import load_base
 
-TOKENS, ROUNDS = 128, 3
+TOKENS, ROUNDS = 64, 2
 
 
 def engine(generator: EmbeddedGenerator, spec: ModelSpec, prompts: list[list[int]]) -> int:

@@ -20,7 +20,7 @@ from typing import Any
 
 from gpu.rows import write
 
-ROWS, EPOCHS, STREAMS, TOKENS = 320, 3, 32, 128
+ROWS, EPOCHS, STREAMS, TOKENS = 160, 3, 32, 64
 _SHOWN = {"url": re.compile(r"OPENAI_BASE_URL=(\S+)"), "key": re.compile(r"OPENAI_API_KEY=(\S+)")}
 
 

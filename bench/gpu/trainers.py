@@ -94,6 +94,7 @@ def trl(
         save_strategy="no",
         logging_steps=1,
         disable_tqdm=True,
+        log_level="error",
         use_cpu=not torch.cuda.is_available(),
         bf16=True,
         use_liger_kernel=liger,
