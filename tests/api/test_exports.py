@@ -2,12 +2,17 @@
 
 import io
 import json
+import shutil
+import signal
+import subprocess
 import tarfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import tunewright
 from servers import Server
 from tunewright.durable import sha256
 
@@ -88,3 +93,97 @@ def test_what_cannot_be_exported_is_refused_by_name(
     answer = server.http.post(f"/models/{model}/exports", json=body)
     assert answer.status_code == status
     assert said in answer.json()["error"]["message"]
+
+
+@pytest.mark.slow
+def test_one_whose_process_is_killed_goes_on_and_one_that_is_cancelled_leaves_nothing(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server()
+    path = "/models/builtin-chat/exports"
+    first = server.http.post(path, json={"to": "merged"}).json()["id"]
+    server.child("tunewright.exporting").kill()
+    done = ended(server, f"{path}/{first}")
+    assert done["status"] == "succeeded", done
+    second = server.http.post(path, json={"to": "merged"}).json()["id"]
+    child = server.child("tunewright.exporting")
+    assert server.http.post(f"{path}/{second}/cancel").json()["status"] == "cancelled"
+    child.wait(20)
+    third = server.http.post(path, json={"to": "gguf", "dtype": "q8_0"}).json()["id"]
+    server.child("tunewright.exporting")
+    server.stop(signal.SIGKILL)
+    again = new_server(key=server.key)
+    done = ended(again, f"{path}/{third}")
+    assert done["status"] == "succeeded", done
+    kept = {folder.name for folder in (server.home / "exports").iterdir()}
+    assert kept == {first, third}
+
+
+QUESTIONS = ("What is the capital of France?", "How many legs has a dog?", "Is water wet?")
+
+
+def answers(server: Server, model: str) -> list[str]:
+    asked = [{"role": "user", "content": question} for question in QUESTIONS]
+    given = {"model": model, "temperature": 0, "max_tokens": 16}
+    replies = [
+        server.http.post("/chat/completions", json={**given, "messages": [each]}).json()
+        for each in asked
+    ]
+    return [reply["choices"][0]["message"]["content"] for reply in replies]
+
+
+def file_of(server: Server, model: str, folder: Path, **asked: object) -> Path:
+    """The folder with the files of an export."""
+    made = server.http.post(f"/models/{model}/exports", json=asked).json()
+    path = f"/models/{model}/exports/{made['id']}"
+    done = ended(server, path)
+    assert done["status"] == "succeeded", done
+    content = server.http.get(f"{path}/content").content
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / made["id"]
+
+
+@pytest.mark.slow
+def test_a_gguf_export_becomes_a_base_that_answers_the_same(
+    server: Server, tuned: dict, tmp_path: Path
+) -> None:
+    model = tuned["fine_tuned_model"]
+    folder = file_of(server, model, tmp_path, to="gguf", dtype="f16")
+    with tunewright.Tunewright(server.home) as tw:
+        tw.add_base("tests-roundtrip", str(folder / "model.gguf"), measure=False)
+    assert answers(server, "tests-roundtrip") == answers(server, model)
+    assert answers(server, model) != answers(server, "builtin-chat")
+
+
+@pytest.mark.slow
+def test_llama_cpp_answers_the_same(server: Server, tuned: dict, tmp_path: Path) -> None:
+    program = shutil.which("llama-cli")
+    if program is None:
+        pytest.skip("llama-cli is not on the PATH: llama.cpp's own reading was not tried")
+    model = tuned["fine_tuned_model"]
+    folder = file_of(server, model, tmp_path, to="gguf", dtype="f16")
+    for question, expected in zip(QUESTIONS, answers(server, model), strict=True):
+        prompt = f"<|user|>{question}<|end|><|assistant|>"
+        command = [program, "-m", str(folder / "model.gguf"), "-p", prompt, "-n", "16", "--temp",
+                   "0", "-no-cnv", "--no-display-prompt", "--special"]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        assert done.stdout.strip().removeprefix(prompt).strip().startswith(expected.strip())
+
+
+@pytest.mark.slow
+def test_ollama_answers_the_same(server: Server, tuned: dict, tmp_path: Path) -> None:
+    program = shutil.which("ollama")
+    if program is None:
+        pytest.skip("ollama is not on the PATH: its reading of the Modelfile was not tried")
+    model = tuned["fine_tuned_model"]
+    folder = file_of(server, model, tmp_path, to="ollama", dtype="f16")
+    with (folder / "Modelfile").open("a") as file:
+        file.write("PARAMETER temperature 0\nPARAMETER num_predict 16\n")
+    subprocess.run([program, "create", "tw-tests", "-f", "Modelfile"], cwd=folder, check=True)
+    for question, expected in zip(QUESTIONS, answers(server, model), strict=True):
+        done = subprocess.run(
+            [program, "run", "tw-tests", question],
+            capture_output=True, text=True, timeout=120, check=True,
+        )  # fmt: skip
+        assert done.stdout.strip().startswith(expected.strip())

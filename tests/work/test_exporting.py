@@ -21,8 +21,8 @@ from tunewright.work.export import WriteExport
 from tunewright.work.worker import Worker
 
 MODEL = "ft:builtin-chat:personal:parent:1"
-SAME = Compared(8, 0.002, 0.0001, 0.0, 0.5, 1.0, None)
-OTHER = Compared(8, 0.002, 0.7, 0.0, 0.5, 0.1, "a log-probability differs by 0.7000")
+SAME = Compared(8, 0.002, 0.0001, 0.00005, 0.0, 0.5, 1.0, None)
+OTHER = Compared(8, 0.002, 0.7, 0.2, 0.0, 0.5, 0.1, "a log-probability differs by 0.7000")
 
 
 @pytest.fixture

@@ -17,11 +17,13 @@ from tunewright.errors import JobFailed
 from tunewright.exporting import ollama
 from tunewright.exporting.recipe import Recipe
 from tunewright.gguf import making
+from tunewright.gguf.config import architecture, sizes
 from tunewright.gguf.convert import convert
 from tunewright.gguf.dequantise import dequantised
 from tunewright.gguf.describing import refuse
 from tunewright.gguf.kinds import Kind
 from tunewright.gguf.reading import Reader
+from tunewright.gguf.weights import Weights
 from tunewright.gguf.words import words
 from tunewright.gguf.writing import Item
 from tunewright.rendering import Renderer
@@ -140,7 +142,7 @@ def read_gguf(recipe: Recipe) -> PreTrainedModel:
         return _read_adapter(recipe)
     with _converted(recipe.directory / MODEL) as directory:
         _refuse_other_words(recipe, directory)
-        return load_base(directory, dtype=stored_dtype(directory))
+        return _exact(recipe, recipe.directory / MODEL, directory)
 
 
 def read_base(recipe: Recipe) -> PreTrainedModel:
@@ -150,7 +152,20 @@ def read_base(recipe: Recipe) -> PreTrainedModel:
         _write_model(recipe, model, folder / MODEL, Words.read(recipe))
         del model
         with _converted(folder / MODEL) as directory:
-            return load_base(directory, dtype=stored_dtype(directory))
+            return _exact(recipe, folder / MODEL, directory)
+
+
+def _exact(recipe: Recipe, file: Path, directory: Path) -> PreTrainedModel:
+    """The model of `file`, which `directory` was converted from. There what is quantised is rounded
+    to bfloat16 as well, which would hide in the proof what rounding to 8 bits does."""
+    if recipe.dtype == "f16":
+        return load_base(directory, dtype=stored_dtype(directory))
+    model = load_base(directory, dtype=torch.float32)
+    with Reader(file) as reader, torch.no_grad():
+        name = architecture(reader)
+        for ours, numbers in Weights(reader, name, sizes(reader, name)).numbers():
+            model.get_parameter(ours).copy_(torch.from_numpy(numbers))
+    return model
 
 
 @contextmanager

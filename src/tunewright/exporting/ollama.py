@@ -60,7 +60,8 @@ def modelfile(
 ) -> str:
     """bos: the text that is put before every prompt without the template. Raises BadRequest where
     the chat template cannot be expressed."""
-    template = parts_of(renderer, bos).template() if renderer.is_chat else "{{ .Prompt }}"
+    chat = renderer.is_chat
+    template = parts_of(renderer, bos, stops).template() if chat else "{{ .Prompt }}"
     lines = [
         f"FROM ./{file}",
         f"TEMPLATE {_quoted(template)}",
@@ -71,15 +72,16 @@ def modelfile(
     return "\n".join(lines) + "\n"
 
 
-def parts_of(renderer: Renderer, bos: str | None) -> Parts:
-    """Raises BadRequest naming the conversation that Ollama would be given otherwise."""
+def parts_of(renderer: Renderer, bos: str | None, stops: Sequence[str]) -> Parts:
+    """stops: where an answer ends. Raises BadRequest naming the conversation that would be rendered
+    otherwise."""
 
     def text(turns: Turns) -> str:
         messages: list[Any] = [{"role": role, "content": words} for role, words in turns]
         whole = renderer.prompt_text(messages)
         return whole.removeprefix(bos) if bos else whole
 
-    found = _parts(text)
+    found = _parts(text, stops)
     for turns in (*_TRIED, *_SYSTEMS):
         if found.rendered(turns) != text(turns):
             said = ", ".join(role for role, _ in turns)
@@ -87,7 +89,7 @@ def parts_of(renderer: Renderer, bos: str | None) -> Parts:
     return found
 
 
-def _parts(text: Callable[[Turns], str]) -> Parts:
+def _parts(text: Callable[[Turns], str], stops: Sequence[str]) -> Parts:
     alone = text((("user", _USER),))
     asked = text((("system", _SYSTEM), ("user", _USER)))
     again = text((("user", _USER), ("assistant", _ANSWER), ("user", _USER + "2")))
@@ -99,19 +101,26 @@ def _parts(text: Callable[[Turns], str]) -> Parts:
     before_system, _, after_system = asked.partition(_SYSTEM)
     after_system = after_system.partition(_USER)[0]
 
-    user_before = _shared_end(begin, second, after_system)
-    opening = _shared_beginning(begin.removesuffix(user_before), before_system)
+    user_before = _shared_end(begin, _behind_stop(second, stops), after_system)
+    first = begin.removesuffix(user_before)
+    opening = "" if first.startswith(before_system) else _shared_beginning(first, before_system)
     system = before_system.removeprefix(opening), after_system.removesuffix(user_before)
     assistant_behind = second.removesuffix(user_before)
     user_behind = _behind_user(end, between, (assistant_behind, system[1]))
     return Parts(
         opening=opening,
-        default=begin.removesuffix(user_before).removeprefix(opening),
+        default=first.removeprefix(opening),
         system=system,
         user=(user_before, user_behind),
         assistant=(between.removeprefix(user_behind), assistant_behind),
         answer=end.removeprefix(user_behind),
     )
+
+
+def _behind_stop(text: str, stops: Sequence[str]) -> str:
+    """What follows where an answer ends; all of it where no stop is seen."""
+    ends = [text.index(stop) + len(stop) for stop in stops if stop in text]
+    return text[min(ends, default=0) :].lstrip("\n" if ends else "")
 
 
 def _behind_user(end: str, between: str, ends_of_others: Sequence[str]) -> str:

@@ -24,6 +24,7 @@ class Compared:
     rows: int
     tolerance: float
     difference: float
+    spread: float
     noise: float
     effect: float
     kept: float | None

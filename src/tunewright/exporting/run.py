@@ -83,7 +83,9 @@ def _rounded_layers(recipe: Recipe, model: PreTrainedModel) -> dict[torch.nn.Mod
     """In what each is written that is rounded."""
     assert recipe.dtype is not None
     dtype = _DTYPES[recipe.dtype]
-    if stored_dtype(recipe.weights) != dtype:
+    held = {torch.bfloat16: (torch.bfloat16, torch.float16), torch.float32: (torch.float32,)}
+    stored = stored_dtype(recipe.weights)
+    if dtype not in held.get(stored, (stored,)):
         layers: dict[torch.nn.Module, Rounded] = dict.fromkeys(model.modules(), dtype)
         ends = (model.get_input_embeddings(), model.get_output_embeddings())
         if dtype == "q4_0":  # as `gguf.making` has it

@@ -95,6 +95,13 @@ class Weights:
             count[dtype] += stored.numbers
         return _DTYPES[count.most_common(1)[0][0]]
 
+    def numbers(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Every tensor by transformers' name, in its order and as exact as float32 is: not rounded
+        as `write` rounds what is quantised."""
+        for pair, stored in self._found:
+            parts = [part.reshape(-1) for part in self._parts(pair, stored)]
+            yield pair.ours, np.concatenate(parts).reshape(stored.shape)
+
     def _write_header(self, file: BinaryIO, kept: list[tuple[str, Pair, Stored]]) -> None:
         header: dict[str, object] = {"__metadata__": {"format": "pt"}}
         end = 0

@@ -59,8 +59,9 @@ class ExportedFile(Record):
 class Parity(Record):
     """The files, read back, against the model that is served, on `rows` rows. Nats.
 
-    difference: the largest of a token's log-probability. tolerance: the most that it may be: four
-    times `noise`, which is what rounding every weight once does to the base, and at least 0.002.
+    difference: the largest of a token's log-probability; spread: of all, root mean square.
+    tolerance: the most that the first may be: four times `noise`, which is what rounding every
+    weight once does to the base, and at least 0.002. (Of the second, twice the base's.)
     effect: how far tuning moved a token's log-probability, root mean square. kept: the part of
     that which the files show, 1 where all; null where there is nothing to tell by.
     """
@@ -68,6 +69,7 @@ class Parity(Record):
     rows: int
     tolerance: float
     difference: float
+    spread: float
     noise: float
     effect: float
     kept: float | None = None

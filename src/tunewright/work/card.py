@@ -89,7 +89,7 @@ def _opening(export: Export, weights: Weights, base: Path) -> Iterator[str]:
         yield f"{what} a model that was tuned from `{weights.base}`{written}, written by"
     yield f"Tunewright {__version__} on {today}."
     about = _about(base)
-    source = f" ({_plain(str(about['source']))})" if about.get("source") else ""
+    source = f" ({_source(str(about['source']))})" if about.get("source") else ""
     yield f"The base{source} is the one with the fingerprint `{weights.base_fingerprint}`.\n"
 
 
@@ -146,7 +146,7 @@ def _proof(parity: Parity) -> Iterator[str]:
         f"These files were read back and compared with the model that Tunewright serves, on "
         f"{parity.rows} rows: no log-probability of a token differs by more than "
         f"{parity.difference:.2g} (allowed: {parity.tolerance:.2g}; rounding the base in the same "
-        f"way moves one by up to {parity.noise:.2g})."
+        f"way moves one by up to {parity.noise:.2g}), root mean square {parity.spread:.2g}."
     )
     if parity.kept is not None:
         yield f"They show {parity.kept:.1%} of what tuning changed."
@@ -202,6 +202,11 @@ def _licence(weights: Weights, licence: str | None) -> Iterator[str]:
             f"The files of the base `{weights.base}` name no licence. Look it up where the base "
             "comes from: what derives from it is under the same."
         )
+
+
+def _source(text: str) -> str:
+    """Of a file of this machine its name alone: a card is made to be shown to others."""
+    return _plain(Path(text).name if text.startswith(("/", "~", ".")) else text)
 
 
 def _cell(value: object) -> str:

@@ -186,5 +186,6 @@ def _proof(parity: Parity) -> str:
     kept = "" if parity.kept is None else f"; {parity.kept:.1%} of what tuning changed is in them"
     return (
         f"The files are the model: on {counted(parity.rows, 'row')} no log-probability differs by "
-        f"more than {parity.difference:.1g} (allowed: {parity.tolerance:.1g}){kept}"
+        f"more than {parity.difference:.1g} (allowed: {parity.tolerance:.1g}), root mean square "
+        f"{parity.spread:.1g}{kept}"
     )
