@@ -94,7 +94,8 @@ def _claim(handle: int) -> None:
 
 
 @contextmanager
-def _claimed(directory: Path) -> Iterator[None]:
+def claimed(directory: Path) -> Iterator[None]:
+    """`directory` is `in_use` for the length of a block."""
     handle = os.open(directory, os.O_RDONLY)
     try:
         _claim(handle)
@@ -223,7 +224,7 @@ def directory(target: Path, about: dict[str, Any] | None = None) -> Iterator[Pat
     try:
         with named_full_disk(target):
             staging.mkdir(mode=0o700)
-            with _claimed(staging):
+            with claimed(staging):
                 yield staging
                 write_manifest(staging, about)
                 fault("directory.filled")
@@ -245,7 +246,7 @@ def scratch(target: Path) -> Iterator[Path]:
     try:
         with named_full_disk(target):
             staging.mkdir(mode=0o700)
-            with _claimed(staging):
+            with claimed(staging):
                 yield staging
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -333,7 +334,7 @@ def link(source: Path, target: Path) -> None:
     staging = temporary(make_directory(target.parent) / target.name)
     staging.mkdir(mode=0o700)
     try:
-        with named_full_disk(target), _claimed(staging):
+        with named_full_disk(target), claimed(staging):
             for file in source.iterdir():
                 link_or_copy(file, staging / file.name)
             _sync_directory(staging)
@@ -357,7 +358,7 @@ def copy_tree(source: Path, target: Path) -> None:
     try:
         with named_full_disk(target):
             staging.mkdir()
-            with _claimed(staging):
+            with claimed(staging):
                 for file in _files(source):
                     place = staging / file.relative_to(source)
                     place.parent.mkdir(parents=True, exist_ok=True)

@@ -35,6 +35,13 @@ def fast_in_bfloat16() -> bool:
 
 def free_disk(path: Path) -> int:
     """Bytes free where `path`, which need not be there yet, would lie."""
-    while not path.exists():
-        path = path.parent
-    return shutil.disk_usage(path).free
+    return shutil.disk_usage(_there(path)).free
+
+
+def same_disk(one: Path, other: Path) -> bool:
+    """Whether both lie, or would lie, on the same file system."""
+    return _there(one).stat().st_dev == _there(other).stat().st_dev
+
+
+def _there(path: Path) -> Path:
+    return next(place for place in (path, *path.absolute().parents) if place.exists())

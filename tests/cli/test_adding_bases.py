@@ -131,7 +131,7 @@ def test_a_download_that_is_cut_off_leaves_nothing_that_counts(
     assert "A download that was cut off is begun anew" in told
     assert "Added ours: a completion model" in said
     assert "estimated" in said
-    assert "--chat-template FILE" in said
+    assert "chat template: --chat-template FILE" in said
     assert list((home / "downloads").iterdir()) == []
 
 

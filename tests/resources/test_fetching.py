@@ -44,6 +44,7 @@ def add(tmp_path: Path) -> Callable[..., list[Ended]]:
         done = subprocess.run(
             [sys.executable, "-c", ADD, str(tmp_path / "home"), json.dumps(words)],
             env=sources.environment(tmp_path, **places),
+            cwd=tmp_path,
             capture_output=True,
             text=True,
             timeout=120,
@@ -117,9 +118,16 @@ def test_each_way_that_a_hub_refuses_is_named(tmp_path: Path, add: Callable[...,
     }
     names = ("gated/tiny", "broken/tiny", "nobody/tiny", "down/tiny", "us/pickled")
     with sources.hub(files) as place:
-        words = [*([name] for name in names), ["mine", "no such folder"], ["builtin-chat"]]
+        others = (
+            ["mine", "no such folder"],
+            ["builtin-chat"],
+            ["zzz"],
+            ["./tiny"],
+            ["all-minilm-l6-v2"],
+        )
+        words = [*([name] for name in names), *others]
         ended = [error for _, error in add(*words, index="http://127.0.0.1:9", hub=place.url)]
-    gated, broken, nobody, down, pickled, neither, taken = ended
+    gated, broken, nobody, down, pickled, neither, taken, unknown, here, embedder = ended
     assert "accept its licence" in gated[2]
     assert "hf auth login" in gated[2]
     assert broken[1] == "wrong_sha256"
@@ -130,6 +138,10 @@ def test_each_way_that_a_hub_refuses_is_named(tmp_path: Path, add: Callable[...,
     assert "no *.safetensors" in pickled[2]
     assert "neither a folder or file here" in neither[2]
     assert "There is a base 'builtin-chat' already" in taken[2]
+    assert unknown[0] == "NotFound"
+    assert "no model 'zzz'. tunewright models search" in unknown[2]
+    assert "Give it a name too: tunewright models add NAME ./tiny" in here[2]
+    assert embedder[1] == "not_offered"
     weights = list((tmp_path / "hf").rglob("*.safetensors"))
     assert weights == [], "the wrong file is removed"
     nothing_is_left(tmp_path)

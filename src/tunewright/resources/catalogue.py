@@ -84,6 +84,7 @@ class Catalogue:
 
 def read(file: Path) -> dict[str, CatalogueModel]:
     """By name. Raises BadRequest naming what is wrong with the file."""
+    table: dict[str, Any] = {}
     try:
         table = tomllib.loads(file.read_text("utf-8"))
         models = [CatalogueModel.model_validate(each) for each in table.get("model", [])]
