@@ -89,6 +89,8 @@ SPOILT: dict[str, tuple[str, Any, str]] = {
     "a window": ("llama", {"llama.attention.sliding_window": 16}, "sees 16 tokens only"),
     "another scale": ("llama", {"llama.rope.scaling.type": "alibi",
                                 "llama.rope.scaling.factor": 2.0}, "scaling.type is alibi"),
+    "another way of Phi-3's": ("phi3", {"phi3.rope.scale_linear": 2.0}, "one way only"),
+    "an endless scale": ("llama", {"llama.rope.scale_linear": float("inf")}, "factor inf"),
     "no eps": ("llama", {"llama.attention.layer_norm_rms_epsilon": float("nan")}, "epsilon is nan"),
     "a text for a number": ("llama", {"llama.context_length": "long"}, "context_length is not a w"),
     "no embedding": ("llama", {"token_embd.weight": None}, r"tensor token_embd\.weight is missing"),
@@ -106,6 +108,8 @@ SPOILT: dict[str, tuple[str, Any, str]] = {
                         r"rope_freqs\.weight scales in no way"),
     "few factors": ("phi3, long", {"rope_factors_short.weight": np.ones(3, np.float32)},
                     r"rope_factors_short\.weight is of the shape \[3\]"),
+    "other windows": ("gemma3", {"gemma3.attention.sliding_window_pattern": [True, False]},
+                      "sliding_window_pattern is not 6"),
     "no window": ("gemma3", {"gemma3.attention.sliding_window": None}, "sliding_window is missing"),
 }  # fmt: skip
 

@@ -92,15 +92,23 @@ def number(reader: Reader, key: str, kind: type[int] | type[float]) -> int | flo
     9.999999747378752e-06. Of a list, which has an item for each layer, the one that all are."""
     listed = reader.metadata.get(key)
     if isinstance(listed, np.ndarray):
-        if len(set(listed.tolist())) != 1:
-            raise reader.refuse(f"its key {key} differs from layer to layer")
-        return listed[0].item()
+        return _of_all_layers(reader, key, listed, kind)
     found = reader.get(key, kind)
     if kind is int or found is None:
         return found
     if not math.isfinite(found):
         raise reader.refuse(f"its key {key} is {found}")
     return float(str(np.float32(found))) if float(np.float32(found)) == found else found
+
+
+def _of_all_layers(
+    reader: Reader, key: str, listed: np.ndarray, kind: type[int] | type[float]
+) -> int | float:
+    if len(set(listed.tolist())) != 1 or not np.isfinite(listed[0]):
+        raise reader.refuse(f"its key {key} differs from layer to layer")
+    if kind is int and listed.dtype.kind not in "iu":
+        raise reader.refuse(f"its key {key} is not a whole number")
+    return kind(listed[0])
 
 
 def _positive(reader: Reader, key: str, kind: type[int] | type[float]) -> int | float:
@@ -204,13 +212,13 @@ def gemma_scale(name: str, sizes: Sizes) -> int:
 
 def _gemma(reader: Reader, name: str, sizes: Sizes) -> dict[str, Any]:
     period = 2 if name == "gemma2" else GEMMA3_PERIOD
-    pattern = reader.metadata.get(f"{name}.attention.sliding_window_pattern", period)
-    if pattern != period:
+    windows = [bool((layer + 1) % period) for layer in range(sizes.layers)]
+    pattern = np.asarray(reader.metadata.get(f"{name}.attention.sliding_window_pattern", period))
+    if not np.array_equal(pattern, period) and not np.array_equal(pattern, windows):
         raise reader.refuse(
             f"its key {name}.attention.sliding_window_pattern is not {period}, as it is in every "
             "model of the architecture"
         )
-    windows = [bool((layer + 1) % period) for layer in range(sizes.layers)]
     return {
         "hidden_act": None,
         "hidden_activation": ARCHITECTURES[name].activation,

@@ -30,6 +30,11 @@ def rope(reader: Reader, name: str, sizes: Sizes) -> dict[str, Any]:
         found["rope_local_base_freq"] = _base(reader, f"{name}.rope.freq_base_swa")
     scaling = _scaling(reader, name, turned, base)
     if scaling and name == "phi3":
+        if scaling["rope_type"] != "longrope":
+            raise reader.refuse(
+                f"its positions are scaled ({scaling['rope_type']}), which transformers' Phi-3 "
+                "does in one way only (longrope)"
+            )
         found["original_max_position_embeddings"] = scaling["original_max_position_embeddings"]
     return found | ({"rope_scaling": scaling} if scaling else {})
 
@@ -49,14 +54,15 @@ def _scaling(reader: Reader, name: str, turned: int, base: float) -> dict[str, A
         return _longrope(reader, name, turned)
     kind = reader.get(f"{name}.rope.scaling.type", str) or "none"
     if kind == "none":  # in files of 2023, a factor alone
-        once = reader.get(f"{name}.rope.scale_linear", float) or 1.0
-        return None if once == 1.0 else {"rope_type": "linear", "factor": once}
-    factor = reader.need(f"{name}.rope.scaling.factor", float)
-    if kind == "linear" and factor > 0:
-        return {"rope_type": "linear", "factor": factor}
-    if kind == "yarn" and factor > 0:
-        return _yarn(reader, name, factor)
-    raise reader.refuse(f"its key {name}.rope.scaling.type is {kind[:40]} (factor {factor})")
+        kind, key = "linear", f"{name}.rope.scale_linear"
+        if (reader.get(key, float) or 1.0) == 1.0:
+            return None
+    else:
+        key = f"{name}.rope.scaling.factor"
+    factor = reader.need(key, float)
+    if kind not in ("linear", "yarn") or not 1 <= factor < 1e6:
+        raise reader.refuse(f"its key {name}.rope.scaling.type is {kind[:40]} (factor {factor})")
+    return _yarn(reader, name, factor) if kind == "yarn" else {"rope_type": kind, "factor": factor}
 
 
 def _yarn(reader: Reader, name: str, factor: float) -> dict[str, Any]:
