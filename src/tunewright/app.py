@@ -106,7 +106,9 @@ class Acting:
     @cached_property
     def models(self) -> Models:
         tw = self._tw
-        return Models(self.caller, self.shelf, tw.settings.aliases, tw.artefacts, self.removals)
+        made = Models(self.caller, self.shelf, tw.settings.aliases, tw.artefacts, self.removals)
+        made.export = lambda *model, **asked: self.exports.export(*model, **asked)
+        return made
 
     @cached_property
     def exports(self) -> Exports:

@@ -180,3 +180,30 @@ def test_ollama_gets_a_modelfile(tmp_path: Path) -> None:
         'PARAMETER stop "<|end|>"\n'
         'LICENSE "apache-2.0"\n'
     )
+
+
+def test_a_model_of_which_all_weights_were_trained_is_quantised_beside_its_base(
+    tmp_path: Path,
+) -> None:
+    made = recipe(tmp_path, "qwen3", "gguf", "q8_0")
+    model = load_base(made.start, dtype=torch.float32)
+    generator = torch.Generator().manual_seed(5)
+    for weight in model.parameters():
+        weight.data += 0.02 * torch.randn(weight.shape, generator=generator) * (weight.dim() > 1)
+    whole = tmp_path / "whole"
+    model.to(torch.bfloat16).save_pretrained(whole)  # pyright: ignore[reportArgumentType]
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        (whole / name).write_bytes((made.start / name).read_bytes())
+    full = made.model_copy(update={"weights": whole, "adapter": None})
+    found = carried_out(full)
+    assert found.failure is None, found
+    assert found.effect > 0.05
+    assert found.kept == pytest.approx(1, abs=0.2)
+
+
+def test_a_completion_model_needs_no_template(tmp_path: Path) -> None:
+    made = recipe(tmp_path, "llama", "ollama", "f16", kind="completion")
+    assert carried_out(made).failure is None
+    assert 'TEMPLATE "{{ .Prompt }}"\n' in (made.directory / "Modelfile").read_text()
+    keys = gguf.GGUFReader(made.directory / gguf_files.MODEL).fields
+    assert "tokenizer.chat_template" not in keys

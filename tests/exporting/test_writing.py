@@ -46,7 +46,7 @@ def recipe(tmp_path: Path, name: str, to: str, dtype: str | None, **given: Any) 
         directory=directory,
         name="ft:some/base:tests::1",
         base_name="some/base",
-        kind="chat",
+        kind=given.pop("kind", "chat"),
         to=to,  # pyright: ignore[reportArgumentType]
         dtype=dtype,  # pyright: ignore[reportArgumentType]
         rows=[Row(prompt=row[: 4 + at], answer=row[4 + at :]) for at, row in enumerate(ids)],

@@ -11,11 +11,12 @@ import pytest
 from tuned_models import put_tuned
 from tunewright import durable
 from tunewright.app import Acting, Tunewright
-from tunewright.errors import BadRequest, NotFound, StorageFull
+from tunewright.errors import BadRequest, NotFound, QuotaExceeded, StorageFull
 from tunewright.exporting.recipe import Recipe
 from tunewright.exporting.report import Compared
 from tunewright.records.exports import Export
 from tunewright.records.models import Weights
+from tunewright.resources import exports
 from tunewright.work import worker
 from tunewright.work.export import WriteExport
 from tunewright.work.worker import Worker
@@ -230,6 +231,18 @@ def test_a_place_that_is_taken_is_refused_before_anything_is_done(
     else:
         target.mkdir()
         (target / "notes.txt").write_text("mine")
-    with pytest.raises(BadRequest, match="Nothing was written"):
-        tw.exports.export(MODEL, target, to="peft")
+    for export in (tw.exports.export, tw.models.export):
+        with pytest.raises(BadRequest, match="Nothing was written"):
+            export(MODEL, target, to="peft")
     assert tw.exports.list(MODEL).data == []
+
+
+def test_an_organisation_has_so_many_at_a_time(tw: Tunewright) -> None:
+    made = [tw.exports.create(MODEL, to="peft") for _ in range(exports.MOST_KEPT)]
+    with pytest.raises(QuotaExceeded, match="may have 16 exports"):
+        tw.exports.create(MODEL, to="peft")
+    tw.exports.cancel(MODEL, made[0].id)
+    tw.exports.delete(MODEL, made[1].id)
+    for _ in range(2):
+        tw.exports.create(MODEL, to="peft")
+    assert len(tw.exports.list(MODEL, limit=100).data) == exports.MOST_KEPT + 1

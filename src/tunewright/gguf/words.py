@@ -33,9 +33,10 @@ def words(
     if model.get("type") != "BPE":
         raise refuse(f"its tokenizer is of the kind {model.get('type')}, and BPE is written")
     tokens, types = _tokens(tokenizer, rows)
+    written = _spaced(tokens, types) if model.get("byte_fallback") else tokens
     found: dict[str, Item] = {
         **_ways(tokenizer, tokens),
-        f"{KEY}tokens": tokens,
+        f"{KEY}tokens": written,
         f"{KEY}token_type": np.array(types, np.int32),
         f"{KEY}add_bos_token": adds_bos,
         f"{KEY}add_eos_token": adds_eos,
@@ -60,6 +61,12 @@ def _tokens(tokenizer: Mapping[str, Any], rows: int) -> tuple[list[str], list[in
         tokens.append(_UNUSED.format(id) if text is None else text)
         types.append(_type(text, added.get(id), unknown))
     return tokens, types
+
+
+def _spaced(tokens: list[str], types: list[int]) -> list[str]:
+    """llama.cpp writes a space in user-defined pieces, where sentencepiece has a sign for it."""
+    both = zip(tokens, types, strict=True)
+    return [t.replace("▁", " ") if kind == TokenType.USER_DEFINED else t for t, kind in both]
 
 
 def _type(text: str | None, added: Mapping[str, Any] | None, unknown: str | None) -> int:
@@ -92,7 +99,7 @@ def _pieces(
     ranks: dict[str, int] = {}
     for rank, pair in enumerate(merges):
         ranks.setdefault("".join(pair), rank)
-    scores = [float(-ranks.get(text, 0)) for text in tokens]
+    scores = [float(-ranks.get(text, len(merges) + id)) for id, text in enumerate(tokens)]
     prefixed = "Prepend" in str(tokenizer.get("normalizer")) or (
         "'prepend_scheme': 'first'" in str(tokenizer.get("pre_tokenizer"))
     )

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from tunewright import durable
 from tunewright.artefacts import Artefacts, export_place
 from tunewright.catalog.catalog import Shelf
-from tunewright.errors import BadRequest, JobFailed, MissingExtra, NotFound
+from tunewright.errors import BadRequest, JobFailed, MissingExtra, NotFound, QuotaExceeded
 from tunewright.records.exports import OPEN, Export, ExportEvent, ExportRequest
 from tunewright.records.jobs import JobError
 from tunewright.records.models import Weights
@@ -25,6 +25,9 @@ from tunewright.usage import Quota
 
 KEPT_SECONDS = 7 * 24 * 3600
 """How long an export is kept for being downloaded."""
+MOST_KEPT = 16
+"""Exports of an organisation that wait, run or can be downloaded: each may be as large as its
+base."""
 _KINDS = ("chat", "completion", "embedding")
 
 
@@ -52,7 +55,8 @@ class Exports:
         """Have the worker write the weights of `model`: a base, a tuned model or a checkpoint.
         `given`: the fields of `ExportRequest`.
 
-        Raises BadRequest where such a model cannot be written so.
+        Raises BadRequest where such a model cannot be written so, QuotaExceeded where the
+        organisation has MOST_KEPT.
         """
         self._quota.admit()
         request: ExportRequest = ExportRequest.parse(given)
@@ -61,6 +65,7 @@ class Exports:
         with self._shelf.catalog.transaction():
             weights = self._models.weights(model, _KINDS)
             _refuse_unfit(model, weights, request)
+            self._refuse_more()
             made = Export(
                 model=weights.id,
                 base=weights.base,
@@ -73,6 +78,14 @@ class Exports:
             self.say(made.id, "created", f"Created export: {made.id}")
             self._tasks.enqueue("export", made.id, self._shelf.organisation)
         return made
+
+    def _refuse_more(self) -> None:
+        held = (*OPEN, "succeeded")
+        if sum(export.status in held for export in self._shelf.all(Export)) >= MOST_KEPT:
+            raise QuotaExceeded(
+                f"Your organization may have {MOST_KEPT} exports at a time. Delete one that you "
+                "have downloaded: DELETE /v1/models/MODEL/exports/EXPORT."
+            )
 
     def list(self, model: str, /, **given: Any) -> Page[Export]:
         """Newest first. `given`: the fields of `PageRequest`."""

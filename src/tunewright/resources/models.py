@@ -1,6 +1,6 @@
 """Models by name: bases, the aliases of OpenAI's names, and tuned models."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tunewright.access import Caller
@@ -9,6 +9,7 @@ from tunewright.artefacts import Artefacts
 from tunewright.catalog.catalog import SHARED, Shelf
 from tunewright.errors import BadRequest, Forbidden, NotFound
 from tunewright.generation.generator import ModelSpec
+from tunewright.records.exports import Export
 from tunewright.records.models import Loadable, Model, ModelKind, Weights
 from tunewright.records.pages import Deleted, Page
 from tunewright.records.permissions import CheckpointPermission
@@ -19,6 +20,9 @@ from tunewright.resources.switching import Switching
 
 
 class Models:
+    export: Callable[..., Export]
+    """`Exports.export`: put here by whoever has both, as exports look models up."""
+
     def __init__(
         self,
         caller: Caller,
