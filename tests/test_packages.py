@@ -11,13 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from distributions import PACKAGES, described, installed
 from servers import REPOSITORY, Server, start_server
 from tunewright import Tunewright, durable
 from tunewright.embedding import open_embedder
-from tunewright.errors import BadRequest, Corrupt
+from tunewright.errors import BadRequest, Corrupt, MissingExtra
+from tunewright.records.completions import ChatRequest
 from tunewright.resources.embedding_bases import check
+from tunewright.settings import Settings
 
 MODEL = PACKAGES / "byte_grams" / "model"
 TEXT = "東京 The cat sat on the mat."
@@ -165,3 +168,35 @@ def test_what_is_no_embedding_model_of_ours_is_refused(tmp_path: Path) -> None:
             check(tmp_path)
         (tmp_path / name).unlink()
     check(tmp_path)
+
+
+def test_a_refused_embedding_model_names_the_engines_that_are_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(installed("byte_grams", tmp_path / "site"))
+    bert = tmp_path / "bert"
+    durable.write_json(bert / "config.json", {"model_type": "bert"})
+    durable.write_json(bert / "modules.json", [])
+    durable.write_json(bert / "tokenizer.json", {})
+    save_file({"w": np.zeros(1, np.float32)}, bert / "model.safetensors")
+    tw = Tunewright(tmp_path / "home")
+    for name, source in (("all-minilm-l6-v2", None), ("bert", str(bert))):
+        with pytest.raises(BadRequest, match=r"not read yet.* \(static, transformer, byte-grams\)"):
+            tw.add_base(name, source)
+
+
+@pytest.mark.parametrize("generator", ["embedded", "copying"])
+def test_without_torch_a_chat_is_refused_where_the_generator_needs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, generator: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)  # neither found nor imported
+    request = ChatRequest.parse(
+        {"model": "builtin-chat", "messages": [{"role": "user", "content": "Hi"}]}
+    )
+    tw = Tunewright(settings=Settings.read(tmp_path / "home", generator=generator))
+    if generator == "copying":
+        assert tw.chat.prepare(request).choices == 1
+    else:
+        with pytest.raises(MissingExtra, match=r"pip install 'tunewright\[train\]'"):
+            tw.chat.prepare(request)
+    tw.close()

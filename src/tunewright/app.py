@@ -186,7 +186,7 @@ class Tunewright(Acting):
         self.access = Access(self.catalog)
         self.usage = Usage(self.catalog, self.settings, self.blobs.size)
         self.engine = EngineClient(self.home.socket, seconds=self.settings.engine_seconds)
-        self.rows = Rows(self.engine, self.settings.generation_rows)
+        self.rows = Rows(self.engine, self.settings.generation_rows, self.settings.generator)
         self.processes = Processes(
             self.home, self.settings, on_worker_death=self.tasks.release_of_dead
         )

@@ -14,6 +14,7 @@ from typing import IO
 
 from tunewright import children
 from tunewright.errors import BadRequest, TunewrightError
+from tunewright.generation import lacks_torch
 from tunewright.home import Home
 from tunewright.records.record import new_id
 from tunewright.serving.keeper import BACKOFF_SECONDS, Keeper
@@ -35,6 +36,7 @@ class Processes:
         self._engine = Keeper(
             home, self._environment, settings.engine_stall_seconds, settings.generator
         )
+        self._generator = settings.generator
         self._on_worker_death = on_worker_death
         self._lock: IO[bytes] | None = None
         self._stopping = threading.Event()
@@ -93,7 +95,7 @@ class Processes:
     def start(self) -> None:
         """Begin to listen for the engine, and run a worker. Needs the lock."""
         if importlib.util.find_spec("torch") is None:
-            log.warning("torch is not installed: embeddings work, chat and fine-tuning do not")
+            log.warning("torch is not installed: %s", _without_torch(self._generator))
         door = self._engine.listen()
         for name, target in (
             ("engine-keeper", lambda: self._engine.keep(door, self._stopping)),
@@ -165,3 +167,9 @@ class Processes:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+
+def _without_torch(generator: str) -> str:
+    if lacks_torch(generator):
+        return "embeddings work, chat and fine-tuning do not"
+    return "embeddings and chat work, fine-tuning does not"

@@ -86,7 +86,7 @@ def test_what_a_model_answers_wrongly_is_printed(
         answers=wrong,
         findings=[nearest],
     )
-    tw = SimpleNamespace(failures=SimpleNamespace(of=lambda job: found))
+    tw = SimpleNamespace(failures=SimpleNamespace(of=lambda job, progress: found))
     monkeypatch.setattr(opening, "running", lambda home: nullcontext(tw))
     print_failures("ftjob-1", None, json=False, everything=False)
     said = capsys.readouterr().out

@@ -298,6 +298,8 @@ def test_who_asks_many_questions_waits_until_there_is_room(
             bucket.take(-1000)
 
     monkeypatch.setattr(asking, "pause", pause)
-    found = acting.failures.of(job)
+    told: list[tuple[int, int]] = []
+    found = acting.failures.of(job, progress=lambda done, all_: told.append((done, all_)))
     assert (found.asked, found.unanswered) == (12, 0)
+    assert told == [(done, 12) for done in range(1, 13)]
     assert 0 < waited[0] <= 60

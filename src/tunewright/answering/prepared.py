@@ -1,14 +1,12 @@
 """From a request to choices in flight: model, renderer, limits. Shared by chat and completions."""
 
-import functools
-import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from tunewright.answering.generating import ChoiceRequest, Generation, Outputs
 from tunewright.answering.model import Answering, answering, check_vocabulary
-from tunewright.errors import BadRequest, MissingExtra
+from tunewright.errors import BadRequest
 from tunewright.generation.generator import ModelSpec, Request, SamplingParams
 from tunewright.records.completions import Sampling
 from tunewright.records.models import Weights
@@ -71,8 +69,7 @@ def prepare(
     echo: bool = False,
 ) -> Prepared:
     """Lay out the choices for every prompt. `more`: further fields of the engine's `Request`.
-    Raises BadRequest where a prompt leaves no room."""
-    _need_torch()
+    Raises BadRequest where a prompt leaves no room, and as `engine.check` does."""
     engine.check(len(prompts) * request.tries)
     if request.logit_bias:
         check_vocabulary(request.model, weights, "logit_bias")
@@ -122,13 +119,3 @@ def derived(seed: int, choice: int) -> int:
     integers of 64 bits, as they must be to reach the engine."""
     found = seed + choice
     return found if found < 1 << 64 else found - (1 << 64)
-
-
-@functools.cache
-def _torch_there() -> bool:
-    return importlib.util.find_spec("torch") is not None
-
-
-def _need_torch() -> None:
-    if not _torch_there():
-        raise MissingExtra("Generating text", "train")

@@ -30,7 +30,8 @@ _FITS = {
     "trains": "this machine's memory is enough to train and to serve it",
     "serves": "this machine's memory is enough to serve it, not to train it",
     "too large": "it is larger than this machine's memory",
-    "not offered": "this version cannot run embedding models of this form yet",
+    "not offered": "no embedding engine here reads its format; the built-in models run, and those "
+    "whose config.json names an engine that is installed",
 }
 
 

@@ -12,7 +12,7 @@ from tunewright.wording import counted
 
 if TYPE_CHECKING:
     from tunewright.app import Tunewright
-    from tunewright.records.checks import Distribution, FileCheck, Histogram
+    from tunewright.records.checks import Distribution, FileCheck, Histogram, JobFailures
 
 _SHOWN = 20
 _WRONG_SHOWN = 5
@@ -222,8 +222,7 @@ def print_failures(job: str, home: Path | None, *, json: bool, everything: bool)
     from tunewright.cli.opening import running
 
     with running(home) as tw:
-        notes.print("The model answers its validation file ...", markup=False)
-        found = tw.failures.of(job)
+        found = _asked(tw, job)
     if json:
         print_json(found.wire())
         return
@@ -248,6 +247,17 @@ def print_failures(job: str, home: Path | None, *, json: bool, everything: bool)
         say(f"  {counted(hidden, 'more wrong answer')}: --all shows them")
     for finding in found.findings:
         say(f"  {finding.severity}: {finding}", f' "{finding.excerpt}"')
+
+
+def _asked(tw: "Tunewright", job: str) -> "JobFailures":
+    from rich.progress import Progress
+
+    notes.print("The model answers its validation file ...", markup=False)
+    with Progress(console=notes, transient=True) as progress:
+        bar = progress.add_task("Answering", total=None)
+        return tw.failures.of(
+            job, progress=lambda done, all_: progress.update(bar, completed=done, total=all_)
+        )
 
 
 def _line(text: str) -> str:

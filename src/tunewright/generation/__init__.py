@@ -1,5 +1,7 @@
 """Token ids in, token ids out. Importing this package imports no torch."""
 
+import importlib.util
+
 from tunewright.generation.generator import Generator
 from tunewright.registry import Registry
 
@@ -19,3 +21,9 @@ def open_generator(name: str = "embedded") -> Generator:
     where another package's cannot be used.
     """
     return GENERATORS.make(name)
+
+
+def lacks_torch(name: str) -> bool:
+    """Whether the generator called `name` is ours and torch is absent. Imports nothing; what
+    another package's generator needs, it says itself when it is opened."""
+    return name in GENERATORS.own and importlib.util.find_spec("torch") is None

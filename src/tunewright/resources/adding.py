@@ -14,10 +14,10 @@ from tunewright.probing import Examined, examine
 from tunewright.records.catalogue import CatalogueModel, HubSource, WheelSource
 from tunewright.records.models import AddedBase, ModelKind
 from tunewright.rendering.configuration import Configuration
+from tunewright.resources import embedding_bases
 from tunewright.resources.abilities import facts
 from tunewright.resources.bases import Bases, check_directory, kept
 from tunewright.resources.catalogue import Catalogue
-from tunewright.resources.embedding_bases import names_engine
 from tunewright.resources.gguf_bases import opened
 from tunewright.suggestions import command
 
@@ -95,7 +95,7 @@ class Adding:
     def _add(
         self, name: str, kind: ModelKind | None, directory: Path, origin: Origin, measure: bool
     ) -> AddedBase:
-        if kind is None and names_engine(directory):
+        if kind is None and embedding_bases.names_engine(directory):
             kind = "embedding"
         check_directory(directory, kind or "completion")
         used = _kind(directory, kind)
@@ -136,8 +136,8 @@ class Adding:
         """By the first source that works. Raises BadRequest with what each of them said."""
         if model.kind == "embedding":
             raise BadRequest(
-                f"{model.name} is an embedding model of a form that this version cannot run yet: "
-                "it is not fetched. builtin-mini and builtin-static are there for embeddings.",
+                f"{model.name} is an embedding model: it is not fetched. "
+                f"{embedding_bases.unread()}",
                 param="name",
                 code="not_offered",
             )
@@ -181,7 +181,7 @@ class Adding:
         if chat_template is None:
             yield source
             return
-        if names_engine(source):
+        if embedding_bases.names_engine(source):
             raise BadRequest(
                 f"{source} is an embedding model, which has no use for a chat template.",
                 param="chat_template",
@@ -218,8 +218,8 @@ def _kind(directory: Path, asked: ModelKind | None) -> ModelKind:
 def _refuse_embedder(directory: Path, kind: ModelKind | None) -> None:
     if kind != "embedding" and (directory / "modules.json").is_file():
         raise BadRequest(
-            f"{directory} is an embedding model (it has a modules.json, as sentence-transformers "
-            "writes it), of a form that this version cannot run yet.",
+            f"{directory} is an embedding model (it has a modules.json). "
+            f"{embedding_bases.unread()}",
             param="source",
             code="not_offered",
         )

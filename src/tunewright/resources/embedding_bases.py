@@ -17,6 +17,16 @@ def names_engine(directory: Path) -> bool:
     return "engine" in read_object(directory / "config.json")
 
 
+def unread() -> str:
+    """Why one as sentence-transformers writes it is refused, and what can be done instead."""
+    return (
+        "Models in the format of sentence-transformers are not read yet. Use builtin-mini or "
+        "builtin-static, or a folder whose config.json names an installed engine as `engine` "
+        f"({', '.join(ENGINES.names())}). A package can bring an engine for another format "
+        "(CONTRIBUTING.md)."
+    )
+
+
 def check(directory: Path) -> None:
     """Raises BadRequest for a directory that no engine here opens, or of which a file could not be
     kept."""

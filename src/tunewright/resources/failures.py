@@ -1,5 +1,7 @@
 """What the model of a job still gets wrong: it answers the validation file, and is judged."""
 
+import itertools
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -39,12 +41,19 @@ class Failures:
         self._chat = chat
         self._completions = completions
 
-    def of(self, job_id: str, most: int = MOST_ASKED) -> JobFailures:
+    def of(
+        self,
+        job_id: str,
+        most: int = MOST_ASKED,
+        *,
+        progress: Callable[[int, int], None] = lambda *_: None,
+    ) -> JobFailures:
         """Ask the tuned model of a job what its validation file asks, at temperature 0, and find
         the clusters of wrong answers with the training rows that lie nearest to them.
 
         Needs the engine; takes as long as so many answers. Of more than `most` rows, as many from
-        all over the file are asked. Raises NotFound for an unknown job, and BadRequest for one that
+        all over the file are asked. `progress`: told after every answer how many there are, and how
+        many there will be. Raises NotFound for an unknown job, and BadRequest for one that
         has no model or no validation file, or whose files were deleted.
         """
         job = self._jobs.retrieve(job_id)
@@ -55,7 +64,12 @@ class Failures:
         rows = self._judging.rows(validation, form)
         asked = rows[:: -(-len(rows) // max(most, 1)) or 1]
         bodies = [_body(model, row, one) for row, one in asked]
-        told = ask(bodies, partial(message, self._chat, self._completions))
+        count = itertools.count(1)
+        told = ask(
+            bodies,
+            partial(message, self._chat, self._completions),
+            each=lambda: progress(next(count), len(bodies)),
+        )
         pairs = [
             (row, said.get("content") or "")
             for (row, _), said in zip(asked, told, strict=True)

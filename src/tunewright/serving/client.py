@@ -345,7 +345,8 @@ class Submit(Protocol):
     """How a request of an organisation gets its rows into the engine: `serving.rows`."""
 
     def check(self, rows: int) -> None:
-        """Raises BadRequest for more rows than one request can ever have."""
+        """Raises BadRequest for more rows than one request can ever have, MissingExtra where the
+        engine could not compute one."""
         ...
 
     def reserve(self, rows: int) -> Callable[[], None]:

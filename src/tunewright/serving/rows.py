@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
-from tunewright.errors import BadRequest, Busy, TunewrightError
+from tunewright.errors import BadRequest, Busy, MissingExtra, TunewrightError
+from tunewright.generation import lacks_torch
 from tunewright.generation.generator import Request
 from tunewright.generation.turns import Turns
 from tunewright.serving.client import Delta, EngineClient, EngineEvent, Failed, Handle
@@ -28,10 +29,12 @@ Spend = Callable[[int], None]
 class Rows:
     """Thread-safe. One for all organisations; `of` gives one its own way in."""
 
-    def __init__(self, engine: EngineClient, most: int) -> None:
-        """most: rows of one organisation under way, and so of one request."""
+    def __init__(self, engine: EngineClient, most: int, generator: str = "embedded") -> None:
+        """most: rows of one organisation under way, and so of one request. generator: the name of
+        the engine's."""
         self._engine = engine
         self._most = most
+        self._lacks_torch = lacks_torch(generator)
         self._lock = threading.Lock()
         self._waiting: Turns[_Row] = Turns()
         self._inside: Counter[str] = Counter()
@@ -50,7 +53,10 @@ class Rows:
         return OwnRows(self, organisation, reserve, spend)
 
     def check(self, rows: int) -> None:
-        """Raises BadRequest for more rows than one request can ever have."""
+        """Raises BadRequest for more rows than one request can ever have, MissingExtra where the
+        engine could not compute one."""
+        if self._lacks_torch:
+            raise MissingExtra("Generating text", "train")
         if rows > self._most:
             raise BadRequest(
                 f"This request asks for {rows} answers (prompts times 'n' or 'best_of'); at most "
