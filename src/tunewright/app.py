@@ -226,7 +226,7 @@ class Tunewright(Acting):
         bytes fetched and bytes in all, from any thread.
         measure: try how fast it answers. Raises as `resources.adding.Adding.add` does.
         """
-        adding = Adding(self.bases, self.catalogue, self.home, self.settings.for_children())
+        adding = Adding(self.bases, self.catalogue, self.home, self.settings)
         template = Path(chat_template).expanduser() if chat_template is not None else None
         added = adding.add(
             name,

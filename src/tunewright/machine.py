@@ -33,6 +33,11 @@ def fast_in_bfloat16() -> bool:
     return not _FAST.isdisjoint(flags.split())
 
 
+def computes_wide(compute_dtype: str) -> bool:
+    """Whether weights are kept in float32, by the value of the setting `compute_dtype`."""
+    return compute_dtype == "float32" or (compute_dtype == "auto" and not fast_in_bfloat16())
+
+
 def free_disk(path: Path) -> int:
     """Bytes free where `path`, which need not be there yet, would lie."""
     return shutil.disk_usage(_there(path)).free

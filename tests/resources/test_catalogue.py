@@ -1,12 +1,14 @@
 """The models that are known by name."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from tunewright import Tunewright, machine
 from tunewright.errors import BadRequest, NotFound
-from tunewright.resources import catalogue
+from tunewright.rendering.configuration import Configuration
+from tunewright.resources import abilities, catalogue
 
 ENTRY = """
 [[model]]
@@ -102,6 +104,32 @@ def test_a_catalogue_that_cannot_be_read_names_what_is_wrong(
     text = ENTRY.format(name="ours", serve=1, train=1, parameters=10)
     with pytest.raises(BadRequest, match=reason):
         own(tmp_path / "home", spoil(text)).catalogue.search()
+
+
+SHAPES = {  # layers, hidden size, inner size, vocabulary: as published
+    "smollm2-135m": (30, 576, 1536, 49152),
+    "smollm2-360m": (32, 960, 2560, 49152),
+    "granite-4.0-350m": (28, 1024, 2048, 100352),
+    "qwen3-0.6b": (28, 1024, 3072, 151936),
+    "qwen3-1.7b": (28, 2048, 6144, 151936),
+    "qwen3-4b-instruct": (36, 2560, 9728, 151936),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_memory_in_the_catalogue_is_what_is_estimated_of_its_shape(
+    name: str, tmp_path: Path
+) -> None:
+    """Of the smallest 1.27 GB to serve, and 1.27 to train, were measured."""
+    names = ("num_hidden_layers", "hidden_size", "intermediate_size", "vocab_size")
+    config = dict(zip(names, SHAPES[name], strict=True))
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    configuration = Configuration.read(tmp_path)
+    model = catalogue.read(catalogue.SHIPPED)[name]
+    serve = abilities.serving_bytes(configuration, model.parameters, 2) / 1e9
+    train = (abilities.training_bytes(configuration, model.parameters, 2) or 0) / 1e9
+    assert model.memory.serve == pytest.approx(serve, rel=0.1)
+    assert model.memory.train == pytest.approx(train, rel=0.1)
 
 
 def test_each_base_in_place_of_openais_is_in_the_catalogue() -> None:

@@ -96,14 +96,13 @@ def fetching() -> "Iterator[Listener]":
         BarColumn,
         DownloadColumn,
         Progress,
-        TextColumn,
         TimeRemainingColumn,
         TransferSpeedColumn,
     )
 
     from tunewright.fetching import Listener
 
-    columns = (TextColumn("Fetching"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=notes, transient=True) as progress:
         bar = progress.add_task("", total=None, visible=False)
 
@@ -139,10 +138,11 @@ def _report(added: "AddedBase") -> Iterator[str]:
 
 
 def _abilities(base: "BaseFacts") -> Iterator[tuple[str, str]]:
-    yield "from", base.source + (f" ({base.revision})" if base.revision else "")
+    hash = "sha256" if len(base.revision or "") == 64 else "commit"
+    yield "from", base.source + (f" ({hash} {base.revision})" if base.revision else "")
     if base.licence:
         yield "licence", base.licence
-    yield "tools", f"no. {base.no_tools}" if base.no_tools else "yes"
+    yield "tools", f"no: {base.no_tools.partition(':')[0].rstrip('.')}" if base.no_tools else "yes"
     if base.measured:
         why = base.no_shared_prefixes
         yield "shared prefixes", f"no: {why}" if why else "yes, computed once for all rows"

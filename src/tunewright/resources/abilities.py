@@ -12,23 +12,26 @@ from tunewright.records.embeddings import MAX_TOKENS_EACH
 from tunewright.records.models import BaseFacts, ModelKind
 from tunewright.rendering.configuration import Configuration, read_object
 
-_PROCESS = 0.36e9  # bytes of a process with torch and transformers, before any weights
+_PROCESS = 0.4e9  # bytes of a process with torch and transformers, before any weights
+_WIDE_AT_ONCE = 1 << 30  # as in `weights.exact`
 _RANK = 16  # of the adapter of a job of default size: 8 to 64, by its file
 _ADAPTED = 16  # bytes for each number of an adapter: itself, its gradient, AdamW's two moments
 _TOKENS = 512  # of a micro-batch, as training plans them on a processor
 _HEAD = 256  # supervised tokens whose logits are there at once, in float32, with their gradients
 
 
-def facts(directory: Path, kind: ModelKind, examined: Examined) -> BaseFacts:
-    """`source` is left to who knows it."""
+def facts(directory: Path, kind: ModelKind, examined: Examined, compute_dtype: str) -> BaseFacts:
+    """`source` is left to who knows it. compute_dtype: as it is set."""
     if kind == "embedding":
         return _of_embedder(directory)
     measured = examined.measured
     parameters = count_parameters(directory)
-    wide = measured.dtype == "float32" if measured else not machine.fast_in_bfloat16()
+    computed = measured.dtype if measured else compute_dtype
+    wide = machine.computes_wide(computed)
     each = 4 if wide else 2  # bytes of a weight
     configuration = Configuration.read(directory)
-    serve = measured.peak_bytes if measured else round(_PROCESS + each * parameters)
+    estimate = serving_bytes(configuration, parameters, each)
+    serve = measured.peak_bytes if measured else estimate
     return BaseFacts(
         kind=kind,
         source="",
@@ -77,6 +80,16 @@ def count_parameters(directory: Path) -> int:
                 if not (tied and name == "lm_head.weight"):
                     found += math.prod(tensors.get_slice(name).get_shape())
     return found
+
+
+def serving_bytes(configuration: Configuration, parameters: int, each: int) -> int:
+    """About the peak of a process that serves the base alone, each weight of so many bytes. It is
+    reached when the base is checked in float32: all of a small one, else a module in its turn."""
+    widths = (configuration.model.get(key) for key in ("vocab_size", "hidden_size"))
+    embedding = math.prod(width for width in widths if isinstance(width, int))
+    whole = 4 * parameters
+    wide = 0 if each == 4 else whole if whole <= _WIDE_AT_ONCE else 4 * embedding
+    return round(_PROCESS + each * parameters + wide)
 
 
 def training_bytes(configuration: Configuration, parameters: int, each: int) -> int | None:

@@ -19,6 +19,7 @@ from tunewright.resources.abilities import facts
 from tunewright.resources.bases import Bases, check_directory, kept
 from tunewright.resources.catalogue import Catalogue
 from tunewright.resources.gguf_bases import opened
+from tunewright.settings import Settings
 from tunewright.suggestions import command
 
 _LARGEST_TEMPLATE = 1 << 20  # bytes
@@ -38,14 +39,11 @@ class Origin:
 
 
 class Adding:
-    def __init__(
-        self, bases: Bases, catalogue: Catalogue, home: Home, environment: Mapping[str, str]
-    ) -> None:
-        """environment: what the process is told that tries weights."""
+    def __init__(self, bases: Bases, catalogue: Catalogue, home: Home, settings: Settings) -> None:
         self._bases = bases
         self._catalogue = catalogue
         self._home = home
-        self._environment = environment
+        self._settings = settings
 
     def add(
         self,
@@ -104,14 +102,15 @@ class Adding:
         seen: list[Examined] = []
 
         def look(place: Path, kind: ModelKind) -> None:
-            found = examine(place, kind, measure=measure, environment=self._environment)
-            seen.append(found)
+            told = self._settings.for_children()
+            seen.append(examine(place, kind, measure=measure, environment=told))
 
         licence = origin.model.licence if origin.model else origin.gguf.get("license")
         about = {"source": origin.source, "revision": origin.revision, "licence": licence}
         gguf = {"gguf": origin.gguf} if origin.gguf else {}
         model = self._bases.add(name, directory, used, look, about | gguf)
-        said = facts(directory, used, seen[0]).model_copy(update=about)
+        said = facts(directory, used, seen[0], self._settings.compute_dtype)
+        said = said.model_copy(update=about)
         return AddedBase(**model.model_dump(), base=said)
 
     def _origin(self, name: str, source: str | None, listener: Listener) -> Origin:

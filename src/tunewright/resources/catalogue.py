@@ -25,9 +25,7 @@ class Catalogue:
     def __init__(self, catalog: Catalog, home: Home, settings: Settings) -> None:
         self._shelf = catalog.shelf(SHARED)
         self._own = home.root / "catalogue.toml"
-        self._wide = settings.compute_dtype == "float32" or (
-            settings.compute_dtype == "auto" and not machine.fast_in_bfloat16()
-        )
+        self._wide = machine.computes_wide(settings.compute_dtype)
 
     @cached_property
     def _models(self) -> dict[str, CatalogueModel]:
