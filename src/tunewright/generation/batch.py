@@ -19,6 +19,7 @@ from tunewright.generation.resident import Resident
 from tunewright.generation.row import Row, failed
 from tunewright.generation.shaping import check_bias
 from tunewright.generation.turns import Turns
+from tunewright.weights.packing import pack
 
 # Prompt tokens read in one step: bounds how long a newcomer delays the streams that run. Fixed, so
 # that a prompt is always cut at the same places and its rounding is its own.
@@ -65,6 +66,7 @@ class Batch:
         self._compiling = Compiling(resident.grammars)
         self._waiting: Turns[Row] = Turns()  # the first of an organisation may be half read
         resident.merges = resident.merges and rows_may_share(resident)
+        pack(resident.model)
         self._together = _Running(SlotCache() if resident.merges else OwnCaches())
         self._apart = _Running(OwnCaches())
         self._reading: Reading | None = None
