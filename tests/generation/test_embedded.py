@@ -1,5 +1,6 @@
 """Residents, failures and limits of the embedded generator."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -217,3 +218,20 @@ def test_a_failing_computation_ends_the_rows_but_not_the_engine(
         error = error_of(generator, Request(1, models("llama"), [1, 2]))
     assert isinstance(error, Unavailable)
     assert error_of(generator, Request(2, models("llama"), [1, 2], max_tokens=2)) is None
+
+
+def test_what_loading_takes_is_logged(
+    models: Models, generator: EmbeddedGenerator, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "tunewright")
+    spec = models("llama")
+    generator.load(spec)
+    (said,) = [record.getMessage() for record in caplog.records if "ready" in record.msg]
+    figures = re.fullmatch(
+        rf"{Path(spec.base).name} is ready after (.+) s: weights (.+) s, checks and a first "
+        r"pass (.+) s",
+        said,
+    )
+    assert figures
+    whole, *parts = map(float, figures.groups())
+    assert abs(whole - sum(parts)) < 0.21, "each is rounded to a tenth"

@@ -194,9 +194,13 @@ class _Place:
     def load(cls, base: _Base) -> "_Place":
         began = time.monotonic()
         PROGRESS.begin(LOADING_PATIENCE)
-        batch = Batch(Resident(Path(base[0])))
+        resident = Resident(Path(base[0]))
+        loaded = time.monotonic()
+        batch = Batch(resident)
         PROGRESS.begin()
         now = time.monotonic()
+        parts = (resident.directory.name, now - began, loaded - began, now - loaded)
+        log.info("%s is ready after %.1f s: weights %.1f s, checks and a first pass %.1f s", *parts)
         return cls(batch, now, max(SLICE_SECONDS, SLICES_OF_LOADING * (now - began)))
 
     @property

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,11 +31,14 @@ from tunewright.serving.protocol import address
 from tunewright.serving.server import Server
 from tunewright.weights import onednn
 
+log = logging.getLogger("tunewright.serving")
+
 
 def main() -> int:
     options = _options()
     prepare_for_torch()
     logging.basicConfig(format="engine: %(levelname)s %(message)s", level=logging.WARNING)
+    logging.getLogger("tunewright").setLevel(logging.INFO)
     listeners: queue.SimpleQueue[socket.socket] = queue.SimpleQueue()
     parent = heartbeat.parent() if options.watch_stdin else None
     if options.watch_stdin:
@@ -46,7 +50,9 @@ def main() -> int:
             _in_thread(_end_with_server, parent, listeners.put)
     try:
         listener = _given(options.listen_fd) if options.socket is None else _bound(options.socket)
+        began = time.monotonic()
         server = Server(_generator(options.generator))  # imports torch: seconds
+        log.info("the engine has started: imports took %.1f s", time.monotonic() - began)
     except TunewrightError as error:
         _print({"ready": False, **error.body()})
         return 1
