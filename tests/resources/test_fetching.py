@@ -147,6 +147,32 @@ def test_each_way_that_a_hub_refuses_is_named(tmp_path: Path, add: Callable[...,
     nothing_is_left(tmp_path)
 
 
+def test_a_gguf_file_of_the_hub_is_fetched_by_its_name(
+    tmp_path: Path, add: Callable[..., Any]
+) -> None:
+    """What comes is read as GGUF: here, that it is none."""
+    files = {"us/tiny/model.Q8_0.gguf": b"not what it is called", "us/tiny/README.md": b"Hello."}
+    with sources.hub(files) as place:
+        words = (["a", "us/tiny/model.Q8_0.gguf"], ["b", "us/tiny/other.gguf"], ["c", "us/tiny"])
+        ended = add(*words, index="http://127.0.0.1:9", hub=place.url)
+    given = [(files["us/tiny/model.Q8_0.gguf"] in f.read_bytes()) for f in _blobs(tmp_path)]
+    assert given == [True], "nothing else was fetched"
+    (said, read), (_, other), (_, whole) = ended
+    assert any("Converting model.Q8_0.gguf" in line for line in said)
+    [(again, same)] = add(["d", "us/tiny/model.Q8_0.gguf"], index="http://127.0.0.1:9")
+    assert any("The copy of us/tiny in its cache is used" in line for line in again)
+    assert "model.Q8_0.gguf cannot be read as GGUF" in same[2]
+    assert "model.Q8_0.gguf cannot be read as GGUF" in read[2]
+    assert "us/tiny on the hub has no other.gguf. It has model.Q8_0.gguf" in other[2]
+    assert "us/tiny on the hub has no *.safetensors" in whole[2]
+    assert "name one of these, as in us/tiny/model.Q8_0.gguf" in whole[2]
+    nothing_is_left(tmp_path)
+
+
+def _blobs(tmp_path: Path) -> list[Path]:
+    return [path for path in (tmp_path / "hf").rglob("blobs/*") if path.is_file()]
+
+
 def test_a_member_is_read_within_its_size(tmp_path: Path) -> None:
     """Whatever the wheel's own directory says of it."""
     content = bytes(2_000_000)

