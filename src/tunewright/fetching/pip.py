@@ -21,6 +21,7 @@ _UNREACHABLE = re.compile(
     r"|No address associated|nodename nor servname|Network is unreachable|timed out|ProxyError"
     r"|Connection reset|RemoteDisconnected|Max retries exceeded"
 )
+_LOGIN = re.compile(r"\b(401|403|407) Client Error|HTTP error (401|403|407)|Proxy Authentication")
 _CERTIFICATE = re.compile(r"CERTIFICATE_VERIFY_FAILED|SSLError|certificate verify failed")
 _QUIET = {"PIP_NO_INPUT": "1", "PIP_PROGRESS_BAR": "off", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
@@ -70,6 +71,11 @@ def _failure(requirement: str, said: str, folder: Path) -> Exception:
         return NotFetched(
             f"pip does not trust the certificate of the package index. Give it yours: "
             f"pip config set global.cert FILE ({last})"
+        )
+    if _LOGIN.search(said):
+        return NotFetched(
+            "your package index asks for a login: give pip one (in the index URL, ~/.netrc or a "
+            "keyring)"
         )
     if _UNREACHABLE.search(said):
         return NotFetched("pip could not reach your package index")

@@ -88,6 +88,7 @@ class Adding:
             raise BadRequest(error.message, param="source") from error
         if origin.fetched and not durable.in_use(origin.fetched):
             durable.remove(origin.fetched)
+        durable.sweep(self._home.downloads)  # what others, that were killed, had begun
         return added
 
     def _add(
