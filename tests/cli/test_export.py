@@ -33,13 +33,9 @@ def test_a_base_is_written_and_nothing_stays_behind(
         (("builtin-chat", "--to", "merged", "."), "is not empty"),
         (("builtin-chat", "--to", "merged", "full/file"), "full/file is not a folder"),
         (("builtin-chat", "--to", "onnx", "new"), "Supported values are: 'peft'"),
-        (("builtin-chat", "--to", "peft", "new"), "it has no adapter"),
-        (("builtin-chat", "--to", "merged", "--dtype", "int8", "new"), "'dtype'"),
         (("builtin-chat", "--to", "gguf", "--dtype", "fp32", "new"), "give f16 or q8_0 or q4_0"),
-        (("builtin-chat", "--to", "merged", "--adapter", "new"), "'adapter' goes with"),
         (("builtin-chat", "--to", "gguf", "--adapter", "new"), "Leave 'adapter' out."),
         (("builtin-chatt", "--to", "merged", "new"), "Did you mean `builtin-chat`"),
-        (("ft:builtin-chat:personal::gone", "--to", "merged", "new"), "does not exist"),
     ],
 )
 def test_what_cannot_be_written_is_refused(

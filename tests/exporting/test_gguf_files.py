@@ -34,7 +34,8 @@ MORE: dict[str, Any] = {
         "rope_type": "llama3", "rope_theta": 5e5, "factor": 8.0, "low_freq_factor": 1.0,
         "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}),
 }  # fmt: skip
-NAMES = ("llama", "llama3", "qwen2", "qwen3", "gemma2", "gemma3", "granite")
+_LONGER = ("llama3", "qwen2", "gemma2", "gemma3")
+NAMES = ["llama", "qwen3", "granite", *(pytest.param(n, marks=pytest.mark.slow) for n in _LONGER)]
 
 
 @pytest.fixture(autouse=True)

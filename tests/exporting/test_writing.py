@@ -146,7 +146,7 @@ def left_out(adapter: Adapter) -> Adapter:
 
 
 @pytest.mark.parametrize("fault", [broken_scale, broken_order, left_out])
-@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
+@pytest.mark.parametrize("dtype", ["fp32", pytest.param("bf16", marks=pytest.mark.slow)])
 def test_files_that_are_not_the_model_fail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Any, dtype: str
 ) -> None:
