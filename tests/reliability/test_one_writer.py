@@ -14,6 +14,10 @@ ALLOWED = {
     ("training/saving.py", "shutil.copyfile"),
     ("training/checkpoints.py", "save_file"),
     ("weights/peft.py", "save_file"),
+    ("exporting/writing.py", "save_pretrained"),
+    ("exporting/writing.py", "shutil.copyfile"),
+    ("exporting/gguf_files.py", "write_text"),
+    ("gguf/writing.py", "open(xb)"),
     # Locks: what counts is the flock, not the file.
     ("processes.py", "open(ab)"),
     ("work/fine_tune.py", "open(ab)"),  # the folder's lock, and the trainer's log
@@ -33,6 +37,7 @@ ALLOWED = {
     ("dataset/unpacking.py", "open(wb)"),
     # Its own standard output.
     ("training/__main__.py", "fdopen(wb)"),
+    ("exporting/__main__.py", "fdopen(wb)"),
     # The demo's throw-away home.
     ("cli/demo/__init__.py", "shutil.rmtree"),
     ("cli/demo/server.py", "mkdir"),
