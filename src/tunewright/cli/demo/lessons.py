@@ -56,7 +56,7 @@ def support() -> Lesson:
         exam=Sorting.read(samples.SUPPORT_HELD_OUT),
         max_tokens=48,
         hyperparameters={
-            REAL_BASE: {"n_epochs": 3, "batch_size": 4},
+            REAL_BASE: {"n_epochs": 6, "batch_size": 4},
             BUILTIN_BASE: {"n_epochs": 8, "batch_size": 4},
         },
     )
