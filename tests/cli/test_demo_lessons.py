@@ -124,3 +124,21 @@ def test_a_lesson_asks_what_its_rows_begin_with(name: str) -> None:
     systems = {chat[0]["content"] for chat in _chats(lesson.training)}
     assert {prompt[0]["content"] for prompt in lesson.exam.prompts} == systems
     assert {len(prompt) for prompt in lesson.exam.prompts} == {2}
+
+
+@pytest.mark.slow
+def test_the_check_finds_no_row_near_a_question_that_is_held_out(run, tmp_path: Path) -> None:
+    """By the vectors that `check --quality` compares rows of two files with."""
+    held_out = tmp_path / "quiz.jsonl"
+    chats = [
+        [*prompt, {"role": "assistant", "content": question.right[0]}]
+        for prompt, question in zip(QUIZ.prompts, QUIZ.questions, strict=True)
+    ]
+    held_out.write_text("\n".join(json.dumps({"messages": chat}) for chat in chats), "utf-8")
+    pairs = ((samples.CHATS, held_out), (samples.SUPPORT, samples.SUPPORT_HELD_OUT))
+    for training, validation in pairs:
+        done = run(
+            "check", str(training), "--validation-file", str(validation), "--quality", "--json"
+        )
+        found = json.loads(done.stdout)["data"][0]["findings"]
+        assert {"leaked_example", "duplicate_example"}.isdisjoint(each["code"] for each in found)
