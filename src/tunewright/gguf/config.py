@@ -129,11 +129,6 @@ def sizes(reader: Reader, name: str) -> Sizes:
     heads, hidden = whole("attention.head_count"), whole("embedding_length")
     few = f"{name}.attention.head_count_kv" in reader.metadata
     kv_heads = whole("attention.head_count_kv") if few else heads
-    head = reader.get(f"{name}.attention.key_length", int) or hidden // heads
-    value = reader.get(f"{name}.attention.value_length", int) or head
-    if head % 2 or head < 2 or value != head:
-        raise reader.refuse(f"its heads have {head} numbers ({name}.attention.key_length), and "
-                            f"{value} of each value")  # fmt: skip
     if heads % kv_heads:
         raise reader.refuse(
             f"its {heads} heads ({name}.attention.head_count) cannot share {kv_heads} "
@@ -148,9 +143,20 @@ def sizes(reader: Reader, name: str) -> Sizes:
         inner=whole("feed_forward_length"),
         heads=heads,
         kv_heads=kv_heads,
-        head=head,
+        head=_head(reader, name, hidden // heads),
         vocabulary=embedding.shape[0],
     )
+
+
+def _head(reader: Reader, name: str, usual: int) -> int:
+    head = reader.get(f"{name}.attention.key_length", int) or usual
+    value = reader.get(f"{name}.attention.value_length", int) or head
+    if head % 2 or head < 2 or value != head:
+        raise reader.refuse(
+            f"its heads have {head} numbers ({name}.attention.key_length), and {value} of each "
+            "value"
+        )
+    return head
 
 
 def config(reader: Reader, name: str, sizes: Sizes) -> dict[str, Any]:

@@ -37,27 +37,28 @@ def tokenization(reader: Reader, rows: int, context: int) -> Tokenization:
             "read"
         )
     tokens = vocabulary(reader, rows)
-    if kind == "llama":
-        tokens, way = spaced(tokens), _PIECES
-        made = pieces(reader, tokens)
-    else:
-        way = _way(reader)
-        made = _byte_pairs(reader, tokens, way)
+    tokens, way = (spaced(tokens), _PIECES) if kind == "llama" else (tokens, _way(reader))
+    made = pieces(reader, tokens) if kind == "llama" else _byte_pairs(reader, tokens, way)
     begins = reader.get(KEY + "add_bos_token", bool)
     begins = way.begins if begins is None else begins
-    made |= {
-        "version": "1.0",
-        "truncation": None,
-        "padding": None,
-        "added_tokens": tokens.added(stripping=kind == "llama" and _is_phi3(reader)),
-        "post_processor": _frame(tokens, begins, bool(reader.get(KEY + "add_eos_token", bool))),
-    }
+    stripping = kind == "llama" and _is_phi3(reader)
     return Tokenization(
-        tokenizer=_checked(reader, tokens, made),
+        tokenizer=_checked(reader, tokens, made | _rest(reader, tokens, begins, stripping)),
         settings=_settings(reader, tokens, begins, context),
         generation=_generation(reader, tokens),
         template=reader.get(_TEMPLATE, str) or None,
     )
+
+
+def _rest(reader: Reader, tokens: Vocabulary, begins: bool, stripping: bool) -> dict[str, Any]:
+    """What both kinds have in tokenizer.json."""
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": tokens.added(stripping=stripping),
+        "post_processor": _frame(tokens, begins, bool(reader.get(KEY + "add_eos_token", bool))),
+    }
 
 
 def _way(reader: Reader) -> PreTokenizer:
