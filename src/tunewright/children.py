@@ -8,11 +8,15 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, BinaryIO, TypeAlias, TypeVar
 
+import orjson
+
+T = TypeVar("T")
 Process: TypeAlias = subprocess.Popen[bytes]
 PIPE, NOWHERE = subprocess.PIPE, subprocess.DEVNULL
 StillRunning = subprocess.TimeoutExpired  # what `Process.wait` raises after its seconds
@@ -65,6 +69,34 @@ def end_with_parent(code: int = 0) -> None:
         os._exit(code)  # the main thread may be deep inside torch
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+class JsonLines:
+    """What a child says, in a child: dataclasses, each with its `kind`, as one JSON object a line,
+    flushed at once: ``{"kind": "step", "step": 3, ...}``."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    @classmethod
+    def on_standard_output(cls) -> "JsonLines":
+        """For us alone: a library that prints would break the lines, so it prints to standard
+        error from now on."""
+        stream = os.fdopen(os.dup(1), "wb")
+        os.dup2(2, 1)
+        return cls(stream)
+
+    def __call__(self, said: Any, /) -> None:
+        line = orjson.dumps({"kind": said.kind, **asdict(said)}, option=orjson.OPT_APPEND_NEWLINE)
+        self._stream.write(line)
+        self._stream.flush()
+
+
+def parsed(lines: Iterable[bytes], kinds: Mapping[str, Callable[..., T]]) -> Iterator[T]:
+    """What `JsonLines` wrote, as it was said: `kinds` makes each by its kind."""
+    for line in lines:
+        found = orjson.loads(line)
+        yield kinds[found.pop("kind")](**found)
 
 
 def tried(

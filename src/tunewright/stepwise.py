@@ -4,7 +4,7 @@ A function that works by steps is a generator: it yields nothing, some milliseco
 returns its result. `finish` runs one to its end.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -18,3 +18,20 @@ def finish(steps: Steps[T]) -> T:
             next(steps)
         except StopIteration as end:
             return end.value
+
+
+def batches(
+    items: Iterable[T], characters: int, most: int | None = None, size: Callable[[T], int] = len
+) -> Iterator[list[T]]:
+    """`items` in their order: of so many characters together at most, by `size`, and `most` of
+    them. One that is longer comes alone."""
+    batch: list[T] = []
+    so_far = 0
+    for item in items:
+        if batch and (len(batch) == most or so_far + size(item) > characters):
+            yield batch
+            batch, so_far = [], 0
+        batch.append(item)
+        so_far += size(item)
+    if batch:
+        yield batch

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tunewright.cli.terminal import HomeOption, JsonOption, notes, print_json, print_table, say
+from tunewright.stepwise import batches
 
 if TYPE_CHECKING:
     import numpy as np
@@ -169,10 +170,8 @@ def _computed(tw: "Tunewright", model: str, rows: Sequence[tuple[int, str]]) -> 
     parts: list[NDArray[np.float32]] = []
     told = [(line, text) for line, text in rows if text.strip()]
     table.left_out |= {line: "it is empty" for line, text in rows if not text.strip()}
-    batches = list(_batches(told))
-    for batch in track(
-        batches, "Embedding", console=notes, transient=True, disable=len(batches) == 1
-    ):
+    cut = _batches(told)
+    for batch in track(cut, "Embedding", console=notes, transient=True, disable=len(cut) == 1):
         parts += _add(tw, model, batch, table)
     if parts:
         table.vectors = np.concatenate(parts)
@@ -210,17 +209,8 @@ def _add(
     yield embedded.vectors[good]
 
 
-def _batches(rows: list[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
-    batch: list[tuple[int, str]] = []
-    characters = 0
-    for row in rows:
-        if batch and (len(batch) == _BATCH or characters + len(row[1]) > _CHARACTERS):
-            yield batch
-            batch, characters = [], 0
-        batch.append(row)
-        characters += len(row[1])
-    if batch:
-        yield batch
+def _batches(rows: list[tuple[int, str]]) -> list[list[tuple[int, str]]]:
+    return list(batches(rows, _CHARACTERS, _BATCH, size=lambda row: len(row[1])))
 
 
 def _wire(table: _Table) -> list[dict[str, object]]:

@@ -2,7 +2,7 @@
 time."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from tunewright.embedding.embedder import Declared, Embedded
 from tunewright.embedding.long import embed_long
 from tunewright.errors import Corrupt
 from tunewright.rendering.encoding import unknown_id
-from tunewright.stepwise import Steps, finish
+from tunewright.stepwise import Steps, batches, finish
 
 # Tokenized at once. A token costs the tokenizer up to 465 bytes, and a character can be a token.
 _TEXTS = 256
@@ -47,13 +47,17 @@ class OfTokens(ABC):
     def embedding(self, inputs: Sequence[Sequence[int]]) -> Steps[NDArray[np.float32]]: ...
 
     def count(self, texts: Sequence[str]) -> list[int]:
-        return [len(ids) for batch in batches(texts) for ids in self.tokenize(batch)]
+        return [
+            len(ids)
+            for batch in batches(texts, _CHARACTERS, _TEXTS)
+            for ids in self.tokenize(batch)
+        ]
 
     def embed(self, texts: Sequence[str]) -> Embedded:
         vectors = np.empty((len(texts), self.dimensions), np.float32)  # [texts, d]
         tokens: list[int] = []
         chunked = 0
-        for batch in batches(texts):
+        for batch in batches(texts, _CHARACTERS, _TEXTS):
             found = embed_long(self, self.tokenize(batch))
             vectors[len(tokens) : len(tokens) + len(batch)] = found.vectors
             tokens += found.tokens
@@ -82,7 +86,7 @@ class OfTokenizer(OfTokens, ABC):
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         found: list[list[int]] = []
-        for batch in batches(texts):
+        for batch in batches(texts, _CHARACTERS, _TEXTS):
             try:
                 encoded = self._tokenizer.encode_batch_fast(batch, add_special_tokens=False)
             except TypeError:  # also what it raises for half a surrogate pair
@@ -93,17 +97,3 @@ class OfTokenizer(OfTokens, ABC):
 
     def spelled(self, inputs: Sequence[Sequence[int]]) -> list[str]:
         return self._tokenizer.decode_batch([list(ids) for ids in inputs])
-
-
-def batches(texts: Sequence[str]) -> Iterator[list[str]]:
-    """`texts` in their order, so many together as may be tokenized at once."""
-    batch: list[str] = []
-    characters = 0
-    for text in texts:
-        if batch and (len(batch) == _TEXTS or characters + len(text) > _CHARACTERS):
-            yield batch
-            batch, characters = [], 0
-        batch.append(text)
-        characters += len(text)
-    if batch:
-        yield batch

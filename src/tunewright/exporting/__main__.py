@@ -14,17 +14,10 @@ from tunewright import children
 from tunewright.durable import named_full_disk
 from tunewright.errors import TunewrightError
 from tunewright.exporting.recipe import Recipe
-from tunewright.exporting.report import Failed, JsonLines
+from tunewright.exporting.report import Failed
 from tunewright.weights.memory import out_of_memory
 
 STOPPED = 128 + signal.SIGTERM
-
-
-def _reports() -> JsonLines:
-    """Standard output for us alone: a library that prints would break the lines."""
-    stream = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    return JsonLines(stream)
 
 
 def _recipe() -> Recipe:
@@ -51,7 +44,7 @@ def failure(error: BaseException) -> Failed:
 
 
 def main() -> int:
-    report = _reports()
+    report = children.JsonLines.on_standard_output()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C: the parent decides
     recipe = _recipe()
     children.end_with_parent(STOPPED)

@@ -1,10 +1,10 @@
 """What an export says while it goes on, as JSON lines."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
-from typing import BinaryIO, ClassVar, TypeAlias, get_args
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias, get_args
 
-import orjson
+from tunewright import children
 
 
 @dataclass(frozen=True)
@@ -43,20 +43,6 @@ Said: TypeAlias = Step | Compared | Failed
 _SAID: dict[str, type[Said]] = {said.kind: said for said in get_args(Said)}
 
 
-class JsonLines:
-    """One JSON object a line, flushed at once."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-
-    def __call__(self, said: Said) -> None:
-        line = orjson.dumps({"kind": said.kind, **asdict(said)}, option=orjson.OPT_APPEND_NEWLINE)
-        self._stream.write(line)
-        self._stream.flush()
-
-
 def parsed(lines: Iterable[bytes]) -> Iterator[Said]:
-    """What `JsonLines` wrote, as it was said."""
-    for line in lines:
-        found = orjson.loads(line)
-        yield _SAID[found.pop("kind")](**found)
+    """What an export has said."""
+    return children.parsed(lines, _SAID)

@@ -1,6 +1,6 @@
 """From what a client sent to token ids of the model, within OpenAI's limits and bounded memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import cast
 
 from tunewright.embedding.embedder import Embedder
@@ -16,7 +16,7 @@ from tunewright.records.embeddings import (
 )
 from tunewright.resources import aliases, foreign_ids
 from tunewright.resources.foreign_ids import OpenAIs
-from tunewright.stepwise import Steps
+from tunewright.stepwise import Steps, batches
 
 # No token of OpenAI's is longer than 128 bytes.
 _LONGEST = 128 * MAX_TOKENS_EACH
@@ -127,7 +127,7 @@ def _tokenized(texts: list[str], embedder: Embedder) -> Steps[list[list[int]]]:
         raise too_many(f"more than {MAX_TOKENS_TOGETHER}")
     found: list[list[int]] = []
     total = 0
-    for batch in _batches(texts):
+    for batch in batches(texts, _PIECE):
         if len(batch) == 1:
             yield from _check_long(batch[0], embedder)
         yield
@@ -151,15 +151,3 @@ def _check_long(text: str, embedder: Embedder, most: int = MAX_TOKENS_EACH) -> S
         if counted > most + _TOLERANCE:
             raise too_long(f"more than {most}")
         yield
-
-
-def _batches(texts: list[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    characters = 0
-    for text in texts:
-        if batch and characters + len(text) > _PIECE:
-            yield batch
-            batch, characters = [], 0
-        batch.append(text)
-        characters += len(text)
-    yield batch

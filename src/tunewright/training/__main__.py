@@ -29,7 +29,7 @@ from tunewright import children
 from tunewright.errors import TunewrightError
 from tunewright.training import Stopped, method
 from tunewright.training.recipe import Recipe
-from tunewright.training.report import Failed, JsonLines
+from tunewright.training.report import Failed
 from tunewright.weights.memory import out_of_memory
 
 STOPPED = 128 + signal.SIGTERM
@@ -51,13 +51,6 @@ class Terminated:
         self._asked = True
         if not self._polled:
             raise SystemExit(STOPPED)
-
-
-def _reports() -> JsonLines:
-    """Standard output for us alone: a library that prints would break the lines."""
-    stream = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    return JsonLines(stream)
 
 
 def failure(error: BaseException) -> Failed:
@@ -85,7 +78,7 @@ def _follow(recipe: Recipe, folder: Path) -> None:
 
 def main() -> int:
     folder = Path(sys.argv[1])
-    report = _reports()
+    report = children.JsonLines.on_standard_output()
     should_stop = Terminated()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C: the parent decides
     if "--watch-stdin" in sys.argv[2:]:

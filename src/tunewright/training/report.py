@@ -1,10 +1,10 @@
 """What a run says while it goes on: the `Report` protocol, and its form as JSON lines."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
-from typing import BinaryIO, ClassVar, Literal, Protocol, TypeAlias, get_args
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, Protocol, TypeAlias, get_args
 
-import orjson
+from tunewright import children
 
 
 @dataclass(frozen=True)
@@ -154,20 +154,6 @@ class Report(Protocol):
     def __call__(self, said: Said, /) -> None: ...
 
 
-class JsonLines:
-    """One JSON object a line, flushed at once: ``{"kind": "step", "step": 3, ...}``."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-
-    def __call__(self, said: Said, /) -> None:
-        line = orjson.dumps({"kind": said.kind, **asdict(said)}, option=orjson.OPT_APPEND_NEWLINE)
-        self._stream.write(line)
-        self._stream.flush()
-
-
 def parsed(lines: Iterable[bytes]) -> Iterator[Said]:
-    """What `JsonLines` wrote, as it was said."""
-    for line in lines:
-        found = orjson.loads(line)
-        yield _SAID[found.pop("kind")](**found)
+    """What a run has said."""
+    return children.parsed(lines, _SAID)

@@ -14,6 +14,7 @@ from tokenizers.pre_tokenizers import ByteLevel, Split
 from tokenizers.pre_tokenizers import Sequence as OneAfterTheOther
 
 from tunewright.errors import BadRequest
+from tunewright.stepwise import batches
 from tunewright.vocabularies.finding import absent, find, ranks
 from tunewright.vocabularies.published import PUBLISHED
 
@@ -107,7 +108,7 @@ class Encoding:
 
     def _encoded(self, texts: Sequence[str]) -> NDArray[np.int64]:
         found: list[int] = []
-        for batch in _batches(texts):
+        for batch in batches(texts, _LONG):
             ids = self._encode(batch) if len(batch) > 1 else [self.encode(batch[0])]
             found += map(len, ids)
         return np.array(found, np.int64)
@@ -146,19 +147,6 @@ def _replaced(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
-
-
-def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    characters = 0
-    for text in texts:
-        if batch and characters + len(text) > _LONG:
-            yield batch
-            batch, characters = [], 0
-        batch.append(text)
-        characters += len(text)
-    if batch:
-        yield batch
 
 
 def _pieces(text: str) -> Iterator[str]:
