@@ -26,22 +26,22 @@ def test_a_packed_model_computes_the_same(base: Path, dtype: torch.dtype, always
         nn.init.normal_(layer.b["0"], std=0.2)
     adapter = adapter_of(plain, 0)
     select(plain, None)
-    close = {"atol": 1e-5, "rtol": 1e-4} if dtype == torch.float32 else {"atol": 0.05, "rtol": 0.05}
+    atol, rtol = (1e-5, 1e-4) if dtype == torch.float32 else (0.05, 0.05)
     linear = [m for m in ours.modules() if isinstance(m, nn.Linear)]
     assert pack(ours) == len(linear)
     assert all(type(m) is Packed for m in ours.modules() if isinstance(m, nn.Linear))
-    torch.testing.assert_close(logits(ours), logits(plain), **close)
+    torch.testing.assert_close(logits(ours), logits(plain), atol=atol, rtol=rtol)
     add(ours, 0, adapter, dtype=dtype)
     for model in (plain, ours):
         select(model, 0)
-    torch.testing.assert_close(logits(ours), logits(plain), **close)
+    torch.testing.assert_close(logits(ours), logits(plain), atol=atol, rtol=rtol)
 
 
 def test_a_layer_that_would_compute_another_is_left(
     base: Path, always: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, forward = load_base(base, dtype=torch.float32), Packed.forward
-    monkeypatch.setattr(Packed, "forward", lambda self, x: forward(self, x) * 1.001)
+    monkeypatch.setattr(Packed, "forward", lambda self, x: forward(self, x) * 1.05)
     assert pack(model) == 0
     assert not any(isinstance(m, Packed) for m in model.modules())
 

@@ -54,7 +54,9 @@ def copied(cache: DynamicCache) -> DynamicCache:
 
 def size(cache: DynamicCache) -> int:
     """Bytes of keys and values."""
-    states = [s for layer in cache.layers for s in (layer.keys, layer.values) if s is not None]
+    states = [
+        s for layer in map(plain, cache.layers) for s in (layer.keys, layer.values) if s is not None
+    ]
     return sum(state.numel() * state.element_size() for state in states)
 
 

@@ -33,9 +33,9 @@ class Packed(nn.Linear):
         self.weight = nn.Parameter(empty, requires_grad=False)
         self.bias = like.bias
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """[..., in] -> [..., out]"""
-        return torch.ops.mkldnn._linear_pointwise(x, self.packed, self.bias, "none", [], "")
+        return torch.ops.mkldnn._linear_pointwise(input, self.packed, self.bias, "none", [], "")
 
 
 @torch.no_grad()
