@@ -106,9 +106,14 @@ class Acting:
     @cached_property
     def models(self) -> Models:
         tw = self._tw
-        made = Models(self.caller, self.shelf, tw.settings.aliases, tw.artefacts, self.removals)
-        made.export = lambda *model, **asked: self.exports.export(*model, **asked)
-        return made
+        return Models(
+            self.caller,
+            self.shelf,
+            tw.settings.aliases,
+            tw.artefacts,
+            self.removals,
+            lambda *model, **asked: self.exports.export(*model, **asked),
+        )
 
     @cached_property
     def exports(self) -> Exports:

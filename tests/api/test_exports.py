@@ -77,7 +77,7 @@ def test_a_tuned_model_is_exported_followed_and_downloaded(
     [
         ("builtin-chat", {"to": "onnx"}, 400, "Supported values are: 'peft'"),
         ("builtin-chat", {}, 400, "Missing required parameter: 'to'"),
-        ("builtin-chat", {"to": "merged", "dtype": "q8_0"}, 400, "'dtype'"),
+        ("builtin-chat", {"to": "merged", "dtype": "q8_0"}, 400, "give bf16 or fp32"),
         ("builtin-chat", {"to": "peft", "dtype": "bf16"}, 400, "leave 'dtype' out"),
         ("builtin-chat", {"to": "gguf", "adapter": True, "dtype": "f16"}, 400, "an adapter is not"),
         ("builtin-chat", {"to": "merged", "adaptor": True}, 400, "Unknown parameter: 'adaptor'"),

@@ -37,7 +37,9 @@ def rounding(layers: Mapping[nn.Module, Rounded]) -> Change | None:
     """Moves every weight of `layers` as rounding it might to what each is written in: by up to half
     a unit of its last place, at random; of a quantised matrix, by half a step of its block. None
     where nothing is rounded."""
-    moved = {layer: d for layer, d in layers.items() if d in _BITS or d in _LEVELS}
+    moved: dict[nn.Module, Rounded] = {
+        layer: d for layer, d in layers.items() if d in _BITS or d in _LEVELS
+    }
     if not moved:
         return None
     generator = torch.Generator().manual_seed(0)

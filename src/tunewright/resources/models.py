@@ -20,9 +20,6 @@ from tunewright.resources.switching import Switching
 
 
 class Models:
-    export: Callable[..., Export]
-    """`Exports.export`: put here by whoever has both, as exports look models up."""
-
     def __init__(
         self,
         caller: Caller,
@@ -30,7 +27,10 @@ class Models:
         aliases: dict[str, str],
         artefacts: Artefacts,
         removals: Removals,
+        export: Callable[..., Export],
     ) -> None:
+        """export: `Exports.export`, which looks models up here."""
+        self.export = export
         self._caller = caller
         self._shelf = shelf
         self._shared = shelf.catalog.shelf(SHARED)
