@@ -20,31 +20,38 @@ from tunewright.wording import counted
 if TYPE_CHECKING:
     from tunewright.imports import Answered, Archive, Estimate, Price
 
+_ModelsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="OLD-MODEL", help="Tuned models at the source. Not given: all."),
+]
+_MaxUsdOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        help="Never spend more than this, all runs together. Not given: nothing is asked, and "
+        "an estimate of the cost is shown.",
+    ),
+]
+_PerModelOption = Annotated[
+    int, typer.Option(min=1, help="How many prompts each model is asked at most.")
+]
+_MaxTokensOption = Annotated[int, typer.Option(min=1, help="The longest answer, in tokens.")]
+_PriceInOption = Annotated[
+    float | None,
+    typer.Option(min=0, help="USD per million tokens of prompts, for all models asked."),
+]
+_PriceOutOption = Annotated[
+    float | None, typer.Option(min=0, help="USD per million tokens of answers.")
+]
+
 
 def answers(
-    models: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="OLD-MODEL", help="Tuned models at the source. Not given: all."),
-    ] = None,
-    max_usd: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            help="Never spend more than this, all runs together. Not given: nothing is asked, and "
-            "an estimate of the cost is shown.",
-        ),
-    ] = None,
-    per_model: Annotated[
-        int, typer.Option(min=1, help="How many prompts each model is asked at most.")
-    ] = 200,
-    max_tokens: Annotated[int, typer.Option(min=1, help="The longest answer, in tokens.")] = 1024,
-    price_in: Annotated[
-        float | None,
-        typer.Option(min=0, help="USD per million tokens of prompts, for all models asked."),
-    ] = None,
-    price_out: Annotated[
-        float | None, typer.Option(min=0, help="USD per million tokens of answers.")
-    ] = None,
+    models: _ModelsArgument = None,
+    max_usd: _MaxUsdOption = None,
+    per_model: _PerModelOption = 200,
+    max_tokens: _MaxTokensOption = 1024,
+    price_in: _PriceInOption = None,
+    price_out: _PriceOutOption = None,
     base_url: FromOption = OPENAI,
     home: HomeOption = None,
     json: JsonOption = False,

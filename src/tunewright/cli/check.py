@@ -24,50 +24,55 @@ ModelOption = Annotated[
     str, typer.Option("--model", metavar="MODEL", help="The model to tune with this data.")
 ]
 
+_FileArgument = Annotated[Path | None, typer.Argument(metavar="FILE", help="Training data, JSONL.")]
+_ValidationOption = Annotated[
+    Path | None,
+    typer.Option("--validation-file", metavar="FILE", help="Rows that are not trained on."),
+]
+_HtmlOption = Annotated[
+    Path | None, typer.Option(metavar="REPORT", help="Write a report with charts.")
+]
+_FixOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="OUT",
+        help="Write a repaired copy and check the copy. It leaves out the byte order mark, "
+        "CRLF, blank lines, exact duplicates and rows that are in the validation file too, "
+        "and changes nothing else. OUT.changes.jsonl lists each change.",
+    ),
+]
+_EstimateOption = Annotated[
+    bool,
+    typer.Option("--estimate", help="Try a few steps and tell a job's time, memory and cost."),
+]
+_QualityOption = Annotated[
+    bool, typer.Option("--quality", help="Also tell how good the data is, and what is weak.")
+]
+_JobOption = Annotated[
+    str | None,
+    typer.Option(
+        "--job",
+        metavar="JOB-ID",
+        help="Instead of FILE: the accuracy of this job's model on its validation file, each "
+        "question that it answers wrongly, and the training rows most similar to those.",
+    ),
+]
+_EverythingOption = Annotated[
+    bool,
+    typer.Option("--all", help=f"Show all errors or wrong answers, not only the first {_SHOWN}."),
+]
+
 
 def check(
-    file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="Training data, JSONL.")
-    ] = None,
+    file: _FileArgument = None,
     model: ModelOption = DEFAULT_MODEL,
-    validation: Annotated[
-        Path | None,
-        typer.Option("--validation-file", metavar="FILE", help="Rows that are not trained on."),
-    ] = None,
-    html: Annotated[
-        Path | None, typer.Option(metavar="REPORT", help="Write a report with charts.")
-    ] = None,
-    fix: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="OUT",
-            help="Write a repaired copy and check the copy. It leaves out the byte order mark, "
-            "CRLF, blank lines, exact duplicates and rows that are in the validation file too, "
-            "and changes nothing else. OUT.changes.jsonl lists each change.",
-        ),
-    ] = None,
-    estimate: Annotated[
-        bool,
-        typer.Option("--estimate", help="Try a few steps and tell a job's time, memory and cost."),
-    ] = False,
-    quality: Annotated[
-        bool, typer.Option("--quality", help="Also tell how good the data is, and what is weak.")
-    ] = False,
-    job: Annotated[
-        str | None,
-        typer.Option(
-            "--job",
-            metavar="JOB-ID",
-            help="Instead of FILE: the accuracy of this job's model on its validation file, each "
-            "question that it answers wrongly, and the training rows most similar to those.",
-        ),
-    ] = None,
-    everything: Annotated[
-        bool,
-        typer.Option(
-            "--all", help=f"Show all errors or wrong answers, not only the first {_SHOWN}."
-        ),
-    ] = False,
+    validation: _ValidationOption = None,
+    html: _HtmlOption = None,
+    fix: _FixOption = None,
+    estimate: _EstimateOption = False,
+    quality: _QualityOption = False,
+    job: _JobOption = None,
+    everything: _EverythingOption = False,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:

@@ -19,38 +19,44 @@ _BATCH = 256  # texts
 _CHARACTERS = 200_000  # of a batch: a token is a character at least, and a request has a limit
 _NAMED = 10  # rows that are left out and named
 
+_TextsArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="TEXT", help="Texts to embed, each in quotes.")
+]
+_FileOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="TABLE",
+        help="Embed a table: .csv, .tsv, .xlsx, .parquet, .json or .jsonl; or a file that "
+        "--output wrote.",
+    ),
+]
+_ColumnOption = Annotated[
+    str, typer.Option(metavar="COLUMN", help="The column of the table that holds the texts.")
+]
+_OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="OUT",
+        help="Write texts and vectors: .jsonl, .csv, .parquet, or .npy (a matrix).",
+    ),
+]
+_SearchOption = Annotated[
+    str | None, typer.Option(metavar="QUERY", help="Show the texts most similar to this one.")
+]
+_TopOption = Annotated[int, typer.Option(help="How many of them to show.", min=1)]
+_ModelOption = Annotated[str, typer.Option(metavar="MODEL", help="An embedding model.")]
+
 
 def embed(
-    texts: Annotated[
-        list[str] | None, typer.Argument(metavar="TEXT", help="Texts to embed, each in quotes.")
-    ] = None,
-    file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="TABLE",
-            help="Embed a table: .csv, .tsv, .xlsx, .parquet, .json or .jsonl; or a file that "
-            "--output wrote.",
-        ),
-    ] = None,
-    column: Annotated[
-        str, typer.Option(metavar="COLUMN", help="The column of the table that holds the texts.")
-    ] = "text",
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="OUT",
-            help="Write texts and vectors: .jsonl, .csv, .parquet, or .npy (a matrix).",
-        ),
-    ] = None,
-    search: Annotated[
-        str | None, typer.Option(metavar="QUERY", help="Show the texts most similar to this one.")
-    ] = None,
-    top: Annotated[int, typer.Option(help="How many of them to show.", min=1)] = 5,
-    model: Annotated[
-        str, typer.Option(metavar="MODEL", help="An embedding model.")
-    ] = "text-embedding-ada-002",
+    texts: _TextsArgument = None,
+    file: _FileOption = None,
+    column: _ColumnOption = "text",
+    output: _OutputOption = None,
+    search: _SearchOption = None,
+    top: _TopOption = 5,
+    model: _ModelOption = "text-embedding-ada-002",
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:

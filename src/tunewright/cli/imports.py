@@ -103,32 +103,37 @@ def fetch(
     raise typer.Exit(1 if failed else 0)
 
 
+_JobsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="JOB-ID", help="Jobs at the source. Not given: all that succeeded."),
+]
+_ModelOption = Annotated[
+    str | None,
+    typer.Option(metavar="MODEL", help="The base here to train on. It is never chosen for you."),
+]
+_DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Only check the files and show what would be created.")
+]
+_OnAnswersOption = Annotated[
+    bool,
+    typer.Option("--on-answers", help="Train on the recorded answers instead of the files."),
+]
+_AllowOutputTrainingOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-output-training",
+        help="Say that you may train on the old model's answers (needed for --on-answers).",
+    ),
+]
+
+
 @openai.command()
 def replay(
-    jobs: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="JOB-ID", help="Jobs at the source. Not given: all that succeeded."),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODEL", help="The base here to train on. It is never chosen for you."
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only check the files and show what would be created.")
-    ] = False,
-    on_answers: Annotated[
-        bool,
-        typer.Option("--on-answers", help="Train on the recorded answers instead of the files."),
-    ] = False,
-    allow_output_training: Annotated[
-        bool,
-        typer.Option(
-            "--allow-output-training",
-            help="Say that you may train on the old model's answers (needed for --on-answers).",
-        ),
-    ] = False,
+    jobs: _JobsArgument = None,
+    model: _ModelOption = None,
+    dry_run: _DryRunOption = False,
+    on_answers: _OnAnswersOption = False,
+    allow_output_training: _AllowOutputTrainingOption = False,
     base_url: FromOption = OPENAI,
     home: HomeOption = None,
     json: JsonOption = False,

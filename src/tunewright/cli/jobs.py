@@ -30,39 +30,48 @@ app = typer.Typer(
 )
 JobId = Annotated[str, typer.Argument(metavar="JOB-ID", help="As `jobs list` shows it.")]
 
+_TrainingFileOption = Annotated[
+    str,
+    typer.Option(metavar="FILE", help="The id of a file, or a path: it is uploaded first."),
+]
+_ModelOption = Annotated[str, typer.Option(help="The base, tuned model or checkpoint to tune.")]
+_ValidationFileOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Rows that are not trained on: their loss shows overfitting. An id or a path.",
+    ),
+]
+_SuffixOption = Annotated[
+    str | None, typer.Option(help="A word of yours for the tuned model's name.")
+]
+_NEpochsOption = Annotated[int | None, typer.Option(help="How often each row is trained on.")]
+_BatchSizeOption = Annotated[int | None, typer.Option(help="How many rows a step has.")]
+_LearningRateMultiplierOption = Annotated[
+    float | None, typer.Option(help="Multiplies the learning rate that is chosen for the base.")
+]
+_AdaptationOption = Annotated[
+    Literal["lora", "full"] | None,
+    typer.Option(help="Train a small adapter beside the base (lora), or all weights (full)."),
+]
+_SeedOption = Annotated[
+    int | None, typer.Option(help="The same seed and data give the same model.")
+]
+_FollowOption = Annotated[bool, typer.Option("--follow", help="Watch the job to its end.")]
+
 
 @app.command()
 def create(
-    training_file: Annotated[
-        str,
-        typer.Option(metavar="FILE", help="The id of a file, or a path: it is uploaded first."),
-    ],
-    model: Annotated[
-        str, typer.Option(help="The base, tuned model or checkpoint to tune.")
-    ] = "gpt-3.5-turbo",
-    validation_file: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="Rows that are not trained on: their loss shows overfitting. An id or a path.",
-        ),
-    ] = None,
-    suffix: Annotated[
-        str | None, typer.Option(help="A word of yours for the tuned model's name.")
-    ] = None,
-    n_epochs: Annotated[int | None, typer.Option(help="How often each row is trained on.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="How many rows a step has.")] = None,
-    learning_rate_multiplier: Annotated[
-        float | None, typer.Option(help="Multiplies the learning rate that is chosen for the base.")
-    ] = None,
-    adaptation: Annotated[
-        Literal["lora", "full"] | None,
-        typer.Option(help="Train a small adapter beside the base (lora), or all weights (full)."),
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="The same seed and data give the same model.")
-    ] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Watch the job to its end.")] = False,
+    training_file: _TrainingFileOption,
+    model: _ModelOption = "gpt-3.5-turbo",
+    validation_file: _ValidationFileOption = None,
+    suffix: _SuffixOption = None,
+    n_epochs: _NEpochsOption = None,
+    batch_size: _BatchSizeOption = None,
+    learning_rate_multiplier: _LearningRateMultiplierOption = None,
+    adaptation: _AdaptationOption = None,
+    seed: _SeedOption = None,
+    follow: _FollowOption = False,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
