@@ -23,7 +23,8 @@ def demo(
     base: Annotated[
         str,
         typer.Option(
-            metavar="NAME",
+            "--model",
+            metavar="MODEL",
             help="The base to tune, by its name in the catalogue. builtin-chat: the tiny one that "
             "ships, for which nothing is downloaded.",
         ),
