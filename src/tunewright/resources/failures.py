@@ -63,13 +63,7 @@ class Failures:
         form = "chat" if chat else "completion"
         rows = self._judging.rows(validation, form)
         asked = rows[:: -(-len(rows) // max(most, 1)) or 1]
-        bodies = [_body(model, row, one) for row, one in asked]
-        count = itertools.count(1)
-        told = ask(
-            bodies,
-            partial(message, self._chat, self._completions),
-            each=lambda: progress(next(count), len(bodies)),
-        )
+        told = self._answers([_body(model, row, one) for row, one in asked], progress)
         pairs = [
             (row, said.get("content") or "")
             for (row, _), said in zip(asked, told, strict=True)
@@ -89,6 +83,16 @@ class Failures:
             accuracy=1 - len(failed) / len(pairs) if pairs else None,
             answers=[_wrong(*pairs[place]) for place in failed],
             findings=findings,
+        )
+
+    def _answers(
+        self, bodies: list[dict[str, Any]], progress: Callable[[int, int], None]
+    ) -> list[dict[str, Any] | BadRequest]:
+        done = itertools.count(1)
+        return ask(
+            bodies,
+            partial(message, self._chat, self._completions),
+            each=lambda: progress(next(done), len(bodies)),
         )
 
 
