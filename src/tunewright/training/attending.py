@@ -19,7 +19,7 @@ from tunewright.training.examples import Sample
 from tunewright.training.ranks import Ranks
 from tunewright.training.recipe import Recipe
 from tunewright.training.selfcheck import Verdict, examine
-from tunewright.weights.attention import PRODUCTS, Attention, faster, use
+from tunewright.weights.attention import PRODUCTS, Attention, faster, implementation, use
 from tunewright.weights.base import compute_dtype
 
 FILE = "attention.json"
@@ -62,7 +62,7 @@ def _machines(file: Path | None, device: str) -> Attention:
 
 
 def way(model: PreTrainedModel) -> Attention:
-    return PRODUCTS if model.config._attn_implementation == PRODUCTS else "sdpa"
+    return PRODUCTS if implementation(model) == PRODUCTS else "sdpa"
 
 
 def keep(folder: Path, model: PreTrainedModel) -> None:

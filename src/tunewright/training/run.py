@@ -141,7 +141,8 @@ def prepare(
     torch.manual_seed(recipe.seed)
     if torch.cuda.is_available():  # a CPU is deterministic anyhow
         torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # an aid for finding faults
+        # An aid for finding faults, which writes all memory once more. (The stubs lack it.)
+        setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010
     renderer = Renderer.load(recipe.base, chat=recipe.kind == "chat")
     renderer = renderer.rendered_as(recipe.rendering)
     training = read(recipe.training_file, renderer, recipe.kind)

@@ -30,18 +30,23 @@ _WORTH = 0.8  # of SDPA's time; it was 0.45
 _ROUNDS = 7
 
 
+def implementation(model: PreTrainedModel) -> str:
+    """The name by which transformers knows how `model` computes attention."""
+    return getattr(model.config, "_attn_implementation", "")
+
+
 def use(model: PreTrainedModel, how: Attention) -> bool:
     """Whether `model` computes so from now on. Only those that used SDPA can be changed."""
-    if model.config._attn_implementation not in ("sdpa", PRODUCTS):
+    if implementation(model) not in ("sdpa", PRODUCTS):
         return how == "sdpa"
     model.set_attn_implementation(how)
-    return model.config._attn_implementation == how
+    return implementation(model) == how
 
 
 @contextmanager
 def by_sdpa(model: PreTrainedModel) -> Iterator[None]:
     """Inside, `model` computes as it would if nobody had chosen."""
-    before = model.config._attn_implementation
+    before = implementation(model)
     if before != PRODUCTS:
         yield
         return
@@ -116,7 +121,7 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float) 
         mask = _causal(q.shape[2], q.dtype, q.device)
     elif mask.dtype == torch.bool:
         mask = torch.zeros_like(mask, dtype=q.dtype).masked_fill_(~mask, -math.inf)
-    return _Products.apply(q, k, v, mask.to(q.dtype), scale)  # pyright: ignore[reportReturnType]
+    return _Products.apply(q, k, v, mask.to(q.dtype), scale)
 
 
 @functools.lru_cache(maxsize=64)
@@ -153,7 +158,7 @@ class _Products(torch.autograd.Function):
         of_query, of_key, of_value = ctx.shapes
         g = gradient.reshape(*q.shape[:2], -1)  # [rows * groups, shared * time, size]
         of_weights = g @ v.mT  # [rows * groups, shared * time, keys]
-        of_scores = torch._softmax_backward_data(of_weights, weights, -1, weights.dtype)
+        of_scores = torch.ops.aten._softmax_backward_data(of_weights, weights, -1, weights.dtype)
         return (
             (of_scores @ k).mul_(ctx.scale).view(of_query),
             (of_scores.mT @ q).view(of_key),

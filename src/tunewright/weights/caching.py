@@ -7,7 +7,7 @@ from typing import Any
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
-from tunewright.weights.attention import PRODUCTS
+from tunewright.weights.attention import PRODUCTS, implementation
 
 # What models call the cache that they take and give back: since transformers 5.24, and before.
 _NAMES = ("cache", "past_key_values")
@@ -34,7 +34,7 @@ def by_position(model: PreTrainedModel) -> bool:
     config = model.config.get_text_config(decoder=True)
     ropes = getattr(config, "rope_parameters", None) or {}
     kinds = {rope.get("rope_type") for rope in [ropes, *ropes.values()] if isinstance(rope, dict)}
-    attention = getattr(model.config, "_attn_implementation", None)
+    attention = implementation(model)
     if kinds & _ROPE_OF_THE_BATCH or attention not in ("sdpa", "eager", PRODUCTS):
         return False
     return all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in _layers(model))
