@@ -59,6 +59,7 @@ def in_bfloat16(values: list[float]) -> bool:
     return all(abs(one - round(one)) < 0.02 for one in apart)
 
 
+@pytest.mark.slow  # 15 s; the parts in bfloat16 have quick tests
 def test_a_job_is_trained_checked_and_served(new_server: Callable[..., Server]) -> None:
     server = new_server(TUNEWRIGHT_COMPUTE_DTYPE="bfloat16")
     model = finish(server, begin(server, 10, n_epochs=1, batch_size=5))

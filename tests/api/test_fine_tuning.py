@@ -222,6 +222,7 @@ def test_cancel_while_running_and_after(server: Server) -> None:
     assert server.http.get(f"/fine_tuning/jobs/{job['id']}").json()["status"] == "cancelled"
 
 
+@pytest.mark.slow  # 10 s; training of all weights has quick tests
 def test_full_fine_tuning_is_an_option(server: Server) -> None:
     job = server.job(
         model="gpt-3.5-turbo",

@@ -15,7 +15,7 @@ from tunewright.cli.serve import say_what_answers
 
 
 def _fast(run, *arguments: str) -> str:
-    return run("demo", *arguments, "--base", "builtin-chat", seconds=280).stdout
+    return run("demo", *arguments, "--model", "builtin-chat", seconds=280).stdout
 
 
 def _counts(said: str, name: str) -> list[int]:

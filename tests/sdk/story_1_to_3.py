@@ -211,7 +211,11 @@ async def use_told(counted, model: str) -> None:
 
 
 async def helper_told(chat, asked: dict, expected: str) -> None:
-    """The stream helper: it accumulates the chunks and gives a whole completion at the end."""
+    """The stream helper: it accumulates the chunks and gives a whole completion at the end. For it
+    an answer that reaches the limit is an error, so this one is stopped at a stretch of it."""
+    if len(expected) > 16:
+        asked = {**asked, "stop": [expected[12:16]]}
+        expected = expected.partition(expected[12:16])[0]
     manager = chat.stream(**asked)
     if hasattr(manager, "__aenter__"):
         async with manager as stream:
