@@ -3,6 +3,8 @@ import io
 import json
 import re
 
+import pytest
+
 from servers import Server, chats
 
 
