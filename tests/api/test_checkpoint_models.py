@@ -72,7 +72,6 @@ def test_what_is_kept_of_a_job(server: Server, tuned: dict) -> None:
     assert not list(folder.rglob("*.tmp-*"))
 
 
-@pytest.mark.slow  # 10 s; the quick ones below go on from tuned models
 def test_training_goes_on_from_a_checkpoint(server: Server, tuned: dict) -> None:
     start = checkpoints(server, tuned)[0]["fine_tuned_model_checkpoint"]
     job = further(server, start)
