@@ -1,4 +1,4 @@
-"""Keys and values of prompts that were read before, for those that begin alike.
+"""Keys and values of prompts that were read before, for prompts with the same prefix.
 
 Chats of one application open with the same system prompt, and each turn of a conversation with the
 turns before it. What an organisation's prompts left is used for its own prompts only: how soon an
