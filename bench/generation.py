@@ -41,8 +41,8 @@ def transformers(model: torch.nn.Module, prompts: list[list[int]]) -> int:
     ids = torch.tensor([[0] * (width - len(prompt)) + prompt for prompt in prompts])
     mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
     made = model.generate(  # pyright: ignore[reportCallIssue]
-        ids,
-        attention_mask=mask,
+        ids.to(model.device),
+        attention_mask=mask.to(model.device),
         do_sample=False,
         max_new_tokens=TOKENS,
         min_new_tokens=TOKENS,

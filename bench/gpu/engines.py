@@ -10,39 +10,13 @@ import sys
 import time
 from pathlib import Path
 
-import torch
-
+from generation import engine, transformers
 from tunewright.generation.embedded import EmbeddedGenerator
-from tunewright.generation.generator import ModelSpec, Request
+from tunewright.generation.generator import ModelSpec
 from tunewright.rendering import Renderer
 from tunewright.weights.base import load_base
 
-TOKENS, ROUNDS = 64, 2
-
-
-def engine(generator: EmbeddedGenerator, spec: ModelSpec, prompts: list[list[int]]) -> int:
-    for id, prompt in enumerate(prompts):
-        generator.submit(Request(id, spec, prompt, max_tokens=TOKENS, temperature=0))
-    made = 0
-    while generator.busy:
-        made += sum(len(piece.ids) for piece in generator.step())
-    return made
-
-
-@torch.inference_mode()
-def transformers(model: torch.nn.Module, prompts: list[list[int]]) -> int:
-    width = max(map(len, prompts))
-    ids = torch.tensor([[0] * (width - len(prompt)) + prompt for prompt in prompts])
-    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
-    made = model.generate(
-        ids.to(model.device),
-        attention_mask=mask.to(model.device),
-        do_sample=False,
-        max_new_tokens=TOKENS,
-        min_new_tokens=TOKENS,
-        pad_token_id=0,
-    )
-    return (made.shape[1] - width) * len(prompts)
+ROUNDS = 2
 
 
 def main() -> None:
