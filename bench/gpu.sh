@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What Tunewright does on a GPU, beside TRL and transformers, and whether it is what a CPU gives.
 # Needs this checkout, a Python with torch (CUDA) and transformers, and what else is missing there:
-# from an index, or from a folder of wheels in WHEELS. Some eight minutes. `bench/gpu.sh --help`.
+# from an index, or from a folder of wheels in WHEELS. Some eight minutes (an estimate). `bench/gpu.sh --help`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
