@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataset.conftest import write_model_of_words
-from tunewright.dataset import checks, examples, notices, reading
+from tunewright.dataset import checks, examples, notices
 from tunewright.dataset.checks import check, examples_of, row_of
 from tunewright.dataset.examples import ChatExample, CompletionExample
-from tunewright.dataset.reading import lines
 from tunewright.errors import BadRequest
 from tunewright.rendering import Renderer
+from tunewright.tables import reading
+from tunewright.tables.reading import lines
 
 HOSTILE = Path(__file__).parents[1] / "hostile"
 

@@ -45,7 +45,7 @@ ALLOWED = {
     # Vectors that can be computed again: the oldest tables.
     ("cli/vectors.py", "unlink"),
     # A plain copy in a folder for temporary files.
-    ("dataset/unpacking.py", "open(wb)"),
+    ("tables/unpacking.py", "open(wb)"),
     # A child's own standard output.
     ("children.py", "fdopen(wb)"),
     # The demo's throw-away home.

@@ -120,8 +120,8 @@ def _table(
     tw: "Tunewright", model: str, texts: list[str] | None, file: Path | None, column: str
 ) -> _Table:
     from tunewright.cli.vectors import saved
-    from tunewright.dataset.tables import read_column
     from tunewright.errors import BadRequest
+    from tunewright.tables.whole import read_column
 
     given = _given(texts, file)
     if file is None:

@@ -66,7 +66,7 @@ def saved(path: Path) -> tuple[list[str], Floats] | None:
     """Texts and vectors of a file that `writer` wrote; None for any other table."""
     if path.suffix.lower() == ".npy":
         return _saved_matrix(path)
-    from tunewright.dataset.sources import open_source
+    from tunewright.tables.sources import open_source
 
     rows = [row.values for row in open_source(path).rows if row.values]
     if not rows or not all({"text", "embedding"} <= row.keys() for row in rows):
@@ -89,7 +89,7 @@ def _numbers(value: Any) -> Any:
 
 
 def _saved_matrix(path: Path) -> tuple[list[str], Floats]:
-    from tunewright.dataset.tables import read_column
+    from tunewright.tables.whole import read_column
 
     if not path.is_file():
         raise BadRequest(f"There is no file {path}.")

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from tunewright.dataset.cells import text_of
 from tunewright.dataset.formats import wrong_format
 from tunewright.dataset.layouts import layout_of
-from tunewright.dataset.problems import PREPARE, Fault
-from tunewright.dataset.reading import lines
-from tunewright.dataset.sources import open_source
+from tunewright.dataset.remedies import PREPARE
 from tunewright.errors import TunewrightError
+from tunewright.tables.cells import text_of
+from tunewright.tables.problems import Fault
+from tunewright.tables.reading import lines
+from tunewright.tables.sources import open_source
 
 _NUMBERS = ("", "id", "index", "unnamed: 0")  # columns that say nothing
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from tunewright.dataset.problems import Refused
+from tunewright.tables.problems import Refused
 
 
 def as_declared(tools: Any) -> Any:

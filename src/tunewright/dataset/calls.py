@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
-from tunewright.dataset.problems import Fault, kind, shown, step, unknown_keys
 from tunewright.errors import BadRequest
 from tunewright.records.messages import FunctionCall
 from tunewright.rendering.turns import parsed_arguments, slips
+from tunewright.tables.problems import Fault, kind, shown, step, unknown_keys
 
 MOST_TOOLS = 128
 TOOL_FORM = '{"type": "function", "function": {"name": "...", "parameters": {...}}}'

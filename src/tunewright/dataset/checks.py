@@ -12,13 +12,14 @@ from tunewright.dataset.cookbook import Cookbook, CountsTokens
 from tunewright.dataset.examples import ChatExample, Example, Form, example, faults, form_of
 from tunewright.dataset.formats import wrong_format
 from tunewright.dataset.measuring import Measured
-from tunewright.dataset.problems import PREPARE, Fault
-from tunewright.dataset.reading import Line, line_of, lines
+from tunewright.dataset.remedies import PREPARE
 from tunewright.dataset.tally import Tally
 from tunewright.errors import BadRequest, JobFailed
 from tunewright.records.findings import Finding
 from tunewright.rendering import Renderer
 from tunewright.stepwise import Steps, finish
+from tunewright.tables.problems import Fault
+from tunewright.tables.reading import Line, line_of, lines
 
 MOST_ROWS = 10_000_000  # 512 MiB of the shortest useful rows; of lines like {} it holds 170 million
 

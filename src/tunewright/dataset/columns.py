@@ -5,11 +5,11 @@ from typing import Any, Literal
 
 import orjson
 
-from tunewright.dataset.cells import cell, text_at
 from tunewright.dataset.examples import CHAT_FORM, Form
 from tunewright.dataset.layouts import as_chat, as_completion
-from tunewright.dataset.problems import Refused, shown
 from tunewright.errors import BadRequest
+from tunewright.tables.cells import cell, text_at
+from tunewright.tables.problems import Refused, shown
 
 SEPARATOR = "\n\n###\n\n"
 _ROLES = ("system", "developer", "user", "assistant")

@@ -11,10 +11,11 @@ from typing import Any, Literal, TypeAlias
 from tunewright.dataset import calls
 from tunewright.dataset.blocks import is_in_blocks
 from tunewright.dataset.layouts import is_text, layout_of
-from tunewright.dataset.problems import AS_TEXT, PREPARE, Fault, kind, shown, step, unknown_keys
+from tunewright.dataset.remedies import PREPARE
 from tunewright.records.messages import MESSAGE_KEYS, REASONING_KEYS
 from tunewright.records.parts import RefusalPart, TextPart
 from tunewright.rendering.turns import Tool, as_tools
+from tunewright.tables.problems import AS_TEXT, Fault, kind, shown, step, unknown_keys
 
 Form: TypeAlias = Literal["chat", "completion"]
 

@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeGuard
 
-import orjson
-
 from tunewright.dataset.blocks import is_in_blocks, unblocked
 from tunewright.dataset.calling import as_calls, as_declared
-from tunewright.dataset.cells import text_at
-from tunewright.dataset.problems import Refused, shown
 from tunewright.records.messages import MESSAGE_KEYS
+from tunewright.tables.cells import text_at
+from tunewright.tables.problems import Refused, shown
+from tunewright.tables.sources import unpacked
 
 Row: TypeAlias = dict[str, Any]
 _ASKED = ("prompt", "instruction", "question", "query")
@@ -109,15 +108,6 @@ def unknown(value: Any) -> str:
         "Which column is the question, and which the answer? Name them with --prompt and "
         f"--completion. The row has: {names}."
     )
-
-
-def unpacked(text: str) -> Any:
-    """The value in JSON text that was written as JSON text again, however often; else None."""
-    try:
-        value = orjson.loads(text) if text.lstrip()[:1] in ("{", "[", '"') else None
-    except orjson.JSONDecodeError:
-        return None
-    return unpacked(value) if isinstance(value, str) else value
 
 
 def _is_chat(value: Any) -> bool:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tunewright.dataset.problems import DROP_LONG, Fault
+from tunewright.dataset.remedies import DROP_LONG
 from tunewright.rendering import Row
+from tunewright.tables.problems import Fault
 
 
 @dataclass

@@ -13,15 +13,15 @@ from typing import Any
 import orjson
 
 from tunewright import suggestions
-from tunewright.dataset.cells import text_of
 from tunewright.dataset.checks import Check, look_at
 from tunewright.dataset.columns import Columns, asked
-from tunewright.dataset.problems import Refused, shown
-from tunewright.dataset.sources import Source, SourceRow, open_source
 from tunewright.dataset.splitting import held_out
 from tunewright.durable import Upload
 from tunewright.errors import BadRequest
 from tunewright.rendering import Renderer
+from tunewright.tables.cells import text_of
+from tunewright.tables.problems import Refused, shown
+from tunewright.tables.sources import Source, SourceRow, open_source
 from tunewright.wording import counted, of, some
 
 NOT_TEXT = "The row is not UTF-8 text."

@@ -5,9 +5,9 @@ from typing import Any
 
 import orjson
 
-from tunewright.dataset.reading import LONGEST_LINE
 from tunewright.rendering import Renderer
 from tunewright.rendering.turns import is_reasoned
+from tunewright.tables.reading import LONGEST_LINE
 
 _SIGNS = (b"think", b"reasoning")  # without one of them, no key and no mark can be there
 

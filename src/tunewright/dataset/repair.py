@@ -16,9 +16,9 @@ from typing import Any
 import orjson
 
 from tunewright.dataset.formats import wrong_format
-from tunewright.dataset.reading import BOM, LONGEST_LINE, lines
 from tunewright.durable import Upload
 from tunewright.errors import BadRequest
+from tunewright.tables.reading import BOM, LONGEST_LINE, lines
 
 CHANGES = {
     "bom_removed": "byte order mark removed",

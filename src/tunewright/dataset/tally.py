@@ -8,11 +8,12 @@ from functools import partial
 
 from tunewright import suggestions
 from tunewright.dataset.notices import Noticed
-from tunewright.dataset.problems import DROP_LONG, PREPARE, Fault
-from tunewright.dataset.reading import Line
+from tunewright.dataset.remedies import DROP_LONG, PREPARE
 from tunewright.dataset.tokens import distribution, epochs
 from tunewright.records.checks import Distribution, OpenAICounts
 from tunewright.records.findings import Finding
+from tunewright.tables.problems import Fault
+from tunewright.tables.reading import Line
 
 _UNNAMED = partial(suggestions.prepare, "FILE")
 MOST_PROBLEMS = 1_000  # kept; the others are counted

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import orjson
 
 from tunewright import names
-from tunewright.dataset import reading
 from tunewright.errors import BadRequest
 from tunewright.imports.archive import Archive
 from tunewright.imports.fields import mappings, text
+from tunewright.tables import reading
 
 _KINDS = ("training", "validation")
 Origin = Literal["validation", "training", "stored"]

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from tunewright.builtin import STATIC
 from tunewright.dataset.examples import Example, Form, example, faults
 from tunewright.dataset.formats import wrong_format
-from tunewright.dataset.reading import lines
 from tunewright.embedding.embedder import Embedder
 from tunewright.records.findings import Finding
 from tunewright.records.models import Weights
 from tunewright.resources.models import Models
+from tunewright.tables.reading import lines
 
 if TYPE_CHECKING:
     from tunewright.quality.rows import Row, Rows

@@ -8,7 +8,7 @@ from tunewright import samples
 from tunewright.analysis.nearest import nearest
 from tunewright.cli.demo.client import Client
 from tunewright.cli.terminal import say, screen
-from tunewright.dataset.tables import read_rows
+from tunewright.tables.whole import read_rows
 
 QUERIES = ("headphones for a long flight", "what can I feed my cat?", "this coffee is too bitter")
 BEST = 3

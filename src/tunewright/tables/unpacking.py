@@ -13,8 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tunewright.dataset.formats import BZIP2, ENCODINGS, GZIP, XZ, ZIP
 from tunewright.errors import BadRequest
+from tunewright.tables.formats import BZIP2, ENCODINGS, GZIP, XZ, ZIP
 
 _PIECE = 2**20
 _PACKED: dict[bytes, Callable[[Path], Any]] = {GZIP: gzip.open, BZIP2: bz2.open, XZ: lzma.open}

@@ -11,8 +11,6 @@ from tunewright.records.findings import Finding, Severity
 
 __all__ = [
     "AS_TEXT",
-    "DROP_LONG",
-    "PREPARE",
     "Fault",
     "Faulty",
     "Finding",
@@ -24,8 +22,6 @@ __all__ = [
     "unknown_keys",
 ]
 
-# In a remedy: the command that makes a fit file of this one, which the check writes out.
-PREPARE, DROP_LONG = "{prepare}", "{prepare --drop-long}"
 AS_TEXT = "Write it as text, in quotes."
 _EXCERPT = 80
 _STEPS = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+)\]")

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from tunewright.dataset.problems import AS_TEXT, Fault, Faulty, shown, step
+from tunewright.tables.problems import AS_TEXT, Fault, Faulty, shown, step
 
 LONGEST_LINE = 16 * 2**20  # bytes
 DEEPEST = 64

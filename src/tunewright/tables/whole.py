@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 
 from tunewright import suggestions
-from tunewright.dataset.cells import text_of
-from tunewright.dataset.sources import EMPTY, open_source
 from tunewright.errors import BadRequest
+from tunewright.tables.cells import text_of
+from tunewright.tables.sources import EMPTY, open_source
 from tunewright.wording import counted
 
 _HALF = re.compile("[\ud800-\udfff]")  # what bytes that are not UTF-8 are read as

@@ -12,12 +12,11 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from tunewright.dataset.formats import ARRAY, HEAD, PARQUET, SPREAD, TABLE, ZIP, layout
-from tunewright.dataset.layouts import unpacked
-from tunewright.dataset.problems import kind, shown
-from tunewright.dataset.reading import BOM, Line, lines
-from tunewright.dataset.unpacking import plain
 from tunewright.errors import BadRequest, MissingExtra
+from tunewright.tables.formats import ARRAY, HEAD, PARQUET, SPREAD, TABLE, ZIP, layout
+from tunewright.tables.problems import kind, shown
+from tunewright.tables.reading import BOM, Line, lines
+from tunewright.tables.unpacking import plain
 
 _SPACE = re.compile(r"[ \t\r\n,]*")
 _LONGEST_CELL = 2**24  # characters; the csv module's own limit is 128 KiB
@@ -240,6 +239,15 @@ def _of_object(line: int, value: Any) -> SourceRow:
     if isinstance(value, dict):
         return SourceRow(line, value)
     return SourceRow(line, fault=f"The row is {kind(value)}, not an object.")
+
+
+def unpacked(text: str) -> Any:
+    """The value in JSON text that was written as JSON text again, however often; else None."""
+    try:
+        value = orjson.loads(text) if text.lstrip()[:1] in ("{", "[", '"') else None
+    except orjson.JSONDecodeError:
+        return None
+    return unpacked(value) if isinstance(value, str) else value
 
 
 EMPTY = "The row is empty."

@@ -5,7 +5,7 @@ import decimal
 import math
 from typing import Any
 
-from tunewright.dataset.problems import Refused, kind, shown
+from tunewright.tables.problems import Refused, kind, shown
 
 
 def cell(values: dict[str, Any], column: str) -> Any:

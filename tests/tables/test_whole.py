@@ -6,8 +6,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from tunewright.dataset.tables import read_column, read_rows
 from tunewright.errors import BadRequest
+from tunewright.tables.whole import read_column, read_rows
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv", "json", "jsonl", "xlsx"])
