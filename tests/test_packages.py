@@ -109,8 +109,8 @@ def test_without_its_package_a_base_says_what_is_missing(beside: Beside) -> None
         (
             "from byte_grams import ByteGrams\n"
             "class make(ByteGrams):\n"
-            "    def embedding(self, inputs):\n"
-            "        return 2 * (yield from super().embedding(inputs))",
+            "    def embed_tokens(self, batch):\n"
+            "        return 2 * super().embed_tokens(batch)",
             "its vectors are not of length 1",
         ),
     ],

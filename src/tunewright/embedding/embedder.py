@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.errors import Corrupt
-from tunewright.stepwise import Steps
 
 
 @dataclass(frozen=True)
@@ -79,8 +78,11 @@ class Embedder(Protocol):
       (`embedding.long`). Nothing is truncated.
     * `unknown` is the id of the token for whatever it cannot read; None where it reads everything.
       `spelled` gives the text that ids stand for, special tokens left out.
-    * `embed_tokens` takes ids of its own vocabulary, at most `declared.context` an input;
-      `embedding` is the same by steps, each of some ten milliseconds.
+    * `embed_tokens` takes ids of its own vocabulary, at most `declared.context` an input, and
+      computes them together: one batch. Who calls it makes batches of inputs of like length, of at
+      most `batch_tokens` with padding; a longer input comes alone (`embedding.batching`).
+      `batch_tokens` is where more at once is no faster: others wait for a batch, and nothing stops
+      it.
 
     Memory beyond the result is bounded, however many texts come. Opening raises Corrupt for files
     that do not fit together; after that, TypeError for what is not a str is all that is raised.
@@ -98,6 +100,9 @@ class Embedder(Protocol):
     @property
     def unknown(self) -> int | None: ...
 
+    @property
+    def batch_tokens(self) -> int: ...
+
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]: ...
 
     def spelled(self, inputs: Sequence[Sequence[int]]) -> list[str]: ...
@@ -106,10 +111,6 @@ class Embedder(Protocol):
 
     def embed(self, texts: Sequence[str]) -> Embedded: ...
 
-    def embed_tokens(self, inputs: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """[inputs, dimensions]."""
-        ...
-
-    def embedding(self, inputs: Sequence[Sequence[int]]) -> Steps[NDArray[np.float32]]:
-        """[inputs, dimensions], by steps."""
+    def embed_tokens(self, batch: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """[inputs of the batch, dimensions]."""
         ...

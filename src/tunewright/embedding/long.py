@@ -8,6 +8,7 @@ against 0.379 when it is truncated at 256 tokens; 0.567 against 0.667 for what c
 from collections.abc import Sequence
 from itertools import pairwise
 
+from tunewright.embedding.batching import embedding
 from tunewright.embedding.embedder import Embedded, Embedder
 from tunewright.embedding.vectors import averaged
 from tunewright.stepwise import Steps, finish
@@ -32,10 +33,10 @@ def embedding_long(
     tokens = [len(ids) for ids in inputs]
     room = _room(embedder, prompt)
     if room is None or max(tokens, default=0) <= room:
-        rows = yield from embedder.embedding([[*prompt, *ids] for ids in inputs])
+        rows = yield from embedding(embedder, [[*prompt, *ids] for ids in inputs])
         return Embedded(rows, tokens)  # [inputs, dimensions]
     chunks = [(i, chunk) for i, ids in enumerate(inputs) for chunk in _equal(ids, room)]
-    rows = yield from embedder.embedding([[*prompt, *chunk] for _, chunk in chunks])
+    rows = yield from embedding(embedder, [[*prompt, *chunk] for _, chunk in chunks])
     owners = [owner for owner, _ in chunks]  # of each chunk, its input
     weights = [max(1, len(chunk)) for _, chunk in chunks]
     chunked = sum(length > room for length in tokens)

@@ -17,12 +17,13 @@ from tunewright.embedding.embedder import Declared
 from tunewright.embedding.texts import OfTokenizer
 from tunewright.embedding.vectors import unit
 from tunewright.errors import Corrupt
-from tunewright.stepwise import Steps
 
 _TOKENS = 2048  # gathered at once: at 256 dimensions 2 MB of float32, which stay in the CPU's cache
 
 
 class StaticEmbedder(OfTokenizer):
+    batch_tokens = 16 * _TOKENS  # some 30 ms; nothing is padded
+
     def __init__(self, directory: Path) -> None:
         """Raises Corrupt for files that are broken or do not fit together."""
         self._vectors = _array(directory / "vectors.npy", np.int8, mapped=True)
@@ -35,20 +36,15 @@ class StaticEmbedder(OfTokenizer):
         if self._scales.shape != (rows,) or self.vocabulary > rows:
             raise Corrupt(f"{directory}: vectors, scales and vocabulary differ in length.")
 
-    def embedding(self, inputs: Sequence[Sequence[int]]) -> Steps[NDArray[np.float32]]:
-        sums = np.zeros((len(inputs), self.dimensions), np.float32)  # [inputs, d]
-        yield from self._add(inputs, sums)
-        return unit(sums)
-
-    def _add(self, encoded: Sequence[Sequence[int]], sums: NDArray[np.float32]) -> Steps[None]:
-        """Add to `sums[i]` the vectors of text i's tokens, in their order."""
-        for owners, starts, ids in _blocks(encoded):
+    def embed_tokens(self, batch: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        sums = np.zeros((len(batch), self.dimensions), np.float32)  # [inputs, d]
+        for owners, starts, ids in _blocks(batch):
             rows = self._vectors[ids].astype(np.float32)  # [block, d]
             rows *= self._scales[ids][:, None]
             # A text's parts come in order and only its last one shares a block, so its sum is
             # the same to the bit whatever is in the block beside it.
             sums[owners] += np.add.reduceat(rows, starts, axis=0)  # [texts of the block, d]
-            yield
+        return unit(sums)
 
 
 def _blocks(

@@ -1,4 +1,4 @@
-"""Small transformers by ONNX Runtime: texts of similar length in batches of about 1,024 tokens.
+"""Small transformers by ONNX Runtime.
 
 A directory holds `model.onnx`, `tokenizer.json` and `config.json`. The graph takes `ids` (int64)
 and `mask` (int32, 1 for a token, 0 for padding), both [rows, time], and gives `vectors` (float32
@@ -7,7 +7,7 @@ here. The graph's metadata says how many `positions` and what `vocabulary` it wa
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,7 @@ from tunewright.embedding.embedder import Declared
 from tunewright.embedding.texts import OfTokenizer
 from tunewright.embedding.vectors import unit
 from tunewright.errors import Corrupt
-from tunewright.stepwise import Steps
 
-# Padded tokens of a batch: what stays in the CPU's cache. 4,096 took 1.35 times as long, 8,192 1.8.
-_TOKENS = 1024
 _THREADS = min(4, os.cpu_count() or 1)  # a batch is small, and others need processors too
 
 
@@ -49,40 +46,18 @@ class TransformerEmbedder(OfTokenizer):
         if not 1 <= (self._declared.context or 0) <= most:
             raise Corrupt(f"{directory}: `context` of config.json is not between 1 and {most}.")
 
-    def embedding(self, inputs: Sequence[Sequence[int]]) -> Steps[NDArray[np.float32]]:
-        vectors = np.empty((len(inputs), self.dimensions), np.float32)  # [inputs, d]
-        # Duplicates are computed once: in another row of a batch the last bit may differ.
-        rows: dict[tuple[int, ...], list[int]] = {}
-        for place, ids in enumerate(inputs):
-            rows.setdefault(tuple(ids), []).append(place)
-        for batch in _batches(sorted(rows, key=len), len(self._around)):
-            for ids, vector in zip(batch, self._run(batch), strict=True):
-                vectors[rows[ids]] = vector
-            yield
-        return unit(vectors)
-
-    def _run(self, batch: list[tuple[int, ...]]) -> NDArray[np.float32]:
+    def embed_tokens(self, batch: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         first, last = self._around
-        longest = len(batch[-1]) + 2  # the longest comes last
+        longest = max(map(len, batch), default=0) + 2
         ids = np.zeros((len(batch), longest), np.int64)  # [rows, time]
         mask = np.zeros((len(batch), longest), np.int32)  # [rows, time]
         for row, each in enumerate(batch):
             ids[row, : len(each) + 2] = (first, *each, last)
             mask[row, : len(each) + 2] = 1
+        if not batch:
+            return np.zeros((0, self.dimensions), np.float32)
         found: Any = self._session.run(["vectors"], {"ids": ids, "mask": mask})
-        return found[0]  # [rows, d]
-
-
-def _batches(inputs: list[tuple[int, ...]], around: int) -> Iterator[list[tuple[int, ...]]]:
-    """`inputs`, the shortest first, in batches of at most `_TOKENS` with padding, or of one."""
-    batch: list[tuple[int, ...]] = []
-    for ids in inputs:
-        if batch and (len(batch) + 1) * (len(ids) + around) > _TOKENS:
-            yield batch
-            batch = []
-        batch.append(ids)
-    if batch:
-        yield batch
+        return unit(found[0])  # [rows, d]
 
 
 def _around(config: dict[str, Any], tokenizer: Tokenizer) -> tuple[int, int]:

@@ -10,7 +10,6 @@ from tunewright import durable
 from tunewright.embedding.embedder import Declared
 from tunewright.embedding.texts import OfTokens
 from tunewright.embedding.vectors import unit
-from tunewright.stepwise import Steps
 
 MIX = np.uint64(0x9E3779B97F4A7C15)
 
@@ -27,13 +26,12 @@ class ByteGrams(OfTokens):
     def spelled(self, inputs: Sequence[Sequence[int]]) -> list[str]:
         return [bytes(ids).decode(errors="replace") for ids in inputs]
 
-    def embedding(self, inputs: Sequence[Sequence[int]]) -> Steps[NDArray[np.float32]]:
-        vectors = np.zeros((len(inputs), self.dimensions), np.float32)  # [inputs, d]
-        for vector, ids in zip(vectors, inputs, strict=True):
+    def embed_tokens(self, batch: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        vectors = np.zeros((len(batch), self.dimensions), np.float32)  # [inputs, d]
+        for vector, ids in zip(vectors, batch, strict=True):
             grams = np.array(ids, np.uint64)  # [bytes]
             for _ in range(3):  # of two, three and four bytes
                 grams = (grams[:-1] * MIX) ^ np.array(ids[len(ids) - len(grams) + 1 :], np.uint64)
                 place = (grams * MIX) >> np.uint64(33)
                 np.add.at(vector, place % np.uint64(self.dimensions), np.float32(1))
-            yield
         return unit(vectors)

@@ -1,0 +1,144 @@
+"""Which texts an engine computes together: of like length, organisations by turns.
+
+Padding is computed like tokens: 1,000 reviews in batches of 32 as they come are 2.5 times their
+tokens, sorted by length 1.04. Duplicates within a request are computed once: in another row of a
+batch the last bit of a vector may differ.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunewright.embedding.embedder import Embedder
+from tunewright.stepwise import Steps
+
+Ids = tuple[int, ...]
+Vectors = NDArray[np.float32]
+
+AROUND = 2  # special tokens that engines put around a text
+# A text joins a batch where its padding costs less than a batch of its own would, which is some 16
+# tokens where a batch has 1,024: a query of 14 tokens takes 5.3 ms alone, 2.6 beside others.
+_PADDING = 64
+
+
+class Work:
+    """The inputs of one request, until all are computed. `who`: whose it is."""
+
+    def __init__(self, who: str, inputs: Sequence[Sequence[int]]) -> None:
+        self.who = who
+        self.inputs = len(inputs)
+        self._places: dict[Ids, list[int]] = {}  # of each distinct input
+        for place, ids in enumerate(inputs):
+            self._places.setdefault(tuple(ids), []).append(place)
+        self._waiting = sorted(self._places, key=len)
+        self._computed = 0
+        self._vectors: Vectors | None = None
+        self.tokens = sum(map(len, self._waiting)) + AROUND * len(self._waiting)
+
+    @property
+    def waits(self) -> bool:
+        """Whether some of it is in no batch yet."""
+        return bool(self._waiting)
+
+    @property
+    def longest(self) -> int:
+        return len(self._waiting[-1])
+
+    def take(self, least: int, most: int, room: int) -> list[Ids]:
+        """Up to `room` inputs of `least` to `most` tokens, the longest of them."""
+        end = bisect_right(self._waiting, most, key=len)
+        start = max(end - room, bisect_left(self._waiting, least, key=len))
+        taken = self._waiting[start:end]
+        del self._waiting[start:end]
+        return taken
+
+    def put(self, computed: Sequence[Ids], vectors: Vectors) -> Vectors | None:
+        """Take the vectors of some inputs, [computed, d]; all of them, [inputs, d], when they are
+        complete."""
+        if self._vectors is None:
+            self._vectors = np.empty((self.inputs, vectors.shape[1]), np.float32)
+        for ids, vector in zip(computed, vectors, strict=True):
+            self._vectors[self._places[ids]] = vector
+        self._computed += len(computed)
+        return self._vectors if self._computed == len(self._places) else None
+
+
+Batch = list[tuple[Work, list[Ids]]]
+
+
+class Queue:
+    """Work that waits for one engine, which takes `most` tokens at once, padding counted.
+
+    Each batch begins with the next organisation's next work, the longest input of it that waits;
+    what room it leaves is for whatever is of like length.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._padding = most // _PADDING
+        self._waiting: OrderedDict[str, deque[Work]] = OrderedDict()  # in the order of their turns
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def add(self, work: Work) -> None:
+        self._waiting.setdefault(work.who, deque()).append(work)
+
+    def remove(self, work: Work) -> None:
+        """What nobody waits for any more, where it waits."""
+        works = self._waiting.get(work.who, deque())
+        if work in works:
+            works.remove(work)
+        if not works:
+            self._waiting.pop(work.who, None)
+
+    def take(self) -> Batch:
+        """The next batch; an empty one where nothing waits."""
+        if not self._waiting:
+            return []
+        first = self._turn()
+        longest = first.longest
+        least = longest - max(self._padding, longest // 4)
+        batch: Batch = []
+        rows = 0
+        for most in (longest + self._padding * quarter // 4 for quarter in range(5)):
+            for work in chain([first], *self._waiting.values()):
+                room = max(self._most // (most + AROUND), 1 - rows) - rows
+                if room <= 0:
+                    break
+                if taken := work.take(least, most, room):
+                    batch.append((work, taken))
+                    rows += len(taken)
+        self._drop_taken()
+        return batch
+
+    def _turn(self) -> Work:
+        """The work whose turn it is, put behind the others of its organisation, and that one behind
+        the other organisations."""
+        who, works = self._waiting.popitem(last=False)
+        works.rotate(-1)
+        self._waiting[who] = works
+        return works[-1]
+
+    def _drop_taken(self) -> None:
+        for who, works in list(self._waiting.items()):
+            if left := deque(work for work in works if work.waits):
+                self._waiting[who] = left
+            else:
+                del self._waiting[who]
+
+
+def embedding(embedder: Embedder, inputs: Sequence[Sequence[int]]) -> Steps[Vectors]:
+    """Vectors [inputs, d] of one request alone, by steps of a batch."""
+    work, queue = Work("", inputs), Queue(embedder.batch_tokens)
+    vectors = embedder.embed_tokens([]) if not inputs else None
+    queue.add(work)
+    while vectors is None:
+        [(_, ids)] = queue.take()
+        vectors = work.put(ids, embedder.embed_tokens(ids))
+        yield
+    return vectors
