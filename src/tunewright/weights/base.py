@@ -83,36 +83,60 @@ def load_base(
     differs from its manifest, or a weight is missing, surplus, of another shape, NaN or infinite;
     MemoryError where memory does not suffice.
     """
-    _refuse_other_formats(directory)
-    if verify:
-        durable.verify(directory)
-    _refuse_broken_files(directory)
-    try:
-        config = AutoConfig.from_pretrained(directory, local_files_only=True)
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            directory,
-            config=config,
-            dtype=dtype or compute_dtype(),
-            attn_implementation=_attention(config),
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # told in the report, and refused there
-        )
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-        if out_of_memory(error):
-            raise MemoryError(f"There is not enough memory to load {directory}.") from error
-        raise BadRequest(
-            f"{directory} cannot be loaded as a causal language model: {error}"
-        ) from error
-    model, report = loaded
+    model, report = loaded_from(
+        AutoModelForCausalLM,
+        directory,
+        "a causal language model",
+        dtype=dtype or compute_dtype(),
+        attention="sdpa",
+        verify=verify,
+    )
     _refuse_misfits(directory, report)
     refuse_nonfinite(model, str(directory))
     torch.nn.Module.to(model, device())  # the stubs of PreTrainedModel.to know no device
     if device().type == "cuda":
         norms.fuse(model)
     return model.eval()
+
+
+def loaded_from(
+    auto: Any,
+    directory: Path,
+    what: str,
+    *,
+    dtype: torch.dtype,
+    attention: str | None = None,
+    verify: bool = False,
+) -> tuple[PreTrainedModel, dict[str, Any]]:
+    """The model of the class that `auto` finds for `directory`, on the CPU, and transformers'
+    report of what was missing, surplus or of another shape there. The caller must judge that: what
+    is missing holds random numbers.
+
+    what: it should be, for the message. attention: where the model's own arithmetic allows it;
+    None: transformers' choice. Otherwise, also in what it raises, as `load_base`.
+    """
+    _refuse_other_formats(directory)
+    if verify:
+        durable.verify(directory)
+    _refuse_broken_files(directory)
+    try:
+        config = AutoConfig.from_pretrained(directory, local_files_only=True)
+        loaded: Any = auto.from_pretrained(
+            directory,
+            config=config,
+            dtype=dtype,
+            attn_implementation=_attention(config, attention),
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # told in the report
+        )
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+        if out_of_memory(error):
+            raise MemoryError(f"There is not enough memory to load {directory}.") from error
+        raise BadRequest(f"{directory} cannot be loaded as {what}: {error}") from error
+    return loaded
 
 
 def _refuse_other_formats(directory: Path) -> None:
@@ -166,10 +190,10 @@ def _refuse_misfits(directory: Path, report: dict[str, Any]) -> None:
             raise Corrupt(f"{directory} {what}, among them {min(names)}. Fetch the model again.")
 
 
-def _attention(config: PretrainedConfig) -> str:
+def _attention(config: PretrainedConfig, wanted: str | None) -> str | None:
     """sdpa has no soft cap on attention scores (Gemma 2): there it would compute another model."""
     text = config.get_text_config()
-    return "eager" if getattr(text, "attn_logit_softcapping", None) else "sdpa"
+    return "eager" if getattr(text, "attn_logit_softcapping", None) else wanted
 
 
 def refuse_nonfinite(model: torch.nn.Module, name: str) -> None:

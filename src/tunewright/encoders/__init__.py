@@ -1,0 +1,1 @@
+"""Embedding models by torch: for the engine process, and for whoever converts one."""
