@@ -1,5 +1,6 @@
 """What the files of a sentence-transformers directory say, and how they are refused."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +151,9 @@ def test_a_dense_that_does_not_fit_is_refused(
     tmp_path: Path, weight: np.ndarray, config: dict[str, Any], said: str
 ) -> None:
     modules(settings(tmp_path), "Transformer", "Pooling", "Dense")
-    dense(tmp_path / "2_Dense", weight, **config)
+    dense(tmp_path / "2_Dense", weight)
+    file = tmp_path / "2_Dense" / "config.json"
+    write(file, json.loads(file.read_text()) | config)
     with pytest.raises(BadRequest) as refused:
         Pipeline.read(tmp_path)
     assert said in refused.value.message

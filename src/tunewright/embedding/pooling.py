@@ -92,7 +92,8 @@ def _dense(rows: Floats, step: Dense) -> Floats:
 
 
 def _normalized(rows: Floats) -> Floats:
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))  # [batch]
+    return rows / np.maximum(lengths, np.float32(1e-12))[:, None]
 
 
 def _sigmoid(x: Floats) -> Floats:
