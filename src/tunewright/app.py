@@ -14,6 +14,7 @@ from tunewright.blobs.local import LocalBlobs
 from tunewright.catalog.catalog import Catalog
 from tunewright.embedding import open_embedder
 from tunewright.embedding.embedder import Embedder
+from tunewright.embedding.scheduler import Scheduler
 from tunewright.fetching import Listener
 from tunewright.home import Home
 from tunewright.processes import Processes
@@ -137,7 +138,8 @@ class Acting:
     def embeddings(self) -> Embeddings:
         openais = OpenAIs(self._tw.vocabulary, self._tw.encoding)
         unknown_text = self._tw.settings.unknown_text
-        return Embeddings(self.models, self._embedder, openais, self.quota, unknown_text)
+        submit = partial(self._tw.scheduler.submit, self.caller.organisation)
+        return Embeddings(self.models, self._embedder, openais, self.quota, submit, unknown_text)
 
     @cached_property
     def chat(self) -> Chat:
@@ -192,6 +194,7 @@ class Tunewright(Acting):
         self.usage = Usage(self.catalog, self.settings, self.blobs.size)
         self.engine = EngineClient(self.home.socket, seconds=self.settings.engine_seconds)
         self.rows = Rows(self.engine, self.settings.generation_rows, self.settings.generator)
+        self.scheduler = Scheduler(self.settings.embedding_tokens)
         self.processes = Processes(
             self.home, self.settings, on_worker_death=self.tasks.release_of_dead
         )
@@ -286,6 +289,7 @@ class Tunewright(Acting):
 
     def close(self) -> None:
         """Stop what `start` started, giving it 10 seconds, and let go of the files."""
+        self.scheduler.close()
         self.engine.close()
         self.processes.stop()
         self.catalog.close()

@@ -110,8 +110,8 @@ class Settings(BaseSettings):
     bodies_limit: int = Field(
         default=256 * MIB, ge=1024, description="all JSON bodies under way together, bytes"
     )
-    embedding_queue: int = Field(
-        default=256, ge=1, description="embedding requests under way or waiting"
+    embedding_tokens: int = Field(
+        default=2_000_000, ge=1, description="tokens of all embedding requests under way together"
     )
     generation_queue: int = Field(
         default=256, ge=1, description="chat and completion requests under way"

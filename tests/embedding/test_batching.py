@@ -86,7 +86,6 @@ def test_what_was_removed_is_in_no_batch() -> None:
 def test_vectors_come_back_in_the_order_of_the_inputs_and_repetitions_are_computed_once() -> None:
     queue, inputs = Queue(MOST), [text(n) for n in (5, 900, 7)] * 2
     queue.add(work := Work("a", inputs))
-    assert work.tokens == 5 + 900 + 7 + 3 * AROUND
     found = None
     computed = 0
     for [(_, ids)] in drained(queue):

@@ -28,19 +28,20 @@ _PROCESSORS = os.cpu_count() or 1
 class Lanes:
     """The work that takes a processor, or the catalog, for longer than a moment.
 
-    bodies: one at a time, as a parser holds the interpreter's lock. embedding: each place computes
-    with several threads. preparing: rendering and tokenizing prompts. generating: counted only, the
-    engine runs them. starting: they are sent to it, which takes as long as it does not listen.
-    checks: of files. writing: changes in the catalog; all can wait for a process that holds it, and
-    no reader waits behind them. reading: records, up to 10,000 at once, which holds the
-    interpreter's lock. uploads: pieces of files. storing: whole files and weights synced or copied,
-    before what they are for is written to the catalog.
+    bodies: one at a time, as a parser holds the interpreter's lock. tokenizing: texts to embed, and
+    writing their vectors; what is between is the scheduler's (`embedding.scheduler`), which counts
+    it in tokens. preparing: rendering and tokenizing prompts. generating: counted only, the engine
+    runs them. starting: they are sent to it, which takes as long as it does not listen. checks: of
+    files. writing: changes in the catalog; all can wait for a process that holds it, and no reader
+    waits behind them. reading: records, up to 10,000 at once, which holds the interpreter's lock.
+    uploads: pieces of files. storing: whole files and weights synced or copied, before what they
+    are for is written to the catalog.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.bodies = Lane("body", 1, _WAITING)
         places = max(2, _PROCESSORS // 4)
-        self.embedding = Lane("embedding", places, settings.embedding_queue, spare=1)
+        self.tokenizing = Lane("embedding", places, _WAITING, spare=1)
         self.preparing = Lane("generating", 2, settings.generation_queue, spare=1)
         self.generating = Lane("generating", 1, settings.generation_queue)
         self.starting = Lane("generating", 4, _WAITING, spare=1)

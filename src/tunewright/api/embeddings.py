@@ -6,26 +6,27 @@ from tunewright.api.bodies import MAX_IDS, read
 from tunewright.api.call import Call
 from tunewright.api.crowd import Visit, lanes
 from tunewright.api.responses import PiecewiseResponse, json_bytes, tell
-from tunewright.api.turns import by_turns
+from tunewright.api.turns import by_turns, in_turn
 from tunewright.api.unread import notice
-from tunewright.app import Acting
+from tunewright.api.waiting import arrived
 from tunewright.embedding.embedder import Embedded
 from tunewright.records.embeddings import EmbeddingList, EmbeddingRequest
-from tunewright.resources.embeddings import base64_vectors
-from tunewright.stepwise import Steps
+from tunewright.resources.embeddings import Prepared, base64_vectors
 
 
 async def create(request: Request) -> Response:
     asked: EmbeddingRequest = await read(request, EmbeddingRequest.parse, most=MAX_IDS)
-    steps = _answer(acting(request), asked)
-    response = await by_turns(request, lanes(request).embedding, steps)
+    preparing = acting(request).embeddings.preparing(asked)
+    prepared = await by_turns(request, lanes(request).tokenizing, preparing)
+    if not await arrived(request, prepared.vectors):
+        return Response(status_code=499)
+    response = await in_turn(request, lanes(request).tokenizing, lambda: _answer(prepared))
     Visit.of(request).hold(len(response.body))
     return response
 
 
-def _answer(caller: Acting, asked: EmbeddingRequest) -> Steps[Response]:
-    embedded, answering = yield from caller.embeddings.embedding(asked)
-    yield
+def _answer(prepared: Prepared) -> Response:
+    embedded, asked, answering = prepared.embedded(), prepared.asked, prepared.answering
     response = PiecewiseResponse(_body(asked, embedded), media_type="application/json")
     if unknown := sum(embedded.unknown):
         response.headers["tunewright-unknown-tokens"] = str(unknown)

@@ -1,5 +1,6 @@
 """Runs the API on a socket, in this process, with the engine and the worker beside it."""
 
+import asyncio
 import gc
 import ipaddress
 import logging
@@ -40,6 +41,7 @@ def serve(tw: Tunewright, on_ready: Callable[[str], None]) -> None:
         tw.start()
         on_ready(_url(listener))
         server = _Server(
+            tw,
             uvicorn.Config(
                 create_api(tw),
                 http=guarded(Patience.of(tw.settings)),
@@ -53,7 +55,7 @@ def serve(tw: Tunewright, on_ready: Callable[[str], None]) -> None:
                 h11_max_incomplete_event_size=MAX_HEAD,
                 timeout_keep_alive=tw.settings.idle_seconds,  # pyright: ignore[reportArgumentType]
                 timeout_graceful_shutdown=DRAIN_SECONDS,
-            )
+            ),
         )
         # uvicorn raises the signal again once it has shut down; what is left to end is ours.
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -73,12 +75,21 @@ def _settle() -> None:
 
 
 class _Server(uvicorn.Server):
-    """asyncio takes as many connections at once as may wait: here more may wait."""
+    def __init__(self, tw: Tunewright, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._tw = tw
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """asyncio takes as many connections at once as may wait: here more may wait."""
         await super().startup(sockets)
         for listener in sockets or []:
             listener.listen(BACKLOG)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Embeddings that cannot be computed in time are answered, before connections are cut."""
+        loop, close = asyncio.get_running_loop(), self._tw.scheduler.close
+        loop.call_later(DRAIN_SECONDS - 1, loop.run_in_executor, None, close)
+        await super().shutdown(sockets)
 
 
 def _allow_many_files() -> None:

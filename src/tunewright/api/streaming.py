@@ -19,6 +19,7 @@ from tunewright.answering.chunks import Chunks
 from tunewright.answering.generating import Event, Generation, Outputs
 from tunewright.api.acting import acting
 from tunewright.api.crowd import lanes
+from tunewright.api.waiting import left
 from tunewright.errors import TunewrightError
 
 
@@ -42,7 +43,7 @@ async def collect(request: Request, generation: Generation, outputs: Outputs) ->
         await _start(request, generation, emit)
         await ended
 
-    running, leaving = asyncio.create_task(run()), asyncio.create_task(_left(request))
+    running, leaving = asyncio.create_task(run()), asyncio.create_task(left(request))
     try:
         await asyncio.wait({running, leaving}, return_when=asyncio.FIRST_COMPLETED)
         if not running.done():
@@ -85,7 +86,7 @@ async def _first(request: Request, events: AsyncIterator[Event]) -> Event | None
     async def next_event() -> Event:
         return await anext(events)
 
-    coming, leaving = asyncio.create_task(next_event()), asyncio.create_task(_left(request))
+    coming, leaving = asyncio.create_task(next_event()), asyncio.create_task(left(request))
     try:
         await asyncio.wait({coming, leaving}, return_when=asyncio.FIRST_COMPLETED)
         return await coming if coming.done() else None
@@ -150,8 +151,3 @@ async def _events(request: Request, generation: Generation) -> AsyncIterator[Eve
     await _start(request, generation, emit)
     while (event := await queue.get()) is not None:
         yield event
-
-
-async def _left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

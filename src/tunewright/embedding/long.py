@@ -6,42 +6,61 @@ against 0.379 when it is truncated at 256 tokens; 0.567 against 0.667 for what c
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
-from tunewright.embedding.batching import embedding
+from tunewright.embedding.batching import Vectors, embedded
 from tunewright.embedding.embedder import Embedded, Embedder
 from tunewright.embedding.vectors import averaged
-from tunewright.stepwise import Steps, finish
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """Inputs as an embedder can read them. `tokens`: of each input, without a prompt.
+
+    `rows`: what is embedded; `owners`: of each row, its input; `weights`: its length. Inputs that
+    fit are a row each, and then there are neither owners nor weights.
+    """
+
+    tokens: list[int]  # [inputs]
+    rows: list[list[int]]  # [rows]
+    owners: list[int]
+    weights: list[int]
+    chunked: int = 0
+
+    @classmethod
+    def of(
+        cls, embedder: Embedder, inputs: Sequence[list[int]], prompt: Sequence[int] = ()
+    ) -> "Chunks":
+        """`prompt` goes before each input, and before each chunk of one. Chunks of an input differ
+        by at most one token."""
+        tokens = [len(ids) for ids in inputs]
+        room = _room(embedder, prompt)
+        if room is None or max(tokens, default=0) <= room:
+            return cls(tokens, [[*prompt, *ids] for ids in inputs], [], [])
+        chunks = [(i, chunk) for i, ids in enumerate(inputs) for chunk in _equal(ids, room)]
+        return cls(
+            tokens,
+            [[*prompt, *chunk] for _, chunk in chunks],
+            [owner for owner, _ in chunks],
+            [max(1, len(chunk)) for _, chunk in chunks],
+            sum(length > room for length in tokens),
+        )
+
+    def embedded(self, vectors: Vectors) -> Embedded:
+        """Vectors [rows, d] of the rows as [inputs, d]: the mean of an input's chunks, weighted by
+        their length."""
+        if self.owners:
+            vectors = averaged(vectors, self.owners, self.weights, len(self.tokens))
+        return Embedded(vectors, self.tokens, self.chunked)
 
 
 def embed_long(
     embedder: Embedder, inputs: Sequence[list[int]], prompt: Sequence[int] = ()
 ) -> Embedded:
-    """Vectors [inputs, dimensions] of token ids; `prompt` goes before each input, and before each
-    chunk of one.
-
-    Chunks of an input differ by at most one token and are weighted by their length. `tokens` counts
-    the inputs without the prompt.
-    """
-    return finish(embedding_long(embedder, inputs, prompt))
-
-
-def embedding_long(
-    embedder: Embedder, inputs: Sequence[list[int]], prompt: Sequence[int] = ()
-) -> Steps[Embedded]:
-    """The same by steps."""
-    tokens = [len(ids) for ids in inputs]
-    room = _room(embedder, prompt)
-    if room is None or max(tokens, default=0) <= room:
-        rows = yield from embedding(embedder, [[*prompt, *ids] for ids in inputs])
-        return Embedded(rows, tokens)  # [inputs, dimensions]
-    chunks = [(i, chunk) for i, ids in enumerate(inputs) for chunk in _equal(ids, room)]
-    rows = yield from embedding(embedder, [[*prompt, *chunk] for _, chunk in chunks])
-    owners = [owner for owner, _ in chunks]  # of each chunk, its input
-    weights = [max(1, len(chunk)) for _, chunk in chunks]
-    chunked = sum(length > room for length in tokens)
-    means = averaged(rows, owners, weights, len(inputs))  # [chunks, d] -> [inputs, d]
-    return Embedded(means, tokens, chunked)
+    """Vectors [inputs, dimensions] of token ids, whatever their length, computed here and now."""
+    chunks = Chunks.of(embedder, inputs, prompt)
+    return chunks.embedded(embedded(embedder, chunks.rows))
 
 
 def _room(embedder: Embedder, prompt: Sequence[int]) -> int | None:

@@ -1,17 +1,20 @@
 """Text in, vectors out."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.answering.model import Answering, answering
+from tunewright.embedding.batching import Vectors
 from tunewright.embedding.embedder import Embedded, Embedder
-from tunewright.embedding.long import embedding_long
+from tunewright.embedding.long import Chunks
 from tunewright.embedding.vectors import shortened
-from tunewright.errors import BadRequest
+from tunewright.errors import BadRequest, TunewrightError
 from tunewright.records.embeddings import (
     Embedding,
     EmbeddingList,
@@ -31,6 +34,28 @@ from tunewright.stepwise import Steps, finish
 from tunewright.usage import Quota
 
 UnknownText: TypeAlias = Literal["refuse", "allow"]
+Submit: TypeAlias = Callable[[Embedder, Sequence[Sequence[int]]], "Future[Vectors]"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request whose inputs are being computed. `unknown`, `nothing`: as of `Embedded`."""
+
+    asked: EmbeddingRequest
+    answering: Answering
+    counts: list[int]  # tokens of each input
+    unknown: list[int]
+    nothing: list[int]
+    chunks: Chunks
+    vectors: "Future[Vectors]"
+
+    def embedded(self) -> Embedded:
+        """Waits. Raises Unavailable where the engine fails."""
+        found = self.chunks.embedded(self.vectors.result())
+        vectors, dimensions = found.vectors, self.asked.dimensions
+        if dimensions:
+            vectors = shortened(vectors, dimensions)
+        return Embedded(vectors, self.counts, found.chunked, self.unknown, self.nothing)
 
 
 class Embeddings:
@@ -40,13 +65,16 @@ class Embeddings:
         embedder: Callable[[Weights], Embedder],
         openais: OpenAIs,
         quota: Quota,
+        submit: Submit,
         unknown_text: UnknownText = "refuse",
     ) -> None:
+        """`submit`: to the scheduler, for the organisation whose models these are."""
         self._models = models
         self._embedder = embedder
         self._openais = openais
         self._unknown_text = unknown_text
         self._quota = quota
+        self._submit = submit
 
     def create(self, /, **given: Any) -> EmbeddingList:
         """`given`: the fields of `EmbeddingRequest`."""
@@ -74,12 +102,13 @@ class Embeddings:
         where `unknown_text` (by default the setting) is "refuse", for a text of which the model can
         read nothing.
         """
-        return finish(self.embedding(request, unknown_text))[0]
+        return finish(self.preparing(request, unknown_text)).embedded()
 
-    def embedding(
+    def preparing(
         self, request: EmbeddingRequest, unknown_text: UnknownText | None = None
-    ) -> Steps[tuple[Embedded, Answering]]:
-        """The same by steps, each of some ten milliseconds, and what answers."""
+    ) -> Steps[Prepared]:
+        """What can be refused and the tokens, by steps of some ten milliseconds; at the last one,
+        the inputs are on their way. Raises Busy where too much is."""
         weights = self._models.weights(request.model, ("embedding",))
         embedder = self._embedder(weights)
         _check_dimensions(request, embedder)
@@ -87,13 +116,29 @@ class Embeddings:
         unknown, nothing = unknown_tokens(request, ids, embedder)
         if nothing and (unknown_text or self._unknown_text) == "refuse":
             raise unreadable(request, nothing, weights.id)
-        self._quota.reserve(sum(counts))
-        found = yield from embedding_long(embedder, ids, _prompt(request.model, embedder))
-        vectors = found.vectors
-        if request.dimensions:
-            vectors = shortened(vectors, request.dimensions)
-        embedded = Embedded(vectors, counts, found.chunked, unknown, nothing)
-        return embedded, answering(request.model, weights)
+        chunks = Chunks.of(embedder, ids, _prompt(request.model, embedder))
+        vectors = self._computing(embedder, chunks, sum(counts))
+        answers = answering(request.model, weights)
+        return Prepared(request, answers, counts, unknown, nothing, chunks, vectors)
+
+    def _computing(self, embedder: Embedder, chunks: Chunks, tokens: int) -> "Future[Vectors]":
+        """Counted as `tokens`, but where it is not taken, or fails."""
+        taken = self._quota.reserve(tokens)
+        try:
+            vectors = self._submit(embedder, chunks.rows)
+        except TunewrightError:
+            self._quota.spend(-taken)
+            raise
+        if taken:
+            vectors.add_done_callback(self._give_back_of_failed(taken))
+        return vectors
+
+    def _give_back_of_failed(self, taken: int) -> "Callable[[Future[Vectors]], None]":
+        def give_back(vectors: "Future[Vectors]") -> None:
+            if not vectors.cancelled() and vectors.exception():
+                self._quota.spend(-taken)
+
+        return give_back
 
 
 def base64_vectors(vectors: NDArray[np.float32]) -> list[str]:
