@@ -91,7 +91,8 @@ def examine(
         return Examined([])
     limits = {"OMP_NUM_THREADS": "1"}
     what = "tokenizer or template"
-    told = _run([__name__, str(directory), kind], _limit, 4 * CPU_SECONDS, what, limits)
+    command = [__name__, str(directory), kind]
+    told = _run(directory, command, _limit, 4 * CPU_SECONDS, what, limits)
     found: dict[str, Any] = json.loads(told.splitlines()[-1])
     if reason := _untried(directory):
         return Examined([*found["notes"], reason], found["no_tools"])
@@ -114,17 +115,19 @@ def _try_weights(
     directory: Path, tokens: int, measure: bool, environment: Mapping[str, str]
 ) -> str:
     module = "tunewright.generation.measuring" if measure else "tunewright.weights.trial"
-    command = [module, str(directory), str(tokens)]
-    return _trial(command, _size(directory), "weights", environment)
+    command = ["tunewright.weights.libraries", module, str(directory), str(tokens)]
+    return _trial(directory, command, _size(directory), "weights", environment)
 
 
 def _try_embedder(directory: Path, environment: Mapping[str, str]) -> None:
     size = sum(file.stat().st_size for file in directory.iterdir())
     command = ["tunewright.embedding.trial", str(directory)]
-    _trial(command, size, "embedding model", {"OMP_NUM_THREADS": "1", **environment})
+    _trial(directory, command, size, "embedding model", {"OMP_NUM_THREADS": "1", **environment})
 
 
-def _trial(command: list[str], size: int, what: str, environment: Mapping[str, str]) -> str:
+def _trial(
+    directory: Path, command: list[str], size: int, what: str, environment: Mapping[str, str]
+) -> str:
     """What a child prints that has room for `size` bytes of weights. Raises as `_run` does."""
     seconds = TRIAL_SECONDS * (1 + size // 2**30) * int(environment["OMP_NUM_THREADS"])
 
@@ -133,7 +136,7 @@ def _trial(command: list[str], size: int, what: str, environment: Mapping[str, s
         data = TRIAL_MEMORY + 3 * size
         resource.setrlimit(resource.RLIMIT_DATA, (data, data))
 
-    return _run(command, limit, 10 * seconds, what, environment)
+    return _run(directory, command, limit, 10 * seconds, what, environment)
 
 
 def _size(directory: Path) -> int:
@@ -149,6 +152,7 @@ def _threads() -> int:
 
 
 def _run(
+    source: Path,
     module: list[str],
     limit: Callable[[], None],
     seconds: int,
@@ -156,7 +160,6 @@ def _run(
     environment: Mapping[str, str],
 ) -> str:
     """What a limited child prints. Raises BadRequest with the last line of its complaint."""
-    source = Path(module[1])
     quiet = {"CUDA_VISIBLE_DEVICES": "", **environment}
     quiet |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TRANSFORMERS_VERBOSITY": "error"}
     try:

@@ -15,6 +15,7 @@ from tunewright.durable import named_full_disk
 from tunewright.errors import TunewrightError
 from tunewright.exporting.recipe import Recipe
 from tunewright.exporting.report import Failed
+from tunewright.weights import libraries
 from tunewright.weights.memory import out_of_memory
 
 STOPPED = 128 + signal.SIGTERM
@@ -49,6 +50,7 @@ def main() -> int:
     recipe = _recipe()
     children.end_with_parent(STOPPED)
     try:
+        libraries.load()
         from tunewright.exporting.run import run
 
         with named_full_disk(recipe.directory):

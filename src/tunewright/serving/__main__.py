@@ -22,14 +22,14 @@ import orjson
 
 from tunewright import children
 from tunewright.errors import BadRequest, TunewrightError, Unavailable
-from tunewright.generation import open_generator
+from tunewright.generation import GENERATORS, open_generator
 from tunewright.generation.absent import AbsentGenerator
 from tunewright.generation.generator import Generator
 from tunewright.generation.progress import PROGRESS
 from tunewright.serving import heartbeat
 from tunewright.serving.protocol import address
 from tunewright.serving.server import Server
-from tunewright.weights import onednn
+from tunewright.weights import libraries, onednn
 
 log = logging.getLogger("tunewright.serving")
 
@@ -90,6 +90,8 @@ def _generator(name: str) -> Generator:
     """Where there is none to be had, every request hears why: an engine that ended would be started
     again and again."""
     try:
+        if name in GENERATORS.own:
+            libraries.load()
         return open_generator(name)
     except BadRequest as error:  # the operator's setting, and no fault of who asks
         return AbsentGenerator(Unavailable(f"The setting `generator`: {error.message}"))

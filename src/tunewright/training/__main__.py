@@ -13,7 +13,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from tunewright.weights import onednn
+from tunewright.weights import libraries, onednn
 
 # Read by libraries when they are imported, hence before anything else of ours.
 # OMP: threads that spin while they wait take the cores from the engine beside them. On two busy
@@ -27,7 +27,7 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS is no
 
 from tunewright import children
 from tunewright.errors import TunewrightError
-from tunewright.training import Stopped, method
+from tunewright.training import METHODS, Stopped, method
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Failed
 from tunewright.weights.memory import out_of_memory
@@ -85,6 +85,8 @@ def main() -> int:
         children.end_with_parent(STOPPED)
     try:
         recipe = Recipe.read(folder)
+        if recipe.method in METHODS.own:
+            libraries.load()
         if "--follow" in sys.argv[2:]:
             _follow(recipe, folder)
             return 0
