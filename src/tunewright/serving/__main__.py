@@ -26,7 +26,7 @@ from tunewright.generation import GENERATORS, open_generator
 from tunewright.generation.absent import AbsentGenerator
 from tunewright.generation.generator import Generator
 from tunewright.generation.progress import PROGRESS
-from tunewright.serving import heartbeat
+from tunewright.serving import embedding_queue, heartbeat
 from tunewright.serving.protocol import address
 from tunewright.serving.server import Server
 from tunewright.weights import libraries, onednn
@@ -57,7 +57,8 @@ def main() -> int:
         _print({"ready": False, **error.body()})
         return 1
     if parent is not None:
-        _in_thread(heartbeat.beat, parent, PROGRESS, options.stall_seconds)
+        watched = (PROGRESS, embedding_queue.PROGRESS)
+        _in_thread(heartbeat.beat, parent, watched, options.stall_seconds)
     listener.listen(128)  # from here on somebody who connects is served
     listeners.put(listener)
     _in_thread(_accept, server, listeners)

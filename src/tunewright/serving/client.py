@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from tunewright.embedding.remote import Source
 from tunewright.errors import TunewrightError, Unavailable
 from tunewright.generation.generator import Logprob, ModelSpec, Reason, Request, Scores
 from tunewright.serving.protocol import (
@@ -31,7 +32,7 @@ from tunewright.serving.protocol import (
 _GRACE = 5.0
 _SEND_SECONDS = 10
 _TICK_MS = 2000
-_MORE_FOLLOWS = frozenset({"delta", "prompt"})
+_MORE_FOLLOWS = frozenset({"delta", "prompt", "vectors"})
 _STOPPED = "The engine stopped while it was working on this. Try again."
 
 log = logging.getLogger(__name__)
@@ -285,6 +286,28 @@ class EngineClient:
         }
         answer = self._ask(message, timeout)
         return [scores_from(fields) for fields in answer["rows"]]
+
+    def embed(
+        self,
+        source: Source,
+        inputs: Sequence[Sequence[int]],
+        on_message: Callable[[Message | TunewrightError], None],
+        *,
+        skip: int = 0,
+        seconds: float | None = None,
+    ) -> Handle:
+        """Start embedding; as `submit`. Any number of `vectors`, then `ok` or an error.
+
+        What is said of `on_message`'s messages, and the ready-made way: `serving.remote`.
+        """
+        seconds = seconds or self._seconds
+
+        def take(message: Message) -> None:
+            on_message(error_from(message) if message["op"] == "error" else message)
+
+        fields = {"op": "embed", "seconds": seconds, "source": asdict(source)}
+        fields |= {"inputs": inputs, "skip": skip}
+        return self._open(take, on_message, fields, seconds)
 
     def load(self, model: ModelSpec, timeout: float = 600.0) -> None:
         """Make `model` resident. Raises Corrupt, NotFound, Busy or Unavailable."""

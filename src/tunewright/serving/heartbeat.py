@@ -1,4 +1,4 @@
-"""The engine's side of being watched: a byte a second to the parent while the main loop gets on."""
+"""The engine's side of being watched: a byte a second to the parent while its loops get on."""
 
 import faulthandler
 import logging
@@ -6,7 +6,7 @@ import os
 import socket
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tunewright.generation.progress import Progress
 
@@ -22,11 +22,12 @@ def parent() -> socket.socket | None:
     return socket.socket(fileno=os.dup(0))
 
 
-def beat(parent: socket.socket, progress: Progress, stall_seconds: float) -> None:
-    """Beat for ever, but not while the main loop stands still: its parent then ends the process."""
+def beat(parent: socket.socket, watched: Sequence[Progress], stall_seconds: float) -> None:
+    """Beat for ever, but not while one of its loops stands still: its parent then ends the
+    process."""
     complained = False
     while True:
-        stalled = progress.stalled(stall_seconds)
+        stalled = any(progress.stalled(stall_seconds) for progress in watched)
         if not stalled:
             try:
                 parent.send(b".", socket.MSG_DONTWAIT)

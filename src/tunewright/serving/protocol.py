@@ -4,30 +4,39 @@ Client to engine, `id` chosen by the client and unique on its connection:
 
     submit {id, seconds, request}    cancel {id}    ping {id}
     score  {id, seconds, model, rows}    load {id, model}    unload {id, key}
+    embed  {id, seconds, source, inputs, skip}
 
 Engine to client:
 
     prompt {id, prompt}    delta {id, ids, logprobs?}    done {id, reason}
     scores {id, rows}    ok {id}    error {id, name, status, code, param, message}
+    vectors {id, places, rows}: binary
 
 `prompt` frames bring a prompt's log-probabilities in parts; they belong to the next delta.
-Every frame but `cancel`, `prompt` and `delta` opens or ends one call: exactly one of done, scores,
-ok or error ends it; after a cancel there is none. `seconds` is the call's deadline. A
+`vectors` frames bring some of the rows of an `embed`, in the order in which they were computed.
+Every frame but `cancel`, `prompt`, `delta` and `vectors` opens or ends one call: exactly one of
+done, scores, ok or error ends it; after a cancel there is none. `seconds` is the call's deadline. A
 log-probability is [token, logprob, [[token, logprob], ...]].
 
-JSON and never pickle: a frame cannot become code.
+A binary frame has the highest bit of its length set. It holds id (8 bytes), the number n of rows
+and d of their components (4 each), big-endian; then, little-endian, n places (uint32: which input a
+row belongs to) and the rows (float32 [n, d]).
+
+JSON and numbers, never pickle: a frame cannot become code.
 """
 
 import os
 import socket
 import struct
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from tunewright import errors
 from tunewright.errors import BadRequest, TunewrightError, Unavailable
@@ -38,6 +47,11 @@ LOGPROBS = 4096  # of a prompt in one frame: with 20 alternatives each some 3 MB
 # sockaddr_un holds 108 bytes on Linux and 104 on macOS, the closing zero included.
 _ADDRESS_LIMIT = 103
 _LENGTH = struct.Struct(">I")
+_BINARY = 1 << 31
+_VECTORS = struct.Struct(">QII")
+_PLACE, _COMPONENT = np.dtype("<u4"), np.dtype("<f4")
+DIMENSIONS = 1 << 16  # of a vector, at most: whoever receives one makes room for all of them
+VECTOR_BYTES = 1024 * 1024  # of rows in one frame: what is behind it need not wait long
 
 Message = dict[str, Any]
 
@@ -64,15 +78,17 @@ def pack(message: Message) -> bytes:
 def receive(sock: socket.socket) -> Message | None:
     """The next message; None when the other side has closed between two frames.
 
-    Raises ProtocolError for a frame that is cut off, too long, or not a JSON object.
+    Raises ProtocolError for a frame that is cut off, too long, or neither a JSON object nor rows.
     """
     head = _exactly(sock, _LENGTH.size, may_end=True)
     if head is None:
         return None
-    (length,) = _LENGTH.unpack(head)
+    (marked,) = _LENGTH.unpack(head)
+    length, binary = marked & ~_BINARY, marked & _BINARY
     if length > FRAME_LIMIT:
         raise ProtocolError(f"a frame of {length} bytes; at most {FRAME_LIMIT} are allowed")
-    return _parsed(_exactly(sock, length) or b"")
+    body = _exactly(sock, length) or b""
+    return _vectors(body) if binary else _parsed(body)
 
 
 def _exactly(sock: socket.socket, count: int, *, may_end: bool = False) -> bytes | None:
@@ -95,6 +111,42 @@ def _parsed(body: bytes) -> Message:
     if not isinstance(message, dict) or not isinstance(message.get("op"), str):
         raise ProtocolError("a frame that is not an object with an 'op'")
     return message
+
+
+def vector_frames(id: int, places: Sequence[int], rows: NDArray[np.float32]) -> Iterator[bytes]:
+    """Frames of about VECTOR_BYTES that bring `rows` [n, d], d >= 1, of the inputs at `places` [n].
+
+    Raises BadRequest for more than DIMENSIONS components."""
+    if rows.shape[1] > DIMENSIONS:
+        raise BadRequest(f"Its vectors have {rows.shape[1]} components; {DIMENSIONS} are possible.")
+    each = _PLACE.itemsize + rows.shape[1] * _COMPONENT.itemsize
+    most = max(1, VECTOR_BYTES // each)
+    for start in range(0, len(rows), most):
+        part, at = rows[start : start + most], places[start : start + most]
+        body = _VECTORS.pack(id, *part.shape)
+        body += np.asarray(at, _PLACE).tobytes() + part.astype(_COMPONENT).tobytes()
+        yield _LENGTH.pack(len(body) | _BINARY) + body
+
+
+def _vectors(body: bytes) -> Message:
+    """`rows` and `places` are views of the frame, whose length bounds them."""
+    if len(body) < _VECTORS.size:
+        raise ProtocolError("a binary frame that is too short")
+    id, n, d = _VECTORS.unpack_from(body)
+    places = n * _PLACE.itemsize
+    if (
+        not n
+        or not 0 < d <= DIMENSIONS
+        or len(body) != _VECTORS.size + places + n * d * _COMPONENT.itemsize
+    ):
+        raise ProtocolError(f"a binary frame of {len(body)} bytes that says {n} rows of {d}")
+    rows = np.frombuffer(body, _COMPONENT, n * d, _VECTORS.size + places).reshape(n, d)
+    return {
+        "op": "vectors",
+        "id": id,
+        "places": np.frombuffer(body, _PLACE, n, _VECTORS.size),
+        "rows": rows,
+    }
 
 
 def request_fields(request: Request) -> Message:

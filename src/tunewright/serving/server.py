@@ -1,8 +1,9 @@
 """The engine process: many connections, one main loop that owns the generator and steps it.
 
 An acceptor thread and a reader thread per connection put what arrives into one inbox; the main
-loop alone touches the generator and sends. It sleeps in the inbox when there is nothing to do.
-The process holds nothing that would have to be saved, so signals kill it on the spot.
+loop alone touches the generator. It sleeps in the inbox when there is nothing to do. What asks for
+embeddings goes past it to a thread of its own (`serving.embedding`), so that neither waits for the
+other. The process holds nothing that would have to be saved, so signals kill it on the spot.
 """
 
 import logging
@@ -11,7 +12,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -19,88 +19,24 @@ from itertools import count
 from tunewright.errors import Busy, TunewrightError, Unavailable
 from tunewright.generation.generator import Generator, ModelSpec, Piece, Request, Scores
 from tunewright.generation.progress import PROGRESS
+from tunewright.serving.connection import Connection
+from tunewright.serving.embedding_queue import EmbeddingQueue, Encoders, open_encoders
 from tunewright.serving.protocol import (
     Message,
     ProtocolError,
-    error_fields,
     logprob_fields,
-    pack,
     parts,
-    receive,
     request_from,
 )
 
 OPEN_ROWS = 1024
-# A client with so much unread that takes nothing for so long is cut off: it would hold everybody's
-# memory. One that only reads slowly is not, for all the API's generations share its connection.
-BACKLOG_LIMIT = 32 * 1024 * 1024
-DEAF_SECONDS = 5.0
-BACKLOG_MOST = 512 * 1024 * 1024
 _BACKLOG_TICK = 0.02
 _DEADLINE_TICK = 0.25
 _ACCEPT_SECONDS = 0.2  # between two attempts while files are short
 
-log = logging.getLogger(__name__)
-
-
-class Connection:
-    """One client. Frames are gathered in a step and sent at its end, never waiting for the peer."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self._out = bytearray()
-        self._read_at = 0.0  # when the peer last took something, or nothing was left to take
-        self.calls: dict[int, Call] = {}
-        self.open = True
-
-    def say(self, op: str, id: int, **fields: object) -> None:
-        self._out += pack({"op": op, "id": id, **fields})
-
-    def fail(self, id: int, error: TunewrightError) -> None:
-        self.say("error", id, **error_fields(error))
-
-    def flush(self) -> bool:
-        """Send what the peer takes now; whether something is left over. Closes a broken one."""
-        if not self._out or not self.open:
-            self._read_at = time.monotonic()
-            return False
-        try:
-            sent = self._sock.send(self._out, socket.MSG_DONTWAIT)
-            del self._out[:sent]
-            self._read_at = time.monotonic()
-        except BlockingIOError:
-            pass
-        except OSError:
-            self.close()
-        if self._deaf():
-            log.warning("a client does not read its answers; its connection is closed")
-            self.close()
-        return self.open and bool(self._out)
-
-    def _deaf(self) -> bool:
-        silent = time.monotonic() - self._read_at > DEAF_SECONDS
-        return len(self._out) > BACKLOG_MOST or (len(self._out) > BACKLOG_LIMIT and silent)
-
-    def close(self) -> None:
-        """The reader thread notices, and its last word ends this connection's calls."""
-        self.open = False
-        with suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RDWR)
-
-    def read(self, inbox: "queue.SimpleQueue[Arrival]") -> None:
-        """The reader thread's work: every message into `inbox`, then None."""
-        try:
-            while (message := receive(self._sock)) is not None:
-                inbox.put((self, message))
-        except (OSError, ProtocolError) as error:
-            log.warning("a client's connection ended: %s", error)
-        finally:  # whatever it was: its calls must end
-            self.close()
-            inbox.put((self, None))
-            self._sock.close()
-
-
 Arrival = tuple[Connection, Message | None]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -118,10 +54,15 @@ class Call:
 class Server:
     """Translates messages into generator calls and pieces into messages. One thread runs it."""
 
-    def __init__(self, generator: Generator) -> None:
+    def __init__(
+        self, generator: Generator, encoders: Callable[[], Encoders] = open_encoders
+    ) -> None:
+        """encoders: opened when somebody first asks for embeddings."""
         self._generator = generator
+        self._embeddings = EmbeddingQueue(encoders)
         self._inbox: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
         self._connections: set[Connection] = set()
+        self._calls: dict[tuple[Connection, int], Call] = {}
         self._rows: dict[int, Call] = {}  # by the generator's row id
         self._ids = count(1)
         self._next_look = 0.0
@@ -143,19 +84,26 @@ class Server:
                 log.warning("no connection can be taken: %s", error)
                 time.sleep(_ACCEPT_SECONDS)
                 continue
-            read = partial(Connection(sock).read, self._inbox)
+            read = partial(Connection(sock).read, self._deliver)
             try:
                 threading.Thread(target=read, name="reader", daemon=True).start()
             except RuntimeError as error:  # no thread is left
                 log.warning("a connection is refused: %s", error)
                 sock.close()
 
+    def _deliver(self, connection: Connection, message: Message | None) -> None:
+        """A reader thread has a message, or the end of its connection (None)."""
+        if not self._embeddings.take(connection, message):
+            self._inbox.put((connection, message))
+
     def run(self) -> None:
         """Serve for ever."""
+        threading.Thread(target=self._embeddings.run, name="embeddings", daemon=True).start()
         backlog = False
         while True:
             PROGRESS.begin()
             self._take_arrivals(backlog)
+            self._embeddings.alone = not self._generator.busy
             if self._generator.busy:
                 for piece in self._step():
                     self._pass_on(piece)
@@ -192,7 +140,7 @@ class Server:
     def _take(self, connection: Connection, message: Message | None) -> None:
         if message is None:
             self._connections.discard(connection)
-            for call in list(connection.calls.values()):
+            for call in [call for (by, _), call in self._calls.items() if by is connection]:
                 self._end(call)
             return
         self._connections.add(connection)
@@ -210,7 +158,7 @@ class Server:
 
     def _refuse(self, connection: Connection, id: int, error: TunewrightError) -> None:
         connection.fail(id, error)
-        call = connection.calls.get(id)
+        call = self._calls.get((connection, id))
         if call is not None:  # it had begun
             self._end(call)
 
@@ -225,7 +173,7 @@ class Server:
         ]
         self._begin(connection, message, requests)
         if not requests:
-            self._finish_scores(connection.calls[message["id"]])
+            self._finish_scores(self._calls[connection, message["id"]])
 
     def _begin(self, connection: Connection, message: Message, requests: list[Request]) -> None:
         if self._rows and len(self._rows) + len(requests) > OPEN_ROWS:
@@ -234,13 +182,13 @@ class Server:
         rows = [request.id for request in requests]
         model = requests[0].model.key if requests else None
         call = Call(connection, message["id"], deadline, model, rows)
-        connection.calls[call.id] = call
+        self._calls[connection, call.id] = call
         for request in requests:
             self._rows[request.id] = call
             self._generator.submit(request)
 
     def _cancel(self, connection: Connection, message: Message) -> None:
-        call = connection.calls.get(message["id"])
+        call = self._calls.get((connection, message["id"]))
         if call is not None:  # else it ended while this was on its way
             self._end(call)
 
@@ -298,7 +246,7 @@ class Server:
 
     def _end(self, call: Call) -> None:
         """Forget a call; whatever of it still runs is cancelled."""
-        call.connection.calls.pop(call.id, None)
+        self._calls.pop((call.connection, call.id), None)
         for row in call.rows:
             if self._rows.pop(row, None) is not None:
                 self._cancel_row(row)

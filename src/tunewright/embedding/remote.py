@@ -1,0 +1,36 @@
+"""What an embedder needs whose model computes in the engine process. Light: numpy only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which weights: a directory, and the fingerprint of its content (empty: it has no manifest).
+
+    Complete in itself, so an engine that was started anew needs no registration."""
+
+    directory: str
+    fingerprint: str = ""
+
+
+class Encoder(Protocol):
+    """Turns token ids into vectors, somewhere else. Thread-safe."""
+
+    def encode(
+        self, source: Source, inputs: Sequence[Sequence[int]], skip: int = 0
+    ) -> NDArray[np.float32]:
+        """Vectors [inputs, d], of length 1 where the model says so, each of its input alone.
+
+        inputs: ids with the special tokens around them, none empty. skip: so many ids at the
+        beginning of each are read and left out when the vector is made.
+
+        Raises BadRequest for ids that the model cannot read, NotFound, Corrupt or BadRequest for a
+        directory that cannot be used, Busy, Unavailable where the engine ends or is late, and
+        MissingExtra where it has no torch.
+        """
+        ...
