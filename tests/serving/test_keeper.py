@@ -181,7 +181,7 @@ def test_the_heart_stops_and_beats_again(monkeypatch: pytest.MonkeyPatch) -> Non
     two.settimeout(10)
     progress = Progress()
     progress.rest()
-    threading.Thread(target=heartbeat.beat, args=(one, progress, 0.05), daemon=True).start()
+    threading.Thread(target=heartbeat.beat, args=(one, (progress,), 0.05), daemon=True).start()
     assert two.recv(100)
     progress.begin()
     two.settimeout(0.5)

@@ -2,9 +2,11 @@
 
 import socket
 import struct
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tunewright.errors import (
@@ -39,6 +41,37 @@ def test_messages_arrive_as_they_were_sent_however_they_are_cut(pair: Pair) -> N
     assert [receive(pair[1]) for _ in range(4)] == [*messages, None]
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (700, 384), (3, protocol.DIMENSIONS)])
+def test_vectors_arrive_as_they_were_sent_in_frames_of_bounded_length(
+    shape: tuple[int, int], pair: Pair
+) -> None:
+    rows = np.random.default_rng(1).standard_normal(shape).astype(np.float32)
+    places = [*range(5, 5 + len(rows))]
+    frames = [*protocol.vector_frames(2**40, places, rows)]
+    assert all(len(frame) <= protocol.VECTOR_BYTES + 300_000 for frame in frames)
+    sending = threading.Thread(
+        target=pair[0].sendall, args=(b"".join([*frames, pack({"op": ""})]),)
+    )
+    sending.start()
+    found = [receive(pair[1]) or {} for _ in frames]
+    assert {message["op"] for message in found} == {"vectors"}
+    assert {message["id"] for message in found} == {2**40}
+    assert np.concatenate([message["places"] for message in found]).tolist() == places
+    np.testing.assert_array_equal(np.concatenate([message["rows"] for message in found]), rows)
+    assert receive(pair[1]) == {"op": ""}
+    sending.join()
+
+
+def test_vectors_of_too_many_components_are_not_sent() -> None:
+    rows = np.ones((1, protocol.DIMENSIONS + 1), np.float32)
+    with pytest.raises(BadRequest, match="components"):
+        next(protocol.vector_frames(1, [0], rows))
+
+
+def binary(header: bytes, body: bytes = b"") -> bytes:
+    return struct.pack(">I", 1 << 31 | len(header) + len(body)) + header + body
+
+
 def test_a_request_survives_the_way() -> None:
     spec = ModelSpec("ft:m", "/base", "/adapter", "abc")
     for request in (
@@ -70,13 +103,29 @@ def test_a_request_survives_the_way() -> None:
         struct.pack(">I", 1) + b"\xff",
         struct.pack(">I", 100) + b'{"op',
         b"\x00\x00",
+        struct.pack(">I", 1 << 31 | protocol.FRAME_LIMIT + 1),
+        struct.pack(">I", 1 << 31),
+        struct.pack(">I", 1 << 31 | 100) + b"cut off",
+        binary(b"short"),
+        binary(struct.pack(">QII", 1, 0, 4)),  # no rows
+        binary(struct.pack(">QII", 1, 4, 0), b"\0" * 16),  # of nothing
+        binary(struct.pack(">QII", 1, 1, 1), b"\0" * 9),  # a byte too much
+        binary(struct.pack(">QII", 1, 2**31, 2**31), b"\0" * 8),  # its product wraps in 64 bits
+        binary(struct.pack(">QII", 1, 2**32 - 1, 2**32 - 1)),
+        binary(struct.pack(">QII", 1, 1, 2**17), b"\0" * (4 + 2**19)),  # too wide
+        binary(b'{"op":"ok","id":1,"x":"0"}'),
     ],
 )
 def test_what_is_no_frame_is_refused(data: bytes, pair: Pair) -> None:
-    pair[0].sendall(data)
-    pair[0].shutdown(socket.SHUT_WR)
+    def send() -> None:  # some are more than a socket holds
+        pair[0].sendall(data)
+        pair[0].shutdown(socket.SHUT_WR)
+
+    sending = threading.Thread(target=send, daemon=True)
+    sending.start()
     with pytest.raises(ProtocolError):
         receive(pair[1])
+    sending.join(5)
 
 
 def test_a_message_too_long_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,15 +1,12 @@
 """One embedding model in memory: ids in batches of like length in, unit vectors out."""
 
 import logging
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from tunewright import durable
 from tunewright.embedding import pooling as after_pooling
@@ -20,11 +17,11 @@ from tunewright.encoders.pooling import pooled
 from tunewright.errors import BadRequest, Corrupt, NotFound, Unavailable
 from tunewright.generation.progress import Progress
 from tunewright.weights import base
-from tunewright.weights.memory import out_of_memory
+from tunewright.weights.memory import out_of_memory, trim
 
 # Padded tokens of a batch. On a CPU they stay in its cache; a GPU needs many to be busy, but a
 # batch is what a cancelled request still costs and what others wait for.
-BATCH_TOKENS = {"cpu": 1024, "cuda": 16_384}
+CPU_TOKENS, GPU_TOKENS = 1024, 16_384
 _PART = 256  # tokens that a layer reads in the time of one patience
 
 log = logging.getLogger(__name__)
@@ -73,7 +70,7 @@ class Encoder:
                     f"{self._most} at once.",
                     param="input",
                 )
-        return _batches(inputs, BATCH_TOKENS.get(self._device.type, BATCH_TOKENS["cuda"]))
+        return _batches(inputs, CPU_TOKENS if self._device.type == "cpu" else GPU_TOKENS)
 
     def encode(
         self, inputs: Sequence[Sequence[int]], skip: int, *, alone: bool = True
@@ -107,7 +104,9 @@ class Encoder:
             )
         log.warning("memory is short: a batch of %d inputs is computed in halves", len(inputs))
         middle = len(inputs) // 2
-        halves = [self.encode(part, skip, alone=alone) for part in (inputs[:middle], inputs[middle:])]
+        halves = [
+            self.encode(part, skip, alone=alone) for part in (inputs[:middle], inputs[middle:])
+        ]
         return np.concatenate(halves)
 
     @torch.inference_mode()
@@ -135,6 +134,7 @@ def _batches(inputs: Sequence[Sequence[int]], most: int) -> list[list[int]]:
 
 
 def give_back(device: torch.device) -> None:
-    """Memory that is free, to the system or the GPU's other users."""
+    """Memory that is free, to the system and to the GPU's other users."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
+    trim()

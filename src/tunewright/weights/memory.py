@@ -30,6 +30,14 @@ def save_memory() -> None:
     gc.collect()
     if sys.platform == "linux":
         library = ctypes.CDLL(None)
-        if hasattr(library, "mallopt") and hasattr(library, "malloc_trim"):
+        if hasattr(library, "mallopt"):
             library.mallopt(_M_MMAP_THRESHOLD, _MAPPED_BYTES)
+    trim()
+
+
+def trim() -> None:
+    """Give back what is free."""
+    if sys.platform == "linux":
+        library = ctypes.CDLL(None)
+        if hasattr(library, "malloc_trim"):
             library.malloc_trim(0)
