@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tunewright import Tunewright, samples
-from tunewright.cli import embed
-from tunewright.cli.vectors import saved, writer
+from tunewright import samples
 from tunewright.errors import BadRequest
+from tunewright.tables.saved import saved
+from tunewright.tables.writers import check_output
 
 TABLE = ("embed", "--file", str(samples.REVIEWS), "--column", "text")
 SEARCH = ("--search", "headphones on the plane", "--top", "3")
@@ -67,9 +67,9 @@ def test_what_was_written_is_searched(run, tmp_path: Path, ending: str) -> None:
 
 def test_an_output_that_cannot_be_is_refused_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(BadRequest, match=r"ending in one of \.jsonl"):
-        writer(tmp_path / "vectors.txt")
+        check_output(tmp_path / "vectors.txt")
     with pytest.raises(BadRequest, match="There is no folder"):
-        writer(tmp_path / "nowhere" / "vectors.npy")
+        check_output(tmp_path / "nowhere" / "vectors.npy")
 
 
 def test_one_bad_cell_costs_its_row_only(run, tmp_path: Path) -> None:
@@ -78,13 +78,13 @@ def test_one_bad_cell_costs_its_row_only(run, tmp_path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([["text", "n"], *([cell, "1"] for cell in cells)])
     done = run("embed", "--file", str(path), "--search", "first")
-    assert "2 texts, " in done.stderr
+    assert "3 texts, " in done.stderr
     assert "left out: line 3: it is empty" in done.stderr
     assert "left out: line 4: it is empty" in done.stderr
     assert "left out: line 5: the model knows no token of it" in done.stderr
-    assert "left out: line 6: This model's maximum context length" in done.stderr
-    assert "The model does not know 2 of 6 tokens" in done.stderr
-    assert [line.split()[1] for line in done.stdout.splitlines()[1:]] == ["2", "7"]
+    assert "left out: line 6" not in done.stderr  # it is longer than a request may be
+    assert "The model does not know 1 of 9,005 tokens" in done.stderr
+    assert [line.split()[1] for line in done.stdout.splitlines()[1:]] == ["2", "7", "6"]
 
 
 @pytest.mark.parametrize(
@@ -107,11 +107,15 @@ def test_another_encoding_is_refused_with_its_line_and_the_command_that_helps(
     assert "2 texts, " in run("embed", "--file", str(converted), "-o", str(out)).stderr
 
 
-def test_batches_keep_within_the_limits_of_a_request(tmp_path: Path) -> None:
-    rows = [(line, "a b " * 1_500) for line in range(2, 202)]  # 600,000 tokens
-    assert all(sum(len(text) for _, text in batch) <= 200_000 for batch in embed._batches(rows))
-    assert [row for batch in embed._batches(rows) for row in batch] == rows
-    tw = Tunewright(tmp_path / "home")
-    table = embed._computed(tw, "builtin-static", rows)
-    assert (len(table.texts), table.left_out) == (200, {})
-    tw.close()
+def test_a_table_is_written_whole_and_searched(run, tmp_path: Path) -> None:
+    path, out = tmp_path / "table.csv", tmp_path / "out.parquet"
+    path.write_text("title,text\nTea,hot and good\nCat,\n,\nTea,hot and good\n")
+    given = ("embed", "--file", str(path), "--template", "{title}: {text}", "-o", str(out))
+    done = run(*given, "--search", "cat")
+    assert "3 texts, " in done.stderr
+    assert "1 of them are equal to another one" in done.stderr
+    assert "left out: line 4: The row is empty." in done.stderr
+    assert "Cat:" in done.stdout.splitlines()[1]
+    assert "exists already" in run(*given, "--model", "builtin-static", code=1).stderr
+    anew = json.loads(run(*given, "--model", "builtin-static", "--overwrite", "--json").stdout)
+    assert (anew["embedded"], anew["model"]) == (3, "builtin-static")

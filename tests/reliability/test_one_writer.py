@@ -43,7 +43,7 @@ ALLOWED = {
     ("serving/keeper.py", "unlink"),
     ("serving/__main__.py", "unlink"),
     # Vectors that can be computed again: the oldest tables.
-    ("cli/vectors.py", "unlink"),
+    ("cli/kept_vectors.py", "unlink"),
     # A plain copy in a folder for temporary files.
     ("tables/unpacking.py", "open(wb)"),
     # A child's own standard output.

@@ -2,7 +2,6 @@
 
 from tunewright.api import (
     about,
-    batches,
     embeddings,
     engines,
     exports,
@@ -26,7 +25,6 @@ CALLS: tuple[Call, ...] = (
     *generating.calls,
     *embeddings.calls,
     *engines.calls,
-    *batches.calls,
     *keys.calls,
     *about.calls,
 )

@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tunewright.cli.terminal import HomeOption, JsonOption, notes, print_json, print_table, say
-from tunewright.stepwise import batches
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,9 +14,8 @@ if TYPE_CHECKING:
     from tunewright.app import Tunewright
     from tunewright.embedding.embedder import Embedder
 
-_BATCH = 256  # texts
-_CHARACTERS = 200_000  # of a batch: a token is a character at least, and a request has a limit
 _NAMED = 10  # rows that are left out and named
+_SHOWN = 1000  # characters of a text that was found
 
 _TextsArgument = Annotated[
     list[str] | None, typer.Argument(metavar="TEXT", help="Texts to embed, each in quotes.")
@@ -31,7 +29,29 @@ _FileOption = Annotated[
     ),
 ]
 _ColumnOption = Annotated[
-    str, typer.Option(metavar="COLUMN", help="The column of the table that holds the texts.")
+    str | None,
+    typer.Option(
+        metavar="COLUMN[,COLUMN...]",
+        help="The column of the table that holds the texts; of several, a text is put together. "
+        "Not given: those of --template, or `text`.",
+        show_default=False,
+    ),
+]
+_TemplateOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help="How to put a text together: columns in braces, such as '{title}: {text}'.",
+    ),
+]
+_SheetOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Of a .xlsx file. Not given: the first.")
+]
+_OverwriteOption = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite", help="Replace OUT, and drop what another command has begun to write there."
+    ),
 ]
 _OutputOption = Annotated[
     Path | None,
@@ -39,7 +59,8 @@ _OutputOption = Annotated[
         "--output",
         "-o",
         metavar="OUT",
-        help="Write texts and vectors: .jsonl, .csv, .parquet, or .npy (a matrix).",
+        help="Write the table with its vectors: .parquet, .csv, .jsonl, or .npy (a matrix). Of any "
+        "length: killed at any moment, the same command goes on.",
     ),
 ]
 _SearchOption = Annotated[
@@ -52,39 +73,61 @@ _ModelOption = Annotated[str, typer.Option(metavar="MODEL", help="An embedding m
 def embed(
     texts: _TextsArgument = None,
     file: _FileOption = None,
-    column: _ColumnOption = "text",
+    column: _ColumnOption = None,
+    template: _TemplateOption = None,
+    sheet: _SheetOption = None,
     output: _OutputOption = None,
+    overwrite: _OverwriteOption = False,
     search: _SearchOption = None,
     top: _TopOption = 5,
     model: _ModelOption = "text-embedding-ada-002",
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Turn texts, or a column of a table, into vectors of length 1, and search among them.
+    """Turn texts, or a table of any length, into vectors of length 1, and search among them.
 
     A table that was embedded before, or a file that --output wrote, is searched without computing
     its vectors again.
 
     Example: tunewright embed --file reviews.csv --column text --search 'arrived broken' --top 3
     """
+    from tunewright.cli import embed_table
     from tunewright.cli.opening import records
-    from tunewright.cli.vectors import writer
 
-    write = writer(output) if output else None
+    asked = Asked(model, texts, file, column, template, sheet)
     with records(home) as tw:
         if json and file is None:
-            return print_json(tw.embeddings.create(model=model, input=_given(texts, file)).wire())
-        table = _table(tw, model, texts, file, column)
+            return print_json(tw.embeddings.create(model=model, input=_given(asked)).wire())
+        if file and output and _given(asked) == [] and not embed_table.has_vectors(file, sheet):
+            embed_table.write(tw, asked, output, overwrite=overwrite, json=json)
+            if search is not None:
+                _search(tw, model, search, _table(tw, Asked(model, None, output)), top)
+            return None
+        if output:
+            embed_table.check(output, overwrite=overwrite)
+        table = _table(tw, asked)
         if json:
             return print_json(_wire(table))
-        if write and output:
-            write(output, table.texts, table.vectors)
+        if output:
+            embed_table.save(output, table.texts, table.vectors)
         _report(table, output)
         if search is not None:
             _search(tw, model, search, table, top)
         elif file is None and output is None:
             _print(table)
     return None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The texts, or the table and what of it, that one command is about."""
+
+    model: str
+    texts: list[str] | None
+    file: Path | None
+    column: str | None = None
+    template: str | None = None
+    sheet: str | None = None
 
 
 @dataclass
@@ -105,59 +148,62 @@ class _Table:
     kept: Path | None = None
 
 
-def _given(texts: list[str] | None, file: Path | None) -> list[str]:
+def _given(asked: Asked) -> list[str]:
     from tunewright.errors import BadRequest
 
-    if bool(texts) == bool(file):
+    if bool(asked.texts) == bool(asked.file):
         raise BadRequest("Give either texts or --file TABLE.")
-    for number, text in enumerate(texts or (), start=1):
+    for number, text in enumerate(asked.texts or (), start=1):
         if not text.strip():
             raise BadRequest(f"Text {number} is empty: there is nothing to embed.", param="input")
-    return list(texts or ())
+    return list(asked.texts or ())
 
 
-def _table(
-    tw: "Tunewright", model: str, texts: list[str] | None, file: Path | None, column: str
-) -> _Table:
-    from tunewright.cli.vectors import saved
+def _table(tw: "Tunewright", asked: Asked) -> _Table:
     from tunewright.errors import BadRequest
-    from tunewright.tables.whole import read_column
+    from tunewright.tables.saved import saved
 
-    given = _given(texts, file)
-    if file is None:
-        table = _computed(tw, model, list(enumerate(given, start=1)))
+    given = _given(asked)
+    if asked.file is None:
+        table = _computed(tw, asked.model, list(enumerate(given, start=1)))
         if not table.texts:
             raise BadRequest(
-                f"{model} knows no token of these texts. Use a multilingual embedding model."
+                f"{asked.model} knows no token of these texts. Use a multilingual embedding model."
             )
         return table
-    if (found := saved(file)) is not None:
+    if (found := saved(asked.file, asked.column)) is not None:
         return _Table(*found, list(range(1, len(found[0]) + 1)), before=True)
-    rows = read_column(file, column)
-    table = _of_rows(tw, model, rows)
+    table = _of_rows(tw, asked, asked.file)
     if not table.texts:
-        raise BadRequest(f"{file} has no row with a text of which {model} knows a token.")
+        raise BadRequest(
+            f"{asked.file} has no row with a text of which {asked.model} knows a token."
+        )
     return table
 
 
-def _of_rows(tw: "Tunewright", model: str, rows: list[tuple[int, str]]) -> _Table:
+def _of_rows(tw: "Tunewright", asked: Asked, file: Path) -> _Table:
     """As computed before, where it was."""
-    from tunewright.cli import vectors
+    from tunewright.cli import kept_vectors
 
-    weights = tw.models.weights(model, ("embedding",))
-    texts = [text for _, text in rows]
-    key = vectors.key(weights.id, weights.base_fingerprint, texts)
-    told = [(line, text) for line, text in rows if text.strip()]
-    found = vectors.kept(tw.home, key, len(told))
+    weights = tw.models.weights(asked.model, ("embedding",))
+    read = list(
+        tw.embeddings.tables.texts(
+            file, column=asked.column, template=asked.template, sheet=asked.sheet
+        )
+    )
+    rows = [(row.line, row.text) for row in read if not row.reason]
+    left_out = {row.line: row.reason for row in read if row.reason}
+    key = kept_vectors.key(weights.id, weights.base_fingerprint, [text for _, text in rows])
+    found = kept_vectors.kept(tw.home, key, len(rows))
     if found is not None:
-        empty = {line: "it is empty" for line, text in rows if not text.strip()}
-        table = _Table([text for _, text in told], found, [line for line, _ in told], empty)
+        table = _Table([text for _, text in rows], found, [line for line, _ in rows], left_out)
         table.before = True
         _count(table, tw.embedder(weights, tw.models))
         return table
-    table = _computed(tw, model, rows)
-    if len(table.texts) == len(told):
-        table.kept = vectors.keep(tw.home, key, table.vectors)
+    table = _computed(tw, asked.model, rows)
+    if rows and not table.left_out:
+        table.kept = kept_vectors.keep(tw.home, key, table.vectors)
+    table.left_out = dict(sorted((table.left_out | left_out).items()))
     return table
 
 
@@ -170,53 +216,28 @@ def _count(table: _Table, embedder: "Embedder") -> None:
 
 def _computed(tw: "Tunewright", model: str, rows: Sequence[tuple[int, str]]) -> _Table:
     import numpy as np
-    from rich.progress import track
+    from rich.progress import Progress
 
     table = _Table([], np.zeros((0, 0), np.float32), [])
     parts: list[NDArray[np.float32]] = []
-    told = [(line, text) for line, text in rows if text.strip()]
-    table.left_out |= {line: "it is empty" for line, text in rows if not text.strip()}
-    cut = _batches(told)
-    for batch in track(cut, "Embedding", console=notes, transient=True, disable=len(cut) == 1):
-        parts += _add(tw, model, batch, table)
-    if parts:
-        table.vectors = np.concatenate(parts)
+    quiet = len(rows) == 1 or not notes.is_terminal
+    with Progress(console=notes, transient=True, disable=quiet) as progress:
+        task = progress.add_task("Embedding", total=len(rows))
+        for start, found in tw.embeddings.tables.embedded([text for _, text in rows], model):
+            here = rows[start : start + len(found.vectors) + len(found.left_out)]
+            for at, (line, text) in enumerate(here):
+                if at in found.left_out:
+                    table.left_out[line] = found.left_out[at]
+                else:
+                    table.texts.append(text)
+                    table.lines.append(line)
+            table.tokens += found.tokens
+            table.unknown += found.unknown
+            parts.append(found.vectors)
+            progress.update(task, advance=len(here))
+    if table.texts:
+        table.vectors = np.concatenate([part for part in parts if len(part)])
     return table
-
-
-def _add(
-    tw: "Tunewright", model: str, batch: list[tuple[int, str]], table: _Table
-) -> "Iterator[NDArray[np.float32]]":
-    """The vectors of a batch. A row that is refused is left out, and costs no other one."""
-    from tunewright.errors import BadRequest
-    from tunewright.records.embeddings import EmbeddingRequest
-
-    request = EmbeddingRequest(model=model, input=[text for _, text in batch])
-    try:
-        embedded = tw.embeddings.embed(request, unknown_text="allow")
-    except BadRequest as error:
-        if error.param != "input":
-            raise
-        if len(batch) == 1:
-            table.left_out[batch[0][0]] = error.message
-            return
-        middle = len(batch) // 2
-        yield from _add(tw, model, batch[:middle], table)
-        yield from _add(tw, model, batch[middle:], table)
-        return
-    nothing = set(embedded.unreadable)
-    for at in nothing:
-        table.left_out[batch[at][0]] = "the model knows no token of it"
-    good = [at for at in range(len(batch)) if at not in nothing]
-    table.texts += [batch[at][1] for at in good]
-    table.lines += [batch[at][0] for at in good]
-    table.tokens += sum(embedded.tokens)
-    table.unknown += sum(embedded.unknown)
-    yield embedded.vectors[good]
-
-
-def _batches(rows: list[tuple[int, str]]) -> list[list[tuple[int, str]]]:
-    return list(batches(rows, _CHARACTERS, _BATCH, size=lambda row: len(row[1])))
 
 
 def _wire(table: _Table) -> list[dict[str, object]]:
@@ -272,7 +293,11 @@ def _search(tw: "Tunewright", model: str, query: str, table: _Table, top: int) -
     print_table(
         [">similarity", ">line", "text"],
         [
-            (f"{score:.3f}", table.lines[id], table.texts[id])
+            (f"{score:.3f}", table.lines[id], _beginning(table.texts[id]))
             for id, score in zip(ids[0], scores[0], strict=True)
         ],
     )
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -22,12 +23,14 @@ from tunewright.records.embeddings import (
     EmbeddingUsage,
 )
 from tunewright.records.models import Weights
+from tunewright.records.tables import EmbeddedTable
 from tunewright.resources import aliases
 from tunewright.resources.embedding_inputs import (
     tokens,
     unknown_tokens,
     unreadable,
 )
+from tunewright.resources.embedding_tables import EmbeddingTables
 from tunewright.resources.foreign_ids import OpenAIs
 from tunewright.resources.models import Models
 from tunewright.stepwise import Steps, finish
@@ -66,9 +69,12 @@ class Embeddings:
         openais: OpenAIs,
         quota: Quota,
         submit: Submit,
-        unknown_text: UnknownText = "refuse",
+        unknown_text: UnknownText,
+        tables: EmbeddingTables,
     ) -> None:
-        """`submit`: to the scheduler, for the organisation whose models these are."""
+        """`submit`: to the scheduler, for the organisation whose models these are. `tables`: what
+        embeds whole tables."""
+        self.tables = tables
         self._models = models
         self._embedder = embedder
         self._openais = openais
@@ -93,6 +99,10 @@ class Embeddings:
             model=request.model,
             usage=EmbeddingUsage(prompt_tokens=total, total_tokens=total),
         )
+
+    def table(self, file: Path | str, output: Path | str, /, **given: Any) -> EmbeddedTable:
+        """Embed a table of any length into a file: `EmbeddingTables.table`."""
+        return self.tables.table(file, output, **given)
 
     def embed(self, request: EmbeddingRequest, unknown_text: UnknownText | None = None) -> Embedded:
         """Unit vectors, float32 [inputs, dimensions], with the tokens of each input.

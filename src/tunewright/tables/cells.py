@@ -5,6 +5,8 @@ import decimal
 import math
 from typing import Any
 
+import orjson
+
 from tunewright.tables.problems import Refused, kind, shown
 
 
@@ -31,6 +33,16 @@ def text_of(value: Any) -> str | None:
     if isinstance(value, datetime.datetime) and value.time() == datetime.time():
         value = value.date()  # a sheet knows no dates without a time
     return value.isoformat() if isinstance(value, datetime.date | datetime.time) else None
+
+
+def written(value: Any) -> str:
+    """As a cell of a CSV file would say it; lists and objects as JSON, nothing as nothing."""
+    if isinstance(value, str):
+        return value
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    text = text_of(value)
+    return orjson.dumps(value, default=str).decode() if text is None else text
 
 
 def text_at(values: dict[str, Any], column: str) -> str:

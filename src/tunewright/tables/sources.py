@@ -5,10 +5,10 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from json import JSONDecoder
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TextIO, TypeAlias
 
 import orjson
 
@@ -34,16 +34,24 @@ class SourceRow:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`columns` is None where each row names its own (JSON)."""
+    """`columns` is None where each row names its own (JSON). `share`: which part of the file has
+    been read, 0 to 1, roughly. `typed`: cells may be something else than text. `parquet`: the file,
+    where it is one."""
 
     columns: Sequence[str] | None
     rows: Iterator[SourceRow]
+    share: Callable[[], float]
+    typed: bool = True
+    parquet: Any = None
 
 
-def open_source(path: Path, sheet: str | None = None) -> Source:
+def open_source(path: Path, sheet: str | None = None, only: Sequence[str] | None = None) -> Source:
     """The rows of a .csv, .tsv, .xlsx, .parquet, .json or .jsonl file, read as they are asked for;
     a .json file, an array of objects, is held in memory whole. What a file is shows how it begins,
     whatever its ending; what is packed (gzip, bzip2, xz, zip) or UTF-16 is unpacked first.
+
+    only: the columns that are needed, where the kind of file allows to leave out the others; those
+    that it does not have count for nothing.
 
     Raises BadRequest where the file as a whole is not what it seems to be, MissingExtra where the
     reader of its kind is not installed.
@@ -54,11 +62,13 @@ def open_source(path: Path, sheet: str | None = None) -> Source:
         head = file.read(HEAD)
     with ExitStack() as keeping:
         if inside := plain(path, head, keeping):
-            source = open_source(inside, sheet)
-            return Source(source.columns, _kept(source.rows, keeping.pop_all()))
+            source = open_source(inside, sheet, only)
+            return replace(source, rows=_kept(source.rows, keeping.pop_all()))
     reader = _reader(path, head)
     if sheet is not None and reader is not _sheet:
         raise BadRequest(f"{path.name} has no sheets; only .xlsx files have.", param="sheet")
+    if reader is _parquet:
+        return _parquet(path, only)
     return _sheet(path, sheet) if reader is _sheet else reader(path)
 
 
@@ -87,11 +97,18 @@ def _reader(path: Path, head: bytes) -> "_Reader":
 def _delimited(path: Path) -> Source:
     with path.open("rb") as file:
         first = file.readline(_LONGEST_CELL)
-    records = _records(path, _delimiter(path, first))
+    file = path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+    records = _records(file, _delimiter(path, first))
     _, names, fault = next(records, (1, [], "it is empty"))
     if fault or not any(names):
         raise BadRequest(f"{path.name} has no line of column names: {fault or 'it is blank'}.")
-    return Source(_named(path, names), (_cells(*record, names) for record in records))
+    columns, size = _named(path, names), path.stat().st_size or 1
+    rows = (_cells(*record, names) for record in records)
+
+    def share() -> float:
+        return 1.0 if file.closed else file.buffer.tell() / size
+
+    return Source(columns, rows, share, typed=False)
 
 
 def _delimiter(path: Path, first: bytes) -> str:
@@ -101,11 +118,11 @@ def _delimiter(path: Path, first: bytes) -> str:
     return ";" if b";" in first and b"," not in first else ","
 
 
-def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
+def _records(file: TextIO, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
     """Line, cells and fault. Bytes that are not UTF-8 come through as lone surrogates, so that they
     cost their row and not the file."""
     csv.field_size_limit(_LONGEST_CELL)
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+    with file:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         while True:
             line = reader.line_num + 1
@@ -152,7 +169,22 @@ def _sheet(path: Path, sheet: str | None = None) -> Source:
     chosen = sheets[sheet or next(iter(sheets))]
     rows = _whole(path, chosen.iter_rows(values_only=True))
     names = list(next(rows, ()))
-    return Source(_named(path, names), _sheet_rows(rows, names))
+    return _of_known(_named(path, names), _sheet_rows(rows, names), chosen.max_row or 1)
+
+
+def _of_known(
+    columns: Sequence[str] | None, rows: Iterator[SourceRow], total: int, parquet: Any = None
+) -> Source:
+    """A source of about `total` lines."""
+    read = 0
+
+    def following() -> Iterator[SourceRow]:
+        nonlocal read
+        for row in rows:
+            read = row.line
+            yield row
+
+    return Source(columns, following(), lambda: read / max(1, total), parquet=parquet)
 
 
 def _whole(path: Path, items: Iterator[Any]) -> Iterator[Any]:
@@ -172,7 +204,7 @@ def _sheet_rows(rows: Iterator[Sequence[Any]], names: list[Any]) -> Iterator[Sou
             yield SourceRow(line, {name: cell for name, cell in named if name is not None})
 
 
-def _parquet(path: Path) -> Source:
+def _parquet(path: Path, only: Sequence[str] | None = None) -> Source:
     try:
         from pyarrow import ArrowException
         from pyarrow.parquet import ParquetFile
@@ -182,10 +214,13 @@ def _parquet(path: Path) -> Source:
         file = ParquetFile(path)
     except ArrowException as error:
         raise BadRequest(f"{path.name} cannot be read as Parquet: {error}") from error
-    read = _whole(path, file.iter_batches(batch_size=1024))
+    names: Sequence[str] = file.schema_arrow.names
+    wanted = None if only is None else [name for name in names if name in only]
+    read = _whole(path, file.iter_batches(batch_size=1024, columns=wanted))
     batches = (batch.to_pylist() for batch in read)
     rows = enumerate(itertools.chain.from_iterable(batches), start=1)
-    return Source(file.schema_arrow.names, (SourceRow(line, row) for line, row in rows))
+    found = (SourceRow(line, row) for line, row in rows)
+    return _of_known(names, found, file.metadata.num_rows, file)
 
 
 def _array(path: Path) -> Source:
@@ -193,7 +228,7 @@ def _array(path: Path) -> Source:
         value = orjson.loads(path.read_bytes().removeprefix(BOM))
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"{path.name} is not valid JSON: {error}.") from None
-    return Source(None, (_of_object(at, row) for at, row in enumerate(value, start=1)))
+    return _of_known(None, itertools.starmap(_of_object, enumerate(value, start=1)), len(value))
 
 
 def _spread(path: Path) -> Source:
@@ -202,7 +237,8 @@ def _spread(path: Path) -> Source:
         text = path.read_bytes().removeprefix(BOM).decode()
     except UnicodeDecodeError as error:
         raise BadRequest(f"{path.name} is not UTF-8: byte {error.start + 1} is wrong.") from None
-    return Source(None, itertools.starmap(_of_object, enumerate(_values(path, text), start=1)))
+    rows = itertools.starmap(_of_object, enumerate(_values(path, text), start=1))
+    return Source(None, rows, lambda: 0.0)
 
 
 def _values(path: Path, text: str) -> Iterator[Any]:
@@ -220,7 +256,15 @@ def _values(path: Path, text: str) -> Iterator[Any]:
 
 
 def _jsonl(path: Path) -> Source:
-    return Source(None, map(_of_line, lines(path)))
+    at, size = 0, path.stat().st_size or 1
+
+    def rows() -> Iterator[SourceRow]:
+        nonlocal at
+        for line in lines(path):
+            at = line.offset
+            yield _of_line(line)
+
+    return Source(None, rows(), lambda: at / size)
 
 
 def _of_line(line: Line) -> SourceRow:

@@ -2,13 +2,10 @@
 
 import re
 from pathlib import Path
-from typing import Any
-
-import orjson
 
 from tunewright import suggestions
 from tunewright.errors import BadRequest
-from tunewright.tables.cells import text_of
+from tunewright.tables.cells import written
 from tunewright.tables.sources import EMPTY, open_source
 from tunewright.wording import counted
 
@@ -43,7 +40,7 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     remedy = "Repair or remove them."
     for row in open_source(path).rows:
         if row.values is not None:
-            named = {name: _text(value) for name, value in row.values.items()}
+            named = {name: written(value) for name, value in row.values.items()}
             rows.append((row.line, named))
             if _HALF.search("".join(named.values())):
                 bad.append(f"line {row.line}: It is not UTF-8.")
@@ -55,9 +52,3 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
         said = f"{path.name} has {counted(len(bad), 'bad row')}; {' '.join(bad[:_NAMED])}{more}"
         raise BadRequest(f"{said} {remedy or suggestions.recoded(path)}")
     return rows
-
-
-def _text(value: Any) -> str:
-    """As a cell of a CSV file would say it; lists and objects as JSON."""
-    text = "" if value is None else text_of(value)
-    return orjson.dumps(value, default=str).decode() if text is None else text

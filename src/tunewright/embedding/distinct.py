@@ -1,0 +1,136 @@
+"""Texts by the thousand, batch after batch: what came lately is not computed again.
+
+A text's vector is the same in any batch to 0.9999 only, not to the bit. So that a table gives the
+same bytes however often its work was interrupted, everything here follows from the texts, their
+order and where the batches are cut: what is remembered too.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunewright.embedding.embedder import Embedder
+from tunewright.embedding.long import embed_long
+from tunewright.embedding.recent import SLOTS, Recent, keys_of
+
+Vectors = NDArray[np.float32]
+NO_TOKEN = "the model knows no token of it"
+_PIECE = 1 << 16  # characters tokenized at once: a tokenizer takes up to 465 bytes for each
+
+
+@dataclass
+class Found:
+    """`vectors`: of the texts that have one, in their order, [kept, d]. `left_out`: by the index of
+    a text, why it has none. `tokens`, `unknown` and `chunked` are of the `computed` texts alone."""
+
+    vectors: Vectors
+    left_out: dict[int, str] = field(default_factory=dict)
+    computed: int = 0
+    tokens: int = 0
+    unknown: int = 0
+    chunked: int = 0
+
+
+class Distinct:
+    def __init__(
+        self,
+        embedder: Embedder,
+        fetch: Callable[[int], Vectors] | None,
+        prompt: str = "",
+        *,
+        allow_unknown: bool = False,
+    ) -> None:
+        """fetch: the vector [d] of the n-th text that was kept, from 0; without it, equal texts
+        are found within a batch only. prompt: goes before each
+        text. allow_unknown: texts of which the model knows no token are kept as well."""
+        self._embedder = embedder
+        self._fetch = fetch
+        self._prompt = embedder.tokenize([prompt])[0] if prompt else []
+        self._allow_unknown = allow_unknown
+        self._recent = Recent(slots=1 if fetch is None else SLOTS)
+        self._kept = 0
+
+    def skip(self, texts: Sequence[str]) -> None:
+        """These were kept by an earlier run, as a batch of this one would have kept them."""
+        self._remember(keys_of(texts))
+
+    def embed(self, texts: Sequence[str]) -> Found:
+        keys = keys_of(texts)  # [texts, 2]
+        before = self._before(keys)  # [texts]
+        first = _first_of_each(keys)  # [texts]
+        new = [at for at in range(len(texts)) if before[at] < 0 and first[at] == at]
+        found, vectors = self._compute([texts[at] for at in new])
+        missing = {new[at]: why for at, why in found.left_out.items()}
+        row = {at: vectors[n] for n, at in enumerate(at for at in new if at not in missing)}
+        found.left_out = {}
+        kept: list[Vectors] = []
+        for at in range(len(texts)):
+            if before[at] >= 0 and self._fetch is not None:
+                kept.append(self._fetch(int(before[at])))
+            elif (why := missing.get(first[at])) is not None:
+                found.left_out[at] = why
+            else:
+                kept.append(row[first[at]])
+        self._remember(np.delete(keys, list(found.left_out), axis=0))
+        found.vectors = np.stack(kept) if kept else vectors
+        return found
+
+    def _before(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        if self._fetch is None:
+            return np.full(len(keys), -1, np.int64)
+        return self._recent.find(keys)
+
+    def _remember(self, keys: NDArray[np.uint64]) -> None:
+        self._recent.remember(keys, np.arange(self._kept, self._kept + len(keys)))
+        self._kept += len(keys)
+
+    def _compute(self, texts: Sequence[str]) -> tuple[Found, Vectors]:
+        ids = _tokenized(self._embedder, texts)
+        unknown = self._embedder.unknown
+        counts = [0 if unknown is None else each.count(unknown) for each in ids]
+        left_out: dict[int, str] = {}
+        if not self._allow_unknown:
+            nothing = (at for at, each in enumerate(ids) if counts[at] == len(each))
+            left_out = dict.fromkeys(nothing, NO_TOKEN)
+        good = [at for at in range(len(ids)) if at not in left_out]
+        done = embed_long(self._embedder, [ids[at] for at in good], self._prompt)
+        found = Found(
+            done.vectors,
+            left_out,
+            computed=len(good),
+            tokens=sum(done.tokens),
+            unknown=sum(counts[at] for at in good),
+            chunked=done.chunked,
+        )
+        return found, done.vectors
+
+
+def _first_of_each(keys: NDArray[np.uint64]) -> list[int]:
+    """The index of the first text that is the same, of each: [texts]."""
+    seen: dict[tuple[int, int], int] = {}
+    pairs = map(tuple, keys.tolist())
+    return [seen.setdefault(pair, at) for at, pair in enumerate(pairs)]
+
+
+def _tokenized(embedder: Embedder, texts: Sequence[str]) -> list[list[int]]:
+    """Ids of each text. One that is longer than a request may be is cut at blanks first: all of it
+    at once would take half a kilobyte for each of its characters."""
+    ids = embedder.tokenize([text if len(text) <= _PIECE else "" for text in texts])
+    for at, text in enumerate(texts):
+        if len(text) > _PIECE:
+            ids[at] = [id for piece in _pieces(text) for id in embedder.tokenize([piece])[0]]
+    return ids
+
+
+def _pieces(text: str) -> list[str]:
+    pieces: list[str] = []
+    start = 0
+    while start < len(text):
+        end = start + _PIECE
+        blank = text.rfind(" ", start, end) if end < len(text) else -1
+        end = blank if blank > start else end
+        pieces.append(text[start:end])
+        start = end
+    return pieces
