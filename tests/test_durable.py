@@ -1,9 +1,11 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from tunewright import durable
-from tunewright.errors import Corrupt
+from tunewright.errors import Corrupt, StorageFull
 
 
 def test_a_directory_appears_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -69,3 +71,63 @@ def test_a_flipped_bit_anywhere_in_a_manifest_is_noticed_or_changes_nothing(tmp_
             assert str(path) in error.message  # noqa: PT017
             noticed += 1
     assert noticed > 0.7 * len(data)
+
+
+LINES = [b'{"a": 1}', b"", b"with spaces  ", "Grüße".encode(), b"0" * 5000]
+
+
+def test_a_spool_gives_back_what_was_appended(tmp_path: Path) -> None:
+    spool = durable.Spool(tmp_path / "folder" / "spool")
+    places = [*spool.append(LINES[:3]), *spool.append(LINES[3:])]
+    assert [spool.read(place) for place in places] == LINES
+    assert spool.bytes == (tmp_path / "folder" / "spool").stat().st_size
+    with pytest.raises(durable.InUse):
+        durable.Spool(tmp_path / "folder" / "spool")
+    spool.close()
+    again = durable.Spool(tmp_path / "folder" / "spool")
+    assert list(again.lines()) == list(zip(places, LINES, strict=True))
+    again.close()
+
+
+def test_a_spool_ends_before_the_first_line_that_is_not_whole(tmp_path: Path) -> None:
+    """Cut anywhere, or with a hole where nothing was synced yet, as after a power cut."""
+    path = tmp_path / "spool"
+    spool = durable.Spool(path)
+    spool.append([b"one", b"two"])
+    sure = spool.bytes
+    spool.append([b"three", b"four"])
+    spool.close()
+    whole = path.read_bytes()
+    zeros = [whole[:at] + bytes(len(whole) - at) for at in range(sure, len(whole))]
+    holes = [whole[:at] + b"\0" + whole[at + 1 :] for at in range(sure, len(whole))]
+    for damaged in [*(whole[:at] for at in range(sure, len(whole))), *zeros, *holes]:
+        path.write_bytes(damaged)
+        spool = durable.Spool(path)
+        found = [line for _, line in spool.lines()]
+        assert found in ([b"one", b"two"], [b"one", b"two", b"three"])
+        assert path.stat().st_size == spool.bytes
+        spool.append([b"five"])
+        assert [line for _, line in spool.lines()] == [*found, b"five"]
+        spool.close()
+
+
+def test_a_spool_on_a_full_disk_keeps_what_it_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = durable.Spool(tmp_path / "spool")
+    spool.append([b"one"])
+    write = os.write
+
+    def fills(file: int, data: bytes) -> int:
+        if len(data) > 20:
+            return write(file, data[:20])
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", fills)
+        with pytest.raises(StorageFull):
+            spool.append([b"two" * 100])
+    assert [line for _, line in spool.lines()] == [b"one"]
+    spool.append([b"three"])
+    assert [line for _, line in spool.lines()] == [b"one", b"three"]
+    spool.close()

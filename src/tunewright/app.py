@@ -23,6 +23,7 @@ from tunewright.rendering import Renderer
 from tunewright.resources import removals
 from tunewright.resources.adding import Adding
 from tunewright.resources.bases import Bases
+from tunewright.resources.batches import Batches
 from tunewright.resources.catalogue import Catalogue
 from tunewright.resources.chat import Chat
 from tunewright.resources.checking import Checking
@@ -61,9 +62,16 @@ class Acting:
     """The use cases on behalf of one caller, each made when it is first asked for. Every record
     that they touch is of the caller's organisation."""
 
-    def __init__(self, tw: "Tunewright", caller: Caller, admitted: bool = False) -> None:
+    def __init__(
+        self,
+        tw: "Tunewright",
+        caller: Caller,
+        admitted: bool = False,
+        background: bool = False,
+    ) -> None:
         self._tw = tw
         self.caller = caller
+        self._queue = f"{caller.organisation}/batch" if background else caller.organisation
         self.quota = tw.usage.of(caller.organisation, admitted=admitted)
         self.shelf = tw.catalog.shelf(caller.organisation)
 
@@ -156,6 +164,10 @@ class Acting:
         return Completions(self.models, self._engine, self._renderer, self.quota)
 
     @cached_property
+    def batches(self) -> Batches:
+        return Batches(self.shelf, self.files, self._tw.tasks, self.quota)
+
+    @cached_property
     def failures(self) -> Failures:
         return Failures(
             self.jobs, self.files, self.models, self.judging, self.chat, self.completions
@@ -164,7 +176,7 @@ class Acting:
     @cached_property
     def _engine(self) -> OwnRows:
         quota = self.quota
-        return self._tw.rows.of(self.caller.organisation, quota.reserve, quota.spend)
+        return self._tw.rows.of(self._queue, quota.reserve, quota.spend)
 
     def _renderer(self, weights: Weights) -> Renderer:
         return self._tw.renderer(weights, self.models)
@@ -215,10 +227,12 @@ class Tunewright(Acting):
         self._vocabularies = _Kept[Vocabulary]()
         self._encodings = _Kept[Encoding]()
 
-    def acting(self, caller: Caller, *, admitted: bool = False) -> Acting:
+    def acting(self, caller: Caller, *, admitted: bool = False, background: bool = False) -> Acting:
         """The use cases, bound to the caller's organisation, within what it may use. `admitted`:
-        the caller's requests have been counted already."""
-        return self._acting(caller, admitted)
+        the caller's requests have been counted already. `background`: nobody waits for what is
+        generated, so it has turns of its own, and the caller's other requests do not wait for
+        it."""
+        return self._acting(caller, admitted, background)
 
     def add_base(
         self,

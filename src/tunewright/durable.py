@@ -15,10 +15,11 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -29,6 +30,10 @@ MANIFEST = "manifest.json"
 _TMP = ".tmp-"
 _OURS = re.compile(r".+\.tmp-\d+-[0-9a-f]{8}")
 _CLONE = 0x40049409  # FICLONE
+_CHECKSUM = 8  # hex digits
+_FRAME = b"%08x %b\n"
+Place: TypeAlias = tuple[int, int]
+"""Of a line in a `Spool`: where it begins, and its length, in bytes."""
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -216,6 +221,73 @@ def only_one(directory: Path) -> Iterator[bool]:
         yield True
     finally:
         os.close(handle)
+
+
+class InUse(Exception):
+    """Another process, or another part of this one, has the file."""
+
+
+class Spool:
+    """Lines that are appended to a file, by one owner at a time. Those for which `append` has
+    returned stay, whatever happens; of the others none is ever seen.
+
+    Each stands behind its checksum (crc32): what was not synced yet may come back with a hole in
+    it after a power cut. Opening cuts the file off before the first line that is not whole.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises InUse where somebody has it open."""
+        make_directory(path.parent)
+        with named_full_disk(path):
+            self._file = path.open("a+b", buffering=0)
+            _sync_directory(path.parent)
+        self._path = path
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise InUse(str(path)) from None
+        except OSError:  # a file system that knows no locks
+            pass
+        self.bytes = sum(len(_FRAME % (0, line)) for _, line in self.lines())
+        self._file.truncate(self.bytes)
+
+    def lines(self) -> Iterator[tuple[Place, bytes]]:
+        """Each line, with where it lies, up to the first that is not whole."""
+        at = 0
+        with self._path.open("rb") as file:
+            for framed in file:
+                checksum, _, line = framed.removesuffix(b"\n").partition(b" ")
+                if framed != _FRAME % (zlib.crc32(line), line) or len(checksum) != _CHECKSUM:
+                    return
+                yield (at + _CHECKSUM + 1, len(line)), line
+                at += len(framed)
+
+    def append(self, lines: Sequence[bytes]) -> list[Place]:
+        """Where each line lies. Raises StorageFull, and then none of them is there."""
+        framed = [_FRAME % (zlib.crc32(line), line) for line in lines]
+        places, at = list[Place](), self.bytes
+        for line, whole in zip(lines, framed, strict=True):
+            places.append((at + _CHECKSUM + 1, len(line)))
+            at += len(whole)
+        try:
+            with named_full_disk(self._path):
+                rest = memoryview(b"".join(framed))
+                while rest:
+                    rest = rest[os.write(self._file.fileno(), rest) :]
+                os.fsync(self._file.fileno())
+        except BaseException:
+            self._file.truncate(self.bytes)
+            raise
+        self.bytes = at
+        return places
+
+    def read(self, place: Place) -> bytes:
+        """The line that lies there."""
+        return os.pread(self._file.fileno(), place[1], place[0])
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def write_bytes(path: Path, data: bytes) -> None:

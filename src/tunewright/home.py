@@ -15,6 +15,7 @@ HOME/
   imports/          what was fetched from other servers, a folder a source
   embeddings/       vectors of the tables that `tunewright embed` computed last
   jobs/             one folder a job: recipe, checkpoints, log
+  batches/          one folder a batch that runs: the answers that there are
 """
 
 from dataclasses import dataclass
@@ -77,6 +78,13 @@ class Home:
 
     def job(self, id: str) -> Path:
         return self.jobs / names.id(id)
+
+    @property
+    def batches(self) -> Path:
+        return self.root / "batches"
+
+    def batch(self, id: str) -> Path:
+        return self.batches / names.id(id)
 
     def inside(self, relative: str) -> Path:
         """Where a place (`artefacts`) lies. Raises Corrupt where that is not in this home."""

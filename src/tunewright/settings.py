@@ -104,6 +104,9 @@ class Settings(BaseSettings):
     queued_jobs: int | None = Field(
         default=None, ge=1, description="jobs of an organisation that wait to run"
     )
+    concurrent_batches: int | None = Field(
+        default=None, ge=1, description="batches of an organisation that have not ended"
+    )
     disk_bytes: int | None = Field(
         default=None, ge=1, description="all files of an organisation together, bytes"
     )

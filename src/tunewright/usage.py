@@ -14,6 +14,8 @@ from collections.abc import Callable
 
 from tunewright.catalog.catalog import Catalog, Shelf
 from tunewright.errors import Busy, QuotaExceeded, TokensExceeded
+from tunewright.records.batches import OPEN as OPEN_BATCH
+from tunewright.records.batches import Batch
 from tunewright.records.files import File
 from tunewright.records.jobs import OPEN, Job
 from tunewright.records.uploads import Upload, UploadPart
@@ -163,6 +165,19 @@ class Quota:
             raise QuotaExceeded(
                 f"Your organization may have {queue} jobs waiting, and has {pending}. Wait for one "
                 "to run, or cancel one."
+            )
+
+    def check_batches(self) -> None:
+        """Raises Busy where one more batch is too many. Call it in the transaction that adds it."""
+        most = self._settings.concurrent_batches
+        if most is None:
+            return
+        open_ = sum(len(self._shelf.all(Batch, where={"status": status})) for status in OPEN_BATCH)
+        if open_ >= most:
+            raise Busy(
+                f"Your organization may have {most} batches that have not ended, and has {open_}. "
+                "Wait for one to end, or cancel one.",
+                retry_after=60.0,
             )
 
     def check_disk(self, more: int) -> None:

@@ -27,15 +27,17 @@ NOUNS = {
     "/v1/fine_tuning/jobs/": ("job",),
     "/v1/fine_tuning/checkpoints/": ("checkpoint", "permission"),
     "/v1/uploads/": ("upload",),
+    "/v1/batches/": ("batch",),
     "/v1/models/": ("model", "export"),
     "/v1/engines/": ("model",),
     "/v1/organization/admin_api_keys/": ("key",),
 }
 # Other ids that a parameter takes as well.
-ALSO = {"file": ("result",), "model": ("checkpoint",)}
+ALSO = {"file": ("result", "batch_file"), "model": ("checkpoint",)}
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
 JOB = {"model": "gpt-3.5-turbo", "training_file": "file-none"}
+BATCH = {"endpoint": "/v1/embeddings", "completion_window": "24h"}
 # Bodies for a POST; what stands in braces is an id. A path without parameters needs an entry.
 BODIES: dict[str, list[dict[str, Any]]] = {
     "/v1/files": [],  # multipart, with no id in it
@@ -48,6 +50,9 @@ BODIES: dict[str, list[dict[str, Any]]] = {
         {**JOB, "training_file": "{own_file}", "model": "{job}"},
     ],
     "/v1/fine_tuning/checkpoints/{checkpoint:path}/permissions": [{"project_ids": ["proj_b"]}],
+    "/v1/batches": [
+        {"input_file_id": f"{{{name}}}", **BATCH} for name in ("file", "result", "batch_file")
+    ],
     "/v1/uploads": [],  # with no id in it
     "/v1/uploads/{id}/complete": [{"part_ids": ["part_x"]}],
     "/v1/chat/completions": [
@@ -113,6 +118,9 @@ def theirs(server: Server, tuned: dict, tw: Tunewright) -> Ids:
     export = tw.exports.create(tuned["fine_tuned_model"], to="peft")
     tw.exports.cancel(export.model, export.id)  # its record is enough
     upload = tw.uploads.create(bytes=3, filename="x", mime_type="text/jsonl", purpose="fine-tune")
+    line = b'{"custom_id":"a","method":"POST","url":"/v1/embeddings","body":{"model":"no"}}'
+    requests = tw.files.create(file=line, purpose="batch")
+    batch = tw.batches.create(input_file_id=requests.id, **BATCH)
     return {
         "file": tuned["training_file"],
         "result": tuned["result_files"][0],
@@ -124,6 +132,8 @@ def theirs(server: Server, tuned: dict, tw: Tunewright) -> Ids:
         "checkpoint_id": checkpoint["id"],
         "permission": permissions.data[0].id,
         "upload": upload.id,
+        "batch": batch.id,
+        "batch_file": requests.id,
         "export": export.id,
     }
 

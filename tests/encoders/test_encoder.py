@@ -36,10 +36,10 @@ def expected(directory: Path, ids: list[int], skip: int = 0, last: bool = False)
     return F.normalize(hidden[-1] if last else hidden[skip:].mean(0), dim=0)
 
 
-def everything(encoder: Encoder, inputs: list[list[int]], skip: int = 0) -> np.ndarray:
+def everything(encoder: Encoder, inputs: list[list[int]]) -> np.ndarray:
     rows = np.empty((len(inputs), 32), np.float32)
     for places in encoder.batches(inputs):
-        rows[places] = encoder.encode([inputs[place] for place in places], skip)
+        rows[places] = encoder.encode([inputs[place] for place in places])
     return rows
 
 
@@ -64,14 +64,15 @@ def test_vectors_are_those_of_each_text_alone(
 
 def test_a_prompt_is_left_out_of_the_pooling_where_the_model_says_so(directory: Path) -> None:
     ids = INPUTS[2]
-    whole = Encoder(directory, Progress(), CPU).encode([ids], 4)
+    whole = Encoder(directory, Progress(), CPU).encode([ids], [4])
     np.testing.assert_allclose(whole[0], expected(directory, ids).numpy(), atol=1e-5)
     settings = durable.read_json(directory / "1_Pooling" / "config.json")
     tiny_encoders.write(
         directory / "1_Pooling" / "config.json", settings | {"include_prompt": False}
     )
-    found = Encoder(directory, Progress(), CPU).encode([ids, INPUTS[3]], 4)
-    np.testing.assert_allclose(found[0], expected(directory, ids, skip=4).numpy(), atol=1e-5)
+    found = Encoder(directory, Progress(), CPU).encode([INPUTS[3], ids], [2, 4])
+    np.testing.assert_allclose(found[1], expected(directory, ids, skip=4).numpy(), atol=1e-5)
+    np.testing.assert_allclose(found[0], expected(directory, INPUTS[3], skip=2).numpy(), atol=1e-5)
 
 
 @pytest.mark.parametrize("include", [True, False])
@@ -81,11 +82,17 @@ def test_pooling_on_the_device_is_that_of_numpy(mode: str, include: bool, direct
     mask = torch.arange(9) < torch.tensor([[9], [4], [3], [7]])
     hidden[1, 4:] = torch.nan  # what is padded means nothing
     how = Pooling((mode, "mean"), include)
-    found = pooled(hidden, mask.long(), how, 3)
+    skips = [3, 0, 3, 5]
+    found = pooled(hidden, mask.long(), how, skips)
     assert found.dtype == torch.float32
     pipeline = Pipeline(directory, "", False, 5, None, False, how, ())
     plain = hidden.float().nan_to_num(0.0).numpy()
-    wanted = reference.pooled(plain, mask.numpy(), pipeline, 3)
+    wanted = np.concatenate(
+        [
+            reference.pooled(plain[[row]], mask.numpy()[[row]], pipeline, skip)
+            for row, skip in enumerate(skips)
+        ]
+    )
     if mode == "max" and not include:  # of no tokens at all: what either gives is never served
         found, wanted = found[[0, 1, 3]], wanted[[0, 1, 3]]
     np.testing.assert_allclose(found.numpy(), wanted, atol=1e-6)
@@ -114,10 +121,10 @@ def test_where_memory_is_short_a_batch_is_halved(
         return plain(model, ids, mask)  # type: ignore[arg-type]
 
     monkeypatch.setattr(encoding.backbone, "hidden_states", short)
-    np.testing.assert_allclose(encoder.encode(INPUTS, 0), wanted, atol=1e-6)
+    np.testing.assert_allclose(encoder.encode(INPUTS), wanted, atol=1e-6)
     most = 0
     with pytest.raises(Unavailable, match="not enough memory"):
-        encoder.encode(INPUTS, 0)
+        encoder.encode(INPUTS)
 
 
 def test_half_the_width_is_taken_only_where_it_holds(tmp_path: Path) -> None:

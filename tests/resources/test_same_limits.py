@@ -112,6 +112,8 @@ PATHS = {
     "exports.create": "models/{}/exports",
     "exports.cancel": "models/{}/exports/{}/cancel",
     "permissions.create": "fine_tuning/checkpoints/{}/permissions",
+    "batches.create": "batches",
+    "batches.cancel": "batches/{}/cancel",
     "keys.create": "organization/admin_api_keys",
     "chat.create": "chat/completions",
     "completions.create": "completions",
@@ -157,8 +159,8 @@ def through_library(acting: Acting, call: str, id: str, given: dict[str, Any]) -
 def tw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tunewright]:
     """Whose clock stands still, so that what is left can be compared."""
     monkeypatch.setattr(usage, "Bucket", partial(usage.Bucket, clock=lambda: 0.0))
-    limits = {"requests_per_minute": 34, "tokens_per_minute": 400}
-    more = {"disk_bytes": 60_000, "concurrent_jobs": 1}
+    limits = {"requests_per_minute": 38, "tokens_per_minute": 400}
+    more = {"disk_bytes": 60_000, "concurrent_jobs": 1, "concurrent_batches": 1}
     tw = Tunewright(settings=Settings.read(tmp_path / "home", **limits, **more))
     tw.rows = Rows(cast("Any", OwnEngine()), tw.settings.generation_rows)
     yield tw
@@ -191,6 +193,8 @@ def faces(tw: Tunewright, role: str = "owner") -> tuple[Face, Face]:
 
 
 FILE = {"file": chats(12), "purpose": "fine-tune"}
+REQUESTS = b'{"custom_id":"a","method":"POST","url":"/v1/embeddings","body":{"model":"no"}}'
+BATCH = {"endpoint": "/v1/embeddings", "completion_window": "24h", "input_file_id": "$requests"}
 STEPS = [
     Step("files.create", FILE, makes="file"),
     Step("files.create", {**FILE, "file": ALL.encode()}),  # too much
@@ -215,6 +219,12 @@ STEPS = [
     Step("exports.create", {"to": "peft", "dtype": "bf16"}, id="$tuned"),
     Step("exports.cancel", {"model": "$tuned"}, id="$export"),
     Step("exports.cancel", {"model": "builtin-chat"}, id="$export"),
+    Step("files.create", {"file": REQUESTS, "purpose": "batch"}, makes="requests"),
+    Step("batches.create", {**BATCH, "input_file_id": "$file"}),
+    Step("batches.create", BATCH, makes="batch"),
+    Step("batches.create", BATCH),  # one too many
+    Step("batches.cancel", {}, id="$batch"),
+    Step("batches.cancel", {}, id="$file"),
     Step("keys.create", {"name": "more"}),
     Step("embeddings.create", EMBED),
     Step("embeddings.create", {**EMBED, "input": ["one two three"] * 100}),  # would never fit

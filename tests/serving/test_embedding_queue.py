@@ -31,7 +31,7 @@ DIMENSIONS = 3
 
 
 class Vectors:
-    """One batch for each input; a vector is the input's sum, its length and what is skip."""
+    """One batch for each input; a vector is the input's sum, its length and what is skipped."""
 
     def __init__(self, told: "Told", source: Source) -> None:
         self._told, self._source = told, source
@@ -41,7 +41,9 @@ class Vectors:
             raise BadRequest("it cannot be read", param="input")
         return [[place] for place in range(len(inputs))]
 
-    def encode(self, inputs: Sequence[Sequence[int]], skip: int, *, alone: bool) -> np.ndarray:
+    def encode(
+        self, inputs: Sequence[Sequence[int]], skips: Sequence[int], *, alone: bool
+    ) -> np.ndarray:
         self._told.computed.append((self._source.directory, *inputs[0]))
         if RAISING in inputs[0]:
             raise RuntimeError("a kernel failed")
@@ -50,7 +52,9 @@ class Vectors:
             assert self._told.go_on.wait(WAIT)
         if WIDE in inputs[0]:
             return np.ones((len(inputs), 60_000), np.float32)
-        return np.array([[sum(ids), len(ids), skip] for ids in inputs], np.float32)
+        skipped = skips or [0] * len(inputs)
+        rows = [[sum(ids), len(ids), skip] for ids, skip in zip(inputs, skipped, strict=True)]
+        return np.array(rows, np.float32)
 
 
 class Told:
@@ -134,9 +138,11 @@ def test_each_input_gets_its_own_row_in_its_place(
 ) -> None:
     monkeypatch.setattr(remote, "_TOKENS", 100)  # several calls
     inputs = [[n, 10] * (1 + n % 5) for n in range(20, 120)]
-    found = EngineEncoder(client).encode(source(), inputs, 2)
+    found = EngineEncoder(client).encode(source(), inputs, [*range(100)])
     assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, [[sum(ids), len(ids), 2] for ids in inputs])
+    np.testing.assert_array_equal(
+        found, [[sum(ids), len(ids), at] for at, ids in enumerate(inputs)]
+    )
     assert EngineEncoder(client).encode(source(), []).shape == (0, 0)
 
 
@@ -233,7 +239,7 @@ def raw(path: Path) -> socket.socket:
 
 
 def asked(inputs: object, **fields: object) -> protocol.Message:
-    message: protocol.Message = {"op": "embed", "id": 1, "seconds": 60.0, "skip": 0}
+    message: protocol.Message = {"op": "embed", "id": 1, "seconds": 60.0, "skips": []}
     return {**message, "source": vars(source()), "inputs": inputs, **fields}
 
 
@@ -288,8 +294,8 @@ def test_a_client_that_leaves_takes_its_calls_along(
         asked([[1]], source={"directory": 5}),
         asked([[1]], source={"path": "/etc"}),
         asked([[1]], source=None),
-        asked([[1]], skip=-1),
-        asked([[1]], skip=1.5),
+        asked([[1]], skips=[-1]),
+        asked([[1]], skips=[1, 1]),
         asked([[1]], id="x"),
         asked([[1]], id=-3),
         asked([[1]], seconds="soon"),

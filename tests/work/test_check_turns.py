@@ -9,7 +9,7 @@ import pytest
 from servers import chats
 from tunewright.app import Acting, Tunewright
 from tunewright.records.jobs import Job
-from tunewright.work import check, worker
+from tunewright.work import turn, worker
 from tunewright.work.check import CheckFiles
 from tunewright.work.worker import Worker
 
@@ -53,7 +53,7 @@ def until(acting: Acting, id: str, *statuses: str) -> Job:
 def test_a_short_file_is_checked_in_the_midst_of_a_long_one(
     tw: Tunewright, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    monkeypatch.setattr(check, "TURN_SECONDS", 0.02)
+    monkeypatch.setattr(turn, "TURN_SECONDS", 0.02)
     mine, other = tw.acting(tw.owner), tw.acting(tw.access.create_organisation("other"))
     long = job(mine, TINY * 100_000)
     short = job(other, chats(12))

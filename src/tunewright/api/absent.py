@@ -15,11 +15,6 @@ _ABSENT: dict[str, tuple[str, str]] = {
         "SDK, OpenAIChatModel in pydantic-ai.",
     ),
     "conversations": ("The Conversations API", f"{_CHAT} and send the messages so far with it."),
-    "batches": (
-        "The Batch API",
-        "Send the requests themselves: the same keys and models answer them, and /v1/embeddings "
-        "takes up to 2,048 inputs in one.",
-    ),
     "vector_stores": (
         "The Vector Stores API",
         "Use POST /v1/embeddings and keep the vectors yourself, or search a table with "
@@ -63,7 +58,9 @@ _ABSENT: dict[str, tuple[str, str]] = {
     "classifications": ("The Classifications API", f"{_CHAT} with a tuned model."),
     "search": ("The first search API", "Use POST /v1/embeddings."),
 }
-_OFFERED = ("chat/completions", "completions", "embeddings", "models", "files", "uploads")
+_OFFERED = (
+    *("chat/completions", "completions", "embeddings", "models", "files", "uploads", "batches"),
+)
 _SERVED = re.compile(rf"/(?:v1/v1/)?(?:{'|'.join(_OFFERED)}|fine_tuning/jobs)(?:/.*)?")
 
 

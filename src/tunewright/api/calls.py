@@ -2,6 +2,7 @@
 
 from tunewright.api import (
     about,
+    batches,
     embeddings,
     engines,
     exports,
@@ -25,6 +26,7 @@ CALLS: tuple[Call, ...] = (
     *generating.calls,
     *embeddings.calls,
     *engines.calls,
+    *batches.calls,
     *keys.calls,
     *about.calls,
 )

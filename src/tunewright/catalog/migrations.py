@@ -80,6 +80,12 @@ def _exports(connection: Connection) -> None:
     records(connection, "export_events")
 
 
+def _batches(connection: Connection) -> None:
+    records(connection, "batches")
+    for field in ("status", "input_file_id"):
+        search_by(connection, "batches", field)
+
+
 STEPS: list[Callable[[Connection], None]] = [
     _first_tables,
     _index_what_is_searched_by,
@@ -87,6 +93,7 @@ STEPS: list[Callable[[Connection], None]] = [
     _verifications,
     _starts_and_removals,
     _exports,
+    _batches,
 ]
 
 

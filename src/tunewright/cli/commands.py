@@ -6,6 +6,7 @@ import typer
 
 from tunewright import __version__
 from tunewright.cli import (
+    batches,
     chat,
     check,
     data,
@@ -63,6 +64,7 @@ app.add_typer(models.app, name="models")
 app.command()(export.export)
 app.command()(chat.chat)
 app.command()(embed.embed)
+app.add_typer(batches.app, name="batches")
 app.add_typer(imports.app, name="import")
 app.add_typer(organisations.app, name="organisations")
 app.add_typer(keys.app, name="keys")

@@ -22,12 +22,12 @@ class Encoder(Protocol):
     """Turns token ids into vectors, somewhere else. Thread-safe."""
 
     def encode(
-        self, source: Source, inputs: Sequence[Sequence[int]], skip: int = 0
+        self, source: Source, inputs: Sequence[Sequence[int]], skips: Sequence[int] = ()
     ) -> NDArray[np.float32]:
-        """Vectors [inputs, d], of length 1 where the model says so, each of its input alone.
+        """Unit vectors [inputs, d], each of its input alone.
 
-        inputs: ids with the special tokens around them, none empty. skip: so many ids at the
-        beginning of each are read and left out when the vector is made.
+        inputs: ids with the special tokens around them, none empty. skips: how many ids at the
+        beginning of each are a prompt, which some models leave out of the vector; empty: none.
 
         Raises BadRequest for ids that the model cannot read, NotFound, Corrupt or BadRequest for a
         directory that cannot be used, Busy, Unavailable where the engine ends or is late, and

@@ -73,7 +73,7 @@ class Encoder:
         return _batches(inputs, CPU_TOKENS if self._device.type == "cpu" else GPU_TOKENS)
 
     def encode(
-        self, inputs: Sequence[Sequence[int]], skip: int, *, alone: bool = True
+        self, inputs: Sequence[Sequence[int]], skips: Sequence[int] = (), *, alone: bool = True
     ) -> NDArray[np.float32]:
         """Unit vectors [inputs, d] of one batch. Where memory is short, of its halves.
 
@@ -81,20 +81,20 @@ class Encoder:
         is no number.
         """
         try:
-            rows = self._encoded(inputs, skip, alone)
+            rows = self._encoded(inputs, skips, alone)
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
             rows = None
         if rows is None:  # outside the handler, whose traceback keeps what was computed
-            return self._halved(inputs, skip, alone)
+            return self._halved(inputs, skips, alone)
         found = unit(after_pooling.after(rows, self._pipeline))
         if not np.isfinite(found).all():
             raise Corrupt(f"{self._directory.name} gives vectors that are no numbers.")
         return found
 
     def _halved(
-        self, inputs: Sequence[Sequence[int]], skip: int, alone: bool
+        self, inputs: Sequence[Sequence[int]], skips: Sequence[int], alone: bool
     ) -> NDArray[np.float32]:
         give_back(self._device)
         if len(inputs) == 1:
@@ -105,13 +105,14 @@ class Encoder:
         log.warning("memory is short: a batch of %d inputs is computed in halves", len(inputs))
         middle = len(inputs) // 2
         halves = [
-            self.encode(part, skip, alone=alone) for part in (inputs[:middle], inputs[middle:])
+            self.encode(inputs[part], skips[part], alone=alone)
+            for part in (slice(middle), slice(middle, None))
         ]
         return np.concatenate(halves)
 
     @torch.inference_mode()
     def _encoded(
-        self, inputs: Sequence[Sequence[int]], skip: int, alone: bool
+        self, inputs: Sequence[Sequence[int]], skips: Sequence[int], alone: bool
     ) -> NDArray[np.float32]:
         """[inputs, h x modes], before what comes after pooling."""
         threads = self._threads if alone else max(1, self._threads // 2)
@@ -120,7 +121,7 @@ class Encoder:
         ids, mask = backbone.padded(self._model, inputs)  # [inputs, time]
         self._progress.begin(max(1.0, ids.numel() / _PART))
         hidden = backbone.hidden_states(self._model, ids, mask)  # [inputs, time, h]
-        return pooled(hidden, mask, self._pipeline.pooling, skip).cpu().numpy()
+        return pooled(hidden, mask, self._pipeline.pooling, skips).cpu().numpy()
 
 
 def _batches(inputs: Sequence[Sequence[int]], most: int) -> list[list[int]]:

@@ -1,7 +1,7 @@
 """From the hidden states of a batch to a vector for each text, where they are: no copy of [rows,
 time, h] leaves the GPU. The same in numpy, and what comes after: `embedding.pooling`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -9,16 +9,17 @@ from torch import Tensor
 from tunewright.embedding.modules import Pooling
 
 
-def pooled(hidden: Tensor, mask: Tensor, pooling: Pooling, skip: int = 0) -> Tensor:
+def pooled(hidden: Tensor, mask: Tensor, pooling: Pooling, skips: Sequence[int] = ()) -> Tensor:
     """float32 [rows, h x modes] of hidden [rows, time, h] and mask [rows, time] (1 for a token),
     padded on the right.
 
-    skip: how many tokens at the beginning are a prompt, which some models leave out.
+    skips: how many tokens at the beginning of each are a prompt, which some models leave out;
+    empty: none.
     """
     place = torch.arange(mask.shape[1], device=mask.device)  # [time]
     seen = mask.bool()
-    if not pooling.include_prompt:
-        seen = seen & (place >= skip)
+    if skips and not pooling.include_prompt:
+        seen = seen & (place >= torch.tensor(skips, device=mask.device)[:, None])
     return torch.cat([_MODES[mode](hidden.float(), seen) for mode in pooling.modes], dim=1)
 
 

@@ -16,9 +16,12 @@ Purpose = Literal[
     "vision",
 ]
 UploadPurpose = Literal["assistants", "batch", "evals", "fine-tune", "user_data", "vision"]
-# Those of files that clients send. Only "fine-tune" is used by a call here: the others are kept,
-# listed and given back, for code that stores its files so.
+# Those of files that clients send. "fine-tune" and "batch" are used by calls here: the others are
+# kept, listed and given back, for code that stores its files so.
 UPLOAD_PURPOSES: tuple[UploadPurpose, ...] = get_args(UploadPurpose)
+BATCH_BYTES = 200 * 1024 * 1024
+BATCH_SECONDS = 30 * 24 * 3600
+"""How long the input of a batch is kept where its upload does not say."""
 
 
 class ExpiresAfter(Request):

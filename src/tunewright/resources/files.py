@@ -10,8 +10,18 @@ from tunewright.blobs.blobs import Blobs
 from tunewright.catalog.catalog import Shelf
 from tunewright.errors import BadRequest, NotFound, PayloadTooLarge
 from tunewright.faults import fault
+from tunewright.records.batches import ENDED as ENDED_BATCH
+from tunewright.records.batches import Batch
 from tunewright.records.checks import FileCheck, FileCheckRequest
-from tunewright.records.files import UPLOAD_PURPOSES, File, FileOptions, Purpose
+from tunewright.records.files import (
+    BATCH_BYTES,
+    BATCH_SECONDS,
+    UPLOAD_PURPOSES,
+    ExpiresAfter,
+    File,
+    FileOptions,
+    Purpose,
+)
 from tunewright.records.jobs import ENDED, Job
 from tunewright.records.pages import Deleted, FilePageRequest, Page
 from tunewright.records.record import new_id, now
@@ -127,14 +137,15 @@ class Files:
             raise _no_such_file(id) from None
 
     def delete(self, id: str) -> Deleted:
-        """Forget a file, its bytes and the copies that jobs made of them. Refused while a job that
-        has not ended needs it."""
+        """Forget a file, its bytes and the copies that jobs made of them. Refused while a job or a
+        batch that has not ended needs it."""
         with self._shelf.catalog.transaction():
             self.retrieve(id)
-            for job in self._needing(id):
+            for user in self._needing(id):
+                what = "batch" if isinstance(user, Batch) else "job"
                 raise BadRequest(
-                    f"File {id} is in use by {job.id} ({job.status}). Cancel the job or wait for "
-                    "its end.",
+                    f"File {id} is in use by {user.id} ({user.status}). Cancel the {what} or wait "
+                    "for its end.",
                     param="id",
                     code="file_in_use",
                 )
@@ -144,13 +155,15 @@ class Files:
         return Deleted(id=id, object="file")
 
     def sweep(self) -> None:
-        """Delete the files whose time is over, but for those that a job still needs."""
+        """Delete the files whose time is over, but for those that are still needed."""
         for file in self._shelf.all(File):
             if file.expires_at is not None and file.expires_at <= now():
                 with contextlib.suppress(BadRequest, NotFound):
                     self.delete(file.id)
 
-    def _needing(self, id: str) -> Iterable[Job]:
+    def _needing(self, id: str) -> Iterable[Job | Batch]:
+        batches = self._shelf.all(Batch, where={"input_file_id": id})
+        yield from (batch for batch in batches if batch.status not in ENDED_BATCH)
         for column in ("training_file", "validation_file"):
             jobs = self._shelf.all(Job, where={column: id})
             yield from (job for job in jobs if job.status not in ENDED)
@@ -196,7 +209,7 @@ class Draft:
     ) -> File:
         """Sync the bytes and give the record, which nobody sees before `publish`."""
         options: FileOptions = FileOptions.parse({"expires_after": expires_after})
-        created, life = now(), options.expires_after
+        created, life = now(), options.expires_after or _life(purpose)
         file = File(
             id=self.id,
             bytes=self._upload.bytes,
@@ -207,6 +220,7 @@ class Draft:
         )
         if self._upload.bytes == 0:
             raise BadRequest("File is empty.", param="file", code="empty_file")
+        check_size(file.purpose, file.bytes)
         self._upload.commit()
         fault("file.stored")
         return file
@@ -225,6 +239,23 @@ class Draft:
             self._arrival.close()
         if is_orphan(self._shelf.catalog, File, self.id):
             self._blobs.delete(self.id)
+
+
+def check_size(purpose: Purpose, size: int) -> None:
+    """Raises PayloadTooLarge for the input of a batch that is larger than one may be."""
+    if purpose == "batch" and size > BATCH_BYTES:
+        raise PayloadTooLarge(
+            f"The input of a batch may have {BATCH_BYTES:,} bytes, and this file has {size:,}. "
+            "Make several batches of it.",
+            param="file",
+        )
+
+
+def _life(purpose: str) -> ExpiresAfter | None:
+    """Of a file whose upload does not say how long it is kept."""
+    if purpose != "batch":
+        return None
+    return ExpiresAfter(anchor="created_at", seconds=BATCH_SECONDS)
 
 
 def put_result(shelf: Shelf, blobs: Blobs, id: str, filename: str, data: bytes) -> File:

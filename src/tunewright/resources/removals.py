@@ -15,6 +15,8 @@ from tunewright.blobs.blobs import Blobs
 from tunewright.catalog.catalog import SHARED, Catalog, Shelf
 from tunewright.errors import TunewrightError
 from tunewright.home import Home
+from tunewright.records.batches import OPEN as OPEN_BATCH
+from tunewright.records.batches import Batch
 from tunewright.records.exports import Export, ExportEvent
 from tunewright.records.files import File
 from tunewright.records.jobs import Job
@@ -188,7 +190,8 @@ def _needed(catalog: Catalog, directory: str, *, but: str) -> bool:
 
 
 def sweep(catalog: Catalog, home: Home, blobs: Blobs) -> None:
-    """Remove the bytes of uploads and the folders of jobs that were never recorded.
+    """Remove the bytes of uploads and the folders of jobs that were never recorded, and those of
+    batches that have ended.
 
     Safe beside processes that are making some, and none of them waits for it: until their record
     is put, an upload is in use and the folder of a new job is claimed.
@@ -198,6 +201,9 @@ def sweep(catalog: Catalog, home: Home, blobs: Blobs) -> None:
         _remove_job(catalog, home, id)
     for id in _folders(home.exports) - catalog.ids(Export):
         durable.remove(home.exports / id)
+    open_ = [catalog.ids(Batch, status=status) for status in OPEN_BATCH]
+    for id in _folders(home.batches).difference(*open_):
+        durable.remove(home.batches / id)
 
 
 def is_orphan(catalog: Catalog, kind: type[Record], id: str) -> bool:

@@ -18,7 +18,7 @@ from tunewright.records.uploads import (
     UploadPart,
     UploadRequest,
 )
-from tunewright.resources.files import CHUNK, Draft, upload_purpose
+from tunewright.resources.files import CHUNK, Draft, check_size, upload_purpose
 from tunewright.resources.removals import is_orphan
 from tunewright.usage import Quota
 
@@ -42,10 +42,12 @@ class Uploads:
                 param="bytes",
                 code="integer_above_max_value",
             )
+        purpose = upload_purpose(request.purpose)
+        check_size(purpose, request.bytes)
         upload = Upload(
             bytes=request.bytes,
             filename=names.file(request.filename),
-            purpose=upload_purpose(request.purpose),
+            purpose=purpose,
             expires_after=request.expires_after,
         )
         with self._shelf.catalog.transaction():

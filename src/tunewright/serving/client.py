@@ -293,7 +293,7 @@ class EngineClient:
         inputs: Sequence[Sequence[int]],
         on_message: Callable[[Message | TunewrightError], None],
         *,
-        skip: int = 0,
+        skips: Sequence[int] = (),
         seconds: float | None = None,
     ) -> Handle:
         """Start embedding; as `submit`. Any number of `vectors`, then `ok` or an error.
@@ -306,7 +306,7 @@ class EngineClient:
             on_message(error_from(message) if message["op"] == "error" else message)
 
         fields = {"op": "embed", "seconds": seconds, "source": asdict(source)}
-        fields |= {"inputs": inputs, "skip": skip}
+        fields |= {"inputs": inputs, "skips": skips}
         return self._open(take, on_message, fields, seconds)
 
     def load(self, model: ModelSpec, timeout: float = 600.0) -> None:

@@ -43,9 +43,9 @@ class Loaded(Protocol):
         ...
 
     def encode(
-        self, inputs: Sequence[Sequence[int]], skip: int, *, alone: bool
+        self, inputs: Sequence[Sequence[int]], skips: Sequence[int], *, alone: bool
     ) -> NDArray[np.float32]:
-        """[inputs, d] of one batch. alone: whether nothing else is computed at the same time."""
+        """Unit vectors [inputs, d] of one batch. alone: whether the generator rests meanwhile."""
         ...
 
 
@@ -90,7 +90,7 @@ class _Call:
     deadline: float
     source: Source
     inputs: list[list[int]]
-    skip: int
+    skips: list[int]  # of each input; empty: none
     over: bool = False
     batches: list[list[int]] | None = field(default=None)
     tokens: int = field(init=False)
@@ -194,9 +194,9 @@ class EmbeddingQueue:
             call.batches = loaded.batches(call.inputs)
         if call.batches:
             places = call.batches.pop()
-            rows = loaded.encode(
-                [call.inputs[place] for place in places], call.skip, alone=self.alone
-            )
+            skips = [call.skips[place] for place in places] if call.skips else []
+            inputs = [call.inputs[place] for place in places]
+            rows = loaded.encode(inputs, skips, alone=self.alone)
             frames = list(vector_frames(call.id, places, rows))
             self._tell(call.connection, lambda: None if call.over else _put(call, frames))
         if not call.batches and self._remove(call):
@@ -277,9 +277,11 @@ def _call(connection: Connection, message: Message) -> _Call:
         if not all(isinstance(value, str) for value in vars(source).values()):
             raise ValueError("source")
         deadline = time.monotonic() + float(message["seconds"])
-        id, skip = message["id"], message["skip"]
-        if type(id) is not int or type(skip) is not int or id < 0 or skip < 0:
+        id, skips = message["id"], message["skips"]
+        if type(id) is not int or id < 0:
             raise ValueError("id")
-        return _Call(connection, id, deadline, source, inputs, skip)
+        if skips != [] and not (_ids(skips) and len(skips) == len(inputs) and min(skips) >= 0):
+            raise ValueError("skips")
+        return _Call(connection, id, deadline, source, inputs, skips)
     except (KeyError, TypeError, ValueError) as error:
         raise ProtocolError(f"an embed that cannot be read: {error!r}") from error

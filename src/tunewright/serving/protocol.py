@@ -4,7 +4,7 @@ Client to engine, `id` chosen by the client and unique on its connection:
 
     submit {id, seconds, request}    cancel {id}    ping {id}
     score  {id, seconds, model, rows}    load {id, model}    unload {id, key}
-    embed  {id, seconds, source, inputs, skip}
+    embed  {id, seconds, source, inputs, skips}
 
 Engine to client:
 

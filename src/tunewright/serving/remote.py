@@ -22,17 +22,17 @@ class EngineEncoder:
         self._engine = engine
 
     def encode(
-        self, source: Source, inputs: Sequence[Sequence[int]], skip: int = 0
+        self, source: Source, inputs: Sequence[Sequence[int]], skips: Sequence[int] = ()
     ) -> NDArray[np.float32]:
         """As `embedding.remote.Encoder`; no inputs give [0, 0]."""
-        parts = [self._asked(source, part, skip) for part in _parts(inputs)]
+        parts = [self._asked(source, inputs[at], skips[at]) for at in _parts(inputs)]
         return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
     def _asked(
-        self, source: Source, inputs: Sequence[Sequence[int]], skip: int
+        self, source: Source, inputs: Sequence[Sequence[int]], skips: Sequence[int]
     ) -> NDArray[np.float32]:
         heard: queue.SimpleQueue[Message | TunewrightError] = queue.SimpleQueue()
-        handle = self._engine.embed(source, inputs, heard.put, skip=skip)
+        handle = self._engine.embed(source, inputs, heard.put, skips=skips)
         try:
             return _gathered(heard, len(inputs))
         finally:
@@ -67,13 +67,13 @@ def _nonsense() -> Unavailable:
     return Unavailable("The engine gave other vectors than it was asked for. Try again.")
 
 
-def _parts(inputs: Sequence[Sequence[int]]) -> Iterator[Sequence[Sequence[int]]]:
-    """In their order, of at most `_TOKENS` ids together, or of one input."""
+def _parts(inputs: Sequence[Sequence[int]]) -> Iterator[slice]:
+    """All inputs in their order, at most `_TOKENS` ids together, or one input."""
     first, tokens = 0, 0
     for at, ids in enumerate(inputs):
         if at > first and tokens + len(ids) > _TOKENS:
-            yield inputs[first:at]
+            yield slice(first, at)
             first, tokens = at, 0
         tokens += len(ids)
     if first < len(inputs):
-        yield inputs[first:]
+        yield slice(first, len(inputs))

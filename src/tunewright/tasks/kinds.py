@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Lane: TypeAlias = Literal["cpu", "train", "export", "tidy"]
-LANES: tuple[Lane, ...] = ("cpu", "train", "export", "tidy")
+Lane: TypeAlias = Literal["cpu", "train", "batch", "export", "tidy"]
+LANES: tuple[Lane, ...] = ("cpu", "train", "batch", "export", "tidy")
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,9 @@ KINDS = {
     for kind in (
         Kind("check", "tunewright.work.check:CheckFiles", "cpu"),
         Kind("fine-tune", "tunewright.work.fine_tune:FineTune", "train"),
+        Kind("batch-check", "tunewright.work.batch_check:CheckBatch", "cpu"),
+        Kind("batch", "tunewright.work.batch:RunBatch", "batch"),
+        Kind("batch-end", "tunewright.work.batch:RunBatch", "batch", priority=-1),
         Kind("export", "tunewright.work.export:WriteExport", "export"),
         Kind("verify", "tunewright.work.verify:Verify", "tidy", priority=1),
         Kind("remove-file", "tunewright.work.remove:Remove", "tidy", attempts=None),

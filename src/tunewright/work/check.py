@@ -1,7 +1,5 @@
 """The first task of a job: are its files fit to train on? Then it is queued, else it fails."""
 
-import contextlib
-import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
@@ -10,21 +8,19 @@ from typing import Literal
 from tunewright import suggestions
 from tunewright.dataset.checks import Check, Checking
 from tunewright.dataset.reasoning import for_rows
-from tunewright.errors import JobFailed, TunewrightError
+from tunewright.errors import JobFailed
 from tunewright.faults import fault
 from tunewright.records.findings import Finding, Severity
 from tunewright.records.jobs import Job
 from tunewright.records.models import Start
 from tunewright.records.template_kwargs import Rendering
 from tunewright.rendering import Renderer
-from tunewright.tasks import Task, Tasks
 from tunewright.work import journal
 from tunewright.work.heartbeat import Heartbeat
 from tunewright.work.on_job import OnJob
+from tunewright.work.turn import Turn
 
 MOST_EVENTS = 50  # errors of a file that become events
-TURN_SECONDS = 2.0
-"""So long may a file be read while other organisations wait."""
 _LEVELS: dict[Severity, Literal["info", "warn", "error"]] = {
     "error": "error",
     "warning": "warn",
@@ -44,7 +40,7 @@ class CheckFiles(OnJob):
             also = f" and validation file: {job.validation_file}" if job.validation_file else ""
             self.say("validating", f"Validating training file: {job.training_file}{also}")
             files = self.begun.pop(task.id, None) or list(_files(self, job))
-            done = _go_on(self, files, _Turn(tasks, task, heartbeat))
+            done = _go_on(self, files, Turn(tasks, task, heartbeat))
         if done:
             return _queue(self)
         tasks.renew(task)  # raises where the job was cancelled or paused
@@ -52,27 +48,6 @@ class CheckFiles(OnJob):
             return self.give_back()
         self.begun[task.id] = files
         return tasks.pass_on(task)
-
-
-class _Turn:
-    """When to stop: at once where nobody wants the result any longer, and after a while where
-    others wait."""
-
-    def __init__(self, tasks: Tasks, task: Task, heartbeat: Heartbeat) -> None:
-        self._tasks = tasks
-        self._task = task
-        self._heartbeat = heartbeat
-        self._ends = time.monotonic() + TURN_SECONDS
-
-    def is_over(self) -> bool:
-        if self._heartbeat.over:
-            return True
-        if time.monotonic() < self._ends:
-            return False
-        self._ends += TURN_SECONDS
-        with contextlib.suppress(TunewrightError):  # the catalog is busy: nobody can be served
-            return self._tasks.others_wait(self._task)
-        return False
 
 
 def _files(assignment: OnJob, job: Job) -> Iterator[tuple[str, Checking]]:
@@ -126,7 +101,7 @@ def _record(assignment: OnJob, used: Rendering, asked: Rendering) -> None:
             progress.say(job, "reasoning", what)
 
 
-def _go_on(assignment: OnJob, files: list[tuple[str, Checking]], turn: _Turn) -> bool:
+def _go_on(assignment: OnJob, files: list[tuple[str, Checking]], turn: Turn) -> bool:
     """Whether all files have been read and are fit; `files`: those that have not. Raises JobFailed
     for one that is not fit."""
     while files:

@@ -1,5 +1,5 @@
-"""What goes by itself and not by a task: uploads that nobody completed, files and exports that
-expire, what is left of jobs that ended in vain."""
+"""What goes by itself and not by a task: uploads that nobody completed, files, exports and
+batches that expire, what is left of jobs that ended in vain."""
 
 import contextlib
 import logging
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from tunewright.app import Acting, Tunewright
 from tunewright.errors import TunewrightError
+from tunewright.records.batches import Batch
 from tunewright.records.exports import Export
 from tunewright.records.files import File
 from tunewright.records.uploads import UploadPart
@@ -32,7 +33,7 @@ def expire(tw: Tunewright) -> None:
     with _logged("jobs that ended"):
         removals.tidy(tw.catalog, tw.home, tw.artefacts)
     with _logged("organisations"):
-        kinds = (UploadPart, File, Export)
+        kinds = (UploadPart, File, Export, Batch)
         for id in {id for kind in kinds for id in tw.catalog.organisations(kind)}:
             with _logged(id):
                 _expire(tw.acting(tw.access.of_organisation(id)))
@@ -43,6 +44,8 @@ def _expire(acting: Acting) -> None:
         acting.uploads.sweep()
     with _logged(f"exports of {acting.caller.name}"):
         acting.exports.sweep()
+    with _logged(f"batches of {acting.caller.name}"):
+        acting.batches.sweep()
     acting.files.sweep()
 
 
