@@ -56,7 +56,12 @@ def tuned(server: Server) -> dict:
     )
 
 
-def pytest_report_header() -> str:
+def pytest_report_header(config: pytest.Config) -> str:
+    from tunewright.weights import libraries
+
+    if config.getoption("numprocesses", None):  # this process runs no test itself
+        libraries.load()
+
     import torch
     import transformers
 

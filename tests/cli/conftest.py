@@ -1,12 +1,14 @@
-"""Runs the real command in a subprocess, on a home of the test's own."""
+"""Runs the real command in a process of its own, on a home of the test's own."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from cli.forked import Commands, commands
 
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
@@ -25,21 +27,19 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
+@pytest.fixture(scope="session")
+def forked() -> Iterator[Commands]:
+    with commands() as running:
+        yield running
+
+
 @pytest.fixture
-def run(home: Path) -> Run:
+def run(home: Path, forked: Commands) -> Run:
     """``run("files", "list")``; `code` is the exit status that is expected, `given` what is
     piped into it."""
 
     def run(*arguments: str, code: int = 0, seconds: float = 120, given: str = "") -> Done:
-        done = subprocess.run(
-            command(*arguments),
-            capture_output=True,
-            text=True,
-            input=given,
-            env=environment(home),
-            timeout=seconds,
-            check=False,
-        )
+        done = forked.run(*arguments, given=given, env=environment(home), seconds=seconds)
         assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
         return done
 

@@ -2,28 +2,22 @@
 
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
-from cli.conftest import environment
+import pytest
+
+from cli.conftest import Run
 
 
-def test_suggested_commands_run_as_they_stand(home: Path, tmp_path: Path) -> None:
-    def run(line: str, code: int = 0) -> str:
+def test_suggested_commands_run_as_they_stand(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def ran(line: str, code: int = 0) -> str:
         words = shlex.split(line)
         assert words[0] == "tunewright"
-        done = subprocess.run(
-            [sys.executable, "-m", *words],
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            env=environment(home),
-            timeout=120,
-            check=False,
-            cwd=tmp_path,
-        )
-        assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
+        done = run(*words[1:], code=code)
         return done.stdout + done.stderr
 
     def suggested(text: str, start: str) -> str:
@@ -38,14 +32,14 @@ def test_suggested_commands_run_as_they_stand(home: Path, tmp_path: Path) -> Non
         '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}\n'
     )
     (tmp_path / "held.jsonl").write_text(row)
-    refused = run(f"tunewright jobs create --training-file 'my reviews.csv' {options}", code=2)
+    refused = ran(f"tunewright jobs create --training-file 'my reviews.csv' {options}", code=2)
     assert "Nothing was uploaded" in refused
-    assert "file-" not in run("tunewright files list")
-    told = run(suggested(refused, "tunewright data prepare"))
+    assert "file-" not in ran("tunewright files list")
+    told = ran(suggested(refused, "tunewright data prepare"))
     check = suggested(told, "tunewright check")
     assert "--model gpt-4o" in check
-    told = run(f"{check} --validation-file held.jsonl")
+    told = ran(f"{check} --validation-file held.jsonl")
     create = suggested(told, "tunewright jobs create")
     assert options.split()[-1] in create
     assert "--model gpt-4o" in create
-    assert "no server runs" in run(create.replace(" --follow", ""))
+    assert "no server runs" in ran(create.replace(" --follow", ""))
