@@ -98,8 +98,11 @@ def test_killed_at_random(new_place: New, tmp_path: Path, calm: str, seed: int) 
             assert place.wrong(job, calm, kills=kills) == []
 
 
-# test_server_killed.py, test_job_drafts.py
-EXERCISED_ELSEWHERE = {"file.stored", "job.sealed", "job.creating", "reply.kept"}
+# test_server_killed.py, test_job_drafts.py, test_batches_killed.py
+EXERCISED_ELSEWHERE = {
+    *("file.stored", "job.sealed", "job.creating", "reply.kept"),
+    *("batch.kept", "batch.written"),
+}
 
 
 def test_every_fault_point_is_exercised() -> None:
