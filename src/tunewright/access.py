@@ -7,7 +7,8 @@ The look-up is one search for the hash in a unique index. How long it takes may 
 leading digits of the hash of a wrong key equal those of a stored hash, and that tells nobody
 anything: who sends keys cannot steer their hashes, and the digits of a hash lead to no key. Nothing
 is ever compared with a key itself. Each request looks its key up anew, on an open connection too,
-so a revoked key is refused from the next request on.
+so a revoked key is refused from the next request on: what was found is remembered for as long as
+nothing in the catalog changes.
 """
 
 import hashlib
@@ -47,6 +48,16 @@ class Caller:
                 f"'{self.role}'. Ask an owner to do it.",
                 code="insufficient_permissions",
             )
+
+
+@dataclass(frozen=True)
+class _Found:
+    caller: Caller
+    expires_at: int | None
+
+    @property
+    def lives(self) -> bool:
+        return self.expires_at is None or self.expires_at > now()
 
 
 class Access:
@@ -177,20 +188,33 @@ class Access:
     def caller(self, key: str) -> Caller:
         """Whose key this is. Raises Unauthorized for a wrong, expired or revoked one, showing it
         masked."""
-        query = (
-            select(_keys.organisation, _keys.role, _organisations.name)
-            .join(tables.organisations)
-            .where(_keys.sha256 == _hash(key), *_living())
-        )
-        with self._catalog.reading() as connection:
-            row = connection.execute(query).one_or_none()
-        if row is None:
+        hashed = _hash(key)
+        found = self._catalog.remembered.get(("key", hashed), lambda: self._found(hashed))
+        if found is None or not found.lives:
             raise Unauthorized(
                 f"Incorrect API key provided: {masked(key)}. `tunewright keys create` on the "
                 "server's machine makes a new one.",
                 code="invalid_api_key",
             )
-        return Caller(row.organisation, row.name, row.role)
+        return found.caller
+
+    def known(self, key: str) -> Caller | None:
+        """The same where it was looked up before and nothing has changed since, which takes no
+        time; else None."""
+        found: _Found | None = self._catalog.remembered.peek(("key", _hash(key)))
+        return found.caller if found and found.lives else None
+
+    def _found(self, hashed: str) -> "_Found | None":
+        query = (
+            select(_keys.organisation, _keys.role, _keys.expires_at, _organisations.name)
+            .join(tables.organisations)
+            .where(_keys.sha256 == hashed, *_living())
+        )
+        with self._catalog.reading() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        return _Found(Caller(row.organisation, row.name, row.role), row.expires_at)
 
     def _read(
         self, *where: ColumnElement[bool], newest_first: bool, limit: int | None = None

@@ -359,3 +359,21 @@ def test_a_model_whose_beginning_means_nothing_keeps_its_dimensions(short: TestC
     assert error["param"] == "dimensions"
     assert "`short` have 256" in error["message"]
     assert ask(short, "cat", dimensions=256).status_code == 200
+
+
+def test_an_engine_that_fails_is_503_and_the_next_request_is_answered(
+    short: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise IndexError("list index out of range")
+
+    whole = vectors(ask(short, "cat"))
+    for input in ("cat", ["cat"] * 200):  # one is answered at once, the other by turns
+        with monkeypatch.context() as patch:
+            patch.setattr("tunewright.embedding.static.StaticEmbedder.embed_tokens", fails)
+            refused = ask(short, input)
+        assert refused.status_code == 503
+        assert refused.json()["error"]["type"] == "server_error"
+        assert "engine" in refused.json()["error"]["message"]
+        assert "index" not in refused.json()["error"]["message"], "that is for the log"
+    np.testing.assert_array_equal(vectors(ask(short, "cat")), whole)

@@ -76,6 +76,8 @@ def _made(
 
 def _scanned(body: bytearray, most: int) -> Steps[None]:
     """Before anything is built of it: nothing that we take is large in number or deep."""
+    if len(body) <= SMALL and body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        return  # it can be neither
     try:
         yield from scan(body, most, MAX_DEPTH)
     except TooMany as error:

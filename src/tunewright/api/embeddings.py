@@ -13,14 +13,17 @@ from tunewright.embedding.embedder import Embedded
 from tunewright.records.embeddings import EmbeddingList, EmbeddingRequest
 from tunewright.resources.embeddings import Prepared, base64_vectors
 
+_FEW = 8  # vectors are written at once: a thread for it would take longer
+
 
 async def create(request: Request) -> Response:
     asked: EmbeddingRequest = await read(request, EmbeddingRequest.parse, most=MAX_IDS)
-    preparing = acting(request).embeddings.preparing(asked)
-    prepared = await by_turns(request, lanes(request).tokenizing, preparing)
+    use, lane = acting(request).embeddings, lanes(request).tokenizing
+    prepared = use.at_once(asked) or await by_turns(request, lane, use.preparing(asked))
     if not await arrived(request, prepared.vectors):
         return Response(status_code=499)
-    response = await in_turn(request, lanes(request).tokenizing, lambda: _answer(prepared))
+    few = len(asked.inputs) <= _FEW
+    response = _answer(prepared) if few else await in_turn(request, lane, lambda: _answer(prepared))
     Visit.of(request).hold(len(response.body))
     return response
 

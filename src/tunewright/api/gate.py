@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tunewright.access import Caller
-from tunewright.api.acting import connection_of
+from tunewright.api.acting import Connection, connection_of
 from tunewright.api.call import Call
 from tunewright.api.hosts import Hosts
 from tunewright.api.responses import error_response, scarce
@@ -59,10 +59,8 @@ class Gate:
             self._hosts.check(headers)
             if scope["path"] not in self._open:
                 connection = connection_of(scope)
-                async with self._door.turn(connection.sender):
-                    if connection.gone:
-                        raise ClientDisconnect
-                    caller = await run_in_threadpool(self._caller, headers)
+                key = _key(headers)
+                caller = self._tw.access.known(key) or await self._caller(key, connection)
                 quota = self._tw.usage.of(caller.organisation)
                 state["acting"] = self._tw.acting(caller, admitted=True)
                 answer.organisation = caller.name
@@ -97,22 +95,30 @@ class Gate:
         if counts != "nothing":
             quota.admit(tokens=counts == "tokens")
 
-    def _caller(self, headers: Headers) -> Caller:
-        scheme, _, key = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not key.strip():
-            if "api-key" in headers or "x-api-key" in headers:
-                raise Unauthorized(
-                    "The key must stand in the Authorization header (Bearer YOUR_KEY), as OpenAI's "
-                    "clients send it: use OpenAI(base_url=...) instead of AzureOpenAI, with a URL "
-                    "that ends in /v1."
-                )
-            raise Unauthorized(
-                "You didn't provide an API key. You need to provide your API key in an "
-                "Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY). "
-                "`tunewright serve` printed one at its first start; `tunewright keys create` "
-                "makes another."
-            )
-        return self._tw.access.caller(key.strip())
+    async def _caller(self, key: str, connection: Connection) -> Caller:
+        """Look the key up, by turns."""
+        async with self._door.turn(connection.sender):
+            if connection.gone:
+                raise ClientDisconnect
+            return await run_in_threadpool(self._tw.access.caller, key)
+
+
+def _key(headers: Headers) -> str:
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and key.strip():
+        return key.strip()
+    if "api-key" in headers or "x-api-key" in headers:
+        raise Unauthorized(
+            "The key must stand in the Authorization header (Bearer YOUR_KEY), as OpenAI's "
+            "clients send it: use OpenAI(base_url=...) instead of AzureOpenAI, with a URL "
+            "that ends in /v1."
+        )
+    raise Unauthorized(
+        "You didn't provide an API key. You need to provide your API key in an "
+        "Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY). "
+        "`tunewright serve` printed one at its first start; `tunewright keys create` "
+        "makes another."
+    )
 
 
 def _tidy(path: str) -> str:

@@ -32,6 +32,7 @@ from sqlalchemy import (
 from tunewright.catalog import tables
 from tunewright.catalog.database import BUSY_SECONDS, Queue, damaged, engine, plain
 from tunewright.catalog.migrations import is_current, is_new, migrate
+from tunewright.catalog.remembered import Remembered
 from tunewright.errors import Corrupt, TunewrightError, Unavailable
 from tunewright.records.pages import Page
 from tunewright.records.record import Record
@@ -59,6 +60,7 @@ class Catalog:
         self._readers = engine(path, pool_size=8, max_overflow=40).execution_options(reading=True)
         self._queue = Queue()
         self._local = threading.local()
+        self.remembered = Remembered(path, apart=self._apart)
         self.unreadable: set[str] = set()  # ids that the log has told of
         if not self._is_current():
             self._refuse_under_an_older_server(served)
@@ -119,6 +121,10 @@ class Catalog:
         except (exc.DatabaseError, exc.TimeoutError, sqlite3.DatabaseError) as error:
             raise plain(error, self._path) from error
 
+    def _apart(self) -> bool:
+        views = (getattr(self._local, name, None) for name in ("connection", "view"))
+        return any(view is not None for view in views)
+
     def check(self) -> None:
         """Read the whole file. Raises Corrupt where it is damaged; nothing repairs it."""
         with self.reading() as connection:
@@ -176,6 +182,7 @@ class Catalog:
         return not held
 
     def close(self) -> None:
+        self.remembered.close()
         self._writers.dispose()
         self._readers.dispose()
 

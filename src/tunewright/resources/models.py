@@ -95,6 +95,12 @@ class Models:
             raise BadRequest(_other_kind(id, found.kind), param="model", code="model_kind")
         return found
 
+    def at_hand(self, id: str, kind: ModelKind) -> Weights | None:
+        """The same where it was asked before and nothing has changed since, which takes no time;
+        else None."""
+        found: Weights | None = self._shelf.catalog.remembered.peek(self._key(id))
+        return found if found and found.kind == kind else None
+
     def base(self, id: str) -> str | None:
         """The base that answers in the end; None for a name that stands for nothing."""
         weights = self._weights(id)
@@ -107,7 +113,13 @@ class Models:
     def _known(self, real: str) -> Model | None:
         return self._own(real) or self._shared.get(Model, real)
 
+    def _key(self, id: str) -> tuple[str, str, str]:
+        return "weights", self._shelf.organisation, id
+
     def _weights(self, id: str) -> Weights | None:
+        return self._shelf.catalog.remembered.get(self._key(id), lambda: self._read(id))
+
+    def _read(self, id: str) -> Weights | None:
         with self._shelf.catalog.reading():
             real = self.real_name(id)
             if own := self._own(real):
