@@ -157,10 +157,6 @@ def test_a_dense_that_does_not_fit_is_refused(
     with pytest.raises(BadRequest) as refused:
         Pipeline.read(tmp_path)
     assert said in refused.value.message
-    with pytest.raises(
-        BadRequest, match=r"only|Only|module_input_name|activation|token_embeddings"
-    ):
-        Pipeline.read(tmp_path)
 
 
 def test_a_dense_in_a_pickle_is_refused(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """From the vectors of tokens to one of a text: pooling, Dense, Normalize, in numpy float32."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,19 +15,23 @@ _LEAST = 1e-9  # no division by nothing, where a text has no token that counts
 
 
 def pooled(
-    hidden: NDArray[np.floating], mask: NDArray, pipeline: Pipeline, skip: int = 0
+    hidden: NDArray[np.floating], mask: NDArray, pipeline: Pipeline, skip: int | Sequence[int] = 0
 ) -> Floats:
     """[batch, d]: the vectors of the texts of a batch, not of length 1 unless the model says so.
 
     hidden: [batch, time, h]; mask: [batch, time], true for a token, which may be padded on either
-    side. skip: how many tokens, from the first on, are a prompt: left out where the model's pooling
-    leaves prompts out.
+    side. skip: how many tokens, from the first on, are a prompt (of all texts, or of each): left
+    out where the model's pooling leaves prompts out.
     """
     wide = np.asarray(hidden, np.float32)
     real = np.asarray(mask, bool)
     first = real.argmax(1)  # [batch]: padding may come before
     place = np.arange(real.shape[1]) - first[:, None]  # [batch, time], 0 at the first token
-    seen = real if pipeline.pooling.include_prompt else real & (place >= skip)
+    seen = (
+        real
+        if pipeline.pooling.include_prompt
+        else real & (place >= np.asarray(skip).reshape(-1, 1))
+    )
     parts = [_MODES[mode](wide, seen, place) for mode in pipeline.pooling.modes]
     return after(parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1), pipeline)
 
@@ -93,7 +97,7 @@ def _dense(rows: Floats, step: Dense) -> Floats:
 
 def _normalized(rows: Floats) -> Floats:
     lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))  # [batch]
-    return rows / np.maximum(lengths, np.float32(1e-12))[:, None]
+    return np.divide(rows, np.maximum(lengths, 1e-12)[:, None], dtype=np.float32)
 
 
 def _sigmoid(x: Floats) -> Floats:
