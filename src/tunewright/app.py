@@ -1,7 +1,7 @@
 """Tunewright: the platform as one object. The library, the CLI, the API and the worker use it."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +13,7 @@ from tunewright.artefacts import Artefacts
 from tunewright.blobs.local import LocalBlobs
 from tunewright.catalog.catalog import Catalog
 from tunewright.embedding import open_embedder
+from tunewright.embedding.chosen import LongInputs
 from tunewright.embedding.embedder import Embedder
 from tunewright.embedding.scheduler import Scheduler
 from tunewright.fetching import Listener
@@ -29,6 +30,7 @@ from tunewright.resources.chat import Chat
 from tunewright.resources.checking import Checking
 from tunewright.resources.completions import Completions
 from tunewright.resources.counting import Counting
+from tunewright.resources.embedding_models import Wishes
 from tunewright.resources.embedding_tables import EmbeddingTables
 from tunewright.resources.embeddings import Embeddings
 from tunewright.resources.estimating import Estimating
@@ -243,16 +245,21 @@ class Tunewright(Acting):
         *,
         chat_template: Path | str | None = None,
         measure: bool = True,
+        long_inputs: LongInputs = "average",
+        matryoshka: Sequence[int] | None = None,
         progress: Callable[[int, int], None] = lambda *_: None,
     ) -> AddedBase:
         """The operator's way to add a base: by its name in the catalogue (`tw.catalogue`), by an id
         on the hub, from a folder or a GGUF file (`source`).
 
-        `kind` is found by itself: embedding where config.json names an engine, chat where there is
-        a chat template (or one is given, in the file `chat_template`), else completion.
+        `kind` is found by itself: embedding where its files say so, chat where there is a chat
+        template (or one is given, in the file `chat_template`), else completion.
         `say` hears what is done and what is worth knowing of the base, a sentence each; `progress`,
         bytes fetched and bytes in all, from any thread.
-        measure: try how fast it answers. Raises as `resources.adding.Adding.add` does.
+        measure: try how fast it answers. Of an embedding model: long_inputs, what becomes of an
+        input beyond its context (the mean of its parts, an error, or what fits); matryoshka, how
+        many first components are a vector too, where its own files do not say. Raises as
+        `resources.adding.Adding.add` does.
         """
         adding = Adding(self.bases, self.catalogue, self.home, self.settings)
         template = Path(chat_template).expanduser() if chat_template is not None else None
@@ -262,6 +269,7 @@ class Tunewright(Acting):
             kind,
             chat_template=template,
             measure=measure,
+            wishes=Wishes(long_inputs, None if matryoshka is None else tuple(matryoshka)),
             listener=Listener(say, progress),
         )
         for note in added.base.notes:

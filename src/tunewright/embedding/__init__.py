@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tunewright import durable
+from tunewright.embedding.chosen import Chosen
 from tunewright.embedding.embedder import Embedder
 from tunewright.errors import BadRequest, Corrupt
 from tunewright.registry import Registry
@@ -12,7 +13,8 @@ ENGINES = Registry(
     "embedding engine",
     "tunewright.embedders",
     {
-        "static": "tunewright.embedding.static:StaticEmbedder",
+        "onnx": "tunewright.embedding.onnx:OnnxEmbedder",
+        "static": "tunewright.embedding.static:open_static",
         "transformer": "tunewright.embedding.transformer:TransformerEmbedder",
     },
     protocol=Embedder,
@@ -22,17 +24,28 @@ ENGINES = Registry(
 def open_embedder(directory: Path, *, verify: bool = True) -> Embedder:
     """Open the embedder that lies in `directory`, checked against its manifest by default.
 
-    `config.json` names the engine, which is made of the directory. Raises Corrupt where a file is
-    missing or has changed, or where no package here has such an engine; BrokenPackage where that of
-    another package cannot be used.
+    The engine, which is made of the directory, is what the manifest names, else `config.json`.
+    Raises Corrupt where a file is missing or has changed, or where no package here has such an
+    engine; BrokenPackage where that of another package cannot be used.
     """
     if verify:
         durable.verify(directory)
+    name = engine_of(directory)
+    try:
+        ENGINES.load(name)
+    except BadRequest as error:
+        raise Corrupt(f"{directory} names the engine {name!r}. {error.message}") from error
+    try:
+        return ENGINES.make(name, directory)
+    except BadRequest as error:  # of ours it is damage: it was added
+        raise Corrupt(error.message) from error
+
+
+def engine_of(directory: Path) -> str:
+    """Raises Corrupt where nothing names one, or nobody has it."""
+    if chosen := Chosen.read(directory):
+        return chosen.engine
     configuration = directory / "config.json"
     if not configuration.is_file():
         raise Corrupt(f"{directory} has no config.json: it is not an embedder.")
-    name = read_object(configuration).get("engine")
-    try:
-        return ENGINES.make(str(name), directory)
-    except BadRequest as error:
-        raise Corrupt(f"{configuration} names the engine {name!r}. {error.message}") from error
+    return str(read_object(configuration).get("engine"))

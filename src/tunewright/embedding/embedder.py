@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tunewright.embedding.chosen import LongInputs
 from tunewright.errors import Corrupt
 
 
@@ -16,14 +17,18 @@ class Declared:
 
     `dimensions`: components of a vector. `context`: most tokens it reads at once (None: no limit).
     `prefixes`: whether the first k components, scaled to length 1, are a vector as well (Matryoshka
-    embeddings). `prompts`: by side of a search (`query`, `document`), the text that goes before
-    the input.
+    embeddings): `sizes` are those k, none for any. `prompts`: by name (`query` and `document` are
+    the sides of a search), the text that goes before the input; `default_prompt` is the one that
+    does unless another is asked for. `long_inputs`: what becomes of an input beyond the context.
     """
 
     dimensions: int
     context: int | None = None
     prefixes: bool = False
     prompts: dict[str, str] = field(default_factory=dict)
+    sizes: tuple[int, ...] = ()
+    default_prompt: str | None = None
+    long_inputs: LongInputs = "average"
 
     @classmethod
     def read(cls, config: dict[str, Any]) -> "Declared":

@@ -89,7 +89,8 @@ class Pipeline:
     with the special ones around it; None: no limit. `lower`: whether texts are lower-cased before
     the tokenizer. `prompts` by name; the one called `default_prompt` goes before every text.
     `matryoshka`: how many first components are a vector too, or () for any number; None: all only.
-    `notes`: what was supposed for want of a file, a sentence each.
+    `folders`: of all modules, relative. `notes`: what was supposed for want of a file, a sentence
+    each.
     """
 
     directory: Path
@@ -104,6 +105,7 @@ class Pipeline:
     default_prompt: str | None = None
     matryoshka: tuple[int, ...] | None = None
     licence: str | None = None
+    folders: tuple[str, ...] = ("",)
     notes: tuple[str, ...] = ()
 
     @property
@@ -150,6 +152,7 @@ class Pipeline:
             default_prompt=default,
             matryoshka=card.matryoshka,
             licence=card.licence,
+            folders=tuple(dict.fromkeys(module.folder for module in modules)),
             notes=notes,
         )
 

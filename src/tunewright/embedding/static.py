@@ -5,7 +5,7 @@ quantization step of the row, times the token's weight), `tokenizer.json` and `c
 the mean's direction counts, so the weighted sum is enough and the weights need no array.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright import durable
-from tunewright.embedding.embedder import Declared
+from tunewright.embedding.embedder import Declared, Embedder
 from tunewright.embedding.texts import OfTokenizer
 from tunewright.embedding.vectors import unit
 from tunewright.errors import Corrupt
 
 _TOKENS = 2048  # gathered at once: at 256 dimensions 2 MB of float32, which stay in the CPU's cache
+TEXTS_AT_ONCE = 16 * _TOKENS  # tokens: some 30 ms; nothing is padded
 
 
 class StaticEmbedder(OfTokenizer):
-    batch_tokens = 16 * _TOKENS  # some 30 ms; nothing is padded
+    batch_tokens = TEXTS_AT_ONCE
 
     def __init__(self, directory: Path) -> None:
         """Raises Corrupt for files that are broken or do not fit together."""
@@ -37,14 +38,36 @@ class StaticEmbedder(OfTokenizer):
             raise Corrupt(f"{directory}: vectors, scales and vocabulary differ in length.")
 
     def embed_tokens(self, batch: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        sums = np.zeros((len(batch), self.dimensions), np.float32)  # [inputs, d]
-        for owners, starts, ids in _blocks(batch):
-            rows = self._vectors[ids].astype(np.float32)  # [block, d]
-            rows *= self._scales[ids][:, None]
-            # A text's parts come in order and only its last one shares a block, so its sum is
-            # the same to the bit whatever is in the block beside it.
-            sums[owners] += np.add.reduceat(rows, starts, axis=0)  # [texts of the block, d]
-        return unit(sums)
+        return unit(added_up(batch, self.dimensions, self._rows))
+
+    def _rows(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """[ids, d]"""
+        rows = self._vectors[ids].astype(np.float32)
+        rows *= self._scales[ids][:, None]
+        return rows
+
+
+def open_static(directory: Path) -> Embedder:
+    """A table in our own form, or in that of sentence-transformers or model2vec."""
+    if (directory / "vectors.npy").is_file():
+        return StaticEmbedder(directory)
+    from tunewright.embedding.tables import TableEmbedder
+
+    return TableEmbedder(directory)
+
+
+def added_up(
+    batch: Sequence[Sequence[int]],
+    dimensions: int,
+    vectors: Callable[[NDArray[np.int64]], NDArray[np.float32]],
+) -> NDArray[np.float32]:
+    """[inputs, dimensions]: of each input the sum of the `vectors` [ids, dimensions] of its ids."""
+    sums = np.zeros((len(batch), dimensions), np.float32)
+    for owners, starts, ids in _blocks(batch):
+        # A text's parts come in order and only its last one shares a block, so its sum is the same
+        # to the bit whatever is in the block beside it.
+        sums[owners] += np.add.reduceat(vectors(ids), starts, axis=0)  # [texts of the block, d]
+    return sums
 
 
 def _blocks(

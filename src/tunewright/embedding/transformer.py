@@ -6,32 +6,29 @@ and `mask` (int32, 1 for a token, 0 for padding), both [rows, time], and gives `
 here. The graph's metadata says how many `positions` and what `vocabulary` it was made for.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from tunewright import durable
 from tunewright.embedding.embedder import Declared
+from tunewright.embedding.sessions import open_session
 from tunewright.embedding.texts import OfTokenizer
 from tunewright.embedding.vectors import unit
 from tunewright.errors import Corrupt
 
-_THREADS = min(4, os.cpu_count() or 1)  # a batch is small, and others need processors too
-
 
 class TransformerEmbedder(OfTokenizer):
-    def __init__(self, directory: Path, threads: int = _THREADS) -> None:
+    def __init__(self, directory: Path, threads: int | None = None) -> None:
         """Raises Corrupt for files that are broken or do not fit together."""
         config = durable.read_json(directory / "config.json")
         super().__init__(directory / "tokenizer.json", Declared.read(config))
         self._around = _around(config, self._tokenizer)
-        self._session = _session(directory / "model.onnx", threads)
+        self._session = open_session(directory / "model.onnx", threads)
         self._fits(directory)
 
     def _fits(self, directory: Path) -> None:
@@ -70,20 +67,3 @@ def _around(config: dict[str, Any], tokenizer: Tokenizer) -> tuple[int, int]:
     if ids[0] is None or ids[1] is None:
         raise Corrupt(f"config.json: tokenizer.json does not know {first!r} or {last!r}.")
     return ids[0], ids[1]
-
-
-def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    # Threads that spin for work take the processor from training on the same machine.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # int8 weights become float32 once, when they are loaded, and not in every call.
-    options.add_session_config_entry("session.disable_quant_qdq", "1")
-    options.enable_mem_pattern = False  # no two batches are of one shape
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(
-            path.read_bytes(), options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:  # its own exceptions have no common root
-        raise Corrupt(f"{path} cannot be read: {error}") from error

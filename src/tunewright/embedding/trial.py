@@ -4,20 +4,23 @@ Its engine may be somebody else's: what the contract promises of every vector is
 few texts, before the model is anybody's.
 """
 
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from tunewright.embedding import open_embedder
+from tunewright.embedding.embedder import Declared
 from tunewright.errors import TunewrightError
 
 TEXTS = ["The cat sat on the mat.", "", "\u6771\u4eac \U0001f9ff \x00", "word " * 3000]
 
 
-def trial(directory: Path) -> None:
-    """Raises Corrupt or BrokenPackage as `open_embedder` does; ValueError for vectors that are not
-    as `Embedder` promises."""
+def trial(directory: Path) -> Declared:
+    """What it declares. Raises Corrupt or BrokenPackage as `open_embedder` does; ValueError for
+    vectors that are not as `Embedder` promises."""
     embedder = open_embedder(directory, verify=False)
     found = embedder.embed(TEXTS)
     vectors, shape = found.vectors, (len(TEXTS), embedder.declared.dimensions)
@@ -30,11 +33,12 @@ def trial(directory: Path) -> None:
     alone = np.concatenate([embedder.embed([text]).vectors for text in TEXTS])
     if not np.allclose(alone, vectors, atol=1e-3):
         raise ValueError("a text alone has another vector than beside others")
+    return embedder.declared
 
 
 if __name__ == "__main__":
     try:
-        trial(Path(sys.argv[1]))
+        sys.stdout.write(json.dumps(asdict(trial(Path(sys.argv[1])))) + "\n")
     except TunewrightError as error:
         sys.exit(" ".join(error.message.split()))
     except Exception as error:  # somebody else's engine: whatever it raises

@@ -9,7 +9,7 @@ from tunewright.records.models import ModelKind
 from tunewright.records.record import Record
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Fit = Literal["trains", "serves", "too large", "not offered"]
+Fit = Literal["trains", "serves", "too large"]
 
 
 class HubSource(Record):
@@ -64,8 +64,8 @@ class CatalogueModel(Record):
 
 
 class Found(CatalogueModel):
-    """The same, as seen from a home. `fit`: what this machine's memory is enough for; not offered:
-    this version cannot run such a model. `added`: whether there is a base of this name."""
+    """The same, as seen from a home. `fit`: what this machine's memory is enough for. `added`:
+    whether there is a base of this name."""
 
     fit: Fit
     added: bool

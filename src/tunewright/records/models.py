@@ -27,9 +27,13 @@ class BaseFacts(Record):
     `no_shared_prefixes`: why not; None: it can. Bytes: `memory_to_serve` is the peak of a process
     that answered (measured), else an estimate; `memory_to_train`, of a job of default size, an
     estimate. `tokens_per_second` of one short answer, with `dtype` and `threads`: None where
-    nothing was measured. `dimensions`: of an embedding model's vectors; its `parameters` are those
-    in safetensors, and its memory the size of its files. `notes`: what else is worth knowing, a
-    sentence each.
+    nothing was measured. `notes`: what else is worth knowing, a sentence each.
+
+    Of an embedding model: `dimensions` of its vectors; `parameters` in safetensors; its memory is
+    the size of its files. `matryoshka`: how many first components are a vector too (empty: any
+    number; None: none). `pooling`: from tokens to one vector; None where its engine alone knows.
+    `engine` computes it; `agreement`: the least cosine similarity of its vectors with torch's,
+    where they were compared.
     """
 
     kind: ModelKind
@@ -39,6 +43,13 @@ class BaseFacts(Record):
     context: int
     parameters: int
     dimensions: int | None = None
+    matryoshka: list[int] | None = None
+    pooling: str | None = None
+    prompts: dict[str, str] = Field(default_factory=dict)
+    default_prompt: str | None = None
+    long_inputs: Literal["average", "error", "truncate"] | None = None
+    engine: str | None = None
+    agreement: float | None = None
     no_tools: str | None
     measured: bool
     no_shared_prefixes: str | None = None

@@ -1,12 +1,15 @@
 """What a base can do, from its files and from what was tried: the report that ends its adding."""
 
 import math
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors import safe_open
 
 from tunewright import machine
-from tunewright.embedding.embedder import Declared
+from tunewright.embedding.chosen import Chosen
+from tunewright.embedding.modules import Pipeline
 from tunewright.probing import Examined
 from tunewright.records.embeddings import MAX_TOKENS_EACH
 from tunewright.records.models import BaseFacts, ModelKind
@@ -22,8 +25,6 @@ _HEAD = 256  # supervised tokens whose logits are there at once, in float32, wit
 
 def facts(directory: Path, kind: ModelKind, examined: Examined, compute_dtype: str) -> BaseFacts:
     """`source` is left to who knows it. compute_dtype: as it is set."""
-    if kind == "embedding":
-        return _of_embedder(directory)
     measured = examined.measured
     parameters = count_parameters(directory)
     computed = measured.dtype if measured else compute_dtype
@@ -49,20 +50,49 @@ def facts(directory: Path, kind: ModelKind, examined: Examined, compute_dtype: s
     )
 
 
-def _of_embedder(directory: Path) -> BaseFacts:
-    declared = Declared.read(read_object(directory / "config.json"))
+def embedder_facts(directory: Path, chosen: Chosen | None) -> BaseFacts:
+    """Of an embedding model, before it is opened: `declared_facts` has the rest. chosen: how one in
+    the files of sentence-transformers is run; None: its config.json names its engine."""
+    pipeline = Pipeline.read(directory) if chosen else None
+    size = sum(file.stat().st_size for file in directory.rglob("*") if file.is_file())
+    weights = pipeline.transformer if pipeline else directory
     return BaseFacts(
         kind="embedding",
         source="",
-        context=declared.context or MAX_TOKENS_EACH,
-        parameters=count_parameters(directory),
-        dimensions=declared.dimensions,
+        licence=pipeline.licence if pipeline else None,
+        context=MAX_TOKENS_EACH,
+        parameters=count_parameters(weights),
+        pooling=" + ".join(pipeline.pooling.modes) if pipeline else None,
+        engine=chosen.engine if chosen else str(read_object(directory / "config.json")["engine"]),
+        agreement=chosen.found.get("cosine") if chosen else None,
         no_tools=None,
         measured=False,
-        memory_to_serve=sum(file.stat().st_size for file in directory.iterdir()),
+        memory_to_serve=size,
         memory_to_train=None,
-        notes=[],
+        notes=list(_embedder_notes(chosen)),
     )
+
+
+def _embedder_notes(chosen: Chosen | None) -> Iterator[str]:
+    if chosen and chosen.found.get("tokens") is False:
+        yield (
+            "transformers makes other tokens of some texts than its tokenizer.json does, so its "
+            "vectors may differ from those that its makers publish. Write the file anew: "
+            "AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
+        )
+
+
+def declared_facts(declared: Mapping[str, Any]) -> dict[str, Any]:
+    """What an opened embedding model declares, as fields of its `BaseFacts`."""
+    sizes = list(declared.get("sizes") or ()) if declared.get("prefixes") else None
+    return {
+        "dimensions": declared["dimensions"],
+        "context": declared["context"] or MAX_TOKENS_EACH,
+        "matryoshka": sizes,
+        "prompts": declared.get("prompts") or {},
+        "default_prompt": declared.get("default_prompt"),
+        "long_inputs": declared.get("long_inputs", "average"),
+    }
 
 
 def _of_tools(note: str, reason: str | None) -> bool:

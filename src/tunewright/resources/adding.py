@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tunewright import durable, names
+from tunewright.embedding.chosen import Chosen
 from tunewright.errors import BadRequest, Corrupt
 from tunewright.fetching import Listener, NotFetched, hub, need_room, wheel
 from tunewright.home import Home
@@ -15,9 +16,10 @@ from tunewright.records.catalogue import CatalogueModel, HubSource, WheelSource
 from tunewright.records.models import AddedBase, ModelKind
 from tunewright.rendering.configuration import Configuration
 from tunewright.resources import embedding_bases
-from tunewright.resources.abilities import facts
+from tunewright.resources.abilities import declared_facts, embedder_facts, facts
 from tunewright.resources.bases import Bases, check_directory, kept
 from tunewright.resources.catalogue import Catalogue
+from tunewright.resources.embedding_models import Wishes, ready
 from tunewright.resources.gguf_bases import opened
 from tunewright.settings import Settings
 from tunewright.suggestions import command
@@ -37,6 +39,11 @@ class Origin:
     fetched: Path | None = None
     gguf: Mapping[str, Any] = field(default_factory=dict)
 
+    def about(self, licence: Any) -> dict[str, Any]:
+        """For the manifest. licence: what its own files say."""
+        named = self.model.licence if self.model else licence
+        return {"source": self.source, "revision": self.revision, "licence": named}
+
 
 class Adding:
     def __init__(self, bases: Bases, catalogue: Catalogue, home: Home, settings: Settings) -> None:
@@ -53,15 +60,16 @@ class Adding:
         *,
         chat_template: Path | None = None,
         measure: bool = True,
+        wishes: Wishes | None = None,
         listener: Listener | None = None,
     ) -> AddedBase:
         """Make a base known as `name`.
 
         source: a folder, a GGUF file, a name of the catalogue or an id on the hub (behind which a
         GGUF file of it may stand); not given: `name` is one of the last two. kind: embedding where
-        config.json names an engine, chat where there is a chat template, else completion.
-        chat_template: a file with the template to use in place of the base's own. measure: try how
-        fast it answers, too.
+        its files say so, chat where there is a chat template, else completion. chat_template: a
+        file with the template to use in place of the base's own. measure: try how fast it answers,
+        too. wishes: of an embedding model.
 
         Raises NotFound for a name that the catalogue lacks; BadRequest, with the reason, where the
         base cannot be fetched or used; StorageFull. Then nothing of it is kept but whole downloads.
@@ -83,7 +91,12 @@ class Adding:
                 self._ready(found.directory, chat_template) as directory,
             ):
                 origin = replace(origin, gguf=found.about)
-                added = self._add(name, chosen, directory, origin, measure)
+                chosen = _told_or_seen(directory, chosen)
+                if chosen == "embedding":
+                    added = self._add_embedder(name, directory, origin, wishes or Wishes(), heard)
+                else:
+                    _refuse_wishes(wishes)
+                    added = self._add(name, chosen, directory, origin, measure)
         except Corrupt as error:  # of ours it would be damage, of somebody else's a bad file
             raise BadRequest(error.message, param="source") from error
         if origin.fetched and not durable.in_use(origin.fetched):
@@ -94,8 +107,6 @@ class Adding:
     def _add(
         self, name: str, kind: ModelKind | None, directory: Path, origin: Origin, measure: bool
     ) -> AddedBase:
-        if kind is None and embedding_bases.names_engine(directory):
-            kind = "embedding"
         check_directory(directory, kind or "completion")
         used = _kind(directory, kind)
         size = sum(file.stat().st_size for file in kept(directory, used))
@@ -106,13 +117,33 @@ class Adding:
             told = self._settings.for_children()
             seen.append(examine(place, kind, measure=measure, environment=told))
 
-        licence = origin.model.licence if origin.model else origin.gguf.get("license")
-        about = {"source": origin.source, "revision": origin.revision, "licence": licence}
+        about = origin.about(origin.gguf.get("license"))
         gguf = {"gguf": origin.gguf} if origin.gguf else {}
         model = self._bases.add(name, directory, used, look, about | gguf)
         said = facts(directory, used, seen[0], self._settings.compute_dtype)
         said = said.model_copy(update=about)
         return AddedBase(**model.model_dump(), base=said)
+
+    def _add_embedder(
+        self, name: str, source: Path, origin: Origin, wishes: Wishes, listener: Listener
+    ) -> AddedBase:
+        check_directory(source, "embedding")
+        near = self._home.downloads / f"{names.folder(name)}.embedder"
+        with ready(source, near, self._home.bases, wishes, listener) as (directory, chosen):
+            size = sum(file.stat().st_size for file in kept(directory, "embedding"))
+            need_room(self._home.bases, size, f"Adding {name}")
+            seen: list[Examined] = []
+
+            def look(place: Path, kind: ModelKind) -> None:
+                seen.append(_examined(place, chosen, self._settings.for_children()))
+
+            said = embedder_facts(directory, chosen)
+            about = origin.about(said.licence)
+            more = chosen.about if chosen else {}
+            model = self._bases.add(name, directory, "embedding", look, about | more)
+            declared = seen[0].embedder or {}
+            said = said.model_copy(update=about | declared_facts(declared))
+            return AddedBase(**model.model_dump(), base=said)
 
     def _origin(self, name: str, source: str | None, listener: Listener) -> Origin:
         if source is not None and (path := Path(source).expanduser()).exists():
@@ -134,13 +165,6 @@ class Adding:
 
     def _fetched(self, model: CatalogueModel, listener: Listener) -> Origin:
         """By the first source that works. Raises BadRequest with what each of them said."""
-        if model.kind == "embedding":
-            raise BadRequest(
-                f"{model.name} is an embedding model: it is not fetched. "
-                f"{embedding_bases.unread()}",
-                param="name",
-                code="not_offered",
-            )
         reasons: list[str] = []
         for source in model.source:
             try:
@@ -182,7 +206,7 @@ class Adding:
         if chat_template is None:
             yield source
             return
-        if embedding_bases.names_engine(source):
+        if embedding_bases.recognised(source):
             raise BadRequest(
                 f"{source} is an embedding model, which has no use for a chat template.",
                 param="chat_template",
@@ -209,21 +233,37 @@ NO_TEMPLATE = (
 
 def _kind(directory: Path, asked: ModelKind | None) -> ModelKind:
     """Raises BadRequest where it cannot be of the kind that is asked for."""
-    _refuse_embedder(directory, asked)
     template = Configuration.read(directory).template()
     if asked == "chat" and template is None:
         raise BadRequest(NO_TEMPLATE.format(directory=directory), param="kind")
     return asked or ("completion" if template is None else "chat")
 
 
-def _refuse_embedder(directory: Path, kind: ModelKind | None) -> None:
-    if kind != "embedding" and (directory / "modules.json").is_file():
+def _told_or_seen(directory: Path, kind: ModelKind | None) -> ModelKind | None:
+    """None: of which kind it is, is to be found yet. Raises BadRequest for an embedding model that
+    is said to be of another."""
+    if not directory.is_dir() or not embedding_bases.recognised(directory):
+        return kind
+    if kind not in (None, "embedding"):
+        raise BadRequest(embedding_bases.unlike(directory), param="kind")
+    return "embedding"
+
+
+def _refuse_wishes(wishes: Wishes | None) -> None:
+    if wishes and wishes != Wishes():
         raise BadRequest(
-            f"{directory} is an embedding model (it has a modules.json). "
-            f"{embedding_bases.unread()}",
-            param="source",
-            code="not_offered",
+            "How long inputs are treated, and Matryoshka dimensions, are said of embedding models, "
+            "and this is none. If it is one all the same: --kind embedding",
+            param="kind",
         )
+
+
+def _examined(place: Path, chosen: Chosen | None, told: Mapping[str, str]) -> Examined:
+    """By a trial of its engine; one that is run in the engine's process was tried there already,
+    when it was compared."""
+    if chosen and chosen.engine == "torch":
+        return Examined([], embedder=dict(chosen.found))
+    return examine(place, "embedding", environment=told)
 
 
 def _template(file: Path) -> str:

@@ -26,9 +26,9 @@ _KEPT = re.compile(
 
 def kept(directory: Path, kind: ModelKind = "completion") -> list[Path]:
     """The files of `directory` that a base keeps."""
-    files = [file for file in sorted(directory.iterdir()) if file.is_file()]
     if kind == "embedding":
-        return [file for file in files if embedding_bases.belongs(file)]
+        return [directory / file for file in embedding_bases.files(directory)]
+    files = [file for file in sorted(directory.iterdir()) if file.is_file()]
     return [file for file in files if _KEPT.fullmatch(file.name)]
 
 
@@ -120,9 +120,11 @@ class Bases:
                 durable.link_or_copy(file.resolve(), filling / file.name)
             for file in kept(source, kind):
                 if not _builtin_file(file):
+                    place = filling / file.relative_to(source)
+                    place.parent.mkdir(parents=True, exist_ok=True)
                     there = file.resolve()
-                    ours = durable.is_temporary(there.parent)
-                    (durable.link_or_copy if ours else durable.copy)(there, filling / file.name)
+                    ours = any(map(durable.is_temporary, there.parents))
+                    (durable.link_or_copy if ours else durable.copy)(there, place)
         place = base_place(name, durable.fingerprint(staging))
         self._artefacts.publish(staging, place)
         return place

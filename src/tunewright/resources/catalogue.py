@@ -70,8 +70,6 @@ class Catalogue:
         return Found(**model.model_dump(), fit=self._fit(model), added=added)
 
     def _fit(self, model: CatalogueModel) -> Fit:
-        if model.kind == "embedding":
-            return "not offered"
         room = machine.memory() / 1e9 * _SPARE
         more = model.weights_gb if self._wide else 0  # float32: 4 bytes for each weight
         if model.memory.serve + more > room:

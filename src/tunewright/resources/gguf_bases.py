@@ -11,7 +11,7 @@ from tunewright import durable
 from tunewright.errors import BadRequest
 from tunewright.fetching import Listener, need_room
 from tunewright.gguf.convert import convert
-from tunewright.resources.embedding_bases import names_engine
+from tunewright.resources.embedding_bases import recognised
 
 _PART = re.compile(r"-\d{5}-of-\d{5}\.gguf", re.IGNORECASE)
 
@@ -70,9 +70,7 @@ def _gguf(source: Path) -> Path | None:
     if not source.is_dir():
         return _known(source)
     files = [file for file in sorted(source.iterdir()) if file.suffix.lower() == ".gguf"]
-    if names_engine(source):  # an embedding model's own engine reads it
-        return None
-    if not files or list(source.glob("*.safetensors")):
+    if not files or recognised(source) or list(source.glob("*.safetensors")):
         return None
     whole = [file for file in files if not _PART.search(file.name)]
     if not whole:
