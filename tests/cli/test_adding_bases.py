@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import time
@@ -15,6 +17,7 @@ import pytest
 
 import sources
 from cli.conftest import Run, command
+from embedding import sentence_models
 from gguf_format import gguf_models
 from training.tiny import TEMPLATE, write_base
 
@@ -36,6 +39,25 @@ def test_what_the_catalogue_has_and_knows(run: Run) -> None:
     assert "Apache-2.0 (https://huggingface.co/HuggingFaceTB/" in shown
     refused = run("models", "show", "smollm", code=1).stderr
     assert "no model 'smollm'. Do you mean smollm2-" in refused
+
+
+def test_an_embedding_model_from_a_folder_says_what_was_found(run: Run, tmp_path: Path) -> None:
+    source = sentence_models.whole(tmp_path / "model")
+    (source / "modules.json").unlink()
+    shutil.rmtree(source / "1_Pooling")
+    wishes = ("--kind", "embedding", "--long-inputs", "error", "--matryoshka", "4,2")
+    done = run("models", "add", "tiny", str(source), *wishes)
+    assert "Added tiny: an embedding model of 8 dimensions, 20 tokens of context." in done.stdout
+    for label, value in (
+        ("pooling", "mean"),
+        ("Matryoshka", "4, 2"),
+        ("long inputs", "an error"),
+        ("engine", "onnx"),
+    ):
+        assert re.search(rf"^  {label} +{value}$", done.stdout, re.MULTILINE)
+    assert "the mean of its tokens' vectors is taken" in done.stderr
+    refused = run("models", "add", "b", str(source), "--matryoshka", "4;2", code=1).stderr
+    assert "--matryoshka takes numbers with commas between them" in refused
 
 
 @pytest.fixture

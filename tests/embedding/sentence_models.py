@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 PACKAGE = "sentence_transformers.models."
 MEAN = {"word_embedding_dimension": 8, "pooling_mode_mean_tokens": True}
@@ -42,3 +44,70 @@ def dense(folder: Path, weight: np.ndarray, bias: np.ndarray | None = None, **co
     if bias is not None:
         tensors["linear.bias"] = bias.astype(np.float32)
     save_file(tensors, folder / "model.safetensors")
+
+
+WORDS = (
+    *["the", "cat", "dog", "sat", "on", "mat", "a", "bank", "raised", "rates", "query", "passage"],
+    *[":", ",", ".", "one", "two", "word"],
+)
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+
+
+def tokenizer(directory: Path, *, lower: bool = True) -> Tokenizer:
+    """Whole words, with [CLS] and [SEP] around them, and truncation and padding baked in, as many
+    published files have them."""
+    ids = {word: id for id, word in enumerate((*SPECIAL, *WORDS))}
+    made = Tokenizer(models.WordLevel(ids, unk_token="[UNK]"))
+    made.pre_tokenizer = pre_tokenizers.Whitespace()
+    if lower:
+        made.normalizer = normalizers.Lowercase()
+    made.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    made.add_special_tokens(list(SPECIAL))
+    made.enable_truncation(5)
+    made.enable_padding(length=5)
+    made.save(str(directory / "tokenizer.json"))
+    made.no_truncation()
+    made.no_padding()
+    return made
+
+
+def table(width: int = 8, rows: int = len(SPECIAL) + len(WORDS), seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(rows, width)).astype(np.float32)
+
+
+def graph(file: Path, vectors: np.ndarray, *, beside: str | None = None) -> None:
+    """A transformer that gives each token its vector of `vectors`, as a model of its makers' may
+    be: no torch is needed. beside: where it says that its weights lie."""
+    weights = numpy_helper.from_array(vectors, "table")
+    nodes = [helper.make_node("Gather", ["table", "input_ids"], ["last_hidden_state"])]
+    shape = ["rows", "time"]
+    made = helper.make_graph(
+        nodes,
+        "tiny",
+        [
+            helper.make_tensor_value_info(name, TensorProto.INT64, shape)
+            for name in ("input_ids", "attention_mask")
+        ],
+        [helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, [*shape, "h"])],
+        [weights],
+    )
+    if beside is not None:
+        weights = made.initializer[0]
+        weights.ClearField("raw_data")
+        weights.data_location = TensorProto.EXTERNAL
+        entry = weights.external_data.add()
+        entry.key, entry.value = "location", beside
+    file.parent.mkdir(parents=True, exist_ok=True)
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    file.write_bytes(model.SerializeToString())
+
+
+def whole(directory: Path, **config: Any) -> Path:
+    """A model that can be added: a graph, tokenizer and settings, 20 tokens of context."""
+    rows = len(SPECIAL) + len(WORDS)
+    settings(directory, **{"vocab_size": rows, "max_position_embeddings": 22, **config})
+    tokenizer(directory)
+    graph(directory / "onnx" / "model.onnx", table())
+    return directory

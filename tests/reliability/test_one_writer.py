@@ -29,6 +29,13 @@ ALLOWED = {
     ("resources/adding.py", "symlink_to"),
     ("resources/adding.py", "unlink"),
     ("resources/adding.py", "write_text"),
+    # The same: an embedding model made ready, with the graph that a child writes there.
+    ("resources/embedding_models.py", "mkdir"),
+    ("resources/embedding_models.py", "symlink_to"),
+    ("resources/embedding_models.py", "shutil.rmtree"),
+    ("resources/embedding_models.py", "unlink"),
+    ("converting/comparing.py", "mkdir"),
+    ("resources/bases.py", "mkdir"),  # inside `with durable.directory(...)`
     # Locks: what counts is the flock, not the file.
     ("processes.py", "open(ab)"),
     ("work/fine_tune.py", "open(ab)"),  # the folder's lock, and the trainer's log

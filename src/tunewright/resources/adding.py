@@ -252,8 +252,8 @@ def _told_or_seen(directory: Path, kind: ModelKind | None) -> ModelKind | None:
 def _refuse_wishes(wishes: Wishes | None) -> None:
     if wishes and wishes != Wishes():
         raise BadRequest(
-            "How long inputs are treated, and Matryoshka dimensions, are said of embedding models, "
-            "and this is none. If it is one all the same: --kind embedding",
+            "Long inputs and Matryoshka dimensions are chosen for embedding models only, and its "
+            "files do not say that this is one. If it is: --kind embedding",
             param="kind",
         )
 

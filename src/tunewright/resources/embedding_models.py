@@ -36,7 +36,7 @@ class Wishes:
         """Raises BadRequest for what cannot be."""
         if self.long_inputs not in LONG_INPUTS:
             raise BadRequest(
-                f"'{self.long_inputs}' is no way to treat long inputs. Choose one of: "
+                f"'{self.long_inputs}' cannot be done with long inputs. Choose one of: "
                 f"{', '.join(LONG_INPUTS)}.",
                 param="long_inputs",
             )
