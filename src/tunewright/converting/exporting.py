@@ -37,7 +37,7 @@ def export(model: PreTrainedModel, file: Path) -> None:
         with torch.no_grad():
             # The newer exporter needs onnxscript, and wants to know which lengths may come.
             torch.onnx.export(
-                _Hidden(model).eval(),
+                _Hidden(model).train(False),
                 (ids, mask),
                 str(file),
                 input_names=list(_INPUTS),
