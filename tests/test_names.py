@@ -11,14 +11,19 @@ from tunewright.home import Home
 
 @pytest.mark.parametrize(
     "text",
-    ["", "..", "../up", "a/../b", "a/./b", "a//b", "/a", "a/", "a b", "a\0", "a\n", "ü", "x" * 97],
+    [
+        *("", "..", "../up", "a/../b", "a/./b", "a//b", "/a", "a/", "a b", "a\0", "a\n", "ü"),
+        *("x" * 97, "a/exports", "org/exports/b"),  # exports: of the model before it
+    ],
 )
 def test_what_is_no_name_of_a_base(text: str) -> None:
     with pytest.raises(BadRequest, match="cannot be a model's name"):
         names.base(text)
 
 
-@pytest.mark.parametrize("text", ["a", "org/Model-1.5_b", "x.tmp-1-deadbeef", "a/b/c"])
+@pytest.mark.parametrize(
+    "text", ["a", "org/Model-1.5_b", "x.tmp-1-deadbeef", "a/b/c", "exports", "a/b-exports"]
+)
 def test_what_is_a_name_of_a_base(text: str) -> None:
     assert names.base(text) == text
     folder = Path(f"{names.folder(text)}-0123456789abcdef")

@@ -107,7 +107,15 @@ class Acting:
     def jobs(self) -> Jobs:
         tw, caller, names = self._tw, self.caller, self._tw.settings.tuned_names
         drafts = JobDrafts(
-            caller, self.shelf, self.models, tw.tasks, tw.home, tw.artefacts, names, self.quota
+            caller,
+            self.shelf,
+            self.models,
+            tw.tasks,
+            tw.home,
+            tw.artefacts,
+            self.removals,
+            names,
+            self.quota,
         )
         return Jobs(caller, self.shelf, self.models, tw.tasks, self.removals, drafts)
 

@@ -46,6 +46,12 @@ def foreign(id: object) -> str:
 def base(text: str) -> str:
     """The name of a base: part of URLs and of its tuned models' names. Raises BadRequest."""
     parts = text.split("/")
+    if "exports" in parts[1:]:
+        raise BadRequest(
+            f"'{text[:200]}' cannot be a model's name: 'exports' after a / means the exports of "
+            "the model before it in addresses (/v1/models/MODEL/exports).",
+            param="name",
+        )
     if not _BASE.fullmatch(text) or any(part in ("", ".", "..") for part in parts):
         raise BadRequest(
             f"'{text[:200]}' cannot be a model's name: letters, digits and . _ / - only, at most "

@@ -108,7 +108,7 @@ class Settings(BaseSettings):
         default=None, ge=1, description="batches of an organisation that have not ended"
     )
     disk_bytes: int | None = Field(
-        default=None, ge=1, description="all files of an organisation together, bytes"
+        default=None, ge=1, description="all files and exports of an organisation together, bytes"
     )
     bodies_limit: int = Field(
         default=256 * MIB, ge=1024, description="all JSON bodies under way together, bytes"

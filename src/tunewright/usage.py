@@ -16,6 +16,7 @@ from tunewright.catalog.catalog import Catalog, Shelf
 from tunewright.errors import Busy, QuotaExceeded, TokensExceeded
 from tunewright.records.batches import OPEN as OPEN_BATCH
 from tunewright.records.batches import Batch
+from tunewright.records.exports import Export
 from tunewright.records.files import File
 from tunewright.records.jobs import OPEN, Job
 from tunewright.records.uploads import Upload, UploadPart
@@ -181,8 +182,8 @@ class Quota:
             )
 
     def check_disk(self, more: int) -> None:
-        """Raises QuotaExceeded where `more` bytes of files are too many. Call it in the transaction
-        that adds the file."""
+        """Raises QuotaExceeded where `more` bytes of files or of an export are too many. Call it in
+        the transaction that adds them."""
         most = self._settings.disk_bytes
         if most is not None and (stored := self._stored()) + more > most:
             raise _disk_full(most, stored, more)
@@ -201,9 +202,10 @@ class Quota:
         return Arrival(self._used, stored, most)
 
     def _stored(self) -> int:
-        """Bytes of all files, and of the uploads that are to become some: those announced, or
-        those that have come, where these are more."""
+        """Bytes of all files and exports, and of the uploads that are to become files: those
+        announced, or those that have come, where these are more."""
         files = sum(file.bytes for file in self._shelf.all(File))
+        files += sum(export.bytes or 0 for export in self._shelf.all(Export))
         pending = self._shelf.all(Upload, where={"status": "pending"})
         came = self._came() if pending else Counter[str]()
         return files + sum(max(upload.bytes, came[upload.id]) for upload in pending)
@@ -240,8 +242,8 @@ class Arrival:
 
 def _disk_full(most: int, used: int, more: int) -> QuotaExceeded:
     return QuotaExceeded(
-        f"Your organization's files may have {most} bytes together; they have {used}, and this one "
-        f"{more}. Delete files that you no longer need.",
+        f"Your organization's files and exports may have {most} bytes together; they have {used}, "
+        f"and this one {more}. Delete those that you no longer need.",
         param="file",
     )
 

@@ -9,7 +9,9 @@ from servers import chats
 from training.tiny import write_base
 from tunewright import durable
 from tunewright.app import Tunewright
+from tunewright.records.jobs import Job
 from tunewright.records.models import Start, Weights
+from tunewright.records.removals import Removal
 from tunewright.resources import removals
 
 
@@ -63,8 +65,10 @@ def test_a_checkpoint_keeps_the_base_that_it_is_for(tw: Tunewright) -> None:
 def test_a_deleted_base_stays_for_open_jobs_and_models_only(tw: Tunewright, tmp_path: Path) -> None:
     file = tw.files.create(file=chats(12), purpose="fine-tune").id
     source = write_base(tmp_path / "source", "llama")
+    place, job = "", Job.model_construct()
 
     def deleted(name: str, end: bool) -> bool:
+        nonlocal place, job
         tw.bases.add(name, source, "chat", lambda *_: None)
         place = tw.models.weights(name, ("chat",)).base_directory
         job = tw.jobs.create(model=name, training_file=file)
@@ -76,6 +80,10 @@ def test_a_deleted_base_stays_for_open_jobs_and_models_only(tw: Tunewright, tmp_
 
     assert deleted("ended", end=True)
     assert not deleted("open", end=False)
+    tw.jobs.cancel(job.id)  # and that was the last who needed it
+    tw.acting(tw.owner).removals.carry_out_all()
+    assert not tw.artefacts.exists(place)
+    assert not tw.shelf.all(Removal)
 
 
 def test_a_folder_in_which_somebody_trains_stays_as_it_is(tw: Tunewright) -> None:

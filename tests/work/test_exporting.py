@@ -17,6 +17,7 @@ from tunewright.exporting.report import Compared
 from tunewright.records.exports import Export
 from tunewright.records.models import Weights
 from tunewright.resources import exports
+from tunewright.settings import Settings
 from tunewright.work import worker
 from tunewright.work.export import WriteExport
 from tunewright.work.worker import Worker
@@ -246,3 +247,34 @@ def test_an_organisation_has_so_many_at_a_time(tw: Tunewright) -> None:
     for _ in range(2):
         tw.exports.create(MODEL, to="peft")
     assert len(tw.exports.list(MODEL, limit=100).data) == exports.MOST_KEPT + 1
+
+
+def test_exports_count_as_files_do(tmp_path: Path, child: Any) -> None:
+    tw = Tunewright(settings=Settings.read(tmp_path / "home", disk_bytes=10_000))
+    try:
+        put_tuned(tw, MODEL)
+        child(writes(SAME))
+        text = b"x" * 9_500
+        file = tw.files.create(file=text, purpose="user_data")
+        made = tw.exports.create(MODEL, to="peft")
+        work(tw)
+        error = tw.exports.find(made.id).error
+        assert error is not None
+        assert error.code == "insufficient_quota"
+        assert "they have 9500" in error.message
+        assert left(tw) == []
+
+        more = tw.files.create(file=b"x" * 500, purpose="user_data")
+        with pytest.raises(QuotaExceeded, match="and this one 1"):
+            tw.exports.create(MODEL, to="peft")  # before anything is computed
+        for each in (file, more):
+            tw.files.delete(each.id)
+        made = tw.exports.create(MODEL, to="peft")
+        work(tw)
+        assert tw.exports.find(made.id).status == "succeeded"
+        with pytest.raises(QuotaExceeded):
+            tw.files.create(file=text, purpose="user_data")
+        tw.exports.delete(MODEL, made.id)
+        tw.files.create(file=text, purpose="user_data")
+    finally:
+        tw.close()

@@ -154,7 +154,9 @@ class _Comparing:
         return rows[-1].prompt, answer
 
     def _logprob(self, weights: Weights, pair: tuple[list[int], list[int]]) -> float:
-        [scores] = self.tw.engine.score(self.tw.models.spec(weights), [pair])
+        [scores] = self.tw.engine.score(
+            self.tw.models.spec(weights), [pair], organisation=self.tw.caller.organisation
+        )
         return sum(scores.logprobs)
 
 

@@ -56,7 +56,8 @@ class Exports:
         `given`: the fields of `ExportRequest`.
 
         Raises BadRequest where such a model cannot be written so, QuotaExceeded where the
-        organisation has MOST_KEPT.
+        organisation has MOST_KEPT, or no byte left. How many bytes it takes is known when it is
+        written: then it fails if they are too many.
         """
         self._quota.admit()
         request: ExportRequest = ExportRequest.parse(given)
@@ -66,6 +67,7 @@ class Exports:
             weights = self._models.weights(model, _KINDS)
             _refuse_unfit(model, weights, request)
             self._refuse_more()
+            self._quota.check_disk(1)
             made = Export(
                 model=weights.id,
                 base=weights.base,

@@ -19,7 +19,7 @@ from tunewright.resources import starting
 from tunewright.resources.models import Models
 from tunewright.resources.naming import asked_part
 from tunewright.resources.progress import Progress
-from tunewright.resources.removals import is_orphan
+from tunewright.resources.removals import Removals, is_orphan
 from tunewright.resources.starting import StartFiles
 from tunewright.tasks import Tasks
 from tunewright.usage import Quota
@@ -34,6 +34,7 @@ class JobDrafts:
         tasks: Tasks,
         home: Home,
         artefacts: Artefacts,
+        removals: Removals,
         tuned_names: Literal["asked", "base"],
         quota: Quota,
     ) -> None:
@@ -43,6 +44,7 @@ class JobDrafts:
         self.tasks = tasks
         self.home = home
         self.artefacts = artefacts
+        self.removals = removals
         self.by_asked = tuned_names == "asked"
         self.quota = quota
 
@@ -92,7 +94,7 @@ class JobDraft:
                 raise Unavailable(f"{request.model} changed at this very moment. Please try again.")
             shelf.put(job)
             shelf.put(start, subject=job.id)
-            progress = Progress(shelf)
+            progress = Progress(shelf, self._of.removals)
             progress.say(job.id, "created", f"Created fine-tuning job: {job.id}")
             _say_what_answers(progress, job, parent, request.model)
             self._of.tasks.enqueue("check", job.id, self._of.caller.organisation)

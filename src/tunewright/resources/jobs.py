@@ -44,7 +44,7 @@ class Jobs:
         self._models = models
         self._tasks = tasks
         self._removals = removals
-        self._progress = Progress(shelf)
+        self._progress = Progress(shelf, removals)
         self._drafts = drafts
 
     def create(self, /, **given: Any) -> Job:

@@ -9,6 +9,7 @@ from tunewright.errors import JobFailed
 from tunewright.records.jobs import ENDED, OPEN, Event, Job, JobError, Status
 from tunewright.records.models import Start
 from tunewright.records.record import now
+from tunewright.resources.removals import Removals
 
 
 class Moved(Exception):
@@ -16,8 +17,9 @@ class Moved(Exception):
 
 
 class Progress:
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: Shelf, removals: Removals) -> None:
         self._shelf = shelf
+        self._removals = removals
 
     def say(
         self,
@@ -56,8 +58,9 @@ class Progress:
             changed = self._shelf.change(Job, job, guarded)
             if changed is None:
                 raise Moved(f"{job} is gone")
-            if changed.status in ENDED:
-                self._shelf.clear(Start, job)
+            if changed.status in ENDED and (start := self._shelf.get(Start, job)):
+                self._shelf.delete(Start, job)
+                self._removals.order_start(start)
         return changed
 
     def fail(self, job: str, error: JobFailed) -> None:

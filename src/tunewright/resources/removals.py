@@ -65,15 +65,27 @@ class Removals:
 
     def order_weights(self, weights: Weights) -> None:
         """The same for weights whose own record is deleted."""
-        ordered = Removal(
-            id=new_id("gone-"),
-            name=weights.id,
-            directory=weights.directory,
-            base_directory=weights.base_directory,
-            job=weights.job if weights.step is None else None,
+        self._order(
+            Removal(
+                id=new_id("gone-"),
+                name=weights.id,
+                directory=weights.directory,
+                base_directory=weights.base_directory,
+                job=weights.job if weights.step is None else None,
+            )
         )
-        self._shelf.put(ordered)
-        self._tasks.enqueue("remove-weights", ordered.id, self._shelf.organisation)
+
+    def order_start(self, start: Start) -> None:
+        """The same for the base that an ended job started from, where it was deleted meanwhile and
+        nothing else stands on it. (What lies in the job's own folder is tidied there.)"""
+        place = start.base_directory
+        own = place == start_place(start.id, "base")
+        if not own and not _needed(self._shelf.catalog, place, but=start.id):
+            self._order(Removal(id=new_id("gone-"), name=start.base, base_directory=place))
+
+    def _order(self, removal: Removal) -> None:
+        self._shelf.put(removal)
+        self._tasks.enqueue("remove-weights", removal.id, self._shelf.organisation)
 
     def order_export(self, id: str) -> None:
         """The same for an export, with its record and events; who writes it loses its lease."""

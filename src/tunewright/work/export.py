@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tunewright import children, durable
 from tunewright.artefacts import export_place
-from tunewright.errors import JobFailed, NotFound, StorageFull
+from tunewright.errors import JobFailed, NotFound, QuotaExceeded, StorageFull
 from tunewright.exporting.recipe import Recipe
 from tunewright.exporting.report import Compared, Failed, Step, parsed
 from tunewright.records.exports import Export, ExportedFile, Parity
@@ -47,7 +47,7 @@ class WriteExport(Assignment):
             self._write(export)
         except _Stopping:
             self.give_back()
-        except (LostLease, Moved):  # cancelled, or its model was deleted
+        except (LostLease, Moved, JobFailed):  # Moved: cancelled, or its model was deleted
             self.tw.artefacts.remove(self._place)
             raise
         except StorageFull as full:
@@ -158,6 +158,7 @@ class WriteExport(Assignment):
         files = list(_files(self.tw.artefacts.path(self._place)))
         size = sum(file.bytes for file in files)
         with self.tw.catalog.transaction():
+            self._refuse_too_much(size)
             self.tw.tasks.finish(self.task)
             ended = now()
             exports.move(
@@ -175,6 +176,12 @@ class WriteExport(Assignment):
                 "succeeded",
                 f"Export done: {counted(len(files), 'file')}, {size:,} bytes",
             )
+
+    def _refuse_too_much(self, size: int) -> None:
+        try:
+            self.acting.quota.check_disk(size)
+        except QuotaExceeded as error:
+            raise JobFailed(error.message, code=error.code) from error
 
 
 def _files(directory: Path) -> Iterator[ExportedFile]:

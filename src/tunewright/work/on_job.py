@@ -33,7 +33,7 @@ class OnJob(Assignment, ABC):
 
     @cached_property
     def progress(self) -> Progress:
-        return Progress(self.acting.shelf)
+        return Progress(self.acting.shelf, self.acting.removals)
 
     @cached_property
     def start(self) -> Start:
