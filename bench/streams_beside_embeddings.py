@@ -23,7 +23,7 @@ from pathlib import Path
 from machine import described
 from serving_threads import make_base
 
-from tunewright.embedding.remote import Source
+from tunewright.embedding.encoder import Source
 from tunewright.generation.generator import ModelSpec, Request
 from tunewright.serving.client import Delta, EngineClient
 from tunewright.serving.remote import EngineEncoder

@@ -2,6 +2,7 @@
 
 served     `tunewright serve`: a LoRA job, killed on its way and resumed; then 1 and 32 streams
            of the tuned model, and embeddings (of the built-in embedder, which has no GPU part)
+embeddings vectors of Qwen3-Embedding-0.6B's and all-MiniLM-L6-v2's shapes against the CPU's
 checked    gradients and log-probabilities on the GPU against those of the CPU in float32
 trainers   a step of LoRA, beside TRL as it comes, at its best, and with Liger's kernels
 engines    tokens a second of 1 and 32 rows, beside `generate` of transformers
@@ -18,7 +19,8 @@ from pathlib import Path
 
 from gpu.bases import SHAPES
 
-PARTS = ("machine", "served", "checked", "trainers", "engines")
+PARTS = ("machine", "served", "checked", "embeddings", "trainers", "engines")
+EMBEDDERS = ("tiny", "minilm", "qwen3-embedding-0.6b")
 TRAINERS = ("tunewright", "trl", "trl-best", "trl-liger")
 QUIET = {
     "HF_HUB_OFFLINE": "1",
@@ -51,6 +53,9 @@ def _options() -> argparse.Namespace:
         default=[],
         help="of a base with random weights",
     )
+    parser.add_argument(
+        "--embedder", action="append", choices=EMBEDDERS, help="only these; without: the real ones"
+    )
     parser.add_argument("--part", action="append", choices=PARTS, help="only these")
     parser.add_argument("--trainer", action="append", choices=TRAINERS, help="only these")
     parser.add_argument("--steps", type=int, default=10, help="of each trainer, 16 rows each")
@@ -67,6 +72,8 @@ def _written(shape: str, folder: Path) -> Path:
 def _runs(part: str, bases: list[Path], options: argparse.Namespace) -> list[list[str]]:
     if part == "machine":
         return [[]]
+    if part == "embeddings":
+        return [[shape] for shape in options.embedder or EMBEDDERS[1:]]
     if part != "trainers":
         return [[str(base)] for base in bases]
     return [

@@ -20,13 +20,13 @@ def write(shape: str, directory: Path) -> None:
 
     torch.manual_seed(0)
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
-        model = AutoModelForCausalLM.from_config(_config(shape), dtype=torch.bfloat16)
+        model = AutoModelForCausalLM.fromconfig_of(config_of(shape), dtype=torch.bfloat16)
     model.save_pretrained(directory)
     for name in _TOKENIZER:
         shutil.copy(builtin.CHAT / name, directory)
 
 
-def _config(shape: str):
+def config_of(shape: str):
     from transformers import LlamaConfig, Qwen3Config
 
     if shape == "qwen3-0.6b":

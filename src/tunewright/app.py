@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from tunewright import durable
+from tunewright import durable, machine
 from tunewright.access import Access, Caller
 from tunewright.artefacts import Artefacts
 from tunewright.blobs.local import LocalBlobs
@@ -48,6 +48,7 @@ from tunewright.resources.removals import Removals
 from tunewright.resources.uploads import Uploads
 from tunewright.resources.verifications import Verifications
 from tunewright.serving.client import EngineClient
+from tunewright.serving.remote import EngineEncoder
 from tunewright.serving.rows import OwnRows, Rows
 from tunewright.settings import Settings
 from tunewright.tasks import Tasks
@@ -223,6 +224,8 @@ class Tunewright(Acting):
         self.engine = EngineClient(self.home.socket, seconds=self.settings.engine_seconds)
         self.rows = Rows(self.engine, self.settings.generation_rows, self.settings.generator)
         self.scheduler = Scheduler(self.settings.embedding_tokens)
+        on_gpu = machine.embeds_on_gpu(self.settings.embedding_device)
+        self._encoder = EngineEncoder(self.engine, on_gpu=on_gpu)
         self.processes = Processes(
             self.home, self.settings, on_worker_death=self.tasks.release_of_dead
         )
@@ -295,7 +298,9 @@ class Tunewright(Acting):
 
     def embedder(self, weights: Weights, models: Models) -> Embedder:
         directory = models.directory(weights)
-        return self._embedders.get(str(directory), lambda: open_embedder(directory))
+        return self._embedders.get(
+            str(directory), lambda: open_embedder(directory, encoder=self._encoder)
+        )
 
     def vocabulary(self, name: str) -> Vocabulary:
         """One of OpenAI's. Raises BadRequest where this machine has no file of it."""

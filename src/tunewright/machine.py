@@ -1,10 +1,15 @@
-"""What this machine has: memory, and whether its processor is fast in bfloat16. No torch here."""
+"""What this machine has: memory, a processor that is fast in bfloat16, a GPU. No torch here."""
 
+import importlib.util
 import os
+import re
 import shutil
 from pathlib import Path
 
 _MEMORY, _PROCESSOR = Path("/proc/meminfo"), Path("/proc/cpuinfo")
+# What the drivers show: NVIDIA's, in containers too, and AMD's.
+_GPUS = (Path("/proc/driver/nvidia/gpus"), Path("/dev/nvidia0"), Path("/dev/kfd"))
+_HIDDEN = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
 _FAST = {"avx512_bf16", "amx_bf16"}
 
 
@@ -36,6 +41,29 @@ def fast_in_bfloat16() -> bool:
 def computes_wide(compute_dtype: str) -> bool:
     """Whether weights are kept in float32, by the value of the setting `compute_dtype`."""
     return compute_dtype == "float32" or (compute_dtype == "auto" and not fast_in_bfloat16())
+
+
+def embeds_on_gpu(device: str) -> bool:
+    """Whether embeddings are computed on a GPU, by the setting `embedding_device`. torch is not
+    asked, whose import takes seconds: what its build can use is written in a file of it."""
+    return device == "gpu" or (device == "auto" and _has_gpu() and _torch_uses_gpus())
+
+
+def _has_gpu() -> bool:
+    hidden = any(os.environ.get(name) in ("", "-1") for name in _HIDDEN)
+    return not hidden and any(path.exists() for path in _GPUS)
+
+
+def _torch_uses_gpus() -> bool:
+    """Of the builds with CUDA or ROCm."""
+    found = importlib.util.find_spec("torch")
+    if found is None or found.origin is None:
+        return False
+    try:
+        text = (Path(found.origin).parent / "version.py").read_text("utf-8")
+    except OSError:
+        return False
+    return re.search(r"^(cuda|hip)\b[^=\n]*= *['\"]", text, re.MULTILINE) is not None
 
 
 def free_disk(path: Path) -> int:

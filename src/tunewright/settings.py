@@ -77,6 +77,11 @@ class Settings(BaseSettings):
         default="auto",
         description="of the products in training and generation; auto: bfloat16 where it is fast",
     )
+    embedding_device: Literal["auto", "cpu", "gpu"] = Field(
+        default="auto",
+        description="where embeddings are computed: `gpu` by torch in the engine, `cpu` by ONNX; "
+        "auto: on a GPU where there is one that torch can use",
+    )
     generator: str = Field(
         default="embedded",
         description="what the engine generates with: `embedded`, or one of another package",
@@ -168,7 +173,10 @@ class Settings(BaseSettings):
     def for_children(self) -> dict[str, str]:
         """What engine and worker read in their environment: they may be started with settings that
         stand in no file."""
-        return {"TUNEWRIGHT_COMPUTE_DTYPE": self.compute_dtype}
+        return {
+            "TUNEWRIGHT_COMPUTE_DTYPE": self.compute_dtype,
+            "TUNEWRIGHT_EMBEDDING_DEVICE": self.embedding_device,
+        }
 
     @classmethod
     def read(cls, home: Path | str | None = None, **given: Any) -> "Settings":

@@ -14,8 +14,8 @@ from transformers import AutoModel
 import tiny_encoders
 from tunewright import durable
 from tunewright.embedding import pooling as reference
+from tunewright.embedding.encoder import Source
 from tunewright.embedding.modules import MODES, Pipeline, Pooling
-from tunewright.embedding.remote import Source
 from tunewright.encoders import encoder as encoding
 from tunewright.encoders import precision
 from tunewright.encoders.encoder import Encoder
@@ -36,11 +36,12 @@ def expected(directory: Path, ids: list[int], skip: int = 0, last: bool = False)
     return F.normalize(hidden[-1] if last else hidden[skip:].mean(0), dim=0)
 
 
-def everything(encoder: Encoder, inputs: list[list[int]]) -> np.ndarray:
-    rows = np.empty((len(inputs), 32), np.float32)
+def everything(encoder: Encoder, inputs: list[list[int]]) -> list[np.ndarray]:
+    rows: dict[int, np.ndarray] = {}
     for places in encoder.batches(inputs):
-        rows[places] = encoder.encode([inputs[place] for place in places])
-    return rows
+        found = encoder.encode([inputs[place] for place in places])
+        rows |= dict(zip(places, found, strict=True))
+    return [rows[place] for place in range(len(inputs))]
 
 
 @pytest.fixture

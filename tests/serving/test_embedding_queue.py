@@ -17,7 +17,7 @@ import pytest
 from engines import WAIT, Heard
 from test_faults import GOOD, SPEC, Scripted
 
-from tunewright.embedding.remote import Source
+from tunewright.embedding.encoder import Source
 from tunewright.errors import BadRequest, Busy, NotFound, TunewrightError, Unavailable
 from tunewright.generation.generator import Request
 from tunewright.serving import embedding_queue, protocol, remote

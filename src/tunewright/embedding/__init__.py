@@ -5,6 +5,8 @@ from pathlib import Path
 from tunewright import durable
 from tunewright.embedding.chosen import Chosen
 from tunewright.embedding.embedder import Embedder
+from tunewright.embedding.encoder import Encoder
+from tunewright.embedding.modules import Pipeline
 from tunewright.errors import BadRequest, Corrupt
 from tunewright.registry import Registry
 from tunewright.rendering.configuration import read_object
@@ -15,16 +17,21 @@ ENGINES = Registry(
     {
         "onnx": "tunewright.embedding.onnx:OnnxEmbedder",
         "static": "tunewright.embedding.static:open_static",
+        "torch": "tunewright.embedding.remote:TorchEmbedder",
         "transformer": "tunewright.embedding.transformer:TransformerEmbedder",
     },
     protocol=Embedder,
 )
 
 
-def open_embedder(directory: Path, *, verify: bool = True) -> Embedder:
+def open_embedder(
+    directory: Path, *, verify: bool = True, encoder: Encoder | None = None
+) -> Embedder:
     """Open the embedder that lies in `directory`, checked against its manifest by default.
 
     The engine, which is made of the directory, is what the manifest names, else `config.json`.
+    encoder: what computes for the engine `torch`, and for `onnx` too where it has a GPU.
+
     Raises Corrupt where a file is missing or has changed, or where no package here has such an
     engine; BrokenPackage where that of another package cannot be used.
     """
@@ -35,10 +42,19 @@ def open_embedder(directory: Path, *, verify: bool = True) -> Embedder:
         ENGINES.load(name)
     except BadRequest as error:
         raise Corrupt(f"{directory} names the engine {name!r}. {error.message}") from error
+    if name == "onnx" and encoder is not None and encoder.on_gpu and _holds_weights(directory):
+        name = "torch"
     try:
-        return ENGINES.make(name, directory)
+        return ENGINES.make(name, directory, *((encoder,) if name == "torch" else ()))
     except BadRequest as error:  # of ours it is damage: it was added
         raise Corrupt(error.message) from error
+
+
+def _holds_weights(directory: Path) -> bool:
+    """Whether torch can load what the graph was made of, and gives the same vectors."""
+    chosen = Chosen.read(directory)
+    exact = chosen is not None and chosen.precision == "exact"
+    return exact and any(Pipeline.read(directory).transformer.glob("*.safetensors"))
 
 
 def engine_of(directory: Path) -> str:

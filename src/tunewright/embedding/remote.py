@@ -1,36 +1,54 @@
-"""What an embedder needs whose model computes in the engine process. Light: numpy only."""
+"""A transformer of sentence-transformers' files, computed by torch in the engine process.
+
+Here is all but that: the tokenizer, the special tokens, the prompts. No torch.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tunewright import durable
+from tunewright.embedding.encoder import Encoder, Source
+from tunewright.embedding.piped import OfPipeline
+from tunewright.errors import Unavailable
 
-@dataclass(frozen=True)
-class Source:
-    """Which weights: a directory, and the fingerprint of its content (empty: it has no manifest).
-
-    Complete in itself, so an engine that was started anew needs no registration."""
-
-    directory: str
-    fingerprint: str = ""
+# Padded tokens of a batch. On a CPU they stay in its cache; a GPU needs many to be busy, but a
+# batch is what a request still costs whose client has left, and what others wait for.
+CPU_TOKENS, GPU_TOKENS = 1024, 16_384
 
 
-class Encoder(Protocol):
-    """Turns token ids into vectors, somewhere else. Thread-safe."""
+class NoEncoder:
+    """Where nobody has said which engine is to be asked."""
+
+    on_gpu = False
 
     def encode(
         self, source: Source, inputs: Sequence[Sequence[int]], skips: Sequence[int] = ()
     ) -> NDArray[np.float32]:
-        """Unit vectors [inputs, d], each of its input alone.
+        raise Unavailable(
+            f"The model in {source.directory} is computed by torch in the engine, and none is "
+            "asked here. Use it through a server, or `with Tunewright(home) as tw:`."
+        )
 
-        inputs: ids with the special tokens around them, none empty. skips: how many ids at the
-        beginning of each are a prompt, which some models leave out of the vector; empty: none.
 
-        Raises BadRequest for ids that the model cannot read, NotFound, Corrupt or BadRequest for a
-        directory that cannot be used, Busy, Unavailable where the engine ends or is late, and
-        MissingExtra where it has no torch.
-        """
-        ...
+class TorchEmbedder(OfPipeline):
+    def __init__(self, directory: Path, encoder: Encoder | None = None) -> None:
+        """Raises Corrupt or BadRequest for files that cannot be used, and as `encoder` does where
+        they do not say how long a vector is."""
+        super().__init__(directory)
+        manifested = (directory / durable.MANIFEST).is_file()
+        fingerprint = durable.fingerprint(directory) if manifested else ""
+        self._source = Source(str(directory), fingerprint)
+        self._encoder = encoder or NoEncoder()
+        self.batch_tokens = GPU_TOKENS if self._encoder.on_gpu else CPU_TOKENS
+        known = self.pipeline.dimensions or self.chosen.found.get("dimensions")
+        self.declare(known or self._tried())
+
+    def computed(self, rows: list[list[int]], skips: list[int]) -> NDArray[np.float32]:
+        return self._encoder.encode(self._source, rows, skips if any(skips) else [])
+
+    def _tried(self) -> int:
+        """The length of its vectors."""
+        return self.computed([[*self.first, self.padding, *self.last]], [0]).shape[1]

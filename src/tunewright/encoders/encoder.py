@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from tunewright import durable
 from tunewright.embedding import pooling as after_pooling
+from tunewright.embedding.chosen import Chosen
 from tunewright.embedding.modules import Pipeline
+from tunewright.embedding.remote import CPU_TOKENS, GPU_TOKENS
 from tunewright.embedding.vectors import unit
 from tunewright.encoders import backbone, precision
 from tunewright.encoders.pooling import pooled
@@ -19,9 +21,6 @@ from tunewright.generation.progress import Progress
 from tunewright.weights import base
 from tunewright.weights.memory import out_of_memory, trim
 
-# Padded tokens of a batch. On a CPU they stay in its cache; a GPU needs many to be busy, but a
-# batch is what a cancelled request still costs and what others wait for.
-CPU_TOKENS, GPU_TOKENS = 1024, 16_384
 _PART = 256  # tokens that a layer reads in the time of one patience
 
 log = logging.getLogger(__name__)
@@ -46,9 +45,12 @@ class Encoder:
         self._directory, self._progress = directory, progress
         self._pipeline = Pipeline.read(directory)
         self._device = device or base.device()
-        self._model = precision.load(self._pipeline, self._device)
+        chosen = Chosen.read(directory)
+        fast = chosen is not None and chosen.precision == "fast"
+        self._model = precision.load(self._pipeline, self._device, narrow_cpu=fast)
         self._threads = base.threads(self._model)
-        self._vocabulary = backbone.vocabulary(self._model)
+        self.dtype = self._model.dtype
+        self.vocabulary = backbone.vocabulary(self._model)
         limits = (self._pipeline.length, backbone.positions(self._model))
         self._most = min((limit for limit in limits if limit), default=None)
         for module in self._model.modules():
@@ -59,9 +61,9 @@ class Encoder:
     def batches(self, inputs: Sequence[Sequence[int]]) -> list[list[int]]:
         """The places of `inputs` in batches of like length, the longest last. Raises BadRequest."""
         for ids in inputs:
-            if min(ids) < 0 or max(ids) >= self._vocabulary:
+            if min(ids) < 0 or max(ids) >= self.vocabulary:
                 raise BadRequest(
-                    f"A token id is outside 0 to {self._vocabulary - 1}, which this model has.",
+                    f"A token id is outside 0 to {self.vocabulary - 1}, which this model has.",
                     param="input",
                 )
             if self._most and len(ids) > self._most:

@@ -5,12 +5,27 @@ from pathlib import Path
 
 import torch
 
-from tunewright.embedding.remote import Source
+from tunewright.embedding.encoder import Source
 from tunewright.encoders.encoder import Encoder, give_back
+from tunewright.errors import Unavailable
 from tunewright.generation.progress import Progress
+from tunewright.settings import Settings
 from tunewright.weights import base
 
 RESIDENT = 2
+
+
+def embedding_device() -> torch.device:
+    """By the setting `embedding_device`. Raises Unavailable where it is `gpu` and torch finds
+    none."""
+    asked = Settings().embedding_device
+    found = torch.device("cpu") if asked == "cpu" else base.device()
+    if asked == "gpu" and found.type == "cpu":
+        raise Unavailable(
+            'The setting embedding_device is "gpu", and torch finds none. Set it to "auto" or '
+            '"cpu", or install a torch for your GPU.'
+        )
+    return found
 
 
 class ResidentEncoders:
@@ -20,7 +35,7 @@ class ResidentEncoders:
         self, progress: Progress, device: torch.device | None = None, places: int = RESIDENT
     ) -> None:
         self._progress, self._places = progress, places
-        self._device = device or base.device()
+        self._device = device or embedding_device()
         self._encoders: dict[Source, Encoder] = {}  # the least recently used first
 
     @property

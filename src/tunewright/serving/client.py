@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from tunewright.embedding.remote import Source
+from tunewright.embedding.encoder import Source
 from tunewright.errors import TunewrightError, Unavailable
 from tunewright.generation.generator import Logprob, ModelSpec, Reason, Request, Scores
 from tunewright.serving.protocol import (

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tunewright.embedding.remote import Source
+from tunewright.embedding.encoder import Source
 from tunewright.errors import Busy, MissingExtra, TunewrightError, Unavailable
 from tunewright.generation.progress import Progress
 from tunewright.serving.connection import Connection

@@ -1,4 +1,4 @@
-"""Vectors from the engine: an `embedding.remote.Encoder` for those who have no torch."""
+"""Vectors from the engine: an `embedding.encoder.Encoder` for those who have no torch."""
 
 import queue
 from collections.abc import Iterator, Sequence
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tunewright.embedding.remote import Source
+from tunewright.embedding.encoder import Source
 from tunewright.errors import TunewrightError, Unavailable
 from tunewright.serving.client import EngineClient
 from tunewright.serving.protocol import Message
@@ -18,13 +18,13 @@ _TOKENS = 400_000
 class EngineEncoder:
     """Thread-safe. Leaving `encode` by an exception cancels what is under way."""
 
-    def __init__(self, engine: EngineClient) -> None:
-        self._engine = engine
+    def __init__(self, engine: EngineClient, *, on_gpu: bool = False) -> None:
+        self._engine, self.on_gpu = engine, on_gpu
 
     def encode(
         self, source: Source, inputs: Sequence[Sequence[int]], skips: Sequence[int] = ()
     ) -> NDArray[np.float32]:
-        """As `embedding.remote.Encoder`; no inputs give [0, 0]."""
+        """As `embedding.encoder.Encoder`; no inputs give [0, 0]."""
         parts = [self._asked(source, inputs[at], skips[at]) for at in _parts(inputs)]
         return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
