@@ -1,4 +1,4 @@
-"""The same texts embedded twice, without retries; prints "asking" before each call, and what became of it.
+"""The same texts embedded twice, without retries; prints "asking" before each, and then the end.
 
 OPENAI_BASE_URL=... OPENAI_API_KEY=... python embedded_twice.py MODEL TEXT...
 """
