@@ -18,6 +18,7 @@ from types import SimpleNamespace
 import openai
 from counting import Counted, offered
 from openai import AsyncOpenAI, OpenAI
+from openai.types import CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion
 from pydantic import BaseModel
 
@@ -78,6 +79,7 @@ async def told(client, raw_client, model_to_delete: str) -> dict[str, str]:
     job = await done(counted.fine_tuning.jobs.retrieve(jobs[0]))
     await job_told(counted, job)
     await use_told(counted, job.fine_tuned_model)
+    await batches_told(counted)
 
     second = await done(
         counted.fine_tuning.jobs.create(
@@ -208,6 +210,50 @@ async def use_told(counted, model: str) -> None:
         )
         assert [e.index for e in many.data] == [0, 1] and many.usage.total_tokens > 0
         assert all(abs(sum(x * x for x in e.embedding) - 1) < 1e-3 for e in many.data)
+
+
+async def batches_told(counted) -> None:
+    """A file of requests becomes a file of answers and one of errors."""
+    given = {"endpoint": "/v1/embeddings", "completion_window": "24h"}
+    bodies = [{"model": "text-embedding-ada-002", "input": f"review {n}"} for n in range(20)]
+    bodies[7] |= {"dimensions": 0}
+    with open("requests.jsonl", "w") as file:
+        for number, body in enumerate(bodies):
+            line = {"custom_id": f"row-{number}", "method": "POST", "url": given["endpoint"]}
+            file.write(json.dumps({**line, "body": body}) + "\n")
+    with open("requests.jsonl", "rb") as file:
+        uploaded = await done(counted.files.create(file=file, purpose="batch"))
+    metadata = {"of": "the story"}
+    create = counted.batches.create
+    batch = await done(create(input_file_id=uploaded.id, metadata=metadata, **given))
+    assert (batch.status, batch.metadata, batch.object) == ("validating", metadata, "batch")
+    while batch.status not in ("completed", "failed", "expired", "cancelled"):
+        time.sleep(0.2)
+        batch = await done(counted.batches.retrieve(batch.id))
+    assert batch.status == "completed", batch
+    counts = batch.request_counts
+    assert (counts.total, counts.completed, counts.failed) == (20, 19, 1)
+    answers = [json.loads(line) for line in await text_of(counted, batch.output_file_id)]
+    assert [line["custom_id"] for line in answers] == [f"row-{n}" for n in range(20) if n != 7]
+    for line in answers:
+        assert (line["error"], line["response"]["status_code"]) == (None, 200)
+        CreateEmbeddingResponse.model_validate(line["response"]["body"], strict=True)
+    [bad] = [json.loads(line) for line in await text_of(counted, batch.error_file_id)]
+    assert (bad["custom_id"], bad["response"]["status_code"]) == ("row-7", 400)
+    assert bad["response"]["body"]["error"]["param"] == "dimensions"
+    used = sum(line["response"]["body"]["usage"]["total_tokens"] for line in answers)
+    assert batch.to_dict()["usage"]["total_tokens"] == used
+    other = await done(create(input_file_id=uploaded.id, **given))
+    assert (await done(counted.batches.cancel(other.id))).status == "cancelling"
+    listed = [found.id for found in await every(counted.batches.list(limit=1))]
+    assert listed.index(other.id) < listed.index(batch.id), "newest first"
+    while other.status != "cancelled":
+        time.sleep(0.1)
+        other = await done(counted.batches.retrieve(other.id))
+
+
+async def text_of(counted, file: str) -> list[str]:
+    return (await done(counted.files.content(file))).text.splitlines()
 
 
 async def helper_told(chat, asked: dict, expected: str) -> None:

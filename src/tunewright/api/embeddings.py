@@ -9,9 +9,8 @@ from tunewright.api.responses import PiecewiseResponse, json_bytes, tell
 from tunewright.api.turns import by_turns, in_turn
 from tunewright.api.unread import notice
 from tunewright.api.waiting import arrived
-from tunewright.embedding.embedder import Embedded
 from tunewright.records.embeddings import EmbeddingList, EmbeddingRequest
-from tunewright.resources.embeddings import Prepared, base64_vectors
+from tunewright.resources.embeddings import Prepared, body
 
 _FEW = 8  # vectors are written at once: a thread for it would take longer
 
@@ -30,31 +29,13 @@ async def create(request: Request) -> Response:
 
 def _answer(prepared: Prepared) -> Response:
     embedded, asked, answering = prepared.embedded(), prepared.asked, prepared.answering
-    response = PiecewiseResponse(_body(asked, embedded), media_type="application/json")
+    response = PiecewiseResponse(json_bytes(body(asked, embedded)), media_type="application/json")
     if unknown := sum(embedded.unknown):
         response.headers["tunewright-unknown-tokens"] = str(unknown)
         notice(asked.model, answering.model, unknown, sum(embedded.tokens))
     if embedded.chunked:
         response.headers["tunewright-chunked-inputs"] = str(embedded.chunked)
     return tell(response, answering)
-
-
-def _body(asked: EmbeddingRequest, embedded: Embedded) -> bytes:
-    """The same object as `Embeddings.create` gives, written without a record for each vector."""
-    as_text = asked.encoding_format == "base64"
-    vectors = base64_vectors(embedded.vectors) if as_text else list(embedded.vectors)
-    total = sum(embedded.tokens)
-    return json_bytes(
-        {
-            "object": "list",
-            "data": [
-                {"object": "embedding", "index": index, "embedding": vector}
-                for index, vector in enumerate(vectors)
-            ],
-            "model": asked.model,
-            "usage": {"prompt_tokens": total, "total_tokens": total},
-        }
-    )
 
 
 calls = (

@@ -87,14 +87,17 @@ def _uploaded(tw: "Tunewright", requests: str) -> str:
 
 def _first_url(path: Path) -> str:
     with path.open("rb") as file:
-        first = file.readline(1 << 20)
+        first = file.readline(1 << 25)
     try:
-        return str(orjson.loads(first)["url"])
+        found = orjson.loads(first)["url"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        raise BadRequest(
-            "The first line of the file names no 'url'. Give --endpoint, such as /v1/embeddings.",
-            param="endpoint",
-        ) from None
+        found = None
+    if isinstance(found, str):
+        return found
+    raise BadRequest(
+        "The first line of the file names no 'url'. Give --endpoint, such as /v1/embeddings.",
+        param="endpoint",
+    )
 
 
 @app.command("list")

@@ -84,9 +84,13 @@ class Embeddings:
         self._submit = submit
         self._opened: dict[str, Embedder] = {}  # by the model's directory
 
+    def admit(self) -> None:
+        """Count one request. Raises Busy."""
+        self._quota.admit(tokens=True)
+
     def create(self, /, **given: Any) -> EmbeddingList:
         """`given`: the fields of `EmbeddingRequest`."""
-        self._quota.admit(tokens=True)
+        self.admit()
         request: EmbeddingRequest = EmbeddingRequest.parse(given)
         embedded = self.embed(request)
         as_text = request.encoding_format == "base64"
@@ -117,14 +121,18 @@ class Embeddings:
         return finish(self.preparing(request, unknown_text)).embedded()
 
     def preparing(
-        self, request: EmbeddingRequest, unknown_text: UnknownText | None = None
+        self,
+        request: EmbeddingRequest,
+        unknown_text: UnknownText | None = None,
+        submit: Submit | None = None,
     ) -> Steps[Prepared]:
         """What can be refused and the tokens, by steps of some ten milliseconds; at the last one,
-        the inputs are on their way. Raises Busy where too much is."""
+        the inputs are on their way (by `submit`, where not to the scheduler). Raises Busy where too
+        much is."""
         weights = self._models.weights(request.model, ("embedding",))
         embedder = self._opened[weights.whole] = self._embedder(weights)
         unknown_text = unknown_text or self._unknown_text
-        return (yield from self._preparing(request, weights, embedder, unknown_text))
+        return (yield from self._preparing(request, weights, embedder, unknown_text, submit))
 
     def at_once(self, request: EmbeddingRequest) -> Prepared | None:
         """The same in some 0.2 ms, where the texts are short and their model is at hand; else
@@ -143,6 +151,7 @@ class Embeddings:
         weights: Weights,
         embedder: Embedder,
         unknown_text: UnknownText,
+        submit: Submit | None = None,
     ) -> Steps[Prepared]:
         _check_dimensions(request, embedder)
         ids, counts = yield from tokens(request, embedder, self._openais)
@@ -150,15 +159,17 @@ class Embeddings:
         if nothing and unknown_text == "refuse":
             raise unreadable(request, nothing, weights.id)
         chunks = Chunks.of(embedder, ids, _prompt(request.model, embedder))
-        vectors = self._computing(embedder, chunks, sum(counts))
+        vectors = self._computing(embedder, chunks, sum(counts), submit or self._submit)
         answers = answering(request.model, weights)
         return Prepared(request, answers, counts, unknown, nothing, chunks, vectors)
 
-    def _computing(self, embedder: Embedder, chunks: Chunks, tokens: int) -> "Future[Vectors]":
+    def _computing(
+        self, embedder: Embedder, chunks: Chunks, tokens: int, submit: Submit
+    ) -> "Future[Vectors]":
         """Counted as `tokens`, but where it is not taken, or fails."""
         taken = self._quota.reserve(tokens)
         try:
-            vectors = self._submit(embedder, chunks.rows)
+            vectors = submit(embedder, chunks.rows)
         except TunewrightError:
             self._quota.spend(-taken)
             raise
@@ -172,6 +183,23 @@ class Embeddings:
                 self._quota.spend(-taken)
 
         return give_back
+
+
+def body(asked: EmbeddingRequest, embedded: Embedded) -> dict[str, Any]:
+    """The same object as `Embeddings.create` gives, without a record for each vector: they are
+    texts, or rows of float32 [d]."""
+    as_text = asked.encoding_format == "base64"
+    vectors = base64_vectors(embedded.vectors) if as_text else list(embedded.vectors)
+    total = sum(embedded.tokens)
+    return {
+        "object": "list",
+        "data": [
+            {"object": "embedding", "index": index, "embedding": vector}
+            for index, vector in enumerate(vectors)
+        ],
+        "model": asked.model,
+        "usage": {"prompt_tokens": total, "total_tokens": total},
+    }
 
 
 def base64_vectors(vectors: NDArray[np.float32]) -> list[str]:

@@ -29,7 +29,8 @@ from tunewright.wording import counted
 from tunewright.work.assignment import Assignment
 from tunewright.work.batch_answers import Answers
 from tunewright.work.batch_asking import Asking
-from tunewright.work.batch_lines import Naming, file_id, requests
+from tunewright.work.batch_endpoints import ENDPOINTS
+from tunewright.work.batch_lines import Naming, file_id, groups, requests
 from tunewright.work.batch_round import Round
 from tunewright.work.heartbeat import Heartbeat
 from tunewright.work.turn import Turn
@@ -112,8 +113,13 @@ class RunBatch(Assignment):
     def _state(self, batch: Batch) -> _State:
         answers = self._answers()
         path = self.tw.blobs.path(batch.input_file_id)
-        asked = (one for one in requests(path) if one.number not in answers)
-        return _State(answers, Round(asked, Asking(self._asking, batch)))
+        missing = (
+            group
+            for group in groups(path, batch.endpoint)
+            if any(one.number not in answers for one in group)
+        )
+        at_once = ENDPOINTS[batch.endpoint].at_once
+        return _State(answers, Round(missing, Asking(self._asking, batch), at_once))
 
     def _answers(self) -> Answers:
         """Waits until nobody else adds to them: a worker that has lost its lease, and is about to

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import orjson
 from pydantic import StringConstraints
@@ -25,6 +25,7 @@ from tunewright.work.batch_endpoints import ENDPOINTS
 
 MOST_ERRORS = 50  # that are listed; the others are counted
 _READ = 100  # lines between two looks at the clock
+_GROUP_INPUTS = 2048  # as many as one request may have: their vectors are in memory together
 
 
 class _Line(Request):
@@ -41,6 +42,10 @@ class Asked:
     number: int
     custom_id: str
     body: dict[str, Any]
+
+
+Group: TypeAlias = list[Asked]
+"""Requests that are answered together."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +193,21 @@ def requests(path: Path) -> Iterator[Asked]:
         if not line.blank:
             value = line.value
             yield Asked(line.number, value["custom_id"], value["body"])
+
+
+def groups(path: Path, endpoint: BatchEndpoint) -> Iterator[Group]:
+    """The same, in groups that are the same whenever the file is read."""
+    how = ENDPOINTS[endpoint]
+    group, inputs = list[Asked](), 0
+    for asked in requests(path):
+        more = how.inputs(asked.body)
+        if group and (len(group) >= how.group or inputs + more > _GROUP_INPUTS):
+            yield group
+            group, inputs = [], 0
+        group.append(asked)
+        inputs += more
+    if group:
+        yield group
 
 
 def file_id(batch: Batch, what: str) -> str:

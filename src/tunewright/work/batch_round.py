@@ -5,35 +5,38 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from tunewright.errors import Busy
-from tunewright.work.batch_lines import Answered, Asked
+from tunewright.work.batch_lines import Answered, Group
 
-AT_ONCE = 32
-"""Two batches of the engine (`generation.batch`): one is full while the next is prepared."""
 GATHER_SECONDS = 0.5
 """So long are answers gathered before they are kept, all by one sync of the disk."""
+MOST_GATHERED = 32
 _TICK = 0.05
 _LONGEST_PAUSE = 60.0
 
 
 @dataclass(frozen=True)
-class _Came:
-    asked: Asked
-    answered: Answered | None = None
-    error: Exception | None = None
+class Outcome:
+    """Of a group: what was answered, and what is to be asked again, not before some seconds."""
+
+    answered: list[Answered] = field(default_factory=list)
+    again: Group = field(default_factory=list)
+    seconds: float = 0.0
 
 
 class Round:
-    """Goes through the requests, AT_ONCE at a time, in threads that nobody waits for should this
-    process end. One that finds no room (Busy) is asked again later, and so long nothing new is."""
+    """Goes through groups of requests, several at a time, in threads that nobody waits for should
+    this process end. While one finds no room, nothing new is asked."""
 
-    def __init__(self, asked: Iterator[Asked], answer: Callable[[Asked], Answered]) -> None:
-        self._asked = asked
+    def __init__(
+        self, groups: Iterator[Group], answer: Callable[[Group], Outcome], at_once: int
+    ) -> None:
+        self._groups = groups
         self._answer = answer
-        self._again: deque[Asked] = deque()
-        self._came: queue.SimpleQueue[_Came] = queue.SimpleQueue()
+        self._at_once = at_once
+        self._again: deque[Group] = deque()
+        self._came: queue.SimpleQueue[Outcome | Exception] = queue.SimpleQueue()
         self._under_way = 0
         self._not_before = 0.0
         self._read_all = False
@@ -43,7 +46,7 @@ class Round:
     ) -> Iterator[list[Answered]]:
         """The answers as they come, some at a time, until there are none left. Where `enough`, no
         more are asked, and those under way are waited for; where `unwanted`, they are not. Raises
-        what `answer` raises besides Busy."""
+        what `answer` raises."""
         gathered: list[Answered] = []
         since = time.monotonic()
         while not unwanted():
@@ -52,11 +55,11 @@ class Round:
                 self._fill()
             if not self._under_way and (stop or self.done):
                 break
-            if one := self._next():
+            if came := self._next():
                 since = since if gathered else time.monotonic()
-                gathered.append(one)
+                gathered += came
             late = time.monotonic() - since >= GATHER_SECONDS
-            if gathered and (late or len(gathered) >= AT_ONCE):
+            if gathered and (late or len(gathered) >= MOST_GATHERED):
                 yield gathered
                 gathered = []
         if gathered:
@@ -64,43 +67,43 @@ class Round:
 
     @property
     def done(self) -> bool:
-        """Whether all have been asked, and answered or taken back."""
+        """Whether all have been asked and answered."""
         return self._read_all and not self._again and not self._under_way
 
     def _fill(self) -> None:
-        while self._under_way < AT_ONCE and time.monotonic() >= self._not_before:
-            asked = self._again.popleft() if self._again else next(self._asked, None)
-            if asked is None:
+        while self._under_way < self._at_once and time.monotonic() >= self._not_before:
+            group = self._again.popleft() if self._again else next(self._groups, None)
+            if group is None:
                 self._read_all = True
                 return
             try:
                 threading.Thread(
-                    target=self._ask, args=(asked,), name="batch-request", daemon=True
+                    target=self._ask, args=(group,), name="batch-request", daemon=True
                 ).start()
             except RuntimeError:  # no thread is left
-                self._put_back(asked, 1.0)
+                self._put_back(group, 1.0)
                 return
             self._under_way += 1
 
-    def _ask(self, asked: Asked) -> None:
+    def _ask(self, group: Group) -> None:
         try:
-            self._came.put(_Came(asked, answered=self._answer(asked)))
+            self._came.put(self._answer(group))
         except Exception as error:
-            self._came.put(_Came(asked, error=error))
+            self._came.put(error)
 
-    def _next(self) -> Answered | None:
+    def _next(self) -> list[Answered]:
         try:
             came = self._came.get(timeout=_TICK)
         except queue.Empty:
-            return None
+            return []
         self._under_way -= 1
-        if isinstance(came.error, Busy):
-            self._put_back(came.asked, came.error.retry_after or 1.0)
-        elif came.error is not None:
-            raise came.error
+        if isinstance(came, Exception):
+            raise came
+        if came.again:
+            self._put_back(came.again, came.seconds)
         return came.answered
 
-    def _put_back(self, asked: Asked, seconds: float) -> None:
-        self._again.append(asked)
+    def _put_back(self, group: Group, seconds: float) -> None:
+        self._again.append(group)
         wait = min(seconds, _LONGEST_PAUSE)
         self._not_before = max(self._not_before, time.monotonic() + wait)
