@@ -188,9 +188,10 @@ PROMPTS = [
 ABANDONED = [
     Attack(
         "embeddings",
-        posts(EMBED, lambda: embedding(["word " * 60] * 2048)),
+        posts(EMBED, lambda: embedding([f"{n} " + "word " * 60 for n in range(2048)])),
         (),
         plan={"leave": 0.3, "connections": 12},
+        bars={"embedding": 1.0},
     ),
     Attack(
         "answers",

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
@@ -65,6 +65,27 @@ def test_a_thousand_clients(server: Server) -> None:
     assert all(b"\r\nretry-after: " in h and b"\r\nretry-after-ms: " in h for h in refused)
     assert grown < 100e6
     assert server.http.post("/embeddings", json=embed).status_code == 200
+
+
+@pytest.mark.slow
+def test_a_server_that_stops_answers_everybody(new_server: Callable[..., Server]) -> None:
+    """Embeddings that it has no time for are refused, in OpenAI's words; none is cut off."""
+    server = new_server()
+    many = [f"{n} " + "of these words " * 30 for n in range(2000)]
+    embed = post(server, "/embeddings", {"model": "text-embedding-ada-002", "input": many})
+
+    async def stopped_meanwhile() -> list[bytes]:
+        answers = asyncio.create_task(together(server, embed, 6))
+        await asyncio.sleep(2)
+        server.process.terminate()
+        return await answers
+
+    for answer in asyncio.run(stopped_meanwhile()):
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 503"), head
+        assert json.loads(body)["error"]["type"] == "server_error"
+        assert "shutting down" in json.loads(body)["error"]["message"]
+    assert server.process.wait(20) == 0
 
 
 def test_a_lane_serves_organisations_in_turn() -> None:

@@ -8,6 +8,8 @@ import asyncio
 import ctypes
 from typing import Any
 
+from tunewright.machine import trim
+
 LARGE = 1 << 20  # bytes of a body, after which it is worth the while
 PAUSE = 1.0  # seconds; a call takes some milliseconds and holds up who allocates
 _ARENAS = 2
@@ -19,19 +21,18 @@ class Trimmer:
 
     def __init__(self) -> None:
         library: Any = ctypes.CDLL(None)
-        self._trim = getattr(library, "malloc_trim", None)
-        if self._trim is not None:
+        self._can = hasattr(library, "malloc_trim")
+        if self._can:
             library.mallopt(_M_ARENA_MAX, _ARENAS)
         self._planned = False
 
     def soon(self) -> None:
         """Trim once in a while; to be called on the event loop."""
-        if self._trim is None or self._planned:
+        if not self._can or self._planned:
             return
         self._planned = True
         asyncio.get_running_loop().call_later(PAUSE, self._start)
 
     def _start(self) -> None:
         self._planned = False
-        trim: Any = self._trim
-        asyncio.get_running_loop().run_in_executor(None, trim, 0)
+        asyncio.get_running_loop().run_in_executor(None, trim)

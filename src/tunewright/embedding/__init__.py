@@ -1,5 +1,6 @@
 """Text in, vectors out. Importing this package imports no engine."""
 
+import os
 from pathlib import Path
 
 from tunewright import durable
@@ -33,7 +34,8 @@ def open_embedder(
     encoder: what computes for the engine `torch`, and for `onnx` too where it has a GPU.
 
     Raises Corrupt where a file is missing or has changed, or where no package here has such an
-    engine; BrokenPackage where that of another package cannot be used.
+    engine; BrokenPackage where that of another package cannot be used; OSError where no file can be
+    opened at all.
     """
     if verify:
         durable.verify(directory)
@@ -48,6 +50,9 @@ def open_embedder(
         return ENGINES.make(name, directory, *((encoder,) if name == "torch" else ()))
     except BadRequest as error:  # of ours it is damage: it was added
         raise Corrupt(error.message) from error
+    except Corrupt:
+        with open(os.devnull):  # raises OSError where this process may open no more files
+            raise
 
 
 def _holds_weights(directory: Path) -> bool:

@@ -117,14 +117,16 @@ class Queue:
         self._drop_taken()
         return batch
 
-    def took(self, batch: Batch, seconds: float) -> None:
-        """Smaller batches where they take long: somebody waits for the end of each."""
+    def took(self, batch: Batch, seconds: float) -> int:
+        """Smaller batches where they take long: somebody waits for the end of each. Gives the
+        tokens of this one."""
         lengths = [len(ids) + AROUND for _, taken in batch for ids in taken]
         tokens = len(lengths) * max(lengths)
         if seconds > _LONG:
             self._most = max(_LEAST, min(self._most, int(tokens * _LONG / seconds)))
         elif 2 * tokens > self._most:
             self._most = min(self._limit, self._most * 5 // 4)
+        return tokens
 
     def _turn(self) -> Work:
         """The work whose turn it is, put behind the others of its organisation, and that one behind

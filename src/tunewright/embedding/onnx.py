@@ -23,8 +23,6 @@ _TOKENS = ("last_hidden_state", "token_embeddings", "hidden_states")  # outputs,
 _TEXTS = ("sentence_embedding", "sentence_embeddings", "pooler_output")
 _INPUTS = {"input_ids", "attention_mask", "token_type_ids", "position_ids"}
 _KINDS = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
-# A batch of more tokens, which is one long text, gives its memory back when it is done.
-_LARGE = 2048
 
 
 class OnnxEmbedder(OfPipeline):
@@ -49,7 +47,7 @@ class OnnxEmbedder(OfPipeline):
             "position_ids": np.broadcast_to(np.arange(ids.shape[1]), ids.shape),
         }
         feed = {name: given[name].astype(kind) for name, kind in self._inputs.items()}
-        found: Any = self._session.run([self._output], feed, _options(ids.size))[0]
+        found: Any = self._session.run([self._output], feed)[0]
         if self._whole:
             return after(found.astype(np.float32), self.pipeline)
         return pooled(found, mask, self.pipeline, skips)
@@ -94,11 +92,3 @@ def _output(file: Path, session: onnxruntime.InferenceSession) -> tuple[str, boo
     raise Corrupt(
         f"{file} gives {', '.join(ranks)}: none of it is the vectors of tokens or of texts."
     )
-
-
-def _options(size: int) -> onnxruntime.RunOptions | None:
-    if size <= _LARGE:
-        return None
-    options = onnxruntime.RunOptions()
-    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-    return options

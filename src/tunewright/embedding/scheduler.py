@@ -22,11 +22,13 @@ import numpy as np
 from tunewright.embedding.batching import Batch, Ids, Queue, Vectors, Work
 from tunewright.embedding.embedder import Embedder
 from tunewright.errors import Busy, TunewrightError, Unavailable
+from tunewright.machine import trim
 
 log = logging.getLogger(__name__)
 
 _PLACES = max(1, (os.cpu_count() or 1) // 4)  # batches of one model at once: each has four threads
-_IDLE = 10.0  # seconds, after which a thread ends
+_IDLE = 2.0  # seconds, after which a thread ends
+_BURST = 20_000  # tokens, after which memory is worth giving back
 _NUMBERS = 12  # of a vector take as much memory as the id of a token
 
 
@@ -120,10 +122,13 @@ class Scheduler:
             engine.queue.remove(work)
 
     def _run(self, engine: "_Engine") -> None:
+        computed = 0
         while batch := self._next(engine):
             began = self._clock()
             self._compute(engine, batch)
-            engine.queue.took(batch, self._clock() - began)
+            computed += engine.queue.took(batch, self._clock() - began)
+        if computed >= _BURST:
+            trim()  # builtin-mini: 118 MB when it is opened, 147 in a burst, 118 again
 
     def _next(self, engine: "_Engine") -> Batch:
         """The next batch, as soon as there is one; none when the thread shall end."""

@@ -19,6 +19,9 @@ def open_session(path: Path, threads: int | None = None) -> onnxruntime.Inferenc
     # int8 weights become float32 once, when they are loaded, and not in every call.
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     options.enable_mem_pattern = False  # no two batches are of one shape
+    # It would keep whatever the largest batch took. Without it, as fast, the scheduler gives memory
+    # back after a burst: builtin-mini 118 MB when it is opened, 147 in a burst, 118 again, not 141.
+    options.enable_cpu_mem_arena = False
     options.log_severity_level = 4  # what it prints of a broken file is in the exception too
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -18,8 +18,9 @@ from tunewright.encoders import backbone, precision
 from tunewright.encoders.pooling import pooled
 from tunewright.errors import BadRequest, Corrupt, NotFound, Unavailable
 from tunewright.generation.progress import Progress
+from tunewright.machine import trim
 from tunewright.weights import base
-from tunewright.weights.memory import out_of_memory, trim
+from tunewright.weights.memory import out_of_memory
 
 _PART = 256  # tokens that a layer reads in the time of one patience
 

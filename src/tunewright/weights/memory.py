@@ -4,6 +4,8 @@ import ctypes
 import gc
 import sys
 
+from tunewright.machine import trim
+
 _WORDS = (  # on a CPU torch raises a plain RuntimeError, safetensors an error of its own
     "out of memory",
     "can't allocate memory",
@@ -33,11 +35,3 @@ def save_memory() -> None:
         if hasattr(library, "mallopt"):
             library.mallopt(_M_MMAP_THRESHOLD, _MAPPED_BYTES)
     trim()
-
-
-def trim() -> None:
-    """Give back what is free."""
-    if sys.platform == "linux":
-        library = ctypes.CDLL(None)
-        if hasattr(library, "malloc_trim"):
-            library.malloc_trim(0)
