@@ -303,7 +303,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
     aliases = {**DEFAULT_ALIASES, "text-search-*": "short"}
     tw = Tunewright(settings=Settings.read(home, aliases=aliases))
     model = shutil.copytree(builtin.STATIC, home / "bases" / "short")
-    prompts = {"query": "question", "document": "passage"}
+    prompts = {"query": "question ", "document": "passage "}
     config = {"engine": "static", "dimensions": 256, "context": 8, "prompts": prompts}
     durable.write_json(model / "config.json", config)
     durable.write_manifest(model)

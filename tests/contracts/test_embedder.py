@@ -193,7 +193,7 @@ def test_what_is_longer_than_the_context_is_the_mean_of_equal_chunks(embedder: E
 def test_a_prompt_goes_before_each_chunk_and_is_not_counted(embedder: Embedder) -> None:
     for prompt in map(embedder.tokenize, [[text] for text in embedder.declared.prompts.values()]):
         [ids] = embedder.tokenize(["The cat sat on the mat, and the dog barked at the bank."])
-        found = embed_long(embedder, [ids], prompt[0])
+        found = embed_long(embedder, [ids], prompt)
         middle = len(ids) // 2
         rows = embedder.embed_tokens([prompt[0] + ids[:middle], prompt[0] + ids[middle:]])
         mean = rows[0] * middle + rows[1] * (len(ids) - middle)

@@ -174,3 +174,76 @@ def test_another_kind_is_refused_for_an_embedding_model(tw: Tunewright, tmp_path
         tw.add_base("chatty", str(source), "chat")
     with pytest.raises(BadRequest, match="cannot be done with long inputs"):
         tw.add_base("cut", str(source), long_inputs="cut")  # type: ignore[arg-type]
+
+
+def prompted(tmp_path: Path) -> Path:
+    source = made.whole(tmp_path / "model")
+    made.write(
+        source / "config_sentence_transformers.json",
+        {
+            "prompts": {"query": "query : ", "passage": "passage : "},
+            "default_prompt_name": "passage",
+        },
+    )
+    return source
+
+
+def test_prompts_are_the_default_or_asked_for_by_name(tw: Tunewright, tmp_path: Path) -> None:
+    tw.add_base("prompted", str(prompted(tmp_path)))
+
+    def vector(model: str = "prompted", **given: object) -> np.ndarray:
+        answer = tw.embeddings.create(model=model, input="The cat", **given)
+        assert answer.usage.prompt_tokens == 2
+        return np.array(answer.data[0].embedding)
+
+    for given, text in (
+        ({}, "passage : The cat"),
+        ({"prompt_name": None}, "passage : The cat"),
+        ({"prompt_name": "query"}, "query : The cat"),
+        ({"prompt_name": ""}, "The cat"),
+    ):
+        np.testing.assert_allclose(vector(**given), expected([text], tmp_path)[0], atol=1e-6)
+    ids = made.tokenizer(tmp_path).encode("The cat", add_special_tokens=False).ids
+    [each] = tw.embeddings.create(model="prompted", input=ids).data
+    np.testing.assert_allclose(
+        each.embedding, expected(["passage : The cat"], tmp_path)[0], atol=1e-6
+    )
+    with pytest.raises(BadRequest, match=r"has no prompt 'other'. It has: 'query', 'passage'"):
+        vector(prompt_name="other")
+
+
+def test_inputs_beyond_the_context_are_averaged_refused_or_cut(
+    tw: Tunewright, tmp_path: Path
+) -> None:
+    source = prompted(tmp_path)  # 20 tokens, of which the prompt takes two
+    for way in ("average", "error", "truncate"):
+        tw.add_base(way, str(source), long_inputs=way)  # type: ignore[arg-type]
+    text = "cat " * 18 + "dog " * 18
+    found = {
+        way: tw.embeddings.create(model=way, input=[text, "cat"]) for way in ("average", "truncate")
+    }
+    parts = expected(["passage : " + "cat " * 18, "passage : " + "dog " * 18], tmp_path)
+    mean = parts.mean(0) / np.linalg.norm(parts.mean(0))
+    np.testing.assert_allclose(found["average"].data[0].embedding, mean, atol=1e-6)
+    np.testing.assert_allclose(found["truncate"].data[0].embedding, parts[0], atol=1e-6)
+    assert found["truncate"].usage.prompt_tokens == 37
+    with pytest.raises(
+        BadRequest, match="maximum context length is 18 tokens, however you req"
+    ) as e:
+        tw.embeddings.create(model="error", input=["cat", text])
+    assert "requested 36 tokens (36 in your prompt; 0 for the completion)" in e.value.message
+
+
+def test_only_declared_dimensions_are_given(tw: Tunewright, tmp_path: Path) -> None:
+    source = made.whole(tmp_path / "model", matryoshka_dimensions=[2, 4])
+    assert tw.add_base("nested", str(source)).base.matryoshka == [2, 4]
+    whole, short = (
+        np.array(tw.embeddings.create(model="nested", input="The cat", **given).data[0].embedding)
+        for given in ({}, {"dimensions": 4})
+    )
+    np.testing.assert_allclose(short, whole[:4] / np.linalg.norm(whole[:4]), atol=1e-6)
+    with pytest.raises(BadRequest, match=r"3 is not among those .* \(2, 4\)"):
+        tw.embeddings.create(model="nested", input="The cat", dimensions=3)
+    tw.add_base("plain", str(made.whole(tmp_path / "plain")))
+    with pytest.raises(BadRequest, match="does not support specifying dimensions"):
+        tw.embeddings.create(model="plain", input="The cat", dimensions=4)

@@ -35,6 +35,8 @@ def _answer(prepared: Prepared) -> Response:
         notice(asked.model, answering.model, unknown, sum(embedded.tokens))
     if embedded.chunked:
         response.headers["tunewright-chunked-inputs"] = str(embedded.chunked)
+    if embedded.truncated:
+        response.headers["tunewright-truncated-inputs"] = str(embedded.truncated)
     return tell(response, answering)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tunewright.embedding.embedder import Embedder
 from tunewright.embedding.long import embed_long
+from tunewright.embedding.prompts import Prompt
 from tunewright.embedding.recent import SLOTS, Recent, keys_of
 
 Vectors = NDArray[np.float32]
@@ -47,7 +48,7 @@ class Distinct:
         text. allow_unknown: texts of which the model knows no token are kept as well."""
         self._embedder = embedder
         self._fetch = fetch
-        self._prompt = embedder.tokenize([prompt])[0] if prompt else []
+        self._prompt = Prompt.of(embedder, prompt)
         self._allow_unknown = allow_unknown
         self._recent = Recent(slots=1 if fetch is None else SLOTS)
         self._kept = 0
@@ -87,15 +88,16 @@ class Distinct:
         self._kept += len(keys)
 
     def _compute(self, texts: Sequence[str]) -> tuple[Found, Vectors]:
-        ids = _tokenized(self._embedder, texts)
+        heads, ids = _tokenized(self._embedder, texts, self._prompt)
         unknown = self._embedder.unknown
         counts = [0 if unknown is None else each.count(unknown) for each in ids]
         left_out: dict[int, str] = {}
         if not self._allow_unknown:
             nothing = (at for at, each in enumerate(ids) if counts[at] == len(each))
             left_out = dict.fromkeys(nothing, NO_TOKEN)
+        left_out |= _too_long(self._embedder, heads, ids)
         good = [at for at in range(len(ids)) if at not in left_out]
-        done = embed_long(self._embedder, [ids[at] for at in good], self._prompt)
+        done = embed_long(self._embedder, [ids[at] for at in good], [heads[at] for at in good])
         found = Found(
             done.vectors,
             left_out,
@@ -114,14 +116,34 @@ def _first_of_each(keys: NDArray[np.uint64]) -> list[int]:
     return [seen.setdefault(pair, at) for at, pair in enumerate(pairs)]
 
 
-def _tokenized(embedder: Embedder, texts: Sequence[str]) -> list[list[int]]:
-    """Ids of each text. One that is longer than a request may be is cut at blanks first: all of it
-    at once would take half a kilobyte for each of its characters."""
-    ids = embedder.tokenize([text if len(text) <= _PIECE else "" for text in texts])
+def _too_long(
+    embedder: Embedder, heads: Sequence[list[int]], ids: Sequence[list[int]]
+) -> dict[int, str]:
+    """Where the model refuses them: by the index of a text, why it has no vector."""
+    most = embedder.declared.context
+    if most is None or embedder.declared.long_inputs != "error":
+        return {}
+    lengths = [len(head) + len(each) for head, each in zip(heads, ids, strict=True)]
+    return {
+        at: f"the model reads {most:,} tokens at once, and it has {length:,}"
+        for at, length in enumerate(lengths)
+        if length > most
+    }
+
+
+def _tokenized(
+    embedder: Embedder, texts: Sequence[str], prompt: Prompt
+) -> tuple[list[list[int]], list[list[int]]]:
+    """Of each text the ids of the prompt before it, and its own. One that is longer than a request
+    may be is cut at blanks first: all of it at once would take half a kilobyte for each of its
+    characters."""
+    short = [text if len(text) <= _PIECE else "" for text in texts]
+    heads, ids = prompt.tokenize(embedder, short)
     for at, text in enumerate(texts):
         if len(text) > _PIECE:
+            heads[at] = prompt.ids
             ids[at] = [id for piece in _pieces(text) for id in embedder.tokenize([piece])[0]]
-    return ids
+    return heads, ids
 
 
 def _pieces(text: str) -> list[str]:

@@ -57,9 +57,9 @@ class Embedded:
     """The vectors of n texts, C-contiguous, and the number of tokens of each text.
 
     `chunked`: how many of the texts were longer than the model reads at once, so that their vector
-    is the mean of their chunks'. `unknown`: of each text, how many of its tokens stand for what the
-    model cannot read; `unreadable`: the indices of texts that have no other, whose vectors are all
-    the same.
+    is the mean of their chunks'; `truncated`: so that it is of their beginning. `unknown`: of each
+    text, how many of its tokens stand for what the model cannot read; `unreadable`: the indices of
+    texts that have no other, whose vectors are all the same.
     """
 
     vectors: NDArray[np.float32]  # [n, dimensions]
@@ -67,6 +67,7 @@ class Embedded:
     chunked: int = 0
     unknown: list[int] = field(default_factory=list)  # [n]
     unreadable: list[int] = field(default_factory=list)
+    truncated: int = 0
 
 
 class Embedder(Protocol):
@@ -90,7 +91,8 @@ class Embedder(Protocol):
       it.
 
     Memory beyond the result is bounded, however many texts come. Opening raises Corrupt for files
-    that do not fit together; after that, TypeError for what is not a str is all that is raised.
+    that do not fit together; after that, all that is raised is TypeError for what is not a str, and
+    BadRequest by `embed` where `declared.long_inputs` is "error".
     """
 
     @property

@@ -22,15 +22,16 @@ def trial(directory: Path) -> Declared:
     """What it declares. Raises Corrupt or BrokenPackage as `open_embedder` does; ValueError for
     vectors that are not as `Embedder` promises."""
     embedder = open_embedder(directory, verify=False)
-    found = embedder.embed(TEXTS)
-    vectors, shape = found.vectors, (len(TEXTS), embedder.declared.dimensions)
+    texts = TEXTS[:-1] if embedder.declared.long_inputs == "error" else TEXTS
+    found = embedder.embed(texts)
+    vectors, shape = found.vectors, (len(texts), embedder.declared.dimensions)
     if vectors.dtype != np.float32 or vectors.shape != shape:
         raise ValueError(f"its vectors are {vectors.dtype} {vectors.shape}, not float32 {shape}")
     if not np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5):  # also where one is NaN
         raise ValueError("its vectors are not of length 1")
-    if list(found.tokens) != [len(ids) for ids in embedder.tokenize(TEXTS)]:
+    if list(found.tokens) != [len(ids) for ids in embedder.tokenize(texts)]:
         raise ValueError("`embed` counts other tokens than `tokenize` gives")
-    alone = np.concatenate([embedder.embed([text]).vectors for text in TEXTS])
+    alone = np.concatenate([embedder.embed([text]).vectors for text in texts])
     if not np.allclose(alone, vectors, atol=1e-3):
         raise ValueError("a text alone has another vector than beside others")
     return embedder.declared

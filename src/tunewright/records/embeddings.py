@@ -28,9 +28,9 @@ def check_tokens(counts: list[int]) -> None:
         raise too_many(str(total))
 
 
-def too_long(tokens: str) -> BadRequest:
+def too_long(tokens: str, most: int = MAX_TOKENS_EACH) -> BadRequest:
     return BadRequest(
-        f"This model's maximum context length is {MAX_TOKENS_EACH} tokens, however you requested "
+        f"This model's maximum context length is {most} tokens, however you requested "
         f"{tokens} tokens ({tokens} in your prompt; 0 for the completion). Please reduce your "
         "prompt; or completion length.",
         param="input",
@@ -122,6 +122,7 @@ class EmbeddingRequest(Request):
     input: Annotated[Input, WrapValidator(_input)]
     dimensions: Annotated[int, Field(ge=1)] | None = None
     encoding_format: Literal["float", "base64"] | None = None
+    prompt_name: str | None = None
     user: str | None = None
 
     @property

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import cast
 
 from tunewright.embedding.embedder import Embedder
+from tunewright.embedding.prompts import Prompt
 from tunewright.errors import BadRequest
 from tunewright.records.embeddings import (
     MAX_TOKENS_EACH,
@@ -27,20 +28,20 @@ _MOST_OWN = 4 * MAX_TOKENS_TOGETHER
 
 
 def tokens(
-    request: EmbeddingRequest, embedder: Embedder, openais: OpenAIs
-) -> Steps[tuple[list[list[int]], list[int]]]:
-    """(ids of the model, tokens to count) of every input, by steps.
+    request: EmbeddingRequest, embedder: Embedder, openais: OpenAIs, prompt: Prompt
+) -> Steps[tuple[list[list[int]], list[list[int]], list[int]]]:
+    """(ids of the prompt before it, ids of the model, tokens to count) of every input, by steps.
 
     Ids in OpenAI's vocabulary count as what the client sent: it cut its texts by them.
     """
     if isinstance(request.inputs[0], str):
-        ids = yield from _tokenized(cast(list[str], request.inputs), embedder)
+        heads, ids = yield from _tokenized(cast(list[str], request.inputs), embedder, prompt)
         counts = [len(each) for each in ids]
         check_tokens(counts)
-        return ids, counts
+        return heads, ids, counts
     given = cast(list[list[int]], request.inputs)
     own = yield from _own_ids(request.model, given, embedder, openais)
-    return own, [len(each) for each in given]
+    return [prompt.ids] * len(own), own, [len(each) for each in given]
 
 
 def _own_ids(
@@ -121,23 +122,28 @@ def _check_known(given: list[list[int]], known: Callable[[int], bool], where: st
         raise invalid_input(f"The token {unknown} is not among {where}.")
 
 
-def _tokenized(texts: list[str], embedder: Embedder) -> Steps[list[list[int]]]:
-    """Stops where the limits are passed for sure: a body of 30 MB would take gigabytes."""
+def _tokenized(
+    texts: list[str], embedder: Embedder, prompt: Prompt
+) -> Steps[tuple[list[list[int]], list[list[int]]]]:
+    """Of each text the ids of the prompt before it, and its own. Stops where the limits are passed
+    for sure: a body of 30 MB would take gigabytes."""
     if sum(map(len, texts)) > _LONGEST * MAX_TOKENS_TOGETHER // MAX_TOKENS_EACH:
         raise too_many(f"more than {MAX_TOKENS_TOGETHER}")
+    heads: list[list[int]] = []
     found: list[list[int]] = []
     total = 0
     for batch in batches(texts, _PIECE):
         if len(batch) == 1:
             yield from _check_long(batch[0], embedder)
         yield
-        ids = embedder.tokenize(batch)
+        before, ids = prompt.tokenize(embedder, batch)
         total += sum(map(len, ids))
+        heads += before
         found += ids
         if total > MAX_TOKENS_TOGETHER:
             check_tokens([len(each) for each in found if len(each) > MAX_TOKENS_EACH])
             raise too_many(str(total) if len(found) == len(texts) else f"at least {total}")
-    return found
+    return heads, found
 
 
 def _check_long(text: str, embedder: Embedder, most: int = MAX_TOKENS_EACH) -> Steps[None]:

@@ -15,7 +15,7 @@ from tunewright.embedding import ENGINES
 from tunewright.embedding.chosen import LONG_INPUTS, Chosen, LongInputs
 from tunewright.embedding.graph_files import graph_of, outside
 from tunewright.embedding.modules import Pipeline, unsupported
-from tunewright.errors import BadRequest, MissingExtra
+from tunewright.errors import BadRequest, Corrupt, MissingExtra
 from tunewright.fetching import Listener, need_room
 from tunewright.resources import embedding_bases
 
@@ -67,12 +67,22 @@ def ready(
     pipeline = Pipeline.read(source)
     for note in pipeline.notes:
         listener.say(note)
-    with durable.scratch(near) as folder:
+    with durable.scratch(near) as folder, _named(folder, source):
         _fill(folder, source)
         chosen = _chosen(folder, pipeline, bases, listener)
         chosen = replace(chosen, long_inputs=wishes.long_inputs, matryoshka=wishes.matryoshka)
         _say(folder, chosen)
         yield folder, chosen
+
+
+@contextmanager
+def _named(folder: Path, source: Path) -> Iterator[None]:
+    """What is wrong with the copy is wrong with the source."""
+    try:
+        yield
+    except (BadRequest, Corrupt) as error:
+        message = error.message.replace(str(folder), str(source))
+        raise BadRequest(message, param=error.param or "source", code=error.code) from error
 
 
 def _fill(folder: Path, source: Path) -> None:

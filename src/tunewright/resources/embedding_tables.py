@@ -13,7 +13,7 @@ from tunewright.errors import BadRequest, StorageFull, TokensExceeded
 from tunewright.home import Home
 from tunewright.records.models import Weights
 from tunewright.records.tables import EmbeddedTable, TableProgress
-from tunewright.resources import aliases
+from tunewright.resources.embedding_prompts import prompt_for
 from tunewright.resources.models import Models
 from tunewright.resources.table_plans import Partial, Plan, content, folder
 from tunewright.resources.table_runs import CHARACTERS, EmbeddedRow, TableRun, TableText, texts_of
@@ -241,7 +241,7 @@ class EmbeddingTables:
 
 def _prompt(model: str, embedder: Embedder) -> str:
     """What a name for one side of a search puts before each text."""
-    return embedder.declared.prompts.get(aliases.side(model) or "", "")
+    return prompt_for(model, embedder.declared)
 
 
 _COUNTS = {"rows", "embedded", "left_out", "computed", "tokens", "unknown", "chunked"}

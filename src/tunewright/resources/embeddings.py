@@ -14,6 +14,7 @@ from tunewright.answering.model import Answering, answering
 from tunewright.embedding.batching import Vectors
 from tunewright.embedding.embedder import Embedded, Embedder
 from tunewright.embedding.long import Chunks
+from tunewright.embedding.prompts import Prompt
 from tunewright.embedding.vectors import shortened
 from tunewright.errors import BadRequest, TunewrightError
 from tunewright.records.embeddings import (
@@ -24,12 +25,12 @@ from tunewright.records.embeddings import (
 )
 from tunewright.records.models import Weights
 from tunewright.records.tables import EmbeddedTable
-from tunewright.resources import aliases
 from tunewright.resources.embedding_inputs import (
     tokens,
     unknown_tokens,
     unreadable,
 )
+from tunewright.resources.embedding_prompts import prompt_for
 from tunewright.resources.embedding_tables import EmbeddingTables
 from tunewright.resources.foreign_ids import OpenAIs
 from tunewright.resources.models import Models
@@ -59,7 +60,8 @@ class Prepared:
         vectors, dimensions = found.vectors, self.asked.dimensions
         if dimensions:
             vectors = shortened(vectors, dimensions)
-        return Embedded(vectors, self.counts, found.chunked, self.unknown, self.nothing)
+        counted = (self.counts, found.chunked, self.unknown, self.nothing, found.truncated)
+        return Embedded(vectors, *counted)
 
 
 class Embeddings:
@@ -154,11 +156,13 @@ class Embeddings:
         submit: Submit | None = None,
     ) -> Steps[Prepared]:
         _check_dimensions(request, embedder)
-        ids, counts = yield from tokens(request, embedder, self._openais)
+        text = prompt_for(request.model, embedder.declared, request.prompt_name)
+        prompt = Prompt.of(embedder, text)
+        heads, ids, counts = yield from tokens(request, embedder, self._openais, prompt)
         unknown, nothing = unknown_tokens(request, ids, embedder)
         if nothing and unknown_text == "refuse":
             raise unreadable(request, nothing, weights.id)
-        chunks = Chunks.of(embedder, ids, _prompt(request.model, embedder))
+        chunks = Chunks.of(embedder, ids, heads)
         vectors = self._computing(embedder, chunks, sum(counts), submit or self._submit)
         answers = answering(request.model, weights)
         return Prepared(request, answers, counts, unknown, nothing, chunks, vectors)
@@ -229,9 +233,10 @@ def _check_dimensions(request: EmbeddingRequest, embedder: Embedder) -> None:
             f"`{request.model}` have {most} and were not made to be cut.",
             param="dimensions",
         )
-
-
-def _prompt(name: str, embedder: Embedder) -> list[int]:
-    """What a first-generation name for one side of a search puts before the text, in tokens."""
-    text = embedder.declared.prompts.get(aliases.side(name) or "")
-    return embedder.tokenize([text])[0] if text else []
+    sizes = embedder.declared.sizes
+    if sizes and asked not in sizes:
+        raise BadRequest(
+            f"Invalid 'dimensions': {asked} is not among those that `{request.model}` was made for "
+            f"({', '.join(map(str, sizes))}).",
+            param="dimensions",
+        )
