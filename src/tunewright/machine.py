@@ -55,7 +55,10 @@ def computes_wide(compute_dtype: str) -> bool:
 def embeds_on_gpu(device: str) -> bool:
     """Whether embeddings are computed on a GPU, by the setting `embedding_device`. torch is not
     asked, whose import takes seconds: what its build can use is written in a file of it."""
-    return device == "gpu" or (device == "auto" and _has_gpu() and _torch_uses_gpus())
+    if device != "auto":
+        return device == "gpu"
+    torch = importlib.util.find_spec("torch")
+    return torch is not None and _has_gpu() and _built_for_gpus(Path(torch.origin or ""))
 
 
 def _has_gpu() -> bool:
@@ -63,13 +66,10 @@ def _has_gpu() -> bool:
     return not hidden and any(path.exists() for path in _GPUS)
 
 
-def _torch_uses_gpus() -> bool:
-    """Of the builds with CUDA or ROCm."""
-    found = importlib.util.find_spec("torch")
-    if found is None or found.origin is None:
-        return False
+def _built_for_gpus(torch: Path) -> bool:
+    """torch: its __init__.py. Those with CUDA or ROCm are."""
     try:
-        text = (Path(found.origin).parent / "version.py").read_text("utf-8")
+        text = torch.with_name("version.py").read_text("utf-8")
     except OSError:
         return False
     return re.search(r"^(cuda|hip)\b[^=\n]*= *['\"]", text, re.MULTILINE) is not None

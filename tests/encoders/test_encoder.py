@@ -16,8 +16,8 @@ from tunewright import durable
 from tunewright.embedding import pooling as reference
 from tunewright.embedding.encoder import Source
 from tunewright.embedding.modules import MODES, Pipeline, Pooling
+from tunewright.encoders import backbone, precision
 from tunewright.encoders import encoder as encoding
-from tunewright.encoders import precision
 from tunewright.encoders.encoder import Encoder
 from tunewright.encoders.pooling import pooled
 from tunewright.encoders.resident import ResidentEncoders
@@ -113,7 +113,7 @@ def test_where_memory_is_short_a_batch_is_halved(
 ) -> None:
     encoder = Encoder(directory, Progress(), CPU)
     wanted = everything(encoder, INPUTS)
-    plain = encoding.backbone.hidden_states
+    plain = backbone.hidden_states
     most = 2
 
     def short(model: object, ids: Tensor, mask: Tensor) -> Tensor:
@@ -121,7 +121,7 @@ def test_where_memory_is_short_a_batch_is_halved(
             raise torch.OutOfMemoryError("CUDA out of memory")
         return plain(model, ids, mask)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(encoding.backbone, "hidden_states", short)
+    monkeypatch.setattr(backbone, "hidden_states", short)
     np.testing.assert_allclose(encoder.encode(INPUTS), wanted, atol=1e-6)
     most = 0
     with pytest.raises(Unavailable, match="not enough memory"):

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from engines import WAIT, Heard
-from test_faults import GOOD, SPEC, Scripted
+from test_faults import GOOD, SPEC, WAITING, Scripted
 
 from tunewright.embedding.encoder import Source
 from tunewright.errors import BadRequest, Busy, NotFound, TunewrightError, Unavailable
@@ -44,6 +44,7 @@ class Vectors:
     def encode(
         self, inputs: Sequence[Sequence[int]], skips: Sequence[int], *, alone: bool
     ) -> np.ndarray:
+        self._told.alone.append(alone)
         self._told.computed.append((self._source.directory, *inputs[0]))
         if RAISING in inputs[0]:
             raise RuntimeError("a kernel failed")
@@ -63,6 +64,7 @@ class Told:
     def __init__(self) -> None:
         self.computed: list[tuple] = []
         self.loaded: list[str] = []
+        self.alone: list[bool] = []
         self.held, self.go_on, self.rested = (threading.Event() for _ in range(3))
 
     full = True
@@ -175,6 +177,20 @@ def test_a_cancelled_call_ends_within_its_batch_and_the_generator_goes_on_meanwh
     assert EngineEncoder(client).encode(source(), [[10]]).tolist() == [[10, 1, 0]]
     assert told.computed == [("m", HELD), ("m", 10)]
     assert heard.all == []
+
+
+def test_while_the_generator_works_not_all_processors_are_taken(
+    client: EngineClient, told: Told
+) -> None:
+    encoder = EngineEncoder(client)
+    encoder.encode(source(), [[10]])
+    handle = client.submit(Request(1, SPEC, [WAITING]), Heard())
+    client.ping()
+    encoder.encode(source(), [[10]])
+    handle.cancel()
+    client.ping()
+    until(lambda: encoder.encode(source(), [[10]]) is not None and told.alone[-1])
+    assert told.alone[:2] == [True, False]
 
 
 def test_calls_take_turns_a_batch_each(client: EngineClient, told: Told) -> None:

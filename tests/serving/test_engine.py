@@ -17,10 +17,12 @@ import pytest
 from engines import WAIT, Engine, Heard
 
 from distributions import described
-from tunewright.errors import BadRequest, NotFound, TunewrightError, Unavailable
+from tunewright.embedding.encoder import Source
+from tunewright.errors import BadRequest, MissingExtra, NotFound, TunewrightError, Unavailable
 from tunewright.generation.generator import ModelSpec, Request
 from tunewright.serving.client import Delta, Done, EngineClient, Failed
 from tunewright.serving.protocol import pack, receive, request_fields
+from tunewright.serving.remote import EngineEncoder
 
 LONG = 90_000
 
@@ -309,6 +311,8 @@ def test_without_torch_callers_are_told_what_to_install(tmp_path: Path, model: M
             assert isinstance(event, Failed)
             assert event.error.code == "missing_extra"
             assert "pip install 'tunewright[train]'" in event.error.message
+            with pytest.raises(MissingExtra, match=r"Embedding with torch.*tunewright\[train\]"):
+                EngineEncoder(client).encode(Source(str(tmp_path)), [[1]])
             client.close()
         finally:
             process.kill()

@@ -153,6 +153,12 @@ def test_errors_arrive_as_they_were_raised(error: TunewrightError) -> None:
     assert str(found) == str(error)
 
 
+def test_an_error_is_told_whatever_its_message_holds() -> None:
+    fields = protocol.error_fields(Corrupt("/models/\udcff is broken"))
+    assert pack({"op": "error", "id": 1, **fields})
+    assert "is broken" in protocol.error_from(fields).message
+
+
 @pytest.mark.parametrize("name", ["Exception", "os", "annotations", "ClassVar", None, "nonsense"])
 def test_a_name_that_is_no_error_of_ours_becomes_unavailable(name: object) -> None:
     assert type(protocol.error_from({"name": name, "message": "m"})) is Unavailable

@@ -70,7 +70,8 @@ def positions(model: PreTrainedModel) -> int | None:
         return None
     table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
     # RoBERTa's kind begins to count behind the padding's id.
-    return most - 1 - table.padding_idx if getattr(table, "padding_idx", None) else most
+    padding = getattr(table, "padding_idx", None)
+    return most - 1 - padding if padding else most
 
 
 def _padding(model: PreTrainedModel) -> int:

@@ -26,7 +26,9 @@ class Connection:
         self._sock = sock
         self._lock = threading.Lock()
         self._out = bytearray()
-        self._read_at = 0.0  # when the peer last took something, or nothing was left to take
+        self._read_at = (
+            time.monotonic()
+        )  # when the peer last took something, or nothing was left to take
         self.open = True
 
     @property

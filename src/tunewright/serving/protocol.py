@@ -200,7 +200,8 @@ def error_fields(error: TunewrightError) -> Message:
         "status": error.status,
         "code": error.code,
         "param": error.param,
-        "message": error.message,
+        # A path may hold half a surrogate pair: what is wrong must be said all the same.
+        "message": error.message.encode("utf-8", "replace").decode(),
     }
 
 

@@ -128,6 +128,7 @@ class Server:
             if self._generator.busy:
                 self._take(*self._inbox.get_nowait())
             else:
+                self._embeddings.alone = True
                 PROGRESS.rest()
                 arrived = self._inbox.get(timeout=_BACKLOG_TICK if backlog else None)
                 PROGRESS.begin()
