@@ -66,6 +66,14 @@ def test_what_known_rates_would_take_gives_these_rates() -> None:
     assert asdict(found) == pytest.approx(asdict(known), rel=1e-9)
 
 
+def test_rounds_that_are_disturbed_change_no_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds = [replace(USUAL), replace(USUAL, tree=9.0), replace(USUAL), replace(USUAL, cached=-1.0)]
+    monkeypatch.setattr(probe, "ROUNDS", 5)
+    monkeypatch.setattr(probe, "_timer", lambda model: None)
+    monkeypatch.setattr(probe, "_rates", lambda *_: rounds.pop() if rounds else USUAL)
+    assert probe.measure() == USUAL
+
+
 def test_a_measurement_touches_nothing_that_a_run_depends_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

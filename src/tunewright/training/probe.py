@@ -7,9 +7,10 @@ again. Nothing random that a run depends on is touched. Of a processor only: on 
 launches of operations take longer than what is launched, and the differences are noise.
 """
 
+import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from tunewright.training.plans.planner import Piece
 from tunewright.weights.base import compute_dtype
 from tunewright.weights.lora import attach
 
-ROUNDS = 2
+ROUNDS = 5
 _PARTS = 4  # what the rows of a batch are cut into, to see what a call takes
 _VOCABULARY = 256
 
@@ -43,12 +44,14 @@ class Size:
         return self.rows * self.own
 
 
-_SIZE = Size(256, 704, 4, 16, 32, 256)
+_SIZE = Size(256, 704, 4, 16, 32, 512)
 
 
 def measure() -> Rates:
-    """Takes some 3 s of one core. Figures that the noise of a busy machine has spoilt may be
-    negative."""
+    """Takes some 4 s of one core. Of ROUNDS in turn the median of each rate: a rate is a difference
+    of passes that take almost the same, and what disturbs one round leaves the others alone. (Of
+    the least of two passes, in bfloat16 on a busy machine, one rate in forty was negative.) Where
+    noise has spoilt most rounds, figures may still be negative."""
     threads = torch.get_num_threads()
     try:
         with torch.random.fork_rng():
@@ -56,7 +59,9 @@ def measure() -> Rates:
             # One thread's own time is the same whatever else runs; the proportions are those of
             # several.
             torch.set_num_threads(1)
-            return _rates(Costs.of(model), _SIZE, _timer(model))
+            costs, timed = Costs.of(model), _timer(model)
+            rounds = [astuple(_rates(costs, _SIZE, timed)) for _ in range(ROUNDS)]
+            return Rates(*map(statistics.median, zip(*rounds, strict=True)))
     finally:
         torch.set_num_threads(threads)
 
@@ -80,8 +85,9 @@ def _model(size: Size) -> PreTrainedModel:
 
 
 def _timer(model: PreTrainedModel) -> Callable[[Sequence[Piece]], list[float]]:
-    """Seconds for each piece: the least of ROUNDS in turn."""
+    """Seconds for each piece."""
     objective = Objective(model, "head")
+    objective.learn(Piece("rows", [_rows(_SIZE.rows, _SIZE.own)]), 1.0)  # warms up
 
     def seconds(piece: Piece) -> float:
         began = time.process_time()
@@ -89,9 +95,7 @@ def _timer(model: PreTrainedModel) -> Callable[[Sequence[Piece]], list[float]]:
         return time.process_time() - began
 
     def timed(pieces: Sequence[Piece]) -> list[float]:
-        objective.learn(pieces[0], 1.0)  # warms up
-        rounds = [list(map(seconds, pieces)) for _ in range(ROUNDS)]
-        return list(map(min, zip(*rounds, strict=True)))
+        return list(map(seconds, pieces))
 
     return timed
 
