@@ -66,10 +66,10 @@ def run(home: Path, table: Path, output: Path, model: str, log: Path) -> int:
         plain = Distinct.embed
 
         def noted(self: Distinct, texts: Any) -> Any:
-            os.write(note, b"%d\n" % self._kept)
+            os.write(note, b"%d\n" % self.kept)
             return plain(self, texts)
 
-        Distinct.embed = noted  # type: ignore[method-assign]
+        Distinct.embed = noted
         with_home = Tunewright(home)
         with_home.embeddings.table(table, output, model=model, **GIVEN)
         os._exit(0)
@@ -116,14 +116,15 @@ def trial(
 
 def main() -> None:
     folder, seed, trials, model, *endings = Path(sys.argv[1]), *sys.argv[2:]
-    embedding_tables._MANY = embedding_tables._FEW = BATCH  # type: ignore[attr-defined]
-    writers._ROW_GROUP = 4 * 384 * 100
+    embedding_tables.MANY = embedding_tables.FEW = BATCH
+    writers.ROW_GROUP = 4 * 384 * 100
     chosen = random.Random(int(seed))
     rows = 1500 if model == "builtin-static" else 300
     write_table(folder / "table.jsonl", rows)
     for ending in endings:
         whole = folder / f"whole{ending}" / f"out{ending}"
         whole.parent.mkdir()
+        seconds = 0.0
         for _ in range(2):  # the first also makes the home
             for path in whole.parent.iterdir():
                 path.unlink()

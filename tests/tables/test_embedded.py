@@ -153,7 +153,7 @@ def test_what_is_remembered_follows_from_the_texts_alone() -> None:
 def test_equal_texts_are_computed_once_across_batches(
     tw: Tunewright, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedding_tables, "_MANY", 4)
+    monkeypatch.setattr(embedding_tables, "MANY", 4)
     table = jsonl(tmp_path / "t.jsonl", *({"text": f"tea {n % 7}"} for n in range(50)))
     done = tw.embeddings.table(table, tmp_path / "out.npy", model=STATIC)
     assert (done.embedded, done.computed) == (50, 7)
@@ -220,7 +220,7 @@ def test_a_completed_output_is_not_computed_again(tw: Tunewright, tmp_path: Path
 
 def begun(tw: Tunewright, table: Path, out: Path, **given: Any) -> None:
     """A run of which the first batch was computed."""
-    steps = tw.embeddings.tables.steps(table, out, **{"model": STATIC, **given})
+    steps = tw.embeddings.tables.steps(table, out, model=STATIC, **given)
     next(steps)
     next(steps)
     steps.close()
@@ -229,7 +229,7 @@ def begun(tw: Tunewright, table: Path, out: Path, **given: Any) -> None:
 def test_another_table_model_or_column_is_noticed(
     tw: Tunewright, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedding_tables, "_MANY", 4)
+    monkeypatch.setattr(embedding_tables, "MANY", 4)
     rows = [{"title": f"t {n}", "text": f"tea {n}"} for n in range(20)]
     table, out = jsonl(tmp_path / "t.jsonl", *rows), tmp_path / "out.csv"
     begun(tw, table, out)
@@ -260,7 +260,7 @@ def test_two_processes_do_not_write_one_output(tw: Tunewright, tmp_path: Path) -
 def test_a_full_disk_stops_it_and_it_goes_on(
     tw: Tunewright, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedding_tables, "_MANY", 4)
+    monkeypatch.setattr(embedding_tables, "MANY", 4)
     table = jsonl(tmp_path / "t.jsonl", *({"text": f"tea {n}"} for n in range(20)))
     whole, out = tmp_path / "whole.csv", tmp_path / "out.csv"
     tw.embeddings.table(table, whole, model=STATIC)

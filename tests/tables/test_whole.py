@@ -16,8 +16,9 @@ def test_cells_are_text_whatever_kind_of_file_they_are_in(tmp_path: Path, kind: 
     rows = [{"name": "Zoë", "stars": 5}, {"name": "so\nsaid", "stars": 4}]
     if kind == "xlsx":
         book = openpyxl.Workbook()
+        sheet = book.create_sheet("rows", 0)
         for row in (["name", "stars"], *(list(row.values()) for row in rows)):
-            book.active.append(row)
+            sheet.append(row)
         book.save(path)
     elif kind.startswith("json"):
         lines = [json.dumps(row) for row in rows]

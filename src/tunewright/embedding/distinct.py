@@ -51,7 +51,7 @@ class Distinct:
         self._prompt = Prompt.of(embedder, prompt)
         self._allow_unknown = allow_unknown
         self._recent = Recent(slots=1 if fetch is None else SLOTS)
-        self._kept = 0
+        self.kept = 0
 
     def skip(self, texts: Sequence[str]) -> None:
         """These were kept by an earlier run, as a batch of this one would have kept them."""
@@ -84,8 +84,8 @@ class Distinct:
         return self._recent.find(keys)
 
     def _remember(self, keys: NDArray[np.uint64]) -> None:
-        self._recent.remember(keys, np.arange(self._kept, self._kept + len(keys)))
-        self._kept += len(keys)
+        self._recent.remember(keys, np.arange(self.kept, self.kept + len(keys)))
+        self.kept += len(keys)
 
     def _compute(self, texts: Sequence[str]) -> tuple[Found, Vectors]:
         heads, ids = _tokenized(self._embedder, texts, self._prompt)

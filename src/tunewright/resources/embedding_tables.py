@@ -15,7 +15,7 @@ from tunewright.records.models import Weights
 from tunewright.records.tables import EmbeddedTable, TableProgress
 from tunewright.resources.embedding_prompts import prompt_for
 from tunewright.resources.models import Models
-from tunewright.resources.table_plans import Partial, Plan, content, folder
+from tunewright.resources.table_plans import Partial, Plan, content, folder, opened
 from tunewright.resources.table_runs import CHARACTERS, EmbeddedRow, TableRun, TableText, texts_of
 from tunewright.stepwise import batches
 from tunewright.tables.sources import open_source
@@ -24,7 +24,7 @@ from tunewright.tables.writers import check_columns, check_output, left_out_besi
 from tunewright.usage import Quota
 
 MODEL = "text-embedding-ada-002"
-_MANY, _FEW = 8192, 512  # rows of a batch: of an engine that takes many tokens at once, of others
+MANY, FEW = 8192, 512  # rows of a batch: of an engine that takes many tokens at once, of others
 _REMEMBERED = 1000  # outputs that were completed
 Progressing = Generator[TableProgress, None, EmbeddedTable]
 
@@ -90,7 +90,7 @@ class EmbeddingTables:
         if done := self._complete(target, run.plan, overwrite=overwrite):
             return done
         try:
-            with Partial(target, run.plan).opened(overwrite=overwrite) as partial:
+            with opened(target, run.plan, overwrite=overwrite) as partial:
                 return (yield from self._go_on(run, partial))
         except StorageFull as full:
             raise StorageFull(
@@ -135,7 +135,7 @@ class EmbeddingTables:
         allow = self._unknown_text == "allow"
         distinct = Distinct(embedder, None, prompt, allow_unknown=allow)
         start = 0
-        for batch in batches(texts, _FEW * CHARACTERS, _FEW):
+        for batch in batches(texts, FEW * CHARACTERS, FEW):
             found = distinct.embed(batch)
             self._spend(found.tokens)
             yield start, found
@@ -157,7 +157,7 @@ class EmbeddingTables:
             unknown=self._unknown_text,
             dimensions=embedder.dimensions,
             ending=ending,
-            batch=_MANY if embedder.batch_tokens >= _MANY else _FEW,
+            batch=MANY if embedder.batch_tokens >= MANY else FEW,
         )
         return TableRun(table, texts, plan, embedder, self._spend)
 

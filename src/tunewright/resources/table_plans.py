@@ -12,7 +12,7 @@ done of one.
 import codecs
 import hashlib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ _SAID = {
     "template": "the template",
     "model": "the model",
     "fingerprint": "the model's weights",
+    "precision": "the precision",
+    "dimensions": "the dimensions",
     "prompt": "what goes before each text",
     "unknown": "what becomes of texts without a known token (unknown_text)",
     "ending": "the kind of output",
@@ -66,8 +68,8 @@ class Plan:
 
     def differs(self, other: dict[str, Any]) -> list[str]:
         """What is not as in `other`, in words."""
-        own = orjson.loads(orjson.dumps(asdict(self)))
-        return [_SAID.get(name, name) for name in own if own[name] != other.get(name)]
+        own: dict[str, Any] = orjson.loads(orjson.dumps(asdict(self)))
+        return [what for name, what in _SAID.items() if own[name] != other.get(name)]
 
 
 def content(path: Path) -> str:
@@ -107,93 +109,50 @@ def _not_utf8(path: Path) -> BadRequest:
 
 
 class Partial:
-    """The folder of one output. Open it with `opened`, which lets one process in."""
+    """What is done of one plan, and the files that hold it; made by `opened`."""
 
     def __init__(self, output: Path, plan: Plan) -> None:
         self.output = output
         self.plan = plan
         self.path = folder(output)
+        self.left_out_path = self.path / "left_out.jsonl"
+        self.ready = self.path / "ready"
         self.progress = TableProgress()
-        self._bytes = {"vectors": 0, "left_out": 0}
-
-    @contextmanager
-    def opened(self, *, overwrite: bool) -> Iterator["Partial"]:
-        """Raises BadRequest where another plan was begun here, unless `overwrite`; Busy where
-        another process works on it."""
-        durable.make_directory(self.path)
-        with durable.only_one(self.path) as alone, ExitStack() as stack:
-            if not alone:
-                raise Busy(
-                    f"Another process is writing {self.output} at this moment. Wait for it, or "
-                    "name another output.",
-                    retry=False,
-                )
-            self._begin(overwrite=overwrite)
-            self.vectors = durable.Growing(self.path / "vectors", self._bytes["vectors"])
-            stack.callback(self.vectors.close)
-            self.left_out = durable.Growing(self.left_out_path, self._bytes["left_out"])
-            stack.callback(self.left_out.close)
-            yield self
-
-    @property
-    def left_out_path(self) -> Path:
-        return self.path / "left_out.jsonl"
-
-    @property
-    def ready(self) -> Path:
-        return self.path / "ready"
-
-    def _begin(self, *, overwrite: bool) -> None:
-        plan, progress = self.path / "plan.json", self.path / "progress.json"
-        begun = durable.read_json(plan) if plan.is_file() else None
-        if begun is not None and (other := self.plan.differs(begun)):
-            if not overwrite:
-                raise BadRequest(
-                    f"{self.path.name} holds the unfinished work of another command: "
-                    f"{' and '.join(other)} differ{'s' if len(other) == 1 else ''}. Repeat that "
-                    "command as it was, and it goes on; or add --overwrite (overwrite=True) to "
-                    "begin anew.",
-                    param="output",
-                    code="other_plan",
-                )
-            begun = None
-        if begun is None:
-            for path in sorted(self.path.iterdir()):
-                durable.remove(path)
-            durable.write_json(plan, asdict(self.plan))
-        durable.sweep(self.path)
-        if progress.is_file():
-            said = durable.read_json(progress)
+        lengths = {"vectors": 0, "left_out": 0}
+        if (self.path / "progress.json").is_file():
+            said = durable.read_json(self.path / "progress.json")
             self.progress = TableProgress.model_validate(said["progress"])
-            self._bytes = said["bytes"]
+            lengths = said["bytes"]
+        self._vectors = durable.Growing(self.path / "vectors", lengths["vectors"])
+        self._left_out = durable.Growing(self.left_out_path, lengths["left_out"])
+
+    def close(self) -> None:
+        self._vectors.close()
+        self._left_out.close()
 
     def vector(self, at: int) -> NDArray[np.float32]:
         """The vector of the text that was kept as the `at`-th, from 0: [d]."""
         size = 4 * self.plan.dimensions
-        return np.frombuffer(self.vectors.read(at * size, size), "<f4")
+        return np.frombuffer(self._vectors.read(at * size, size), "<f4")
 
     def some(self, at: int, count: int) -> NDArray[np.float32]:
         """The vectors of `count` texts, from the `at`-th on: [count, d]."""
         size = 4 * self.plan.dimensions
-        found = np.frombuffer(self.vectors.read(at * size, count * size), "<f4")
+        found = np.frombuffer(self._vectors.read(at * size, count * size), "<f4")
         return found.reshape(count, self.plan.dimensions)
 
     def add(
         self, vectors: NDArray[np.float32], left_out: dict[int, str], progress: TableProgress
     ) -> None:
         """A batch, whole or not at all: until `progress.json` says so it was never computed."""
-        self.vectors.write(vectors.astype("<f4", copy=False).tobytes())
+        self._vectors.write(vectors.astype("<f4", copy=False).tobytes())
         lines = ({"line": line, "reason": why} for line, why in left_out.items())
-        self.left_out.write(b"".join(orjson.dumps(line) + b"\n" for line in lines))
-        self.vectors.sync()
-        self.left_out.sync()
-        self._bytes = {"vectors": self.vectors.bytes, "left_out": self.left_out.bytes}
-        self.say(progress)
-
-    def say(self, progress: TableProgress) -> None:
-        durable.write_json(
-            self.path / "progress.json", {"progress": progress.wire(), "bytes": self._bytes}
-        )
+        self._left_out.write(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+        self._vectors.sync()
+        self._left_out.sync()
+        lengths = {"vectors": self._vectors.bytes, "left_out": self._left_out.bytes}
+        said = {"progress": progress.wire(), "bytes": lengths}
+        durable.write_json(self.path / "progress.json", said)
         self.progress = progress
 
     def publish(self, besides: list[Path]) -> None:
@@ -208,6 +167,46 @@ class Partial:
             for line in file:
                 said = orjson.loads(line)
                 yield said["line"], said["reason"]
+
+
+@contextmanager
+def opened(output: Path, plan: Plan, *, overwrite: bool) -> Iterator[Partial]:
+    """The folder of one output, for one process. Raises BadRequest where another plan was begun
+    there, unless `overwrite`; Busy where another process works on it."""
+    path = durable.make_directory(folder(output))
+    with durable.only_one(path) as alone:
+        if not alone:
+            raise Busy(
+                f"Another process is writing {output} at this moment. Wait for it, or name "
+                "another output.",
+                retry=False,
+            )
+        _begin(path, plan, overwrite=overwrite)
+        partial = Partial(output, plan)
+        try:
+            yield partial
+        finally:
+            partial.close()
+
+
+def _begin(path: Path, plan: Plan, *, overwrite: bool) -> None:
+    written = path / "plan.json"
+    begun = durable.read_json(written) if written.is_file() else None
+    if begun is not None and (other := plan.differs(begun)):
+        if not overwrite:
+            raise BadRequest(
+                f"{path.name} holds the unfinished work of another command: {' and '.join(other)} "
+                f"differ{'s' if len(other) == 1 else ''}. Repeat that command as it was, and it "
+                "goes on; or add --overwrite (overwrite=True) to begin anew.",
+                param="output",
+                code="other_plan",
+            )
+        begun = None
+    if begun is None:
+        for each in sorted(path.iterdir()):
+            durable.remove(each)
+        durable.write_json(written, asdict(plan))
+    durable.sweep(path)
 
 
 def folder(output: Path) -> Path:

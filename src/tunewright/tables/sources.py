@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -106,7 +107,7 @@ def _delimited(path: Path) -> Source:
     rows = (_cells(*record, names) for record in records)
 
     def share() -> float:
-        return 1.0 if file.closed else file.buffer.tell() / size
+        return 1.0 if file.closed else os.lseek(file.fileno(), 0, os.SEEK_CUR) / size
 
     return Source(columns, rows, share, typed=False)
 

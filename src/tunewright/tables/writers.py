@@ -21,9 +21,10 @@ from tunewright.tables.problems import shown
 
 Floats: TypeAlias = NDArray[np.float32]
 Row: TypeAlias = dict[str, Any]
+Data: TypeAlias = bytes
 EMBEDDING, COMBINED = "embedding", "combined"
 _JSON = orjson.OPT_SERIALIZE_NUMPY
-_ROW_GROUP = 16 * 2**20  # bytes of vectors, about
+ROW_GROUP = 16 * 2**20  # bytes of vectors, about
 
 
 class Out(Protocol):
@@ -31,7 +32,7 @@ class Out(Protocol):
 
     bytes: int
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: Data) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -265,7 +266,7 @@ def pyarrow() -> tuple[Any, Any]:
 
 def rows_at_once(dimensions: int) -> int:
     """Of an output: the rows that are held and, in Parquet, the size of a row group."""
-    return max(64, _ROW_GROUP // (4 * dimensions))
+    return max(64, ROW_GROUP // (4 * dimensions))
 
 
 WRITERS: dict[str, type[Csv | JsonLines | Npy | Parquet]] = {
