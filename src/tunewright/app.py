@@ -45,6 +45,7 @@ from tunewright.resources.keys import Keys
 from tunewright.resources.models import Models
 from tunewright.resources.permissions import Permissions
 from tunewright.resources.removals import Removals
+from tunewright.resources.tables import Tables
 from tunewright.resources.uploads import Uploads
 from tunewright.resources.verifications import Verifications
 from tunewright.serving.client import EngineClient
@@ -159,12 +160,25 @@ class Acting:
         openais = OpenAIs(self._tw.vocabulary, self._tw.encoding)
         unknown_text = self._tw.settings.unknown_text
         submit = partial(self._tw.scheduler.submit, self.caller.organisation)
-        tables = EmbeddingTables(
-            self.models, self._embedder, self.quota, self._tw.home, unknown_text
-        )
         return Embeddings(
-            self.models, self._embedder, openais, self.quota, submit, unknown_text, tables
+            self.models,
+            self._embedder,
+            openais,
+            self.quota,
+            submit,
+            unknown_text,
+            self._embedding_tables,
         )
+
+    @cached_property
+    def tables(self) -> Tables:
+        return Tables(self.shelf, self._embedding_tables, self._tw.tasks, self.quota)
+
+    @cached_property
+    def _embedding_tables(self) -> EmbeddingTables:
+        tw = self._tw
+        unknown_text = tw.settings.unknown_text
+        return EmbeddingTables(self.models, self._embedder, self.quota, tw.home, unknown_text)
 
     @cached_property
     def chat(self) -> Chat:

@@ -86,6 +86,11 @@ def _batches(connection: Connection) -> None:
         search_by(connection, "batches", field)
 
 
+def _tables(connection: Connection) -> None:
+    records(connection, "tables")
+    records(connection, "table_events")
+
+
 STEPS: list[Callable[[Connection], None]] = [
     _first_tables,
     _index_what_is_searched_by,
@@ -94,6 +99,7 @@ STEPS: list[Callable[[Connection], None]] = [
     _starts_and_removals,
     _exports,
     _batches,
+    _tables,
 ]
 
 

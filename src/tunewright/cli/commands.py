@@ -20,6 +20,7 @@ from tunewright.cli import (
     models,
     organisations,
     serve,
+    tables,
     tokens,
 )
 from tunewright.cli.options import accept_earlier_names
@@ -64,6 +65,7 @@ app.add_typer(models.app, name="models")
 app.command()(export.export)
 app.command()(chat.chat)
 app.command()(embed.embed)
+app.add_typer(tables.app, name="tables")
 app.add_typer(batches.app, name="batches")
 app.add_typer(imports.app, name="import")
 app.add_typer(organisations.app, name="organisations")

@@ -63,6 +63,14 @@ _OutputOption = Annotated[
         "length: killed at any moment, the same command goes on.",
     ),
 ]
+_QueueOption = Annotated[
+    bool,
+    typer.Option(
+        "--queue",
+        help="Have the worker embed the table, beside this command, and follow it: a running "
+        "server goes on when the command ends.",
+    ),
+]
 _SearchOption = Annotated[
     str | None, typer.Option(metavar="QUERY", help="Show the texts most similar to this one.")
 ]
@@ -78,6 +86,7 @@ def embed(
     sheet: _SheetOption = None,
     output: _OutputOption = None,
     overwrite: _OverwriteOption = False,
+    queue: _QueueOption = False,
     search: _SearchOption = None,
     top: _TopOption = 5,
     model: _ModelOption = "text-embedding-ada-002",
@@ -92,9 +101,13 @@ def embed(
     Example: tunewright embed --file reviews.csv --column text --search 'arrived broken' --top 3
     """
     from tunewright.cli import embed_table
-    from tunewright.cli.opening import records
+    from tunewright.cli.opening import records, running
 
     asked = Asked(model, texts, file, column, template, sheet)
+    if queue:
+        out = _queued(asked, output, search)
+        with running(home) as tw:
+            return embed_table.queue(tw, asked, out, overwrite=overwrite, json=json)
     with records(home) as tw:
         if json and file is None:
             return print_json(tw.embeddings.create(model=model, input=_given(asked)).wire())
@@ -146,6 +159,15 @@ class _Table:
     unknown: int = 0
     before: bool = False
     kept: Path | None = None
+
+
+def _queued(asked: Asked, output: Path | None, search: str | None) -> Path:
+    from tunewright.errors import BadRequest
+
+    _given(asked)
+    if asked.file is None or output is None or search is not None:
+        raise BadRequest("--queue goes with --file TABLE and --output OUT, and without --search.")
+    return output
 
 
 def _given(asked: Asked) -> list[str]:

@@ -52,7 +52,7 @@ def save(output: Path, texts: Sequence[str], vectors: "NDArray[np.float32]") -> 
 
 
 def write(tw: "Tunewright", asked: "Asked", output: Path, *, overwrite: bool, json: bool) -> None:
-    with _shown() as say:
+    with shown() as say:
         done = tw.embeddings.table(
             asked.file or "",
             output,
@@ -67,6 +67,23 @@ def write(tw: "Tunewright", asked: "Asked", output: Path, *, overwrite: bool, js
         return print_json(done.wire())
     report(done)
     return None
+
+
+def queue(tw: "Tunewright", asked: "Asked", output: Path, *, overwrite: bool, json: bool) -> None:
+    from tunewright.cli.tables import watch
+    from tunewright.cli.terminal import program
+
+    made = tw.tables.create(
+        asked.file or "",
+        output,
+        column=asked.column,
+        template=asked.template,
+        model=asked.model,
+        sheet=asked.sheet,
+        overwrite=overwrite,
+    )
+    _note(f"{made.id}: it goes on without this command. {program()} tables follow {made.id}")
+    watch(tw, made.id, json=json)
 
 
 def report(done: "EmbeddedTable") -> None:
@@ -104,7 +121,7 @@ def _note(said: str) -> None:
 
 
 @contextmanager
-def _shown() -> Iterator[Any]:
+def shown() -> Iterator[Any]:
     if not notes.is_terminal:
         yield _Lines()
         return

@@ -1,6 +1,14 @@
 """What becomes of a table whose texts are embedded."""
 
-from tunewright.records.record import Record
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from tunewright.records.jobs import JobError
+from tunewright.records.record import Record, new_id, now
+
+Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+OPEN: tuple[Status, ...] = ("queued", "running")
 
 
 class TableProgress(Record):
@@ -38,3 +46,39 @@ class EmbeddedTable(Record):
     chunked: int
     left_out_file: str | None = None
     before: bool = False
+
+
+class QueuedTable(Record):
+    """A table that the worker embeds. `file` and `output` are absolute paths of its machine;
+    `result` is there when it has succeeded."""
+
+    table: ClassVar = "tables"
+
+    id: str = Field(default_factory=lambda: new_id("table-"))
+    object: Literal["embedding.table"] = "embedding.table"
+    created_at: int = Field(default_factory=now)
+    file: str
+    output: str
+    model: str
+    column: str | None = None
+    template: str | None = None
+    sheet: str | None = None
+    overwrite: bool = False
+    status: Status = "queued"
+    progress: TableProgress = TableProgress()
+    error: JobError | None = None
+    finished_at: int | None = None
+    result: EmbeddedTable | None = None
+
+
+class TableEvent(Record):
+    """`data`: of one about how far it is, the `TableProgress`."""
+
+    table: ClassVar = "table_events"
+
+    id: str
+    object: Literal["embedding.table.event"] = "embedding.table.event"
+    created_at: int = Field(default_factory=now)
+    level: Literal["info", "warn", "error"] = "info"
+    message: str
+    data: dict[str, Any] = Field(default_factory=dict)

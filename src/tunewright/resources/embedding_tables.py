@@ -97,6 +97,27 @@ class EmbeddingTables:
                 f"{full.message} What was computed is kept: the same command goes on from there."
             ) from full
 
+    def check(
+        self,
+        file: Path | str,
+        output: Path | str,
+        *,
+        column: str | None,
+        template: str | None,
+        model: str,
+        sheet: str | None,
+        overwrite: bool,
+    ) -> tuple[Path, Path]:
+        """Both paths, absolute. Raises as `steps` does, as far as a look at the beginning shows."""
+        table, target = _absolute(file), _absolute(output)
+        check_output(target)
+        texts, columns = _texts(table, sheet, column, template)
+        check_columns(columns, target.suffix.lower(), combined=texts.combined)
+        self._models.weights(model, ("embedding",))
+        if target.exists() and not overwrite and not folder(target).is_dir():
+            raise _exists(target)
+        return table, target
+
     def rows(
         self,
         file: Path | str,
@@ -206,12 +227,7 @@ class EmbeddingTables:
                 continue  # what was about to be published when the process was killed
             done = self._remembered(target, plan)
             if done is None:
-                raise BadRequest(
-                    f"{path} exists already. Name another output, or replace it with --overwrite "
-                    "(overwrite=True).",
-                    param="output",
-                    code="output_exists",
-                )
+                raise _exists(path)
             return done
         return None
 
@@ -245,6 +261,15 @@ def _prompt(model: str, embedder: Embedder) -> str:
 
 
 _COUNTS = {"rows", "embedded", "left_out", "computed", "tokens", "unknown", "chunked"}
+
+
+def _exists(path: Path) -> BadRequest:
+    return BadRequest(
+        f"{path} exists already. Name another output, or replace it with --overwrite "
+        "(overwrite=True).",
+        param="output",
+        code="output_exists",
+    )
 
 
 def _stamp(path: Path) -> list[int]:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Lane: TypeAlias = Literal["cpu", "train", "batch", "export", "tidy"]
-LANES: tuple[Lane, ...] = ("cpu", "train", "batch", "export", "tidy")
+Lane: TypeAlias = Literal["cpu", "train", "batch", "table", "export", "tidy"]
+LANES: tuple[Lane, ...] = ("cpu", "train", "batch", "table", "export", "tidy")
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ KINDS = {
         Kind("batch-check", "tunewright.work.batch_check:CheckBatch", "cpu"),
         Kind("batch", "tunewright.work.batch:RunBatch", "batch"),
         Kind("batch-end", "tunewright.work.batch:RunBatch", "batch", priority=-1),
+        Kind("embed-table", "tunewright.work.embed_table:EmbedTable", "table"),
         Kind("export", "tunewright.work.export:WriteExport", "export"),
         Kind("verify", "tunewright.work.verify:Verify", "tidy", priority=1),
         Kind("remove-file", "tunewright.work.remove:Remove", "tidy", attempts=None),

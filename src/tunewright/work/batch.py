@@ -8,8 +8,6 @@ out of time, the batch ends in the same way with what it has.
 import contextlib
 import itertools
 import logging
-import os
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -33,7 +31,7 @@ from tunewright.work.batch_endpoints import ENDPOINTS
 from tunewright.work.batch_lines import Naming, file_id, groups, requests
 from tunewright.work.batch_round import Round
 from tunewright.work.heartbeat import Heartbeat
-from tunewright.work.turn import Turn
+from tunewright.work.turn import Turn, be_nice
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +39,6 @@ TURN_SECONDS = 5.0
 """So long does a batch go on while those of other organisations wait."""
 LOOK_SECONDS = 0.5  # between two looks whether it has been cancelled
 QUOTA_SECONDS = 1.0
-_NICE = 10  # whoever waits for an answer goes before those for whom nobody waits
 
 End = Literal["completed", "expired", "cancelled", "failed"]
 _UNASKED: dict[End, tuple[str, str]] = {
@@ -73,7 +70,7 @@ class RunBatch(Assignment):
     called = "The batch"
 
     def run(self) -> None:
-        _be_nice()
+        be_nice()
         with Heartbeat(self.tw.tasks, self.task, self.stopping, lambda: None) as heartbeat:
             batch = self._batch()
             state = self.begun.pop(batch.id, None) or self._state(batch)
@@ -281,12 +278,6 @@ class _Files(contextlib.ExitStack):
     def publish(self) -> None:
         for file in self._made:
             self._assignment.acting.shelf.put(file)
-
-
-def _be_nice() -> None:
-    """This thread, and those that it starts."""
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 def _error(error: JobFailed) -> BatchError:

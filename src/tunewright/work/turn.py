@@ -1,6 +1,8 @@
 """How long a task may go on while other organisations wait for its lane."""
 
 import contextlib
+import os
+import threading
 import time
 
 from tunewright.errors import TunewrightError
@@ -8,6 +10,13 @@ from tunewright.tasks import Task, Tasks
 from tunewright.work.heartbeat import Heartbeat
 
 TURN_SECONDS = 2.0
+_NICE = 10  # whoever waits for an answer goes before those for whom nobody waits
+
+
+def be_nice() -> None:
+    """This thread, and those that it starts."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 class Turn:
