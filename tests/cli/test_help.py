@@ -42,6 +42,7 @@ def test_every_command_of_the_story_is_there():
         "chat",
         "embed",
         "batches",
+        "tables",
         "export",
         "import",
         "organisations",

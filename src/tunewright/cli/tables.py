@@ -93,9 +93,12 @@ def follow(id: TableId, home: HomeOption = None, json: JsonOption = False) -> No
 
     Example: tunewright tables follow table-Ab12...
     """
-    from tunewright.cli.opening import running
+    from tunewright.cli.opening import records, running
+    from tunewright.records.tables import OPEN
 
-    with running(home) as tw:
+    with records(home) as tw:
+        ended = tw.tables.retrieve(id).status not in OPEN
+    with records(home) if ended else running(home) as tw:
         watch(tw, id, json=json)
 
 
