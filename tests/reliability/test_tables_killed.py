@@ -38,8 +38,8 @@ def test_a_queued_table_survives_both(new_server: Callable[..., Server], tmp_pat
     table, whole, out = (tmp_path / name for name in ("t.jsonl", "whole.npy", "out.npy"))
     words = "tea coffee good bad arrived broken again love price box taste".split()  # noqa: SIM905
     with table.open("w") as file:
-        for n in range(ROWS):
-            text = " ".join(words[(n * k) % 11] for k in range(1, 20)) + f" {n % 25_000}"
+        for n in (row % 25_000 for row in range(ROWS)):
+            text = " ".join(words[(n * k) % 11] for k in range(1, 20)) + f" {n}"
             file.write(json.dumps({"text": text}) + "\n")
     server = new_server()
     tw = Tunewright(server.home)
