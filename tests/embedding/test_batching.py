@@ -37,15 +37,22 @@ def test_a_batch_is_of_like_length_and_padding_stays_small() -> None:
     assert [lengths(batch) for batch in drained(queue)] == [[5000], [3, 5]], "too long: alone"
 
 
-def test_single_inputs_of_many_requests_are_one_batch() -> None:
+def test_inputs_of_many_requests_share_batches_of_like_length() -> None:
+    """Padding costs no more than the batches that it saves."""
     queue = Queue(MOST)
     for n in range(64):
-        queue.add(Work(f"organisation {n % 3}", [text(8 + n % 5)]))
+        queue.add(Work(f"organisation {n % 3}", [text(8)]))
     [batch] = drained(queue)
     assert len(batch) == 64
-    queue.add(Work("a", [text(8)]))
-    queue.add(Work("a", [text(300)]))
-    assert len(drained(queue)) == 2, "not padded to the length of a text that is unlike it"
+    for n in range(64):
+        queue.add(Work(f"organisation {n % 3}", [text(8 + n % 13)]))
+    batches = [lengths(batch) for batch in drained(queue)]
+    assert len(batches) <= 6
+    padding = sum(max(batch) - length for batch in batches for length in batch)
+    assert padding <= 6 * MOST / 64
+    queue.add(Work("a", [text(20)]))
+    queue.add(Work("b", [text(8), text(8)]))
+    assert sorted(lengths(batch) for batch in drained(queue)) == [[8, 8], [20]]
 
 
 def test_a_word_waits_for_one_batch_of_each_other_organisation() -> None:

@@ -6,8 +6,8 @@ batch the last bit of a vector may differ.
 """
 
 from bisect import bisect_left, bisect_right
-from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections import Counter, OrderedDict, deque
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import numpy as np
@@ -19,9 +19,9 @@ Ids = tuple[int, ...]
 Vectors = NDArray[np.float32]
 
 AROUND = 2  # special tokens that engines put around a text
-# A text joins a batch where its padding costs less than a batch of its own would, which is some 16
-# tokens where a batch has 1,024: a query of 14 tokens takes 5.3 ms alone, 2.6 beside others.
-_PADDING = 64
+# What a batch costs beside its tokens, as a share of `batch_tokens`: of a transformer on a CPU some
+# 10 to 16 tokens (one text of 16 takes 7.3 ms, each of four or more beside others 4.5).
+_BATCH = 1 / 64
 _LONG = 0.5  # seconds of a batch, with a model whose 1,024 tokens take some
 _LEAST = 128  # tokens; with fewer, a transformer's products are slow
 
@@ -47,6 +47,10 @@ class Work:
     @property
     def longest(self) -> int:
         return len(self._waiting[-1])
+
+    @property
+    def lengths(self) -> Iterator[int]:
+        return map(len, self._waiting)
 
     def take(self, least: int, most: int, room: int) -> list[Ids]:
         """Up to `room` inputs of `least` to `most` tokens, the longest of them."""
@@ -80,20 +84,23 @@ class Queue:
 
     def __init__(self, most: int) -> None:
         self._most = self._limit = most
-        self._padding = most // _PADDING
+        self._cost = most * _BATCH
         self._waiting: OrderedDict[str, deque[Work]] = OrderedDict()  # in the order of their turns
+        self._lengths: Counter[int] = Counter()  # how many inputs of a length wait
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
     def add(self, work: Work) -> None:
         self._waiting.setdefault(work.who, deque()).append(work)
+        self._lengths.update(work.lengths)
 
     def remove(self, work: Work) -> None:
         """What nobody waits for any more, where it waits."""
         works = self._waiting.get(work.who, deque())
         if work in works:
             works.remove(work)
+            self._lengths.subtract(work.lengths)
         if not works:
             self._waiting.pop(work.who, None)
 
@@ -102,20 +109,31 @@ class Queue:
         if not self._waiting:
             return []
         first = self._turn()
-        longest = first.longest
-        least = longest - max(self._padding, longest // 4)
+        least, most = self._like(first.longest)
+        room = max(1, self._most // (most + AROUND))
         batch: Batch = []
-        rows = 0
-        for most in (longest + self._padding * quarter // 4 for quarter in range(5)):
-            for work in chain([first], *self._waiting.values()):
-                room = max(self._most // (most + AROUND), 1 - rows) - rows
-                if room <= 0:
-                    break
-                if taken := work.take(least, most, room):
-                    batch.append((work, taken))
-                    rows += len(taken)
+        for work in chain([first], *self._waiting.values()):
+            if taken := work.take(least, most, room):
+                batch.append((work, taken))
+                room -= len(taken)
+                self._lengths.subtract(map(len, taken))
+            if not room:
+                break
         self._drop_taken()
         return batch
+
+    def _like(self, length: int) -> tuple[int, int]:
+        """Which lengths go with this one. All that wait are divided, from the longest down, where
+        their padding together would cost more than one batch more."""
+        least = most = padding = 0
+        for each in sorted(self._lengths, reverse=True):
+            padding += self._lengths[each] * (most - each)
+            if padding > self._cost or not most:
+                if least <= length <= most:
+                    break
+                most, padding = each, 0
+            least = each
+        return least, most
 
     def took(self, batch: Batch, seconds: float) -> int:
         """Smaller batches where they take long: somebody waits for the end of each. Gives the
@@ -137,6 +155,7 @@ class Queue:
         return works[-1]
 
     def _drop_taken(self) -> None:
+        self._lengths = +self._lengths
         for who, works in list(self._waiting.items()):
             if left := deque(work for work in works if work.waits):
                 self._waiting[who] = left
