@@ -5,9 +5,10 @@
 Those tests were written against a mock that answers to any id. A proxy in between puts a real key,
 and real ids for the placeholders, made for the purpose: of a file, a tuned model, a job in the
 state that the call needs. What the mock lets through and no server can do (`limit: 0`,
-`best_of: 0`, a bias for the token "foo", options of a stream without one) becomes the nearest value
-that can be done, and `suffix`, which is refused by name, is left out so that the rest of its call
-is seen. Nothing else is changed: what else is not offered stays refused, and its test fails.
+`best_of: 0`, a bias for the token "foo", options of a stream without one, a batch for the Responses
+API) becomes the nearest value that can be done, and `suffix`, which is refused by name, is left out
+so that the rest of its call is seen. Nothing else is changed: what else is not offered stays
+refused, and its test fails.
 """
 
 import json
@@ -41,6 +42,7 @@ SUITES = (
     "admin/organization/test_admin_api_keys.py",
     "test_completions.py",
     "test_embeddings.py",
+    "test_batches.py",
     "chat/test_completions.py",
 )
 _DROPPED = ("content-length", "transfer-encoding", "connection", "content-encoding", "host")
@@ -96,6 +98,17 @@ class Seeds:
     def a_key(self) -> str:
         return self.post("/organization/admin_api_keys", name="seed")["id"]
 
+    def requests(self) -> str:
+        """As many as keep a worker busy until the call that needs them has come."""
+        body = {"model": "builtin-static", "input": "Example data"}
+        line = {"method": "POST", "url": "/v1/embeddings", "body": body}
+        lines = (json.dumps({"custom_id": str(n), **line}) for n in range(500))
+        return self.server.upload("\n".join(lines).encode(), purpose="batch")
+
+    def a_batch(self) -> str:
+        given = {"endpoint": "/v1/embeddings", "completion_window": "24h"}
+        return self.post("/batches", input_file_id=self.requests(), **given)["id"]
+
     def settle(self, answer: dict[str, Any]) -> None:
         """A job that a test has made is not trained."""
         if answer.get("object") == "fine_tuning.job" and answer.get("finished_at") is None:
@@ -112,6 +125,7 @@ def mapped_path(seeds: Seeds, method: str, url: str) -> str:
         (r"ft-AF1WoRqd3aJAHsqc9NY7iL8F", lambda: seeds.a_job(parts.path)),
         (r"ft(:|%3A)gpt-4o-mini[^/]*", lambda: seeds.a_model(deleting)),
         (r"upload_abc123", seeds.an_upload),
+        (r"(?<=/batches/)batch_id", seeds.a_batch),
         (r"cp_zc4Q7MP6XxulcVzj4MZdwsAB", seeds.a_permission),
         (r"(?<=/admin_api_keys/)key_id", seeds.a_key),
     ):
@@ -123,6 +137,12 @@ def mapped_path(seeds: Seeds, method: str, url: str) -> str:
 
 
 def mapped_body(seeds: Seeds, path: str, body: Any) -> Any:
+    if "input_file_id" in body:
+        return {**body, "input_file_id": seeds.requests(), "endpoint": "/v1/embeddings"}
+    return _mapped(seeds, path, body)
+
+
+def _mapped(seeds: Seeds, path: str, body: Any) -> Any:
     for name in ("training_file", "validation_file"):
         if name in body:
             body[name] = seeds.file
@@ -179,7 +199,7 @@ def proxy(seeds: Seeds) -> ThreadingHTTPServer:
 def count(suite: Path, name: str, url: str) -> tuple[int, int, list[str]]:
     """Passed, all, and the names of those that failed: the synchronous client's tests."""
     done = subprocess.run(
-        [PYTHON, "-m", "pytest", "-q", "-rf", "--tb=line", "-k", "not Async",
+        [PYTHON, "-m", "pytest", "-q", "-rf", "--tb=line", "-k", "not Async", "-o", "addopts=",
          f"tests/api_resources/{name}"],
         cwd=suite, capture_output=True, text=True, timeout=900,
         env={**os.environ, "TEST_API_BASE_URL": url, "OPENAI_LOG": ""},
