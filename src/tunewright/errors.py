@@ -15,6 +15,7 @@
     │   ├── TokensExceeded        429 tokens, code rate_limit_exceeded
     │   └── QuotaExceeded         429 insufficient_quota
     ├── Unavailable               503 server_error
+    │   ├── NotRunning            503 what would do it is not there now: nothing was begun
     │   ├── MissingExtra          503 names the pip command that brings what is missing
     │   └── BrokenPackage         503 what another package adds (an engine, say) cannot be used
     ├── StorageFull               507 server_error, code storage_full
@@ -147,6 +148,10 @@ class QuotaExceeded(Busy):
 class Unavailable(TunewrightError):
     status = 503
     retry_after = 1.0
+
+
+class NotRunning(Unavailable):
+    pass
 
 
 class MissingExtra(Unavailable):

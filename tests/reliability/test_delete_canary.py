@@ -74,6 +74,22 @@ def leave_traces(server: Server, word: str) -> Iterator[str]:
     failed = server.job(model="gpt-3.5-turbo", training_file=file, metadata={word: word})["id"]
     assert server.wait(failed)["status"] == "failed"
     yield f"/fine_tuning/jobs/{failed}"
+    yield from leave_a_batch(server, word)
+
+
+def leave_a_batch(server: Server, word: str) -> Iterator[str]:
+    """Its record stays, as at OpenAI; what was asked and answered goes with its files."""
+    line = {"custom_id": word, "method": "POST", "url": "/v1/embeddings"}
+    bodies = [{"model": "builtin-static", "input": word}, {"model": "builtin-static", word: 1}]
+    lines = [{**line, "custom_id": f"{word}-{n}", "body": body} for n, body in enumerate(bodies)]
+    file = server.upload("\n".join(map(json.dumps, lines)).encode(), f"{word}.jsonl", "batch")
+    given = {"input_file_id": file, "endpoint": line["url"], "completion_window": "24h"}
+    batch = server.http.post("/batches", json=given).json()
+    while batch["status"] not in ("completed", "failed"):
+        time.sleep(0.1)
+        batch = server.http.get(f"/batches/{batch['id']}").json()
+    for name in ("input_file_id", "output_file_id", "error_file_id"):
+        yield f"/files/{batch[name]}"
 
 
 def named(server: Server, word: str, file: str, **more: object) -> str:

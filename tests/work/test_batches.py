@@ -2,18 +2,22 @@
 keeps, counts and leaves behind."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from tunewright import durable
 from tunewright.app import Acting, Tunewright
-from tunewright.errors import BadRequest, JobFailed, Unavailable
+from tunewright.errors import BadRequest, JobFailed, NotRunning, Unavailable
 from tunewright.records.batches import Batch
 from tunewright.records.files import File
+from tunewright.serving.client import Done
+from tunewright.serving.rows import Rows
 from tunewright.settings import Settings
 from tunewright.work import batch as work_batch
 from tunewright.work import batch_asking, batch_endpoints, batch_lines, batch_round
@@ -353,6 +357,31 @@ def test_organisations_take_turns(
     assert [line["custom_id"] for line in output(tw, long)] == [f"row-{n}" for n in range(500)]
 
 
+def test_in_the_engine_it_has_turns_of_its_own(tw: Tunewright, work: Work) -> None:
+    """Chats that its organisation sends meanwhile do not wait behind it."""
+    asked: list[Any] = []
+
+    class Engine:
+        def submit(self, request: Any, on_event: Any) -> Any:
+            asked.append(request)
+            threading.Thread(target=lambda: on_event(Done("length"))).start()
+            return SimpleNamespace(cancel=lambda: None)
+
+    tw.rows = Rows(cast("Any", Engine()), 1024)
+    chat = {"model": "builtin-chat", "messages": [{"role": "user", "content": "Hi"}]}
+    url = "/v1/chat/completions"
+    id = batch(tw, requests([chat, {**chat, "seed": 5}, chat], url), url)
+    work.all()
+    assert tw.batches.retrieve(id).request_counts.completed == 3
+    tw.chat.create(**chat)
+    own = tw.owner.organisation
+    assert [one.organisation for one in asked] == [f"{own}/batch"] * 3 + [own]
+    *seeds, online = (one.seed for one in asked)
+    assert 5 in seeds
+    assert len(set(seeds)) == 3, "those that name none differ"
+    assert online is None
+
+
 def test_the_input_stays_while_it_is_needed(tw: Tunewright, work: Work) -> None:
     id = batch(tw, texts(2))
     file = tw.batches.retrieve(id).input_file_id
@@ -418,14 +447,16 @@ def test_where_its_files_would_be_too_large_it_waits(tmp_path: Path) -> None:
 def test_what_is_down_for_a_moment_is_asked_again(
     tw: Tunewright, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_asking, "PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(batch_round, "_LONGEST_PAUSE", 0.01)
     acting = tw.acting(tw.owner, background=True)
-    preparing, times = acting.embeddings.preparing, {"row 1": 0, "row 2": 0}
+    preparing, times = acting.embeddings.preparing, {"row 1": 0, "row 2": 0, "row 4": 0}
 
     def shaky(request: Any, **rest: Any) -> Any:
         if request.input in times:
             times[request.input] += 1
-            if request.input == "row 2" or times[request.input] < 3:
+            if request.input == "row 4" and times["row 4"] < 9:
+                raise NotRunning("The engine is not running (yet). Try again in a moment.")
+            if request.input == "row 2" or (request.input == "row 1" and times["row 1"] < 3):
                 raise Unavailable("The engine stopped while it was working on this. Try again.")
         if request.input == "row 3":
             raise ZeroDivisionError
@@ -439,7 +470,7 @@ def test_what_is_down_for_a_moment_is_asked_again(
         ("row-2", 503),
         ("row-3", 500),
     ]
-    assert times == {"row 1": 3, "row 2": 4}
+    assert times == {"row 1": 3, "row 2": 4, "row 4": 9}
 
 
 def test_given_up_it_keeps_what_it_has(tw: Tunewright, work: Work) -> None:

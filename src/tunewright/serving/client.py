@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tunewright.embedding.encoder import Source
-from tunewright.errors import TunewrightError, Unavailable
+from tunewright.errors import NotRunning, TunewrightError, Unavailable
 from tunewright.generation.generator import Logprob, ModelSpec, Reason, Request, Scores
 from tunewright.serving.protocol import (
     Message,
@@ -82,7 +82,7 @@ class _Link:
             threading.Thread(target=self._read, name="engine-reader", daemon=True).start()
         except RuntimeError as error:
             self._sock.close()
-            raise Unavailable("The server has no thread left. Try again in a moment.") from error
+            raise NotRunning("The server has no thread left. Try again in a moment.") from error
 
     def open(self, id: int, call: _Call, message: Message) -> None:
         """Send what opens a call. Raises Unavailable, and then `call` hears nothing."""
@@ -177,7 +177,7 @@ def _connected(path: Path) -> socket.socket:
     try:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     except OSError as error:
-        raise Unavailable("The server has no file left for this. Try again in a moment.") from error
+        raise NotRunning("The server has no file left for this. Try again in a moment.") from error
     # Only for sending: a reader may wait as long as it likes, a full engine may not stall us.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SEND_SECONDS, 0))
     try:
@@ -185,7 +185,7 @@ def _connected(path: Path) -> socket.socket:
             sock.connect(name)
     except OSError as error:
         sock.close()
-        raise Unavailable("The engine is not running (yet). Try again in a moment.") from error
+        raise NotRunning("The engine is not running (yet). Try again in a moment.") from error
     return sock
 
 

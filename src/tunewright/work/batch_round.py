@@ -16,7 +16,7 @@ _TICK = 0.05
 _LONGEST_PAUSE = 60.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Outcome:
     """Of a group: what was answered, and what is to be asked again, not before some seconds."""
 
