@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import AutoModel
 
 import tiny_encoders
-from tunewright import durable
+from tunewright import durable, machine
 from tunewright.embedding import pooling as reference
 from tunewright.embedding.encoder import Source
 from tunewright.embedding.modules import MODES, Pipeline, Pooling
@@ -150,10 +150,11 @@ def test_models_are_kept_until_others_need_their_places(
     monkeypatch.setattr(gc, "collect", lambda: 0)  # half a second each
     names = [tiny_encoders.bert(tmp_path / name) for name in "abc"]
     sources = [Source(str(name)) for name in names]
-    encoders = ResidentEncoders(Progress(), CPU, places=2)
+    encoders = ResidentEncoders(Progress(), CPU, most=2)
     first = encoders.load(sources[0])
+    assert encoders.fits(sources[1])
     encoders.load(sources[1])
-    assert encoders.full
+    assert not encoders.fits(sources[2])
     assert encoders.load(sources[0]) is first
     encoders.load(sources[2])
     assert [encoders.holds(source) for source in sources] == [True, False, True]
@@ -162,6 +163,30 @@ def test_models_are_kept_until_others_need_their_places(
     assert encoders.holds(sources[2])
     with pytest.raises(NotFound):
         encoders.load(Source(str(tmp_path / "nowhere")))
+
+
+def test_models_make_room_where_memory_is_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gc, "collect", lambda: 0)
+    small, large = (
+        Source(str(tiny_encoders.bert(tmp_path / str(wide), wide=wide))) for wide in (16, 128)
+    )
+    size = sum(file.stat().st_size for file in Path(large.directory).glob("*.safetensors"))
+    monkeypatch.setattr(machine, "memory", lambda: 10 * size)
+    free = 4 * size
+    monkeypatch.setattr(machine, "available_memory", lambda: free)
+    encoders = ResidentEncoders(Progress(), CPU)
+    encoders.load(small)
+    encoders.load(large)
+    assert encoders.holds(small)
+    free = 2 * size
+    again = ResidentEncoders(Progress(), CPU)
+    again.load(small)
+    assert not again.fits(large)
+    again.load(large)  # nothing else is left to drop: it is tried
+    assert not again.holds(small)
+    assert again.holds(large)
 
 
 def test_a_changed_file_is_noticed(directory: Path) -> None:

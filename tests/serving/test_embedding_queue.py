@@ -67,7 +67,8 @@ class Told:
         self.alone: list[bool] = []
         self.held, self.go_on, self.rested = (threading.Event() for _ in range(3))
 
-    full = True
+    def fits(self, source: Source) -> bool:
+        return not self.loaded
 
     def holds(self, source: Source) -> bool:
         return self.loaded[-1:] == [source.directory]

@@ -52,12 +52,11 @@ class Loaded(Protocol):
 class Encoders(Protocol):
     """The models in memory; one thread owns them."""
 
-    @property
-    def full(self) -> bool:
-        """Whether loading one more drops another."""
-        ...
-
     def holds(self, source: Source) -> bool: ...
+
+    def fits(self, source: Source) -> bool:
+        """Whether it can be loaded without dropping another."""
+        ...
 
     def load(self, source: Source) -> Loaded:
         """It, loaded if need be. Raises NotFound, Corrupt or BadRequest."""
@@ -172,7 +171,7 @@ class EmbeddingQueue:
     def _may_start(self, call: _Call) -> bool:
         """Models that take each other's place stay a while, or most time would go into loading."""
         encoders = self._encoders
-        if encoders is None or encoders.holds(call.source) or not encoders.full:
+        if encoders is None or encoders.holds(call.source) or encoders.fits(call.source):
             return True
         return time.monotonic() > self._stays_until
 
