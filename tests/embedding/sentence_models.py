@@ -111,3 +111,12 @@ def whole(directory: Path, **config: Any) -> Path:
     tokenizer(directory)
     graph(directory / "onnx" / "model.onnx", table())
     return directory
+
+
+def static(directory: Path, **tensors: np.ndarray) -> Path:
+    """A table as sentence-transformers writes it, or with these tensors of model2vec's."""
+    directory.mkdir(parents=True, exist_ok=True)
+    modules(directory, "StaticEmbedding", "Normalize")
+    tokenizer(directory)
+    save_file(tensors or {"embedding.weight": table()}, directory / "model.safetensors")
+    return directory
