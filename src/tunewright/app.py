@@ -13,7 +13,7 @@ from tunewright.artefacts import Artefacts
 from tunewright.blobs.local import LocalBlobs
 from tunewright.catalog.catalog import Catalog
 from tunewright.embedding import open_embedder
-from tunewright.embedding.chosen import LongInputs
+from tunewright.embedding.chosen import LongInputs, Precision
 from tunewright.embedding.embedder import Embedder
 from tunewright.embedding.scheduler import Scheduler
 from tunewright.fetching import Listener
@@ -272,6 +272,7 @@ class Tunewright(Acting):
         measure: bool = True,
         long_inputs: LongInputs = "average",
         matryoshka: Sequence[int] | None = None,
+        precision: Precision = "exact",
         progress: Callable[[int, int], None] = lambda *_: None,
     ) -> AddedBase:
         """The operator's way to add a base: by its name in the catalogue (`tw.catalogue`), by an id
@@ -283,8 +284,8 @@ class Tunewright(Acting):
         bytes fetched and bytes in all, from any thread.
         measure: try how fast it answers. Of an embedding model: long_inputs, what becomes of an
         input beyond its context (the mean of its parts, an error, or what fits); matryoshka, how
-        many first components are a vector too, where its own files do not say. Raises as
-        `resources.adding.Adding.add` does.
+        many first components are a vector too, where its own files do not say; precision, exact or
+        fast (int8). Raises as `resources.adding.Adding.add` does.
         """
         adding = Adding(self.bases, self.catalogue, self.home, self.settings)
         template = Path(chat_template).expanduser() if chat_template is not None else None
@@ -294,7 +295,9 @@ class Tunewright(Acting):
             kind,
             chat_template=template,
             measure=measure,
-            wishes=Wishes(long_inputs, None if matryoshka is None else tuple(matryoshka)),
+            wishes=Wishes(
+                long_inputs, None if matryoshka is None else tuple(matryoshka), precision
+            ),
             listener=Listener(say, progress),
         )
         for note in added.base.notes:

@@ -137,6 +137,16 @@ def converted(directory: Path, graph: str) -> dict[str, Any]:
     return json.loads(said.splitlines()[-1])
 
 
+def quantized(directory: Path, graph: str, fast: str) -> dict[str, Any]:
+    """What `quantizing.making` measures of an embedding model whose exact graph is `graph`, and
+    its form in int8 written to `fast`. Raises as `probe` does."""
+    command = ["tunewright.quantizing", str(directory), graph, fast]
+    size = 4 * _whole_size(directory)  # the graph twice, and its bytes
+    limits = {"OMP_NUM_THREADS": str(_threads())}
+    said = _trial(directory, command, size, "fast form", limits)
+    return json.loads(said.splitlines()[-1])
+
+
 def _whole_size(directory: Path) -> int:
     return sum(file.stat().st_size for file in directory.rglob("*") if file.is_file())
 

@@ -8,17 +8,23 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 import tiny_encoders
 from distributions import PACKAGES, installed
+from embedding import sentence_models
 from servers import Server
 from tunewright import builtin, durable
 from tunewright.embedding import open_embedder
+from tunewright.embedding.chosen import PRECISIONS
 from tunewright.embedding.embedder import Embedder
 from tunewright.embedding.long import embed_long
+from tunewright.embedding.onnx import OnnxEmbedder
 from tunewright.errors import Corrupt
 from tunewright.home import Home
+from tunewright.quantizing.making import write
+from tunewright.quantizing.products import products
 from tunewright.serving.client import EngineClient
 from tunewright.serving.remote import EngineEncoder
 
@@ -105,6 +111,25 @@ def test_a_text_alone_and_in_any_batch_gives_the_same_vector(embedder: Embedder)
     alone = np.concatenate([embedder.embed([text]).vectors for text in TEXTS])
     np.testing.assert_allclose(together, alone, atol=1e-6)
     np.testing.assert_allclose(backwards, alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_transformer_gives_a_text_the_same_vector_in_any_batch(
+    precision: str, tmp_path: Path
+) -> None:
+    """In int8 too: each row has a scale of its own."""
+    directory = sentence_models.encoder(tmp_path / "model")
+    embedder = OnnxEmbedder(directory, 1)
+    ids = [each[:200] for each in embedder.tokenize([*TEXTS, "x", "loud! " * 90])]
+    if precision == "fast":
+        model = onnx.load(directory / "onnx" / "model.onnx")
+        fast = directory / "onnx" / "fast.onnx"
+        write(model, products(model.graph), embedder, ids, fast, 127)
+        embedder = OnnxEmbedder(directory, 1, "onnx/fast.onnx")
+    together = embedder.embed_tokens(ids)
+    alone = np.concatenate([embedder.embed_tokens([each]) for each in ids])
+    assert np.einsum("ij,ij->i", together, alone).min() >= 0.9999
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
 
 
 def test_order_is_kept_over_many_internal_batches(embedder: Embedder) -> None:

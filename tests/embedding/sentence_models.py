@@ -1,13 +1,16 @@
 """Directories as sentence-transformers writes them, tiny, made without it and without torch."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import TensorProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+from tunewright import builtin
 
 PACKAGE = "sentence_transformers.models."
 MEAN = {"word_embedding_dimension": 8, "pooling_mode_mean_tokens": True}
@@ -113,10 +116,60 @@ def whole(directory: Path, **config: Any) -> Path:
     return directory
 
 
-def static(directory: Path, **tensors: np.ndarray) -> Path:
-    """A table as sentence-transformers writes it, or with these tensors of model2vec's."""
-    directory.mkdir(parents=True, exist_ok=True)
-    modules(directory, "StaticEmbedding", "Normalize")
-    tokenizer(directory)
-    save_file(tensors or {"embedding.weight": table()}, directory / "model.safetensors")
+def encoder(directory: Path, width: int = 128, inner: int = 1024, seed: int = 0) -> Path:
+    """A transformer of one layer with random weights, and the tokenizer of `builtin-mini`: texts
+    differ by their words, and a token's vector by the text that it stands in."""
+    settings(directory, {"word_embedding_dimension": width, "pooling_mode_mean_tokens": True})
+    write(directory / "config.json", {"model_type": "bert", "max_position_embeddings": 256})
+    shutil.copyfile(builtin.MINI / "tokenizer.json", directory / "tokenizer.json")
+    rows = 1 + max(Tokenizer.from_file(str(directory / "tokenizer.json")).get_vocab().values())
+    drawn = np.random.default_rng(seed)
+    sizes = {"q": width, "k": width, "v": width, "o": width, "up": inner}
+    weights = {name: drawn.normal(size=(width, n)) / width**0.5 for name, n in sizes.items()}
+    weights |= {"down": drawn.normal(size=(inner, width)) / inner**0.5}
+    weights |= {"table": drawn.normal(size=(rows, width)), "ones": np.ones(width)}
+    weights["ones"][:2] = 8  # channels that stand out, as real models have them
+    file = directory / "onnx" / "model.onnx"
+    file.parent.mkdir()
+    file.write_bytes(_layer(weights).SerializeToString())
     return directory
+
+
+def _layer(weights: dict[str, np.ndarray]) -> ModelProto:
+    nodes = [
+        helper.make_node("Gather", ["table", "input_ids"], ["x0"]),
+        helper.make_node("LayerNormalization", ["x0", "ones"], ["x"]),
+        *(helper.make_node("MatMul", ["x", name], [f"{name}_"]) for name in ("q", "k", "v")),
+        helper.make_node("Transpose", ["k_"], ["kt"], perm=[0, 2, 1]),
+        helper.make_node("MatMul", ["q_", "kt"], ["scores"]),
+        helper.make_node("Mul", ["scores", "small"], ["scaled"]),
+        helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
+        helper.make_node("Sub", ["mask", "one"], ["absent"]),
+        helper.make_node("Mul", ["absent", "large"], ["penalty"]),
+        helper.make_node("Unsqueeze", ["penalty", "axis"], ["penalties"]),
+        helper.make_node("Add", ["scaled", "penalties"], ["masked"]),
+        helper.make_node("Softmax", ["masked"], ["shares"], axis=-1),
+        helper.make_node("MatMul", ["shares", "v_"], ["seen"]),
+        helper.make_node("MatMul", ["seen", "o"], ["told"]),
+        helper.make_node("Add", ["told", "x"], ["y0"]),
+        helper.make_node("LayerNormalization", ["y0", "ones"], ["y"]),
+        helper.make_node("MatMul", ["y", "up"], ["u"]),
+        helper.make_node("Relu", ["u"], ["r"]),
+        helper.make_node("MatMul", ["r", "down"], ["d"]),
+        helper.make_node("Add", ["d", "y"], ["last_hidden_state"]),
+    ]
+    constants = {"one": np.ones(()), "small": np.array(0.05), "large": np.array(1e4)}
+    tensors = [
+        numpy_helper.from_array(value.astype(np.float32), name)
+        for name, value in (weights | constants).items()
+    ]
+    tensors.append(numpy_helper.from_array(np.array([1]), "axis"))
+    inputs = [
+        helper.make_tensor_value_info(name, TensorProto.INT64, ["rows", "time"])
+        for name in ("input_ids", "attention_mask")
+    ]
+    output = helper.make_tensor_value_info(
+        "last_hidden_state", TensorProto.FLOAT, ["rows", "time", "h"]
+    )
+    made = helper.make_graph(nodes, "layer", inputs, [output], tensors)
+    return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)

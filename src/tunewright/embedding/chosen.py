@@ -14,21 +14,23 @@ from tunewright.errors import Corrupt
 
 LongInputs = Literal["average", "error", "truncate"]
 LONG_INPUTS: tuple[LongInputs, ...] = get_args(LongInputs)
+Precision = Literal["exact", "fast"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 KEY = "embedding"
 
 
 @dataclass(frozen=True)
 class Chosen:
     """`engine`: of `embedding.ENGINES`: onnx, torch, static. `graph`: the file that the engine
-    runs, relative to the directory. `precision`: exact or fast. `long_inputs`: what becomes of an
-    input that is longer than the context. `matryoshka`: which numbers of first components are
-    vectors too, where the operator says so in place of the model's files. `found`: figures of its
-    trial, for people.
+    runs, relative to the directory. `precision`: exact, or fast (in int8: `quantizing`).
+    `long_inputs`: what becomes of an input that is longer than the context. `matryoshka`: which
+    numbers of first components are vectors too, where the operator says so in place of the model's
+    files. `found`: figures of its trial, for people.
     """
 
     engine: str
     graph: str | None = None
-    precision: str = "exact"
+    precision: Precision = "exact"
     long_inputs: LongInputs = "average"
     matryoshka: tuple[int, ...] | None = None
     found: Mapping[str, Any] = field(default_factory=dict)

@@ -23,10 +23,7 @@ class HubSource(Record):
 
 class WheelSource(Record):
     """A file inside a wheel of a package index. `member`: its path there; `sha256` and `bytes` are
-    of the member. `form`: what the member is, for people.
-
-    A member that ends with a slash is a folder with a model: `sha256` is then that of its
-    model.safetensors, and `bytes` those of all its files."""
+    of the member. `form`: what the member is, for people."""
 
     wheel: str
     member: str
@@ -46,8 +43,7 @@ class Memory(Record):
 
 class CatalogueModel(Record):
     """An open model of the catalogue. `context` in tokens; `checked`: when these facts were
-    compared with the model's published card. `matryoshka`, where an embedding model's card says
-    what its files do not: how many first components are a vector too, none for any number."""
+    compared with the model's published card."""
 
     name: str
     about: str
@@ -59,7 +55,6 @@ class CatalogueModel(Record):
     tools: bool
     memory: Memory
     checked: datetime.date
-    matryoshka: list[int] | None = None
     source: list[HubSource | WheelSource] = Field(min_length=1)
 
     @property

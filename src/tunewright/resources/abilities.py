@@ -12,7 +12,7 @@ from tunewright.embedding.chosen import Chosen
 from tunewright.embedding.modules import Pipeline
 from tunewright.probing import Examined
 from tunewright.records.embeddings import MAX_TOKENS_EACH
-from tunewright.records.models import BaseFacts, ModelKind
+from tunewright.records.models import BaseFacts, FastFacts, ModelKind
 from tunewright.rendering.configuration import Configuration, read_object
 
 _PROCESS = 0.4e9  # bytes of a process with torch and transformers, before any weights
@@ -65,12 +65,20 @@ def embedder_facts(directory: Path, chosen: Chosen | None) -> BaseFacts:
         pooling=" + ".join(pipeline.pooling.modes) if pipeline else None,
         engine=chosen.engine if chosen else str(read_object(directory / "config.json")["engine"]),
         agreement=chosen.found.get("cosine") if chosen else None,
+        precision=chosen.precision if chosen else None,
+        fast=_fast_facts(chosen),
         no_tools=None,
         measured=False,
         memory_to_serve=size,
         memory_to_train=None,
         notes=list(_embedder_notes(chosen)),
     )
+
+
+def _fast_facts(chosen: Chosen | None) -> FastFacts | None:
+    measured = chosen.found.get("fast") if chosen else None
+    known = FastFacts.model_fields
+    return FastFacts(**{name: measured[name] for name in known}) if measured else None
 
 
 def _embedder_notes(chosen: Chosen | None) -> Iterator[str]:

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
 
 from tunewright import durable
+from tunewright.embedding.chosen import Chosen
 from tunewright.embedding.graph_files import GRAPHS, graph_of, outside
 from tunewright.embedding.modules import Pipeline, is_embedder, unsupported
 from tunewright.errors import BadRequest
@@ -71,7 +72,7 @@ def _check_modules(directory: Path) -> None:
             "base first (model.merge_and_unload()), and save that."
         )
     _check_tokenizer(home)
-    graph = None if pipeline.static else graph_of(directory)
+    graph = None if pipeline.static else _graph(directory)
     if graph:
         outside(directory / graph)
     if not list(home.glob("*.safetensors")) and not graph:
@@ -143,9 +144,15 @@ def _of_modules(directory: Path) -> Iterator[Path]:
     for folder in Pipeline.read(directory).folders:
         for pattern in _OF_MODULE:
             yield from filter(Path.is_file, (directory / folder).glob(pattern))
-    if graph := graph_of(directory):
+    if graph := _graph(directory):
         yield directory / graph
         yield from outside(directory / graph)
+
+
+def _graph(directory: Path) -> str | None:
+    """The graph that was chosen when the model was made ready, else that of its makers."""
+    chosen = Chosen.read(directory)
+    return (chosen.graph if chosen else None) or graph_of(directory)
 
 
 def belongs(file: Path) -> bool:

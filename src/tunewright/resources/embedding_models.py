@@ -12,12 +12,13 @@ from typing import Any
 
 from tunewright import durable, probing
 from tunewright.embedding import ENGINES
-from tunewright.embedding.chosen import LONG_INPUTS, Chosen, LongInputs
+from tunewright.embedding.chosen import LONG_INPUTS, PRECISIONS, Chosen, LongInputs, Precision
 from tunewright.embedding.graph_files import graph_of, outside
 from tunewright.embedding.modules import Pipeline, unsupported
 from tunewright.errors import BadRequest, Corrupt, MissingExtra
 from tunewright.fetching import Listener, need_room
 from tunewright.resources import embedding_bases
+from tunewright.resources.fast_embeddings import quickened
 
 LEAST_COSINE = 0.9999  # of a graph's vectors with torch's, in every one of the texts compared
 _GRAPH = "onnx/model.onnx"
@@ -27,10 +28,11 @@ _RECIPE = 1  # of `converting`: another number makes graphs anew
 @dataclass(frozen=True)
 class Wishes:
     """What the operator wants of an embedding model. matryoshka: how many first components are a
-    vector too, where its own files do not say."""
+    vector too, where its own files do not say. precision: fast is int8."""
 
     long_inputs: LongInputs = "average"
     matryoshka: tuple[int, ...] | None = None
+    precision: Precision = "exact"
 
     def __post_init__(self) -> None:
         """Raises BadRequest for what cannot be."""
@@ -39,6 +41,11 @@ class Wishes:
                 f"'{self.long_inputs}' cannot be done with long inputs. Choose one of: "
                 f"{', '.join(LONG_INPUTS)}.",
                 param="long_inputs",
+            )
+        if self.precision not in PRECISIONS:
+            raise BadRequest(
+                f"'{self.precision}' is not a precision. Choose one of: {', '.join(PRECISIONS)}.",
+                param="precision",
             )
         if self.matryoshka and min(self.matryoshka) < 1:
             raise BadRequest("Matryoshka dimensions are numbers from 1 on.", param="matryoshka")
@@ -58,7 +65,7 @@ def ready(
         if wishes != Wishes():
             raise BadRequest(
                 f"{source} has an engine of its own, in its config.json: it says there how it "
-                "treats long inputs and which dimensions it has.",
+                "treats long inputs, which dimensions it has and how exactly it computes.",
                 param="long_inputs",
             )
         yield source, None
@@ -70,6 +77,9 @@ def ready(
     with durable.scratch(near) as folder, _named(folder, source):
         _fill(folder, source)
         chosen = _chosen(folder, pipeline, bases, listener)
+        if wishes.precision == "fast":
+            _say(folder, chosen)
+            chosen = quickened(folder, chosen, listener)
         chosen = replace(chosen, long_inputs=wishes.long_inputs, matryoshka=wishes.matryoshka)
         _say(folder, chosen)
         yield folder, chosen
@@ -188,7 +198,8 @@ def _known(bases: Path, key: str) -> tuple[Path, Chosen] | None:
             chosen = Chosen.read(base)
         except Exception:  # of a version to come, or damaged: not for us to say
             continue
-        if chosen and chosen.graph and chosen.found.get("key") == key:
+        exact = chosen and chosen.precision == "exact"
+        if exact and chosen.graph and chosen.found.get("key") == key:
             return base, chosen
     return None
 
