@@ -88,7 +88,7 @@ class _Hub(_Answering):
         parts = self.path.split("?")[0].strip("/").split("/")
         if parts[:2] == ["api", "models"]:
             return self._about("/".join(parts[2:4]))
-        id, name = "/".join(parts[:2]), parts[-1]
+        id, name = "/".join(parts[:2]), "/".join(parts[4:])  # after resolve/REVISION
         if parts[0] == "gated":
             return self.give(403, b"", X_Error_Code="GatedRepo", X_Error_Message="Gated.")
         if (content := self.place.files.get(f"{id}/{name}")) is None:
@@ -102,7 +102,7 @@ class _Hub(_Answering):
         if owner == "down":
             return self.give(503, b"{}")
         siblings = [
-            _sibling(path.split("/")[-1], content, wrong=owner == "broken")
+            _sibling(path.removeprefix(f"{id}/"), content, wrong=owner == "broken")
             for path, content in self.place.files.items()
             if path.startswith(f"{id}/")
         ]
@@ -157,15 +157,20 @@ def hub(files: dict[str, bytes]) -> Any:
 
 def repository(id: str, directory: Path) -> dict[str, bytes]:
     """The files of a model's directory, as `hub` takes them."""
-    return {f"{id}/{file.name}": file.read_bytes() for file in directory.iterdir()}
+    return {
+        f"{id}/{file.relative_to(directory)}": file.read_bytes()
+        for file in directory.rglob("*")
+        if file.is_file()
+    }
 
 
-def wheel(folder: Path, member: str, content: bytes) -> tuple[str, bytes]:
-    """A wheel ``ours`` of version 1.0 that carries one file: its name and its bytes."""
+def wheel(folder: Path, member: str, content: bytes, **more: bytes) -> tuple[str, bytes]:
+    """A wheel ``ours`` of version 1.0 that carries one file, or more: its name and its bytes."""
     name = "ours-1.0-py3-none-any.whl"
     about = "ours-1.0.dist-info"
     with zipfile.ZipFile(folder / name, "w", zipfile.ZIP_DEFLATED) as packed:
-        packed.writestr(member, content)
+        for file, held in {member: content, **more}.items():
+            packed.writestr(file, held)
         packed.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: ours\nVersion: 1.0\n")
         packed.writestr(
             f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"

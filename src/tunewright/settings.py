@@ -119,7 +119,7 @@ class Settings(BaseSettings):
         default=256 * MIB, ge=1024, description="all JSON bodies under way together, bytes"
     )
     embedding_tokens: int = Field(
-        default=2_000_000, ge=1, description="tokens of all embedding requests under way together"
+        default=4_000_000, ge=1, description="tokens of all embedding requests under way together"
     )
     generation_queue: int = Field(
         default=256, ge=1, description="chat and completion requests under way"

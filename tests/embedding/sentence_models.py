@@ -116,6 +116,15 @@ def whole(directory: Path, **config: Any) -> Path:
     return directory
 
 
+def static(directory: Path, **tensors: np.ndarray) -> Path:
+    """A table as sentence-transformers writes it, or with these tensors of model2vec's."""
+    directory.mkdir(parents=True, exist_ok=True)
+    modules(directory, "StaticEmbedding", "Normalize")
+    tokenizer(directory)
+    save_file(tensors or {"embedding.weight": table()}, directory / "model.safetensors")
+    return directory
+
+
 def encoder(directory: Path, width: int = 128, inner: int = 1024, seed: int = 0) -> Path:
     """A transformer of one layer with random weights, and the tokenizer of `builtin-mini`: texts
     differ by their words, and a token's vector by the text that it stands in."""

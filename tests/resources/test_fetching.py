@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import sources
+from embedding import sentence_models
 from training.tiny import write_base
 from tunewright.errors import BadRequest
 from tunewright.fetching import wheel
@@ -164,6 +165,61 @@ def test_each_way_that_a_hub_refuses_is_named(tmp_path: Path, add: Callable[...,
     weights = list((tmp_path / "hf").rglob("*.safetensors"))
     assert weights == [], "the wrong file is removed"
     nothing_is_left(tmp_path)
+
+
+def test_an_embedding_model_of_the_hub_comes_with_its_folders(
+    tmp_path: Path, add: Callable[..., Any]
+) -> None:
+    """And without the checkpoints, other graphs and pickles that lie there too."""
+    source = sentence_models.whole(tmp_path / "model")
+    files = sources.repository("us/embeds", source) | {
+        "us/embeds/pytorch_model.bin": b"no",
+        "us/embeds/onnx/model_O4.onnx": b"no",
+        "us/embeds/checkpoint-9/model.safetensors": b"no",
+        "us/embeds/openvino/openvino_model.xml": b"no",
+    }
+    with sources.hub(files) as place:
+        [(_, error)] = add(["us/embeds"], index="http://127.0.0.1:9", hub=place.url)
+        [(said, again)] = add(["again", "us/embeds"], index="http://127.0.0.1:9")
+    assert (error, again) == (None, None)
+    assert any("its cache is used" in text for text in said)
+    [kept] = (tmp_path / "home" / "bases").glob("*embeds-*")
+    assert (kept / "1_Pooling" / "config.json").is_file()
+    assert (kept / "onnx" / "model.onnx").read_bytes() == (
+        source / "onnx" / "model.onnx"
+    ).read_bytes()
+    fetched = {path.name for path in (tmp_path / "hf").rglob("snapshots/**/*")}
+    assert fetched.isdisjoint({"pytorch_model.bin", "model_O4.onnx", "openvino_model.xml"})
+    assert not any("checkpoint" in name for name in fetched)
+
+
+def test_an_embedding_model_of_a_wheel_is_a_folder_of_it(
+    tmp_path: Path, add: Callable[..., Any]
+) -> None:
+    source = sentence_models.static(tmp_path / "model")
+    weights = (source / "model.safetensors").read_bytes()
+    files = {f"ours/model/{name}": content for name, content in _files(source).items()}
+    name, packed = sources.wheel(tmp_path, "ours/__init__.py", b"raise SystemExit", **files)
+    entry = sources.entry(
+        "table", packed, "ours/model/", weights, bytes=sum(map(len, files.values()))
+    )
+    entry = entry.replace('"chat"', '"embedding"').replace("checked", "matryoshka = [4]\nchecked")
+    catalogue(tmp_path, entry, sources.entry("less", packed, "ours/model/", weights, bytes=99))
+    with sources.index({name: packed}) as place:
+        (_, error), (_, less) = add(["table"], ["less"], index=place.url)
+    assert error is None
+    assert "is larger than the 99 bytes that the catalogue names" in less[2]
+    [kept] = (tmp_path / "home" / "bases").glob("table-*")
+    about = json.loads((kept / "manifest.json").read_text())["about"]
+    assert about["licence"] == "Apache-2.0"
+    assert about["embedding"]["matryoshka"] == [4]
+    assert (kept / "model.safetensors").read_bytes() == weights
+    assert list((tmp_path / "home" / "downloads").iterdir()) == []
+
+
+def _files(directory: Path) -> dict[str, bytes]:
+    found = sources.repository("x", directory)
+    return {name.removeprefix("x/"): content for name, content in found.items()}
 
 
 def test_a_gguf_file_of_the_hub_is_fetched_by_its_name(

@@ -46,8 +46,9 @@ def create_api(tw: Tunewright) -> Starlette:
 
 
 def routes() -> list[Route]:
-    """Every route there is, a call each. All under /v1 need a key."""
-    return [call.route for call in CALLS]
+    """Every route there is, a call each. All under /v1 need a key. Those that are called most come
+    first: the router tries one after the other, some 1 us each."""
+    return [call.route for call in sorted(CALLS, key=lambda call: call.counts != "tokens")]
 
 
 async def _known_error(request: Request, error: Any) -> Response:

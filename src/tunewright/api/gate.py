@@ -41,6 +41,7 @@ class Gate:
         self._tw = tw
         self._open = {call.path for call in calls if call.open}
         posts = (call for call in calls if call.method == "POST")
+        posts = sorted(posts, key=lambda call: call.counts != "tokens")  # those called most first
         self._counts = [(call.route.path_regex, call.counts) for call in posts]
         self._hosts = Hosts(tw.settings)
         self._door = Lane("asking", _DOOR, sys.maxsize, spare=1)

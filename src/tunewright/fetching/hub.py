@@ -2,12 +2,13 @@
 GGUF file."""
 
 import hashlib
+import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from tunewright import durable, machine
@@ -21,7 +22,14 @@ _FETCHED = (
     *("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json"),
     *("tokenizer*", "special_tokens_map.json", "vocab.*", "merges.txt", "*.model", "modules.json"),
     *("chat_template.json*", "chat_template.jinja", "LICENSE*", "README.md"),
+    *("sentence_*_config.json", "config_sentence_transformers.json", "NOTICE*"),
 )
+# Of an embedding model: the folders of its modules, and the graph that its makers have made.
+_MODULE = re.compile(
+    r"\d+_\w+/(config\.json|sentence_\w+_config\.json|tokenizer[^/]*|[^/]+\.safetensors)"
+)
+_GRAPH = re.compile(r"onnx/model\.onnx(_data|\.data)?")
+_EMBEDS = ("modules.json", "1_Pooling/config.json")
 _MOST_NAMED = 6
 _ABANDONED = 3600.0  # seconds without a byte: nobody downloads that any more
 T = TypeVar("T")
@@ -50,8 +58,9 @@ def fetch(source: HubSource, keep: Path, listener: Listener) -> Snapshot:
         info = _asked(lambda: _model_info(source))
     except _Silent as error:
         return _cached(source, str(error), listener)
-    files = [each for each in info.siblings or () if _wanted(source, each.rfilename)]
-    if not any(each.rfilename.endswith((".safetensors", ".gguf")) for each in files):
+    names = {each.rfilename for each in info.siblings or ()}
+    files = [each for each in info.siblings or () if _wanted(source, each.rfilename, names)]
+    if not any(each.rfilename.endswith((".safetensors", ".gguf", ".onnx")) for each in files):
         raise NotFetched(_no_weights(source, info))
     total = sum(each.size or 0 for each in files)
     folder = _cache(source.hub)
@@ -60,7 +69,8 @@ def fetch(source: HubSource, keep: Path, listener: Listener) -> Snapshot:
     _need_room(source, total - begun, total, keep)
     with watched(folder, begun, total, listener):
         paths = [_file(source.hub, each, info.sha) for each in files]
-    return Snapshot(paths[0] if source.file else paths[0].parent, info.sha)
+    above = len(PurePosixPath(files[0].rfilename).parts)  # what it lies in may be a folder
+    return Snapshot(paths[0] if source.file else paths[0].parents[above - 1], info.sha)
 
 
 def _no_weights(source: HubSource, info: Any) -> str:
@@ -165,10 +175,14 @@ def _refused(hub: str, status: int) -> NotFetched:
     return NotFetched(f"{hub} answers with HTTP {status}")
 
 
-def _wanted(source: HubSource, name: str) -> bool:
+def _wanted(source: HubSource, name: str, names: Set[str]) -> bool:
+    """names: all that there are."""
     if source.file:
         return name == source.file
-    return "/" not in name and any(fnmatch(name, pattern) for pattern in _FETCHED)
+    if "/" in name:
+        embeds = not names.isdisjoint(_EMBEDS)
+        return embeds and bool(_MODULE.fullmatch(name) or _GRAPH.fullmatch(name))
+    return any(fnmatch(name, pattern) for pattern in _FETCHED)
 
 
 def named(text: str) -> HubSource:
@@ -262,7 +276,8 @@ def _cached(source: HubSource, reason: str, listener: Listener) -> Snapshot:
     whole = [directory for directory in _snapshots(source) if _is_whole(source, directory)]
     if not whole:
         raise NotFetched(reason)
-    for path in sorted(whole[0].glob(source.file or "*.safetensors")):
+    weights = [source.file] if source.file else ["**/*.safetensors", "**/*.onnx"]
+    for path in sorted(path for pattern in weights for path in whole[0].glob(pattern)):
         name = path.resolve().name
         if len(name) == 64 and (found := durable.sha256(path)) != name:
             raise BadRequest(
@@ -290,6 +305,22 @@ def _is_whole(source: HubSource, directory: Path) -> bool:
         return (directory / source.file).is_file()
     index = directory / "model.safetensors.index.json"
     named = durable.read_json(index).get("weight_map", {}) if index.is_file() else {}
-    weights = {path.name for path in directory.glob("*.safetensors")}
     needed = {"config.json", "tokenizer.json", *named.values()}
+    if (directory / "modules.json").is_file():
+        needed = set(named.values()) | _of_modules(directory)
+    weights = [*directory.glob("*.safetensors"), *directory.glob("*/*.safetensors")]
+    weights += directory.glob("onnx/model.onnx")
     return bool(weights) and all((directory / name).is_file() for name in needed)
+
+
+def _of_modules(directory: Path) -> set[str]:
+    """Files that the modules of an embedding model cannot be without."""
+    listed = durable.read_json(directory / "modules.json")
+    modules = (
+        [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    )
+    homes = {str(each.get("type")).rpartition(".")[2]: str(each.get("path")) for each in modules}
+    first = homes.get("Transformer", homes.get("StaticEmbedding", ""))
+    needed = {f"{first}/tokenizer.json".lstrip("/.")}
+    needed |= {f"{homes[name]}/config.json" for name in ("Pooling", "Dense") if name in homes}
+    return needed

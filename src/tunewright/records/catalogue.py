@@ -23,7 +23,10 @@ class HubSource(Record):
 
 class WheelSource(Record):
     """A file inside a wheel of a package index. `member`: its path there; `sha256` and `bytes` are
-    of the member. `form`: what the member is, for people."""
+    of the member. `form`: what the member is, for people.
+
+    A member that ends with a slash is a folder with a model: `sha256` is then that of its
+    model.safetensors, and `bytes` those of all its files."""
 
     wheel: str
     member: str
@@ -43,7 +46,8 @@ class Memory(Record):
 
 class CatalogueModel(Record):
     """An open model of the catalogue. `context` in tokens; `checked`: when these facts were
-    compared with the model's published card."""
+    compared with the model's published card. `matryoshka`, where an embedding model's card says
+    what its files do not: how many first components are a vector too, none for any number."""
 
     name: str
     about: str
@@ -55,6 +59,7 @@ class CatalogueModel(Record):
     tools: bool
     memory: Memory
     checked: datetime.date
+    matryoshka: list[int] | None = None
     source: list[HubSource | WheelSource] = Field(min_length=1)
 
     @property

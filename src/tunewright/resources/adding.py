@@ -93,7 +93,8 @@ class Adding:
                 origin = replace(origin, gguf=found.about)
                 chosen = _told_or_seen(directory, chosen)
                 if chosen == "embedding":
-                    added = self._add_embedder(name, directory, origin, wishes or Wishes(), heard)
+                    told = _told(wishes or Wishes(), origin.model)
+                    added = self._add_embedder(name, directory, origin, told, heard)
                 else:
                     _refuse_wishes(wishes)
                     added = self._add(name, chosen, directory, origin, measure)
@@ -247,6 +248,13 @@ def _told_or_seen(directory: Path, kind: ModelKind | None) -> ModelKind | None:
     if kind not in (None, "embedding"):
         raise BadRequest(embedding_bases.unlike(directory), param="kind")
     return "embedding"
+
+
+def _told(wishes: Wishes, model: CatalogueModel | None) -> Wishes:
+    """What the catalogue knows is right where the operator says nothing."""
+    if wishes.matryoshka is not None or model is None or model.matryoshka is None:
+        return wishes
+    return replace(wishes, matryoshka=tuple(model.matryoshka))
 
 
 def _refuse_wishes(wishes: Wishes | None) -> None:

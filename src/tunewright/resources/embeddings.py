@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -165,7 +165,8 @@ class Embeddings:
         chunks = Chunks.of(embedder, ids, heads)
         vectors = self._computing(embedder, chunks, sum(counts), submit or self._submit)
         answers = answering(request.model, weights)
-        return Prepared(request, answers, counts, unknown, nothing, chunks, vectors)
+        sent = replace(chunks, rows=[])  # the scheduler has them: no second time while it waits
+        return Prepared(request, answers, counts, unknown, nothing, sent, vectors)
 
     def _computing(
         self, embedder: Embedder, chunks: Chunks, tokens: int, submit: Submit
