@@ -116,6 +116,7 @@ def test_a_table_is_written_whole_and_searched(run, tmp_path: Path) -> None:
     assert "1 of them are equal to another one" in done.stderr
     assert "left out: line 4: The row is empty." in done.stderr
     assert "Cat:" in done.stdout.splitlines()[1]
+    assert "no prompt 'query'" in run(*given, "--prompt-name", "query", code=1).stderr
     assert "exists already" in run(*given, "--model", "builtin-static", code=1).stderr
     anew = json.loads(run(*given, "--model", "builtin-static", "--overwrite", "--json").stdout)
     assert (anew["embedded"], anew["model"]) == (3, "builtin-static")

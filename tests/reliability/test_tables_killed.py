@@ -25,10 +25,12 @@ def computed(out: Path) -> int:
         return 0
 
 
-def wait_for(rows: int, out: Path) -> None:
+def wait_for(rows: int, out: Path, tw: Tunewright, id: str) -> None:
     deadline = time.monotonic() + 120
     while computed(out) < rows:
-        assert time.monotonic() < deadline
+        table = tw.tables.retrieve(id)
+        assert table.status in OPEN, table
+        assert time.monotonic() < deadline, tw.tables.events(id, limit=100)
         assert not out.exists(), "it was done before it could be killed"
         time.sleep(0.01)
 
@@ -45,9 +47,9 @@ def test_a_queued_table_survives_both(new_server: Callable[..., Server], tmp_pat
     tw = Tunewright(server.home)
     tw.embeddings.table(table, whole, model="builtin-static")
     made = tw.tables.create(table, out, model="builtin-static")
-    wait_for(1, out)
+    wait_for(1, out, tw, made.id)
     server.child("tunewright.work").kill()
-    wait_for(computed(out) + 1, out)
+    wait_for(computed(out) + 1, out, tw, made.id)
     server.process.kill()
     server.process.wait()
     before = computed(out)

@@ -134,7 +134,7 @@ def main() -> None:
             seconds = time.monotonic() - began
         for _ in range(int(trials)):
             found = trial(folder, chosen.uniform(0, seconds), model, ending, sums(whole))
-            print(json.dumps({"ending": ending, "of": round(seconds, 3), **found}), flush=True)  # noqa: T201
+            print(json.dumps({"ending": ending, "of": round(seconds, 3), **found}), flush=True)
 
 
 if __name__ == "__main__":

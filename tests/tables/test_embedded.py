@@ -76,7 +76,7 @@ def test_every_output_holds_the_table_and_the_vectors_of_the_api(
     said = found.schema.metadata
     assert said[b"tunewright.model"] == b"builtin-static"
     assert said[b"tunewright.fingerprint"].decode() == done.fingerprint
-    assert said[b"tunewright.precision"] == b"float32"
+    assert said[b"tunewright.precision"] == b"exact"
     assert found["extra"].to_pylist() == [None, None, None, '["a"]']
 
 
@@ -144,6 +144,9 @@ def test_what_is_remembered_follows_from_the_texts_alone() -> None:
         recent.remember(keys[start : start + 20], np.arange(start, start + 20))
     again.remember(keys, np.arange(200))
     np.testing.assert_array_equal(recent.find(keys), again.find(keys))
+    all_of_them = Recent(slots=256)
+    all_of_them.remember(keys, np.arange(200))
+    assert all_of_them.find(keys[:30]).tolist() == [*range(180, 200), *range(170, 180)]
     known = recent.find(keys)
     assert 1 <= len(set(known.tolist()) - {-1}) <= 8
     for at, place in enumerate(known):
@@ -174,6 +177,7 @@ def test_equal_texts_are_computed_once_across_batches(
         ({"template": "{title}", "column": "text"}, r"'text' is in one of --column and --template"),
         ({"model": "gpt-3.5-turbo"}, "is a chat model"),
         ({"sheet": "one"}, "has no sheets"),
+        ({"prompt_name": "query"}, "has no prompt 'query'"),
     ],
 )
 def test_what_cannot_be_is_refused_and_leaves_nothing(

@@ -15,7 +15,7 @@ ENDINGS = (".parquet", ".csv", ".jsonl", ".npy")
 
 def trials(folder: Path, each: int, model: str, *endings: str) -> list[dict[str, Any]]:
     seed = os.environ.get("SEED") or str(secrets.randbelow(10**6))
-    print("seed", seed)  # noqa: T201
+    print("seed", seed)
     script = Path(__file__).with_name("killed.py")
     done = subprocess.run(
         [sys.executable, str(script), str(folder), seed, str(each), model, *endings],
@@ -47,5 +47,5 @@ def test_50_kills(tmp_path: Path, model: str, each: int) -> None:
     check(found, 4 * each)
     killed = [each for each in found if each["killed"]]
     amid = [each for each in killed if any(name.endswith(".partial") for name in each["left"])]
-    print(len(killed), "killed,", len(amid), "of them amid the work")  # noqa: T201
+    print(len(killed), "killed,", len(amid), "of them amid the work")
     assert len(amid) >= each

@@ -44,6 +44,14 @@ _TemplateOption = Annotated[
         help="How to put a text together: columns in braces, such as '{title}: {text}'.",
     ),
 ]
+_PromptNameOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Of the model's prompts, the one to put before each text. Not given: its default.",
+        show_default=False,
+    ),
+]
 _SheetOption = Annotated[
     str | None, typer.Option(metavar="NAME", help="Of a .xlsx file. Not given: the first.")
 ]
@@ -84,6 +92,7 @@ def embed(
     column: _ColumnOption = None,
     template: _TemplateOption = None,
     sheet: _SheetOption = None,
+    prompt_name: _PromptNameOption = None,
     output: _OutputOption = None,
     overwrite: _OverwriteOption = False,
     queue: _QueueOption = False,
@@ -103,14 +112,15 @@ def embed(
     from tunewright.cli import embed_table
     from tunewright.cli.opening import records, running
 
-    asked = Asked(model, texts, file, column, template, sheet)
+    asked = Asked(model, texts, file, column, template, sheet, prompt_name)
     if queue:
         out = _queued(asked, output, search)
         with running(home) as tw:
             return embed_table.queue(tw, asked, out, overwrite=overwrite, json=json)
     with records(home) as tw:
         if json and file is None:
-            return print_json(tw.embeddings.create(model=model, input=_given(asked)).wire())
+            made = tw.embeddings.create(model=model, input=_given(asked), prompt_name=prompt_name)
+            return print_json(made.wire())
         if file and output and _given(asked) == [] and not embed_table.has_vectors(file, sheet):
             embed_table.write(tw, asked, output, overwrite=overwrite, json=json)
             if search is not None:
@@ -141,6 +151,7 @@ class Asked:
     column: str | None = None
     template: str | None = None
     sheet: str | None = None
+    prompt_name: str | None = None
 
 
 @dataclass
@@ -187,7 +198,7 @@ def _table(tw: "Tunewright", asked: Asked) -> _Table:
 
     given = _given(asked)
     if asked.file is None:
-        table = _computed(tw, asked.model, list(enumerate(given, start=1)))
+        table = _computed(tw, asked, list(enumerate(given, start=1)))
         if not table.texts:
             raise BadRequest(
                 f"{asked.model} knows no token of these texts. Use a multilingual embedding model."
@@ -215,14 +226,15 @@ def _of_rows(tw: "Tunewright", asked: Asked, file: Path) -> _Table:
     )
     rows = [(row.line, row.text) for row in read if not row.reason]
     left_out = {row.line: row.reason for row in read if row.reason}
-    key = kept_vectors.key(weights.id, weights.base_fingerprint, [text for _, text in rows])
+    name = f"{weights.id}\0{asked.prompt_name}" if asked.prompt_name else weights.id
+    key = kept_vectors.key(name, weights.base_fingerprint, [text for _, text in rows])
     found = kept_vectors.kept(tw.home, key, len(rows))
     if found is not None:
         table = _Table([text for _, text in rows], found, [line for line, _ in rows], left_out)
         table.before = True
         _count(table, tw.embedder(weights, tw.models))
         return table
-    table = _computed(tw, asked.model, rows)
+    table = _computed(tw, asked, rows)
     if rows and not table.left_out:
         table.kept = kept_vectors.keep(tw.home, key, table.vectors)
     table.left_out = dict(sorted((table.left_out | left_out).items()))
@@ -236,7 +248,7 @@ def _count(table: _Table, embedder: "Embedder") -> None:
         table.unknown += 0 if embedder.unknown is None else ids.count(embedder.unknown)
 
 
-def _computed(tw: "Tunewright", model: str, rows: Sequence[tuple[int, str]]) -> _Table:
+def _computed(tw: "Tunewright", asked: Asked, rows: Sequence[tuple[int, str]]) -> _Table:
     import numpy as np
     from rich.progress import Progress
 
@@ -245,7 +257,9 @@ def _computed(tw: "Tunewright", model: str, rows: Sequence[tuple[int, str]]) -> 
     quiet = len(rows) == 1 or not notes.is_terminal
     with Progress(console=notes, transient=True, disable=quiet) as progress:
         task = progress.add_task("Embedding", total=len(rows))
-        for start, found in tw.embeddings.tables.embedded([text for _, text in rows], model):
+        texts = [text for _, text in rows]
+        parts_of = tw.embeddings.tables.embedded(texts, asked.model, asked.prompt_name)
+        for start, found in parts_of:
             here = rows[start : start + len(found.vectors) + len(found.left_out)]
             for at, (line, text) in enumerate(here):
                 if at in found.left_out:
@@ -299,19 +313,19 @@ def _note(said: str) -> None:
     notes.print(said, markup=False, soft_wrap=True)
 
 
-def _search(tw: "Tunewright", model: str, query: str, table: _Table, top: int) -> None:
+def _search(tw: "Tunewright", model: str, search: str, table: _Table, top: int) -> None:
     from tunewright.analysis.nearest import nearest
     from tunewright.errors import BadRequest
 
-    asked = _computed(tw, model, [(1, query)])
-    if not asked.texts:
-        raise BadRequest(f"'{query}' cannot be searched for: {asked.left_out[1]}.")
-    if asked.vectors.shape[1] != table.vectors.shape[1]:
+    query = _computed(tw, Asked(model, [search], None), [(1, search)])
+    if not query.texts:
+        raise BadRequest(f"'{search}' cannot be searched for: {query.left_out[1]}.")
+    if query.vectors.shape[1] != table.vectors.shape[1]:
         raise BadRequest(
             f"The vectors have {table.vectors.shape[1]} dimensions, and those of {model} have "
-            f"{asked.vectors.shape[1]}. Name the model that made them with --model."
+            f"{query.vectors.shape[1]}. Name the model that made them with --model."
         )
-    ids, scores = nearest(asked.vectors, table.vectors, top)
+    ids, scores = nearest(query.vectors, table.vectors, top)
     print_table(
         [">similarity", ">line", "text"],
         [

@@ -60,6 +60,7 @@ def write(tw: "Tunewright", asked: "Asked", output: Path, *, overwrite: bool, js
             template=asked.template,
             model=asked.model,
             sheet=asked.sheet,
+            prompt_name=asked.prompt_name,
             overwrite=overwrite,
             say=say,
         )
@@ -80,6 +81,7 @@ def queue(tw: "Tunewright", asked: "Asked", output: Path, *, overwrite: bool, js
         template=asked.template,
         model=asked.model,
         sheet=asked.sheet,
+        prompt_name=asked.prompt_name,
         overwrite=overwrite,
     )
     _note(f"{made.id}: it goes on without this command. {program()} tables follow {made.id}")
@@ -95,6 +97,8 @@ def report(done: "EmbeddedTable") -> None:
         _note(f"{equal:,} of them are equal to another one and were not computed again")
     if done.chunked:
         _note(f"{done.chunked:,} longer than the model reads at once: the mean of their parts")
+    if done.truncated:
+        _note(f"{done.truncated:,} longer than the model reads at once: only their beginning")
     if done.unknown:
         _note(
             f"The model does not know {done.unknown:,} of {done.tokens:,} tokens: it cannot tell "

@@ -24,7 +24,7 @@ _PIECE = 1 << 16  # characters tokenized at once: a tokenizer takes up to 465 by
 @dataclass
 class Found:
     """`vectors`: of the texts that have one, in their order, [kept, d]. `left_out`: by the index of
-    a text, why it has none. `tokens`, `unknown` and `chunked` are of the `computed` texts alone."""
+    a text, why it has none. The other counts are of the `computed` texts alone."""
 
     vectors: Vectors
     left_out: dict[int, str] = field(default_factory=dict)
@@ -32,6 +32,7 @@ class Found:
     tokens: int = 0
     unknown: int = 0
     chunked: int = 0
+    truncated: int = 0
 
 
 class Distinct:
@@ -105,6 +106,7 @@ class Distinct:
             tokens=sum(done.tokens),
             unknown=sum(counts[at] for at in good),
             chunked=done.chunked,
+            truncated=done.truncated,
         )
         return found, done.vectors
 

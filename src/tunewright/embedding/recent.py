@@ -1,41 +1,65 @@
 """Which texts were embedded lately: a table of hashes in memory that never grows."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 SLOTS = 1 << 20  # 24 bytes each
+_WAYS = 4  # slots of one set
 
 
 class Recent:
-    """Finds what was computed for the same text. A text's hash (128 bits) has one slot; a newer
-    text takes it over. What is remembered depends on the texts and their order alone, so it is
-    the same when they are read again."""
+    """Finds what was computed for the same text. By its hash (128 bits) a text belongs to a set of
+    four slots, where the newest takes the place of the oldest. What is remembered depends on the
+    texts and their order alone, so it is the same when they are read again, in other pieces."""
 
     def __init__(self, slots: int = SLOTS) -> None:
+        sets = max(1, slots // _WAYS)
         # Filled, not only reserved: memory is taken now and does not grow later.
-        self._keys = np.full((slots, 2), 0, np.uint64)
-        self._places = np.full(slots, -1, np.int64)
+        self._keys = np.full((sets, _WAYS, 2), 0, np.uint64)
+        self._places = np.full((sets, _WAYS), -1, np.int64)
+        self._oldest = np.full(sets, 0, np.intp)
 
     def find(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """keys [n, 2] -> the place of each, [n]; -1 for one that is not remembered."""
-        slots = self._slots(keys)
-        known = (self._keys[slots] == keys).all(axis=1)
-        return np.where(known, self._places[slots], -1)
+        return self._found(self._sets(keys), keys)[0]
 
     def remember(self, keys: NDArray[np.uint64], places: NDArray[np.int64]) -> None:
         """keys [n, 2], places [n]."""
-        slots = self._slots(keys)
-        # One by one in their order where two meet: numpy does not say which of them would stay.
-        last = dict(zip(slots.tolist(), range(len(slots)), strict=True))
-        kept = np.fromiter(last.values(), np.intp, len(last))
-        self._keys[slots[kept]] = keys[kept]
-        self._places[slots[kept]] = places[kept]
+        sets = self._sets(keys)
+        for at in _rounds(sets):  # of each set one key at a time, in their order
+            here, own = sets[at], keys[at]
+            known, way = self._found(here, own)
+            way = np.where(known >= 0, way, self._oldest[here])
+            self._keys[here, way] = own
+            self._places[here, way] = places[at]
+            new = here[known < 0]
+            self._oldest[new] = (self._oldest[new] + 1) % _WAYS
 
-    def _slots(self, keys: NDArray[np.uint64]) -> NDArray[np.intp]:
+    def _found(
+        self, sets: NDArray[np.intp], keys: NDArray[np.uint64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+        """Of each key the place, or -1, and the slot of its set that holds it."""
+        same = (self._keys[sets] == keys[:, None]).all(axis=2)  # [n, ways]
+        way = same.argmax(axis=1)
+        rows = np.arange(len(keys))
+        return np.where(same[rows, way], self._places[sets, way], -1), way
+
+    def _sets(self, keys: NDArray[np.uint64]) -> NDArray[np.intp]:
         return (keys[:, 0] % np.uint64(len(self._places))).astype(np.intp)
+
+
+def _rounds(sets: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+    """Indices such that no set is twice in a round, and those of a set come in their order."""
+    order = np.argsort(sets, kind="stable")
+    ordered = sets[order]
+    starts = np.r_[True, ordered[1:] != ordered[:-1]] if len(sets) else np.zeros(0, bool)
+    first = np.maximum.accumulate(np.where(starts, np.arange(len(sets)), 0))
+    rank = np.arange(len(sets)) - first
+    for turn in range(int(rank.max(initial=-1)) + 1):
+        yield order[rank == turn]
 
 
 def keys_of(texts: Sequence[str]) -> NDArray[np.uint64]:

@@ -15,7 +15,8 @@ class TableProgress(Record):
     """So far. `share`: which part of the table is read, 0 to 1. `rows` were read: `embedded` have a
     vector, `left_out` have none. `computed`: texts whose vector was not one of an equal text;
     `tokens` are of these, and `unknown` of them the model cannot read; `chunked` of the texts are
-    longer than it reads at once. `writing`: all is computed, and the output is written."""
+    longer than it reads at once, and their vector is the mean of their parts'; of the `truncated`
+    it is that of their beginning. `writing`: all is computed, and the output is written."""
 
     share: float = 0.0
     rows: int = 0
@@ -25,6 +26,7 @@ class TableProgress(Record):
     tokens: int = 0
     unknown: int = 0
     chunked: int = 0
+    truncated: int = 0
     writing: bool = False
 
 
@@ -44,6 +46,7 @@ class EmbeddedTable(Record):
     tokens: int
     unknown: int
     chunked: int
+    truncated: int
     left_out_file: str | None = None
     before: bool = False
 
@@ -63,6 +66,7 @@ class QueuedTable(Record):
     column: str | None = None
     template: str | None = None
     sheet: str | None = None
+    prompt_name: str | None = None
     overwrite: bool = False
     status: Status = "queued"
     progress: TableProgress = TableProgress()

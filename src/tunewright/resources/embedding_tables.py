@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tunewright import durable
+from tunewright.embedding.chosen import Chosen
 from tunewright.embedding.distinct import Distinct, Found
 from tunewright.embedding.embedder import Embedder
 from tunewright.errors import BadRequest, StorageFull, TokensExceeded
@@ -69,12 +70,14 @@ class EmbeddingTables:
         template: str | None = None,
         model: str = MODEL,
         sheet: str | None = None,
+        prompt_name: str | None = None,
         overwrite: bool = False,
     ) -> Progressing:
         """The same by steps, a batch of rows each; what is done when a step ends stays done.
 
         column: of the texts, or several with commas between (default: those of the template, or
-        ``text``). template: how to put them together, ``{title}: {text}``. overwrite: replace the
+        ``text``). template: how to put them together, ``{title}: {text}``. prompt_name: of the
+        model's prompts, the one to put before each text. overwrite: replace the
         output, and drop what another plan has begun there.
 
         Raises BadRequest for a table, column or output that cannot be, and where the table, the
@@ -86,7 +89,7 @@ class EmbeddingTables:
         check_output(target)
         texts, columns = _texts(table, sheet, column, template)
         check_columns(columns, target.suffix.lower(), combined=texts.combined)
-        run = self._run(table, sheet, texts, model, target.suffix.lower())
+        run = self._run(table, sheet, texts, model, prompt_name, target.suffix.lower())
         if done := self._complete(target, run.plan, overwrite=overwrite):
             return done
         try:
@@ -106,6 +109,7 @@ class EmbeddingTables:
         template: str | None,
         model: str,
         sheet: str | None,
+        prompt_name: str | None,
         overwrite: bool,
     ) -> tuple[Path, Path]:
         """Both paths, absolute. Raises as `steps` does, as far as a look at the beginning shows."""
@@ -113,7 +117,8 @@ class EmbeddingTables:
         check_output(target)
         texts, columns = _texts(table, sheet, column, template)
         check_columns(columns, target.suffix.lower(), combined=texts.combined)
-        self._models.weights(model, ("embedding",))
+        weights = self._models.weights(model, ("embedding",))
+        prompt_for(model, self._embedder(weights).declared, prompt_name)
         if target.exists() and not overwrite and not folder(target).is_dir():
             raise _exists(target)
         return table, target
@@ -126,13 +131,14 @@ class EmbeddingTables:
         template: str | None = None,
         model: str = MODEL,
         sheet: str | None = None,
+        prompt_name: str | None = None,
     ) -> Iterator[EmbeddedRow]:
         """Each row of a table with its vector, as they are computed; nothing is kept. Raises as
         `steps` does."""
         self._quota.admit(tokens=True)
         table = _absolute(file)
         texts, _ = _texts(table, sheet, column, template)
-        return self._run(table, sheet, texts, model, "").stream()
+        return self._run(table, sheet, texts, model, prompt_name, "").stream()
 
     def texts(
         self,
@@ -148,11 +154,13 @@ class EmbeddingTables:
         texts, _ = _texts(table, sheet, column, template)
         return texts_of(open_source(table, sheet).rows, texts)
 
-    def embedded(self, texts: Sequence[str], model: str = MODEL) -> Iterator[tuple[int, Found]]:
+    def embedded(
+        self, texts: Sequence[str], model: str = MODEL, prompt_name: str | None = None
+    ) -> Iterator[tuple[int, Found]]:
         """Texts of any length, batch by batch: the index of its first text, and what it gave."""
         weights = self._models.weights(model, ("embedding",))
         embedder = self._embedder(weights)
-        prompt = _prompt(model, embedder)
+        prompt = prompt_for(model, embedder.declared, prompt_name)
         allow = self._unknown_text == "allow"
         distinct = Distinct(embedder, None, prompt, allow_unknown=allow)
         start = 0
@@ -163,10 +171,17 @@ class EmbeddingTables:
             start += len(batch)
 
     def _run(
-        self, table: Path, sheet: str | None, texts: Texts, model: str, ending: str
+        self,
+        table: Path,
+        sheet: str | None,
+        texts: Texts,
+        model: str,
+        prompt_name: str | None,
+        ending: str,
     ) -> TableRun:
         weights = self._models.weights(model, ("embedding",))
         embedder = self._embedder(weights)
+        chosen = Chosen.read(self._models.directory(weights))
         plan = Plan(
             sha256=content(table),
             sheet=sheet,
@@ -174,7 +189,8 @@ class EmbeddingTables:
             template=texts.template,
             model=weights.id,
             fingerprint=weights.base_fingerprint,
-            prompt=_prompt(model, embedder),
+            precision=chosen.precision if chosen else "exact",
+            prompt=prompt_for(model, embedder.declared, prompt_name),
             unknown=self._unknown_text,
             dimensions=embedder.dimensions,
             ending=ending,
@@ -255,12 +271,7 @@ class EmbeddingTables:
         return self._home.embeddings / "written" / f"{name}.json"
 
 
-def _prompt(model: str, embedder: Embedder) -> str:
-    """What a name for one side of a search puts before each text."""
-    return prompt_for(model, embedder.declared)
-
-
-_COUNTS = {"rows", "embedded", "left_out", "computed", "tokens", "unknown", "chunked"}
+_COUNTS = {"rows", "embedded", "left_out", "computed", "tokens", "unknown", "chunked", "truncated"}
 
 
 def _exists(path: Path) -> BadRequest:

@@ -59,7 +59,7 @@ class Plan:
     dimensions: int
     ending: str
     batch: int
-    precision: str = "float32"
+    precision: str = "exact"
     version: int = 1
 
     @property

@@ -247,6 +247,7 @@ def _added(
         tokens=progress.tokens + found.tokens,
         unknown=progress.unknown + found.unknown,
         chunked=progress.chunked + found.chunked,
+        truncated=progress.truncated + found.truncated,
     )
 
 

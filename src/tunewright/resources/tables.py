@@ -42,13 +42,31 @@ class Tables:
         template: str | None = None,
         model: str = MODEL,
         sheet: str | None = None,
+        prompt_name: str | None = None,
         overwrite: bool = False,
     ) -> QueuedTable:
         """Have the worker embed a table: as `EmbeddingTables.table`, and refused like that."""
         self._quota.admit()
-        given = {"column": column, "template": template, "model": model, "sheet": sheet}
-        table, target = self._embedding.check(file, output, overwrite=overwrite, **given)
-        made = QueuedTable(file=str(table), output=str(target), overwrite=overwrite, **given)  # pyright: ignore[reportArgumentType]
+        table, target = self._embedding.check(
+            file,
+            output,
+            column=column,
+            template=template,
+            model=model,
+            sheet=sheet,
+            prompt_name=prompt_name,
+            overwrite=overwrite,
+        )
+        made = QueuedTable(
+            file=str(table),
+            output=str(target),
+            column=column,
+            template=template,
+            model=model,
+            sheet=sheet,
+            prompt_name=prompt_name,
+            overwrite=overwrite,
+        )
         with self._shelf.catalog.transaction():
             rest = (one for one in self._shelf.all(QueuedTable) if one.status in OPEN)
             if same := next((one for one in rest if one.output == made.output), None):

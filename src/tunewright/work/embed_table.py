@@ -15,6 +15,7 @@ from tunewright.work.heartbeat import Heartbeat
 from tunewright.work.turn import Turn, be_nice
 
 SAY_SECONDS = 0.5  # between two reports
+GIVEN = {"column", "template", "model", "sheet", "prompt_name", "overwrite"}
 BUSY_SECONDS = 1.0
 
 
@@ -61,8 +62,9 @@ class EmbedTable(Assignment):
         return table
 
     def _steps(self, table: QueuedTable) -> Progressing:
-        given = table.model_dump(include={"column", "template", "model", "sheet", "overwrite"})
-        return self.acting.embeddings.tables.steps(table.file, table.output, **given)
+        return self.acting.embeddings.tables.steps(
+            table.file, table.output, **table.model_dump(include=GIVEN)
+        )
 
     def _go_on_later(self, steps: Progressing) -> None:
         self.tw.tasks.renew(self.task)  # raises where nobody wants it any longer

@@ -1,0 +1,86 @@
+"""`examples/`, run as a user runs them, against a server: with today's SDK and with openai 0.28."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from servers import DATA, REPOSITORY, Server
+from tunewright import samples
+
+EXAMPLES = {
+    "embed_food_reviews.py": "3.54.0",
+    "embed_food_reviews_0_28.py": "0.28.1",
+}
+REVIEWS = DATA / "fine_food_reviews_1k.csv"
+# The interpreter of the tests has pandas, those of the SDKs have the SDK.
+RUN = """
+import runpy, sys
+sys.path.append(sys.argv[1])
+sys.argv = sys.argv[2:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def run(example: str, server: Server, source: Path, target: Path) -> str:
+    [packages] = (REPOSITORY / ".sdk" / EXAMPLES[example]).glob("lib/python*/site-packages")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", RUN, str(packages)),
+            *(str(REPOSITORY / "examples" / example), str(source), str(target)),
+        ],
+        env={**os.environ, "OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": server.key},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def write_reviews(path: Path) -> None:
+    """The shipped reviews as the guide's table has them, with a row for each thing to leave out."""
+    with samples.REVIEWS.open(newline="", encoding="utf-8") as file:
+        rows = [
+            {"Id": at, "Time": 1_000 - at, "Summary": row["product"], "Text": row["text"]}
+            for at, row in enumerate(csv.DictReader(file))
+        ]
+    rows.append({"Id": 98, "Time": 2_000, "Summary": "Too long", "Text": "tea " * 8_500})
+    rows.append({"Id": 99, "Time": 2_001, "Summary": "No text", "Text": ""})
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_recipe(server: Server, tmp_path: Path, example: str) -> None:
+    source, target = tmp_path / "reviews.csv", tmp_path / "out.csv"
+    write_reviews(source)
+    said = run(example, server, source, target)
+    assert said.startswith("40 reviews of ")
+    assert "384 dimensions" in said
+    with target.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["Time"]) for row in rows] == sorted(int(row["Time"]) for row in rows)
+    assert rows[-1]["combined"].startswith("Title: Harbourlight Dark Roast Coffee; Content: Far")
+    answer = server.http.post(
+        "/embeddings", json={"model": "text-embedding-ada-002", "input": rows[0]["combined"]}
+    ).json()
+    expected = answer["data"][0]["embedding"]
+    np.testing.assert_allclose(eval(rows[0]["embedding"]), expected, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not REVIEWS.is_file(), reason=f"{REVIEWS} is not here")
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_recipe_with_the_reviews_of_the_guide(
+    server: Server, tmp_path: Path, example: str
+) -> None:
+    said = run(example, server, REVIEWS, tmp_path / "out.csv")
+    assert said.startswith("1000 reviews of ")
