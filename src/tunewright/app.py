@@ -237,9 +237,11 @@ class Tunewright(Acting):
         self.usage = Usage(self.catalog, self.settings, self.blobs.size)
         self.engine = EngineClient(self.home.socket, seconds=self.settings.engine_seconds)
         self.rows = Rows(self.engine, self.settings.generation_rows, self.settings.generator)
-        self.scheduler = Scheduler(self.settings.embedding_tokens)
-        on_gpu = machine.embeds_on_gpu(self.settings.embedding_device)
-        self._encoder = EngineEncoder(self.engine, on_gpu=on_gpu)
+        self._encoder = EngineEncoder(
+            EngineClient(self.home.socket, seconds=self.settings.engine_seconds),
+            on_gpu=machine.embeds_on_gpu(self.settings.embedding_device),
+        )
+        self.scheduler = Scheduler(self.settings.embedding_tokens, abort=self._encoder.close)
         self.processes = Processes(
             self.home, self.settings, on_worker_death=self.tasks.release_of_dead
         )

@@ -17,7 +17,10 @@ import pytest
 from engines import WAIT, Heard
 from test_faults import GOOD, SPEC, WAITING, Scripted
 
+from tunewright.embedding.embedder import Declared
 from tunewright.embedding.encoder import Source
+from tunewright.embedding.scheduler import Scheduler
+from tunewright.embedding.texts import OfTokens
 from tunewright.errors import BadRequest, Busy, NotFound, TunewrightError, Unavailable
 from tunewright.generation.generator import Request
 from tunewright.serving import embedding_queue, protocol, remote
@@ -50,7 +53,9 @@ class Vectors:
             raise RuntimeError("a kernel failed")
         if HELD in inputs[0]:
             self._told.held.set()
-            assert self._told.go_on.wait(WAIT)
+            gone_on = self._told.go_on.wait(WAIT)
+            self._told.released.set()
+            assert gone_on
         if WIDE in inputs[0]:
             return np.ones((len(inputs), 60_000), np.float32)
         skipped = skips or [0] * len(inputs)
@@ -65,7 +70,7 @@ class Told:
         self.computed: list[tuple] = []
         self.loaded: list[str] = []
         self.alone: list[bool] = []
-        self.held, self.go_on, self.rested = (threading.Event() for _ in range(3))
+        self.held, self.go_on, self.released, self.rested = (threading.Event() for _ in range(4))
 
     def fits(self, source: Source) -> bool:
         return not self.loaded
@@ -178,6 +183,44 @@ def test_a_cancelled_call_ends_within_its_batch_and_the_generator_goes_on_meanwh
     assert EngineEncoder(client).encode(source(), [[10]]).tolist() == [[10, 1, 0]]
     assert told.computed == [("m", HELD), ("m", 10)]
     assert heard.all == []
+
+
+def test_what_is_closed_waits_for_nothing_and_asks_for_nothing_more(
+    client: EngineClient, told: Told
+) -> None:
+    """A server that stops does not wait for an engine that computes, loads or hangs."""
+    encoder = EngineEncoder(client)
+    scheduler = Scheduler(10**6, abort=encoder.close)
+    embedder = Asking(encoder)
+    waiting = [scheduler.submit("a", embedder, [[HELD, n]]) for n in range(10, 14)]
+    assert told.held.wait(WAIT)
+    scheduler.close()  # joins its threads
+    assert not told.released.is_set()
+    for future in waiting:
+        with pytest.raises(Unavailable):
+            future.result(0)
+    with pytest.raises(Unavailable, match="shutting down"):
+        encoder.encode(source(), [[10]])
+    told.go_on.set()
+
+
+class Asking(OfTokens):
+    """An embedder of ids alone."""
+
+    vocabulary, unknown = 100, None
+
+    def __init__(self, encoder: EngineEncoder) -> None:
+        super().__init__(Declared(DIMENSIONS))
+        self._encoder = encoder
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        raise NotImplementedError
+
+    def spelled(self, inputs: Sequence[Sequence[int]]) -> list[str]:
+        raise NotImplementedError
+
+    def embed_tokens(self, batch: Sequence[Sequence[int]]) -> np.ndarray:
+        return self._encoder.encode(source(), batch)
 
 
 def test_while_the_generator_works_not_all_processors_are_taken(

@@ -37,11 +37,17 @@ class Scheduler:
 
     `most`: tokens of all requests under way, of which one organisation has three quarters; a vector
     counts as the tokens that take as much memory. A request that comes when nothing is under way is
-    taken whatever its size.
+    taken whatever its size. `abort`: ends what other processes compute, when `close` is called.
     """
 
-    def __init__(self, most: int, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        most: int,
+        clock: Callable[[], float] = time.perf_counter,
+        abort: Callable[[], None] = lambda: None,
+    ) -> None:
         self._most = most
+        self._abort = abort
         self._share = most - most // 4
         self._clock = clock
         self._lock = threading.Lock()
@@ -83,6 +89,7 @@ class Scheduler:
                 engine.ready.notify_all()
         for future in waiting:
             _fail(future, _closing())
+        self._abort()
         for thread in [thread for engine in engines for thread in engine.threads]:
             thread.join()
 
@@ -152,7 +159,7 @@ class Scheduler:
         try:
             vectors = engine.vectors(list(chain.from_iterable(ids for _, ids in batch)))
         except Exception as error:
-            if len(batch) > 1:
+            if len(batch) > 1 and not self._closed:
                 for part in batch:
                     self._compute(engine, [part])
             else:

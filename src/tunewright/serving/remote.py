@@ -19,7 +19,14 @@ class EngineEncoder:
     """Thread-safe. Leaving `encode` by an exception cancels what is under way."""
 
     def __init__(self, engine: EngineClient, *, on_gpu: bool = False) -> None:
+        """engine: its own one, so that vectors stand before nobody's tokens."""
         self._engine, self.on_gpu = engine, on_gpu
+        self._closed = False
+
+    def close(self) -> None:
+        """What is under way fails, and whatever comes afterwards."""
+        self._closed = True
+        self._engine.close()
 
     def encode(
         self, source: Source, inputs: Sequence[Sequence[int]], skips: Sequence[int] = ()
@@ -31,6 +38,8 @@ class EngineEncoder:
     def _asked(
         self, source: Source, inputs: Sequence[Sequence[int]], skips: Sequence[int]
     ) -> NDArray[np.float32]:
+        if self._closed:
+            raise Unavailable("The server is shutting down. Send the request again later.")
         heard: queue.SimpleQueue[Message | TunewrightError] = queue.SimpleQueue()
         handle = self._engine.embed(source, inputs, heard.put, skips=skips)
         try:
