@@ -19,6 +19,7 @@ from tunewright.embedding.modules import unsupported
 from tunewright.embedding.piped import OfPipeline
 from tunewright.embedding.pooling import after
 from tunewright.embedding.static import TEXTS_AT_ONCE, added_up
+from tunewright.embedding.vectors import unit
 from tunewright.errors import Corrupt
 
 _OURS, _THEIRS = "embedding.weight", "embeddings"
@@ -57,9 +58,10 @@ class TableEmbedder(OfPipeline):
             )
 
     def embed_tokens(self, batch: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """Of the text's own tokens: no special ones go around them, whatever the tokenizer says."""
         if self._left_out is not None:
             batch = [[id for id in ids if id != self._left_out] for ids in batch]
-        return super().embed_tokens(batch)
+        return unit(self.computed(list(map(list, batch)), []))
 
     def computed(self, rows: list[list[int]], skips: list[int]) -> NDArray[np.float32]:
         sums = added_up(rows, self._table.shape[1], self._vectors)  # [inputs, d]

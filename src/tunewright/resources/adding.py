@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tunewright import durable, names
+from tunewright.embedding import open_embedder
 from tunewright.embedding.chosen import Chosen
 from tunewright.errors import BadRequest, Corrupt
 from tunewright.fetching import Listener, NotFetched, hub, need_room, wheel
@@ -270,7 +271,7 @@ def _examined(place: Path, chosen: Chosen | None, told: Mapping[str, str]) -> Ex
     """By a trial of its engine; one that is run in the engine's process was tried there already,
     when it was compared."""
     if chosen and chosen.engine == "torch":
-        return Examined([], embedder=dict(chosen.found))
+        return Examined([], embedder=asdict(open_embedder(place, verify=False).declared))
     return examine(place, "embedding", environment=told)
 
 
