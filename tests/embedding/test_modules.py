@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from embedding.sentence_models import MEAN, PACKAGE, dense, modules, settings, write
-from tunewright.embedding.modules import Dense, Normalize, Pipeline, Pooling, is_embedder
+from tunewright.embedding.dense import Dense
+from tunewright.embedding.modules import Normalize, Pipeline, Pooling, is_embedder
 from tunewright.errors import BadRequest
 
 WEIGHT = np.arange(24, dtype=np.float32).reshape(3, 8) / 24

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tunewright.embedding.modules import ACTIVATIONS, Dense, Normalize, Pipeline, Pooling, Step
+from tunewright.embedding.dense import ACTIVATIONS, Dense
+from tunewright.embedding.modules import Normalize, Pipeline, Pooling, Step
 from tunewright.embedding.pooling import pooled
 
 LENGTHS = (9, 4, 1, 7)

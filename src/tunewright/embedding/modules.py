@@ -19,17 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-
 from tunewright import durable
 from tunewright.embedding import lengths
 from tunewright.embedding.card import Card
-from tunewright.errors import BadRequest
+from tunewright.embedding.dense import Dense, refuse_token_vectors, unsupported
 from tunewright.rendering.configuration import read_object
-
-Floats = NDArray[np.float32]
 
 MODULES = "modules.json"
 _POOLING = "1_Pooling"
@@ -46,7 +40,6 @@ _MODE_KEYS = {
     "pooling_mode_weightedmean_tokens": "weightedmean",
     "pooling_mode_lasttoken": "lasttoken",
 }
-ACTIVATIONS = ("Identity", "Tanh", "ReLU", "Sigmoid", "GELU", "SiLU")
 _WIDTHS = ("hidden_size", "d_model", "dim", "n_embd")
 
 
@@ -59,17 +52,6 @@ class Pooling:
 
     modes: tuple[str, ...]
     include_prompt: bool = True
-
-
-@dataclass(frozen=True, eq=False)
-class Dense:
-    """activation(weight @ x + bias), with the input, or its projection, on top where there is a
-    `residual`."""
-
-    weight: Floats  # [out, in]
-    bias: Floats | None  # [out]
-    activation: str  # of ACTIVATIONS
-    residual: Floats | None = None  # [out, in]
 
 
 @dataclass(frozen=True)
@@ -160,10 +142,6 @@ class Pipeline:
 def is_embedder(directory: Path) -> bool:
     """Whether its files say so: a modules.json, or a pooling folder."""
     return (directory / MODULES).is_file() or (directory / _POOLING).is_dir()
-
-
-def unsupported(message: str) -> BadRequest:
-    return BadRequest(message, param="source", code="unsupported_model")
 
 
 @dataclass(frozen=True)
@@ -299,101 +277,14 @@ def _after(directory: Path, modules: Sequence[_Module], width: int | None) -> tu
         if module.name == "Pooling":
             raise unsupported(f"{directory / MODULES} names Pooling twice.")
         if module.name == "Normalize":
-            _refuse_token_vectors(directory, module)
+            refuse_token_vectors(directory / module.folder, module.name)
             steps.append(Normalize())
         else:
-            dense = _dense(directory, module, width)
+            _settings(directory, module)  # which must be there
+            dense = Dense.read(directory / module.folder, width)
             width = len(dense.weight)
             steps.append(dense)
     return tuple(steps)
-
-
-def _refuse_token_vectors(directory: Path, module: _Module) -> None:
-    file = directory / module.folder / "config.json"
-    config = read_object(file) if module.folder else {}
-    names = [config.get("module_input_name"), config.get("module_output_name")]
-    if other := [name for name in names if name not in (None, "sentence_embedding")]:
-        raise unsupported(
-            f"{file}: {module.name} is for {other[0]!r}. Only those for 'sentence_embedding' are "
-            "supported."
-        )
-
-
-def _dense(directory: Path, module: _Module, width: int | None) -> Dense:
-    config = _settings(directory, module)
-    _refuse_token_vectors(directory, module)
-    folder = directory / module.folder
-    named = config.get("activation_function", "torch.nn.modules.activation.Tanh")
-    activation = str(named).rpartition(".")[2]
-    if not str(named).startswith("torch.nn.") or activation not in ACTIVATIONS:
-        raise unsupported(
-            f"{folder / 'config.json'}: the activation {named!r} is not supported. Supported: "
-            f"{', '.join(ACTIVATIONS)}."
-        )
-    tensors = _tensors(folder)
-    inner, outer = config.get("in_features"), config.get("out_features")
-    weight = _of_shape(folder, tensors, "linear.weight", (outer, inner))
-    bias = config.get("bias", True) is not False
-    if width not in (None, inner):
-        raise unsupported(
-            f"{folder / 'config.json'}: Dense takes vectors of {inner} components, but what comes "
-            f"before it gives {width}. These files are not of one model."
-        )
-    return Dense(
-        weight,
-        _of_shape(folder, tensors, "linear.bias", (outer,)) if bias else None,
-        activation,
-        _residual(folder, tensors, config) if config.get("use_residual") is True else None,
-    )
-
-
-def _residual(folder: Path, tensors: dict[str, Floats], config: Mapping[str, Any]) -> Floats:
-    shape = config["out_features"], config["in_features"]
-    if shape[0] == shape[1]:
-        return np.eye(shape[0], dtype=np.float32)
-    return _of_shape(folder, tensors, "residual.weight", shape)
-
-
-def _tensors(folder: Path) -> dict[str, Floats]:
-    file = folder / "model.safetensors"
-    if not file.is_file():
-        raise unsupported(
-            f"{folder} has no model.safetensors. Only weights in safetensors are read: the other "
-            "formats can run code."
-        )
-    return read_tensors(file)
-
-
-def read_tensors(file: Path) -> dict[str, Floats]:
-    """All of a small safetensors file, in float32. Raises BadRequest where it is broken."""
-    try:
-        with safe_open(file, framework="numpy") as tensors:
-            return {
-                name: _wide(tensors.get_tensor(name))
-                for name in tensors.keys()  # noqa: SIM118
-            }
-    except (SafetensorError, TypeError) as error:  # TypeError: a dtype that numpy lacks
-        raise unsupported(f"{file} cannot be read: {error}. Fetch it again.") from error
-
-
-def _wide(array: NDArray[Any]) -> Floats:
-    return array.astype(np.float32)
-
-
-def _of_shape(
-    folder: Path, tensors: dict[str, Floats], name: str, shape: tuple[object, ...]
-) -> Floats:
-    file = folder / "model.safetensors"
-    if name not in tensors:
-        raise unsupported(f"{file} holds no {name}. It is not the file of this module.")
-    found = tensors[name]
-    if found.shape != shape:
-        raise unsupported(
-            f"{file}: {name} is {list(found.shape)}, but its config.json says {list(shape)}."
-        )
-    if not np.isfinite(found).all():
-        raise unsupported(f"{file}: {name} holds values that are not numbers (NaN or infinite).")
-    return found
 
 
 def _prompts(directory: Path) -> tuple[dict[str, str], str | None]:

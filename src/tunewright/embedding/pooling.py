@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tunewright.embedding.modules import Dense, Pipeline
+from tunewright.embedding.dense import Dense
+from tunewright.embedding.modules import Pipeline
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]

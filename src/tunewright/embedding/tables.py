@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from tunewright.embedding.modules import unsupported
+from tunewright.embedding.dense import unsupported
 from tunewright.embedding.piped import OfPipeline
 from tunewright.embedding.pooling import after
 from tunewright.embedding.static import TEXTS_AT_ONCE, added_up

@@ -13,8 +13,9 @@ from tokenizers import Tokenizer
 
 from tunewright import durable
 from tunewright.embedding.chosen import Chosen
+from tunewright.embedding.dense import unsupported
 from tunewright.embedding.graph_files import GRAPHS, graph_of, outside
-from tunewright.embedding.modules import Pipeline, is_embedder, unsupported
+from tunewright.embedding.modules import Pipeline, is_embedder
 from tunewright.errors import BadRequest
 from tunewright.rendering.configuration import read_object
 

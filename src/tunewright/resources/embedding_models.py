@@ -13,8 +13,9 @@ from typing import Any
 from tunewright import durable, probing
 from tunewright.embedding import ENGINES
 from tunewright.embedding.chosen import LONG_INPUTS, PRECISIONS, Chosen, LongInputs, Precision
+from tunewright.embedding.dense import unsupported
 from tunewright.embedding.graph_files import graph_of, outside
-from tunewright.embedding.modules import Pipeline, unsupported
+from tunewright.embedding.modules import Pipeline
 from tunewright.errors import BadRequest, Corrupt, MissingExtra
 from tunewright.fetching import Listener, need_room
 from tunewright.resources import embedding_bases
