@@ -2,6 +2,7 @@
 keeps, counts and leaves behind."""
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,10 @@ from tunewright import durable
 from tunewright.app import Acting, Tunewright
 from tunewright.errors import BadRequest, JobFailed, NotRunning, Unavailable
 from tunewright.records.batches import Batch
+from tunewright.records.completions import ChatChoice, ChatCompletion, Usage
 from tunewright.records.files import File
+from tunewright.records.messages import AssistantMessage, MadeCall, MadeFunction
+from tunewright.records.record import now
 from tunewright.serving.client import Done
 from tunewright.serving.rows import Rows
 from tunewright.settings import Settings
@@ -380,6 +384,30 @@ def test_in_the_engine_it_has_turns_of_its_own(tw: Tunewright, work: Work) -> No
     assert 5 in seeds
     assert len(set(seeds)) == 3, "those that name none differ"
     assert online is None
+
+
+def test_what_is_answered_again_has_the_same_ids(tw: Tunewright) -> None:
+    found = tw.batches.retrieve(batch(tw, texts(1)))
+    asked = batch_lines.Asked(3, "row-3", {})
+
+    def made() -> dict[str, Any]:
+        calls = [MadeCall(function=MadeFunction(name="f", arguments="{}")) for _ in range(2)]
+        message = AssistantMessage(content=None, tool_calls=calls)
+        usage = Usage(prompt_tokens=1, completion_tokens=1, total_tokens=2)
+        choice = ChatChoice(index=0, message=message, finish_reason="tool_calls")
+        given = {"model": "m", "usage": usage, "system_fingerprint": "fp"}
+        return ChatCompletion(choices=[choice] * 2, created=now() + 7, **given).wire()
+
+    first, second = made(), made()
+    assert first["id"] != second["id"]
+    lines = {batch_lines.Naming(found).good(asked, body) for body in (first, second)}
+    [line] = map(json.loads, lines)
+    body = line["response"]["body"]
+    assert re.fullmatch("chatcmpl-[0-9a-f]{24}", body["id"])
+    assert body["created"] == found.created_at
+    calls = [call["id"] for each in body["choices"] for call in each["message"]["tool_calls"]]
+    assert len(set(calls)) == 4
+    assert all(re.fullmatch("call_[0-9a-f]{24}", id) for id in calls)
 
 
 def test_the_input_stays_while_it_is_needed(tw: Tunewright, work: Work) -> None:

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from tunewright.embedding.batching import Vectors, embedded
 from tunewright.embedding.embedder import Embedder
-from tunewright.errors import TunewrightError, Unavailable
+from tunewright.errors import Busy, NotRunning, TunewrightError, Unavailable
 from tunewright.records.embeddings import EmbeddingRequest
 from tunewright.resources.embeddings import Embeddings, Prepared, body
 from tunewright.stepwise import finish
@@ -45,6 +45,9 @@ class _Waiting:
             mine = [(rows, future) for of, rows, future in self._parts if of is embedder]
             try:
                 _compute(embedder, mine)
+            except (Busy, NotRunning) as error:
+                for _, future in mine:
+                    future.set_exception(error)
             except Exception:  # one text that breaks the engine harms no other request
                 for part in mine:
                     _alone(embedder, part)

@@ -39,6 +39,7 @@ TURN_SECONDS = 5.0
 """So long does a batch go on while those of other organisations wait."""
 LOOK_SECONDS = 0.5  # between two looks whether it has been cancelled
 QUOTA_SECONDS = 1.0
+SETTLE_SECONDS = 4.0  # a server that stops gives its worker 8
 
 End = Literal["completed", "expired", "cancelled", "failed"]
 _UNASKED: dict[End, tuple[str, str]] = {
@@ -82,6 +83,8 @@ class RunBatch(Assignment):
                     self.begun[batch.id] = state
                 else:
                     state.answers.close()
+                    if ENDPOINTS[batch.endpoint].computes:
+                        state.round.settle(SETTLE_SECONDS)
 
     def fail(self, error: JobFailed) -> bool:
         """Given up, it fails, with what it has."""

@@ -19,6 +19,7 @@ class Answers:
     def __init__(self, folder: Path) -> None:
         """Raises InUse where somebody still adds to them."""
         self._places: dict[int, tuple[bool, Place]] = {}
+        self._failed = 0
         self._read = 0
         self._written = 0
         self._spool = Spool(folder / NAME)
@@ -43,8 +44,7 @@ class Answers:
             self._count(one, place)
 
     def counts(self, total: int) -> RequestCounts:
-        failed = sum(failed for failed, _ in self._places.values())
-        return RequestCounts(total=total, completed=len(self) - failed, failed=failed)
+        return RequestCounts(total=total, completed=len(self) - self._failed, failed=self._failed)
 
     def usage(self) -> BatchUsage:
         return BatchUsage(
@@ -82,6 +82,7 @@ class Answers:
         if one.number in self:
             return
         self._places[one.number] = one.failed, place
+        self._failed += one.failed
         self._read += one.read
         self._written += one.written
 

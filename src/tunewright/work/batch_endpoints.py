@@ -24,6 +24,7 @@ class Endpoint:
     answers: the use case, for the bodies of a group: in their order, an answer each.
     group: requests that are answered together; at_once: groups under way.
     inputs: how many texts are to be embedded, as the limit counts them.
+    computes: in this process, which must not end in the midst of it.
     """
 
     takes: type[Request]
@@ -32,6 +33,7 @@ class Endpoint:
     group: int = 1
     at_once: int = 32  # two batches of the engine (`generation.batch`)
     inputs: Callable[[Body], int] = lambda body: 0
+    computes: bool = False
 
 
 def _each(
@@ -69,5 +71,6 @@ ENDPOINTS: dict[BatchEndpoint, Endpoint] = {
         group=64,
         at_once=2,
         inputs=_inputs,
+        computes=True,
     ),
 }

@@ -237,6 +237,10 @@ class Naming:
             named["id"] = f"{prefix}-{self.digest(asked.number, 'answer')[:24]}"
         if "created" in body:
             named["created"] = self.batch.created_at
+        for index, choice in enumerate(body.get("choices", ())):
+            for place, call in enumerate(choice.get("message", {}).get("tool_calls") or ()):
+                digest = self.digest(asked.number, f"call-{index}-{place}")
+                call["id"] = f"call_{digest[:24]}"
         return self._line(asked, self._response(asked, 200, named), None)
 
     def refused(self, asked: Asked, status: int, body: dict[str, Any]) -> bytes:

@@ -37,6 +37,7 @@ class Round:
         self._at_once = at_once
         self._again: deque[Group] = deque()
         self._came: queue.SimpleQueue[Outcome | Exception] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
         self._under_way = 0
         self._not_before = 0.0
         self._read_all = False
@@ -70,20 +71,29 @@ class Round:
         """Whether all have been asked and answered."""
         return self._read_all and not self._again and not self._under_way
 
+    def settle(self, seconds: float) -> None:
+        """Wait for those under way, so long at most."""
+        ends = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, ends - time.monotonic()))
+
     def _fill(self) -> None:
         while self._under_way < self._at_once and time.monotonic() >= self._not_before:
             group = self._again.popleft() if self._again else next(self._groups, None)
             if group is None:
                 self._read_all = True
                 return
+            thread = threading.Thread(
+                target=self._ask, args=(group,), name="batch-request", daemon=True
+            )
             try:
-                threading.Thread(
-                    target=self._ask, args=(group,), name="batch-request", daemon=True
-                ).start()
+                thread.start()
             except RuntimeError:  # no thread is left
                 self._put_back(group, 1.0)
                 return
             self._under_way += 1
+            self._threads = [one for one in self._threads if one.is_alive()]
+            self._threads.append(thread)
 
     def _ask(self, group: Group) -> None:
         try:
