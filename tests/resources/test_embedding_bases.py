@@ -247,3 +247,19 @@ def test_only_declared_dimensions_are_given(tw: Tunewright, tmp_path: Path) -> N
     tw.add_base("plain", str(made.whole(tmp_path / "plain")))
     with pytest.raises(BadRequest, match="does not support specifying dimensions"):
         tw.embeddings.create(model="plain", input="The cat", dimensions=4)
+
+
+def test_a_prompt_that_is_not_pooled_counts_for_nothing_but_what_it_does_to_the_rest(
+    tw: Tunewright, tmp_path: Path
+) -> None:
+    """Here tokens do not see each other, so nothing is left of it."""
+    source = prompted(tmp_path)
+    made.write(source / "1_Pooling" / "config.json", made.MEAN | {"include_prompt": False})
+    tw.add_base("instructed", str(source))
+    answer = tw.embeddings.create(model="instructed", input=["The cat", "passage : dog"])
+    ids = made.tokenizer(tmp_path).encode_batch(["The cat", "passage : dog"])
+    # [CLS] passage : are left out, and of the second text what it says itself stays.
+    rows = [made.table()[each.ids[1:]].mean(0) for each in ids]
+    expected = np.stack([row / np.linalg.norm(row) for row in rows])
+    found = np.array([each.embedding for each in answer.data])
+    np.testing.assert_allclose(found, expected, atol=1e-6)

@@ -33,6 +33,7 @@ class OfPipeline(OfTokenizer, ABC):
         if self.pipeline.lower:
             _lower(self._tokenizer)
         self.vocabulary = 1 + max(self._tokenizer.get_vocab().values(), default=-1)
+        self._check_vocabulary()
         self.first, self.last = around(self._tokenizer)
         self.padding = _padding(self.pipeline.transformer, self._tokenizer)
         self._declared = replace(self._declared, context=self._context())
@@ -68,6 +69,17 @@ class OfPipeline(OfTokenizer, ABC):
     def computed(self, rows: list[list[int]], skips: list[int]) -> NDArray[np.float32]:
         """[rows, dimensions], of any length. skips: how many first tokens of each row are a prompt
         that its pooling leaves out; 0: none."""
+
+    def _check_vocabulary(self) -> None:
+        """Raises Corrupt where the tokenizer is clearly of another model than the weights. Tables
+        are often a little longer than the vocabulary, and never twice as long."""
+        home = self.pipeline.transformer
+        rows = read_object(home / "config.json").get("vocab_size")
+        if type(rows) is int and not self.vocabulary <= rows <= 2 * self.vocabulary:
+            raise Corrupt(
+                f"{home / 'tokenizer.json'} has {self.vocabulary:,} tokens, but config.json says "
+                f"{rows:,}. Use the tokenizer and the weights of the same model."
+            )
 
     def _context(self) -> int | None:
         """Tokens of a text without the special ones around it."""

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from tokenizers import Tokenizer
 
 from tunewright import durable
 from tunewright.embedding.chosen import Chosen
@@ -72,7 +71,11 @@ def _check_modules(directory: Path) -> None:
             f"{home} holds an adapter (adapter_config.json), not a whole model. Merge it into its "
             "base first (model.merge_and_unload()), and save that."
         )
-    _check_tokenizer(home)
+    if not (home / "tokenizer.json").is_file():
+        raise unsupported(
+            f"{home} has no tokenizer.json. Write one with transformers: "
+            "AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
+        )
     graph = None if pipeline.static else _graph(directory)
     if graph:
         outside(directory / graph)
@@ -100,25 +103,6 @@ def _refuse_code(directory: Path, home: Path) -> None:
         raise unsupported(
             f"{directory} is quantised (quantization_config). Add the model that it was made of, "
             "which its README names."
-        )
-
-
-def _check_tokenizer(home: Path) -> None:
-    file = home / "tokenizer.json"
-    if not file.is_file():
-        raise unsupported(
-            f"{home} has no tokenizer.json. Write one with transformers: "
-            "AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
-        )
-    try:
-        ids = Tokenizer.from_file(str(file)).get_vocab_size()
-    except Exception as error:  # tokenizers raises bare Exception
-        raise unsupported(f"{file} cannot be read: {error}") from error
-    rows = read_object(home / "config.json").get("vocab_size")
-    if type(rows) is int and (ids > rows or 2 * ids < rows):
-        raise unsupported(
-            f"{file} has {ids:,} tokens, but config.json says {rows:,}. Use the tokenizer and the "
-            "weights of the same model."
         )
 
 
