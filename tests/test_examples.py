@@ -12,6 +12,7 @@ import pytest
 from servers import DATA, REPOSITORY, Server
 from tunewright import samples
 
+BATCH = "batch_reviews.py"
 EXAMPLES = {
     "embed_food_reviews.py": "3.54.0",
     "embed_food_reviews_0_28.py": "0.28.1",
@@ -27,7 +28,9 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def run(example: str, server: Server, source: Path, target: Path) -> str:
-    [packages] = (REPOSITORY / ".sdk" / EXAMPLES[example]).glob("lib/python*/site-packages")
+    [packages] = (REPOSITORY / ".sdk" / EXAMPLES.get(example, "3.54.0")).glob(
+        "lib/python*/site-packages"
+    )
     done = subprocess.run(
         [
             *(sys.executable, "-c", RUN, str(packages)),
@@ -74,6 +77,18 @@ def test_the_recipe(server: Server, tmp_path: Path, example: str) -> None:
     ).json()
     expected = answer["data"][0]["embedding"]
     np.testing.assert_allclose(eval(rows[0]["embedding"]), expected, atol=1e-5)
+
+
+def test_a_question_about_each_review(server: Server, tmp_path: Path) -> None:
+    source, target = tmp_path / "reviews.csv", tmp_path / "out.csv"
+    write_reviews(source)
+    said = run(BATCH, server, source, target)
+    with target.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    long = [row for row in rows if not row["answer"]]
+    assert [row["Summary"] for row in long] == ["Too long"]
+    assert '"code":"context_length_exceeded"' in said, "the reason is told"
+    assert said.endswith("completed: 40 answers for 41 reviews\n")
 
 
 @pytest.mark.slow
