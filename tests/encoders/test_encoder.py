@@ -14,13 +14,14 @@ from transformers import AutoModel
 import tiny_encoders
 from tunewright import durable, machine
 from tunewright.embedding import pooling as reference
+from tunewright.embedding.chosen import Chosen
 from tunewright.embedding.encoder import Source
 from tunewright.embedding.modules import MODES, Pipeline, Pooling
-from tunewright.encoders import backbone, precision
+from tunewright.encoders import backbone, precision, resident
 from tunewright.encoders import encoder as encoding
 from tunewright.encoders.encoder import Encoder
 from tunewright.encoders.pooling import pooled
-from tunewright.encoders.resident import ResidentEncoders
+from tunewright.encoders.resident import ResidentEncoders, embedding_device
 from tunewright.errors import BadRequest, Corrupt, NotFound, Unavailable
 from tunewright.generation.progress import Progress
 
@@ -142,6 +143,30 @@ def test_half_the_width_is_taken_only_where_it_holds(tmp_path: Path) -> None:
     again = AutoModel.from_pretrained(large)
     for (name, found), wanted in zip(model.named_parameters(), again.parameters(), strict=True):
         assert torch.equal(found, wanted.to(model.dtype)), name
+
+
+def test_a_model_that_was_added_as_fast_is_computed_in_bfloat16(directory: Path) -> None:
+    exact = Encoder(directory, Progress(), CPU)
+    durable.write_manifest(directory, about=Chosen("torch", precision="fast").about)
+    fast = Encoder(directory, Progress(), CPU)
+    assert (exact.dtype, fast.dtype) == (torch.float32, torch.bfloat16)
+    one, other = exact.encode(INPUTS), fast.encode(INPUTS)
+    assert other.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(other, axis=1), 1, atol=1e-6)
+    cosines = np.einsum("ij,ij->i", one, other)
+    assert 0.999 < cosines.min() < 0.9999999
+
+
+def test_the_device_is_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resident.base, "device", lambda: torch.device("cuda"))
+    assert embedding_device().type == "cuda"
+    monkeypatch.setenv("TUNEWRIGHT_EMBEDDING_DEVICE", "cpu")
+    assert embedding_device().type == "cpu"
+    monkeypatch.setenv("TUNEWRIGHT_EMBEDDING_DEVICE", "gpu")
+    assert embedding_device().type == "cuda"
+    monkeypatch.setattr(resident.base, "device", lambda: CPU)
+    with pytest.raises(Unavailable, match="torch finds none"):
+        embedding_device()
 
 
 def test_models_are_kept_until_others_need_their_places(
