@@ -60,14 +60,14 @@ clean:  ## remove what the other targets made
 	.sdk/upstream/bin/python -m pip install --quiet 'openai==3.54.0' aiohttp pytest pytest-asyncio rich
 	@touch $@
 
-# A rival of bench/embeddings/serving.py, which wants numpy 1: torch is taken from .venv, after its own.
+# A rival of bench/embeddings/serving.py, which wants numpy 1. torch is that of .venv.
+PURELIB = -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 .sdk/infinity/.installed: bench/embeddings/infinity.txt
 	@$(call need_python)
 	@.sdk/infinity/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .sdk/infinity
 	.sdk/infinity/bin/python -m pip install --quiet --requirement $<
 	.sdk/infinity/bin/python -m pip install --quiet --no-deps 'sentence-transformers>=3.0.1,<4'
-	.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
-		> "$$(.sdk/infinity/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/beside.pth"
+	ln -sfn "$$(.venv/bin/python $(PURELIB))"/torch* "$$(.sdk/infinity/bin/python $(PURELIB))"
 	@touch $@
 
 # The name of the folder is the version.
