@@ -136,7 +136,7 @@ class RunBatch(Assignment):
         watch = _Watch(self, heartbeat)
         try:
             if not watch.end:
-                self.acting.quota.check_disk(state.answers.bytes)
+                self.acting.quota.check_disk(state.answers.size)
             for answered in state.round.go_on(watch.enough, lambda: heartbeat.over):
                 state.answers.add(answered)
                 fault("batch.kept")
@@ -162,7 +162,7 @@ class RunBatch(Assignment):
             self.acting.batches.move(
                 batch.id, request_counts=answers.counts(total), usage=answers.usage()
             )
-        self.acting.quota.check_disk(answers.bytes)
+        self.acting.quota.check_disk(answers.size)
 
     def _wait_for_quota(self, full: QuotaExceeded) -> bool:
         log.warning("%s waits: %s", self.task.subject, full.message)

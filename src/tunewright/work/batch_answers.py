@@ -33,7 +33,8 @@ class Answers:
         return len(self._places)
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
+        """In bytes."""
         return self._spool.bytes
 
     def add(self, answered: Sequence[Answered]) -> None:

@@ -55,8 +55,9 @@ def _each(
 def _inputs(body: Body) -> int:
     """Of what is not checked yet: one text, texts, one list of ids, or lists of them."""
     given = body.get("input")
-    several = isinstance(given, list) and given and not isinstance(given[0], int)
-    return len(given) if several else 1
+    if not isinstance(given, list) or not given or isinstance(given[0], int):
+        return 1
+    return len(given)
 
 
 ENDPOINTS: dict[BatchEndpoint, Endpoint] = {

@@ -70,7 +70,7 @@ class Checking:
         self.model_line = 0
         self._more = 0
         self._inputs = 0
-        self._endpoint = endpoint
+        self._endpoint: BatchEndpoint = endpoint
         self._seen: dict[str, int] = {}
         self._lines = lines(path)
 
