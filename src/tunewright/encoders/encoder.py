@@ -118,6 +118,8 @@ class Encoder:
         self, inputs: Sequence[Sequence[int]], skips: Sequence[int], alone: bool
     ) -> NDArray[np.float32]:
         """[inputs, h x modes], before what comes after pooling."""
+        # Beside a stream of 135M parameters on two cores, one thread made a token take 1.5 times as
+        # long, two 3.3 times; the embeddings themselves took 1.6 and 1.3 times as long.
         threads = self._threads if alone else max(1, self._threads // 2)
         if self._device.type == "cpu" and torch.get_num_threads() != threads:
             torch.set_num_threads(threads)

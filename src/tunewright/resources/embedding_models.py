@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tunewright import durable, probing
-from tunewright.embedding import ENGINES
 from tunewright.embedding.chosen import LONG_INPUTS, PRECISIONS, Chosen, LongInputs, Precision
-from tunewright.embedding.dense import unsupported
 from tunewright.embedding.graph_files import graph_of, outside
 from tunewright.embedding.modules import Pipeline
 from tunewright.errors import BadRequest, Corrupt, MissingExtra
@@ -172,10 +170,6 @@ def _other(
         listener.say(f"Its {graph} is not used: {why}.")
         (folder / graph).unlink(missing_ok=True)
         return _compared(folder, weights, None, bases, listener)
-    if "torch" not in ENGINES.own:
-        raise unsupported(
-            f"This model cannot be run: no ONNX graph of it agrees with torch ({why})."
-        )
     listener.say(f"It is run by torch, in the engine's process: as an ONNX graph, {why}.")
     return Chosen("torch", found=found)
 
