@@ -28,10 +28,11 @@ def batches(
     batch: list[T] = []
     so_far = 0
     for item in items:
-        if batch and (len(batch) == most or so_far + size(item) > characters):
+        own = size(item)
+        if batch and (len(batch) == most or so_far + own > characters):
             yield batch
             batch, so_far = [], 0
         batch.append(item)
-        so_far += size(item)
+        so_far += own
     if batch:
         yield batch

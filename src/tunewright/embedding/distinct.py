@@ -60,23 +60,20 @@ class Distinct:
 
     def embed(self, texts: Sequence[str]) -> Found:
         keys = keys_of(texts)  # [texts, 2]
-        before = self._before(keys)  # [texts]
-        first = _first_of_each(keys)  # [texts]
+        before: list[int] = self._before(keys).tolist()  # [texts]
+        first = _first_of_each(texts)  # [texts]
         new = [at for at in range(len(texts)) if before[at] < 0 and first[at] == at]
         found, vectors = self._compute([texts[at] for at in new])
         missing = {new[at]: why for at, why in found.left_out.items()}
-        row = {at: vectors[n] for n, at in enumerate(at for at in new if at not in missing)}
-        found.left_out = {}
-        kept: list[Vectors] = []
-        for at in range(len(texts)):
-            if before[at] >= 0 and self._fetch is not None:
-                kept.append(self._fetch(int(before[at])))
-            elif (why := missing.get(first[at])) is not None:
-                found.left_out[at] = why
-            else:
-                kept.append(row[first[at]])
+        row = {at: n for n, at in enumerate(at for at in new if at not in missing)}
+        fetched = [at for at in range(len(texts)) if before[at] >= 0]
+        row |= {at: len(vectors) + n for n, at in enumerate(fetched)}
+        found.left_out = {at: missing[one] for at, one in enumerate(first) if one in missing}
+        rows = [row[one] for one in first if one not in missing]
         self._remember(np.delete(keys, list(found.left_out), axis=0))
-        found.vectors = np.stack(kept) if kept else vectors
+        if fetched and self._fetch is not None:
+            vectors = np.concatenate([vectors, [self._fetch(before[at]) for at in fetched]])
+        found.vectors = vectors if rows == list(range(len(vectors))) else vectors[rows]
         return found
 
     def _before(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
@@ -111,11 +108,10 @@ class Distinct:
         return found, done.vectors
 
 
-def _first_of_each(keys: NDArray[np.uint64]) -> list[int]:
+def _first_of_each(texts: Sequence[str]) -> list[int]:
     """The index of the first text that is the same, of each: [texts]."""
-    seen: dict[tuple[int, int], int] = {}
-    pairs = map(tuple, keys.tolist())
-    return [seen.setdefault(pair, at) for at, pair in enumerate(pairs)]
+    seen: dict[str, int] = {}
+    return [seen.setdefault(text, at) for at, text in enumerate(texts)]
 
 
 def _too_long(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +36,7 @@ CHARACTERS = 512  # of a row of a batch, on average at most
 Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class TableText:
+class TableText(NamedTuple):
     """Of one row: `text` is empty where `reason` says why there is none."""
 
     line: int
@@ -82,7 +81,8 @@ class TableRun:
         self._skip(rows, partial, distinct)
         yield partial.progress
         for batch in self._batches(rows):
-            self._check(batch)
+            if source.columns is None:
+                self._check(batch)
             found, left_out = self._embed(batch, distinct)
             done = _added(partial.progress, len(batch), found, len(left_out), source.share())
             partial.add(found.vectors, left_out, done)
@@ -160,11 +160,8 @@ class TableRun:
         found = distinct.embed([row.text for row in told])
         self._spend(found.tokens)
         without = {told[at].line: why for at, why in found.left_out.items()}
-        return found, {
-            row.line: row.reason or without[row.line]
-            for row in batch
-            if row.reason or row.line in without
-        }
+        without |= {row.line: row.reason for row in batch if row.reason}
+        return found, dict(sorted(without.items()))
 
     def _skip(self, rows: Iterator[TableText], partial: Partial, distinct: Distinct) -> None:
         """Past what an earlier run has done, remembering its texts as that run did."""
@@ -229,10 +226,10 @@ def texts_of(rows: Iterator[SourceRow], texts: Texts) -> Iterator[TableText]:
         except Refused as why:
             yield TableText(row.line, reason=str(why), values=row.values)
             continue
-        if HALF.search(text):
-            yield TableText(row.line, reason="it is not UTF-8", values=row.values)
-        else:
+        if text.isascii() or not HALF.search(text):
             yield TableText(row.line, text, values=row.values)
+        else:
+            yield TableText(row.line, reason="it is not UTF-8", values=row.values)
 
 
 def _added(

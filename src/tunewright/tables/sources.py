@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from json import JSONDecoder
 from pathlib import Path
-from typing import Any, TextIO, TypeAlias
+from typing import Any, NamedTuple, TextIO, TypeAlias
 
 import orjson
 
@@ -23,8 +23,7 @@ _SPACE = re.compile(r"[ \t\r\n,]*")
 _LONGEST_CELL = 2**24  # characters; the csv module's own limit is 128 KiB
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRow:
+class SourceRow(NamedTuple):
     """`line` counts from 1: the line at which the row begins; of a sheet, its row; in Parquet and
     in a JSON array, its position. Either `values` by column, or `fault` says what is wrong."""
 
@@ -104,7 +103,13 @@ def _delimited(path: Path) -> Source:
     if fault or not any(names):
         raise BadRequest(f"{path.name} has no line of column names: {fault or 'it is blank'}.")
     columns, size = _named(path, names), path.stat().st_size or 1
-    rows = (_cells(*record, names) for record in records)
+    width = len(names)
+    rows = (
+        SourceRow(line, dict(zip(names, cells, strict=True)))
+        if len(cells) == width and any(cells)
+        else _unfit(line, cells, fault, names)
+        for line, cells, fault in records
+    )
 
     def share() -> float:
         return 1.0 if file.closed else os.lseek(file.fileno(), 0, os.SEEK_CUR) / size
@@ -135,15 +140,13 @@ def _records(file: TextIO, delimiter: str) -> Iterator[tuple[int, list[str], str
                 yield line, [], f"not valid CSV ({error})"
 
 
-def _cells(line: int, cells: list[str], fault: str, names: Sequence[str]) -> SourceRow:
+def _unfit(line: int, cells: list[str], fault: str, names: Sequence[str]) -> SourceRow:
     if fault:
         return SourceRow(line, fault=f"The row is {fault}.")
     if not any(cells):
         return SourceRow(line, fault=EMPTY)
-    if len(cells) != len(names):
-        what = f"The row has {len(cells)} columns, the first line has {len(names)}."
-        return SourceRow(line, fault=what)
-    return SourceRow(line, dict(zip(names, cells, strict=True)))
+    what = f"The row has {len(cells)} columns, the first line has {len(names)}."
+    return SourceRow(line, fault=what)
 
 
 def _named(path: Path, names: Sequence[Any]) -> Sequence[str]:

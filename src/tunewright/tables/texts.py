@@ -53,12 +53,14 @@ class Texts:
 
     def of(self, values: dict[str, Any]) -> str:
         """Raises Refused, with the reason, where there is nothing to embed."""
-        if not self.combined:
-            text = self._cell(values, self.columns[0])
-            if not text.strip():
+        if self.template is None and len(self.columns) == 1:
+            text = values.get(self.columns[0])
+            if not isinstance(text, str):
+                text = written(text)
+            if not text or text.isspace():
                 raise Refused(self._nothing(values))
             return text
-        cells = {name: self._cell(values, name) for name in self.columns}
+        cells = {name: written(values.get(name)) for name in self.columns}
         if not any(text.strip() for text in cells.values()):
             raise Refused(self._nothing(values))
         if self.template is None:
@@ -67,10 +69,6 @@ class Texts:
         return "".join(
             said + (cells[name] if name is not None else "") for said, name, _, _ in parts
         )
-
-    @staticmethod
-    def _cell(values: dict[str, Any], name: str) -> str:
-        return written(values.get(name))
 
     def _nothing(self, values: dict[str, Any]) -> str:
         if absent := [name for name in self.columns if name not in values]:
