@@ -13,7 +13,8 @@ HOME/
   exports/          what was written of models for elsewhere, each with a manifest
   vocabularies/     OpenAI's vocabularies, copied from where they were found
   imports/          what was fetched from other servers, a folder a source
-  embeddings/       vectors of the tables that `tunewright embed` computed last
+  embeddings/       vectors of the tables that `tunewright embed` searched last; written/: which
+                    outputs it has completed
   jobs/             one folder a job: recipe, checkpoints, log
   batches/          one folder a batch that runs: the answers that there are
 """

@@ -298,12 +298,13 @@ def test_rows_stream_with_their_vectors(tw: Tunewright, tmp_path: Path) -> None:
 
 
 NAMES = st.text("abcÄ语,\"'{} ", min_size=1, max_size=5)
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=9)
 CELLS = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-(2**63), 2**63 - 1),
     st.floats(-1e18, 1e18) | st.just(math.nan),
-    st.text(max_size=9),
+    TEXTS,
 )
 
 

@@ -11,11 +11,17 @@ _TYPES: dict[type, str] = {
     datetime.date: "date",
     datetime.datetime: "time",
 }
+_EXACT = 2**53  # beyond it a float64 does not hold every whole number
+_WIDER = {
+    frozenset(("whole number", "number")): "number",
+    frozenset(("whole number", "large number")): "large number",
+}
 
 
 def types_of(rows: Iterable[dict[str, Any]]) -> dict[str, str]:
-    """By column, in the order of their first appearance: "text", "whole number", "number",
-    "true or false", "date" or "time". What is of several kinds, or of another one, is text."""
+    """By column, in the order of their first appearance: "text", "whole number", "large number"
+    (whole, and of 64 bits), "number", "true or false", "date" or "time". What is of several kinds,
+    or of another one, is text."""
     found: dict[str, str | None] = {}
     for row in rows:
         for name, value in row.items():
@@ -28,13 +34,12 @@ def types_of(rows: Iterable[dict[str, Any]]) -> dict[str, str]:
 
 
 def _kind(value: Any) -> str:
-    if type(value) is int and not -(2**63) <= value < 2**63:
-        return "text"
+    if type(value) is int and not -_EXACT <= value <= _EXACT:
+        return "large number" if -(2**63) <= value < 2**63 else "text"
     return _TYPES.get(type(value), "text")
 
 
 def _both(known: str | None, kind: str) -> str:
     if known is None or known == kind:
         return kind
-    numbers = {"whole number", "number"}
-    return "number" if {known, kind} == numbers else "text"
+    return _WIDER.get(frozenset((known, kind)), "text")

@@ -228,6 +228,7 @@ def _flat_schema(arrow: Any, about: About) -> Any:
     types = {
         "true or false": arrow.bool_(),
         "whole number": arrow.int64(),
+        "large number": arrow.int64(),
         "number": arrow.float64(),
         "date": arrow.date32(),
         "time": arrow.timestamp("us"),
@@ -246,9 +247,7 @@ def _leaves(parquet: Any, schema: Any) -> list[str]:
 
 
 def _as(kind: str, value: Any) -> Any:
-    if value is None or kind in ("true or false", "whole number", "number", "date", "time"):
-        return value
-    return written(value)
+    return written(value) if kind == "text" and value is not None else value
 
 
 def _numbers(vector: Floats) -> bytes:
