@@ -32,7 +32,7 @@ def test_modules_in_their_order_prompts_and_what_the_card_says(tmp_path: Path) -
     np.testing.assert_array_equal(found.after[1].weight, WEIGHT)
     assert (found.after[1].activation, found.after[1].bias) == ("Identity", None)
     assert (found.width, found.dimensions, found.normalize) == (8, 3, False)
-    assert (found.prompts, found.default_prompt) == ({"query": "q: "}, "query")
+    assert (found.prompts, found.default_prompt) == ({"query": "q: ", "document": ""}, "query")
     assert (found.licence, found.matryoshka, found.notes) == ("apache-2.0", (2, 4, 8), ())
 
 

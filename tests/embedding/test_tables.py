@@ -71,6 +71,17 @@ def test_a_text_of_unknown_tokens_only_has_a_vector_all_the_same(tmp_path: Path)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
 
 
+def test_a_table_in_bfloat16_is_read(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import save_file
+
+    model = made.static(tmp_path / "model")
+    half = torch.tensor(made.table()).bfloat16()
+    save_file({"embedding.weight": half}, model / "model.safetensors")
+    expected = means([half.float().numpy()[ids(model, text)] for text in TEXTS])
+    np.testing.assert_allclose(opened(model).embed(TEXTS).vectors, expected, atol=1e-5)
+
+
 def test_a_dense_after_a_table_is_of_the_mean(tmp_path: Path) -> None:
     model = made.static(tmp_path / "model")
     made.modules(model, "StaticEmbedding", "Dense")

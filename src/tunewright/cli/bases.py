@@ -197,7 +197,7 @@ def _of_embedder(base: "BaseFacts") -> Iterator[tuple[str, str]]:
     yield from _origin(base)
     if base.pooling:
         yield "pooling", base.pooling
-    for name, text in base.prompts.items():
+    for name, text in filter(lambda each: each[1], base.prompts.items()):
         label = f"prompt {name}" + (", the default" if name == base.default_prompt else "")
         yield "prompt", f"{label}: {text!r}"
     sizes = base.matryoshka

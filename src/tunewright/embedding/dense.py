@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
+from tunewright.embedding import tensors
 from tunewright.errors import BadRequest
 from tunewright.rendering.configuration import read_object
 
@@ -59,9 +59,9 @@ def _read(folder: Path, width: int | None) -> Dense:
             f"{folder / 'config.json'}: the activation {named!r} is not supported. Supported: "
             f"{', '.join(ACTIVATIONS)}."
         )
-    tensors = _tensors(folder)
+    held = _tensors(folder)
     inner, outer = config.get("in_features"), config.get("out_features")
-    weight = _of_shape(folder, tensors, "linear.weight", (outer, inner))
+    weight = _of_shape(folder, held, "linear.weight", (outer, inner))
     bias = config.get("bias", True) is not False
     if width not in (None, inner):
         raise unsupported(
@@ -70,17 +70,17 @@ def _read(folder: Path, width: int | None) -> Dense:
         )
     return Dense(
         weight,
-        _of_shape(folder, tensors, "linear.bias", (outer,)) if bias else None,
+        _of_shape(folder, held, "linear.bias", (outer,)) if bias else None,
         activation,
-        _residual(folder, tensors, config) if config.get("use_residual") is True else None,
+        _residual(folder, held, config) if config.get("use_residual") is True else None,
     )
 
 
-def _residual(folder: Path, tensors: dict[str, Floats], config: Mapping[str, Any]) -> Floats:
+def _residual(folder: Path, held: dict[str, Floats], config: Mapping[str, Any]) -> Floats:
     shape = config["out_features"], config["in_features"]
     if shape[0] == shape[1]:
         return np.eye(shape[0], dtype=np.float32)
-    return _of_shape(folder, tensors, "residual.weight", shape)
+    return _of_shape(folder, held, "residual.weight", shape)
 
 
 def _tensors(folder: Path) -> dict[str, Floats]:
@@ -90,32 +90,16 @@ def _tensors(folder: Path) -> dict[str, Floats]:
             f"{folder} has no model.safetensors. Only weights in safetensors are read: the other "
             "formats can run code."
         )
-    return read_tensors(file)
-
-
-def read_tensors(file: Path) -> dict[str, Floats]:
-    """All of a small safetensors file, in float32. Raises BadRequest where it is broken."""
-    try:
-        with safe_open(file, framework="numpy") as tensors:
-            return {
-                name: _wide(tensors.get_tensor(name))
-                for name in tensors.keys()  # noqa: SIM118
-            }
-    except (SafetensorError, TypeError) as error:  # TypeError: a dtype that numpy lacks
-        raise unsupported(f"{file} cannot be read: {error}. Fetch it again.") from error
-
-
-def _wide(array: NDArray[Any]) -> Floats:
-    return array.astype(np.float32)
+    return {name: array.astype(np.float32) for name, array in tensors.read(file).items()}
 
 
 def _of_shape(
-    folder: Path, tensors: dict[str, Floats], name: str, shape: tuple[object, ...]
+    folder: Path, held: dict[str, Floats], name: str, shape: tuple[object, ...]
 ) -> Floats:
     file = folder / "model.safetensors"
-    if name not in tensors:
+    if name not in held:
         raise unsupported(f"{file} holds no {name}. It is not the file of this module.")
-    found = tensors[name]
+    found = held[name]
     if found.shape != shape:
         raise unsupported(
             f"{file}: {name} is {list(found.shape)}, but its config.json says {list(shape)}."

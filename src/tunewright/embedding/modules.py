@@ -299,7 +299,7 @@ def _prompts(directory: Path) -> tuple[dict[str, str], str | None]:
         text is None or isinstance(text, str) for text in given.values()
     ):
         raise unsupported(f"{file}: `prompts` are not texts by name.")
-    prompts = {str(name): text for name, text in given.items() if text}
+    prompts = {str(name): text or "" for name, text in given.items()}
     if default is not None and default not in given:
         raise unsupported(f"{file}: the default prompt {default!r} is not among its prompts.")
-    return prompts, default if default in prompts else None
+    return prompts, default or None

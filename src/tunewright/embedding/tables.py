@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
+from tunewright.embedding import tensors
 from tunewright.embedding.dense import unsupported
 from tunewright.embedding.piped import OfPipeline
 from tunewright.embedding.pooling import after
@@ -32,14 +32,14 @@ class TableEmbedder(OfPipeline):
         """Raises Corrupt or BadRequest for files that are broken or do not fit together."""
         super().__init__(directory)
         self._file = self.pipeline.transformer / "model.safetensors"
-        tensors = _read(self._file)
-        if (table := tensors.get(_OURS)) is None and (table := tensors.get(_THEIRS)) is None:
+        held = _read(self._file)
+        if (table := held.get(_OURS)) is None and (table := held.get(_THEIRS)) is None:
             raise unsupported(
                 f"{self._file} holds no {_OURS} and no {_THEIRS}: no table of tokens."
             )
         self._table = table
-        self._weights, self._mapping = tensors.get("weights"), tensors.get("mapping")
-        self._left_out = self.unknown if _THEIRS in tensors else None
+        self._weights, self._mapping = held.get("weights"), held.get("mapping")
+        self._left_out = self.unknown if _THEIRS in held else None
         self._check()
         self.declare(after(np.zeros((1, self._table.shape[1]), np.float32), self.pipeline).shape[1])
 
@@ -80,8 +80,4 @@ class TableEmbedder(OfPipeline):
 def _read(file: Path) -> dict[str, NDArray[Any]]:
     if not file.is_file():
         raise unsupported(f"{file} is missing: only weights in safetensors are read.")
-    try:
-        with safe_open(file, framework="numpy") as tensors:
-            return {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118
-    except (SafetensorError, TypeError, ValueError) as error:
-        raise Corrupt(f"{file} cannot be read: {error}") from error
+    return tensors.read(file)

@@ -97,13 +97,15 @@ def _named(folder: Path, source: Path) -> Iterator[None]:
 def _fill(folder: Path, source: Path) -> None:
     """Linked, to be copied when it is kept; a graph is copied now, for what runs it wants the files
     beside it to be there really."""
+    graph = graph_of(source)
+    copied = {source / graph, *outside(source / graph)} if graph else set[Path]()
     for name in embedding_bases.files(source):
         place, file = folder / name, (source / name).resolve()
         place.parent.mkdir(parents=True, exist_ok=True)
-        if name.suffix == ".safetensors" or name.parts[0] != "onnx":
-            place.symlink_to(file)
-        else:
+        if source / name in copied:
             durable.copy(file, place)
+        else:
+            place.symlink_to(file)
 
 
 def _say(folder: Path, chosen: Chosen) -> None:
@@ -179,8 +181,9 @@ def agrees(found: dict[str, Any]) -> bool:
 
 
 def _key(folder: Path, weights: Sequence[Path]) -> str:
-    """Of a graph: the weights it is of, and what writes it."""
-    names = [folder / "config.json", *weights]
+    """Of a graph: the weights it is of, the tokens that it was compared with, what writes it."""
+    home = weights[0].parent
+    names = [home / "config.json", home / "tokenizer.json", *weights]
     sums = [durable.sha256(file) for file in names if file.is_file()]
     sums += [version("torch"), version("transformers"), str(_RECIPE)]
     return hashlib.sha256("\n".join(sums).encode()).hexdigest()
