@@ -11,6 +11,8 @@ import torch
 from transformers import (
     BertConfig,
     BertModel,
+    LongformerConfig,
+    LongformerModel,
     PreTrainedModel,
     Qwen3Config,
     Qwen3Model,
@@ -125,6 +127,31 @@ def test_the_vectors_are_those_of_transformers(
     if make is qwen:
         asked = expected([f"query : {text}" for text in TEXTS])
         np.testing.assert_allclose(vectors(TEXTS, prompt_name="query"), asked, atol=2e-5)
+
+
+def longformer(directory: Path) -> PreTrainedModel:
+    """A graph of it is right for the length that was traced only."""
+    made.modules(directory, "Transformer", "Pooling")
+    made.write(directory / "1_Pooling" / "config.json", {"pooling_mode": "mean"})
+    more = {"max_position_embeddings": 34, "attention_window": [4, 4], "pad_token_id": 1}
+    return LongformerModel(LongformerConfig(**SIZES, **more))
+
+
+def test_what_is_no_graph_is_run_by_torch_in_the_engine(tmp_path: Path) -> None:
+    source = tmp_path / "model"
+    model = written(source, longformer)
+    said: list[str] = []
+    with Tunewright(tmp_path / "home") as tw:
+        found = tw.add_base("long", str(source), say=said.append).base
+        assert (found.engine, found.dimensions, found.context) == ("torch", 8, 30)
+        assert any("It is run by torch, in the engine's process" in text for text in said)
+        kept = tw.models.directory(tw.models.weights("long", ("embedding",)))
+        assert not (kept / "onnx").exists()
+        answer = tw.embeddings.create(model="long", input=TEXTS)
+    vectors = np.array([each.embedding for each in answer.data])
+    rows = torch.stack([hidden(model, source, text).mean(0) for text in TEXTS])
+    expected = torch.nn.functional.normalize(rows).numpy()
+    np.testing.assert_allclose(vectors, expected, atol=2e-5)
 
 
 def test_a_graph_is_written_once_and_a_wrong_one_of_its_makers_is_not_used(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tunewright.embedding.onnx import OnnxEmbedder
 from tunewright.embedding.piped import OfPipeline
 from tunewright.embedding.pooling import pooled
 from tunewright.encoders.backbone import hidden_states, load_backbone
-from tunewright.errors import BadRequest, Corrupt
+from tunewright.errors import Corrupt, TunewrightError
 
 _BATCH = 8  # texts of a batch of the graph's: padded, as when it is served
 
@@ -66,12 +66,18 @@ def compared(directory: Path, graph: str) -> dict[str, Any]:
         if found["exported"]:
             _exported(reference.model, directory / graph)
         others = _vectors(OnnxEmbedder(directory), sentences)
-    except (BadRequest, Corrupt) as error:
-        return found | {"cosine": None, "reason": " ".join(error.message.split())}
+    except Exception as error:  # what ONNX Runtime raises has no common root
+        return found | {"cosine": None, "reason": _reason(error)}
     if others.shape != vectors.shape:
         return found | {"cosine": None, "reason": f"it gives {others.shape[1]} components"}
     least = float(np.einsum("ij,ij->i", vectors, others).min())
     return found | {"cosine": least if np.isfinite(least) else 0.0}
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TunewrightError):
+        return " ".join(error.message.split())
+    return " ".join(f"it cannot be run ({type(error).__name__}: {error}".split())[:300] + ")"
 
 
 def _exported(model: PreTrainedModel, file: Path) -> None:
