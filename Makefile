@@ -70,12 +70,32 @@ PURELIB = -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 	ln -sfn "$$(.venv/bin/python $(PURELIB))"/torch* "$$(.sdk/infinity/bin/python $(PURELIB))"
 	@touch $@
 
+# Rivals of bench/embeddings/engines.py. What they lack is taken from .venv, after their own: torch.
+.sdk/backends/.installed: bench/embeddings/backends.txt
+	@$(call need_python)
+	@.sdk/backends/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .sdk/backends
+	.sdk/backends/bin/python -m pip install --quiet --no-deps --requirement $<
+	$(call beside,backends)
+	@touch $@
+
+.sdk/sentences/.installed:
+	@$(call need_python)
+	@.sdk/sentences/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .sdk/sentences
+	.sdk/sentences/bin/python -m pip install --quiet --no-deps 'sentence-transformers>=6.2' \
+		scikit-learn scipy joblib threadpoolctl narwhals
+	$(call beside,sentences)
+	@touch $@
+
 # The name of the folder is the version.
 .sdk/%/.installed:
 	@$(call need_python)
 	@.sdk/$*/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .sdk/$*
 	.sdk/$*/bin/python -m pip install --quiet 'openai==$*' numpy
 	@touch $@
+
+define beside
+.venv/bin/python $(PURELIB) > "$$(.sdk/$(1)/bin/python $(PURELIB))/beside.pth"
+endef
 
 define need_python
 $(PYTHON) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
