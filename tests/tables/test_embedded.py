@@ -1,6 +1,7 @@
 """A whole table through `tw.embeddings.table`: what is read, what is written, what is refused."""
 
 import csv
+import gzip
 import io
 import json
 import math
@@ -127,6 +128,29 @@ def test_rows_without_a_vector_are_all_told(tw: Tunewright, tmp_path: Path) -> N
     assert [row["text"] for row in lines(tmp_path / "out.jsonl")] == ["one", "two"]
 
 
+def test_a_packed_table_with_a_cell_that_is_not_text(tw: Tunewright, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(gzip.compress(b"name,text\na,one\n\xff,two\nc,three\n"))
+    done = tw.embeddings.table(path, tmp_path / "out.csv", model=STATIC)
+    assert (done.embedded, done.left_out) == (2, 1)
+    assert lines(Path(done.left_out_file or "")) == [{"line": 3, "reason": "it is not UTF-8"}]
+
+
+def test_a_table_that_changes_while_it_is_read(
+    tw: Tunewright, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedding_tables, "MANY", 4)
+    table = jsonl(tmp_path / "t.jsonl", *({"text": f"tea {n}"} for n in range(20)))
+    out = tmp_path / "out.csv"
+    steps = tw.embeddings.tables.steps(table, out, model=STATIC)
+    next(steps)
+    with table.open("a") as file:
+        file.write('{"text": "more"}\n')
+    with pytest.raises(BadRequest, match="changed while it was read"):
+        list(steps)
+    assert not out.exists()
+
+
 def test_texts_longer_than_a_request_may_be(tw: Tunewright, tmp_path: Path) -> None:
     long = "tea cat " * 30_000  # 60,000 tokens; one piece of it is tokenized at a time
     table = jsonl(tmp_path / "t.jsonl", {"text": long}, {"text": "tea cat"})
@@ -204,6 +228,8 @@ def test_outputs_that_cannot_be(tw: Tunewright, tmp_path: Path) -> None:
     assert embed(table, tmp_path / "out.csv", model=STATIC, overwrite=True).embedded == 1
     with pytest.raises(BadRequest, match="a column 'embedding' already"):
         embed(tmp_path / "out.csv", tmp_path / "again.csv", model=STATIC)
+    with pytest.raises(BadRequest, match="is the table itself"):
+        embed(table, table, model=STATIC, overwrite=True)
     empty = jsonl(tmp_path / "empty.jsonl", {"text": " "})
     with pytest.raises(BadRequest, match=r"no row with a text .* first row: it is empty"):
         embed(empty, tmp_path / "none.csv", model=STATIC)

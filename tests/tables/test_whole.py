@@ -7,7 +7,7 @@ import openpyxl
 import pytest
 
 from tunewright.errors import BadRequest
-from tunewright.tables.whole import read_column, read_rows
+from tunewright.tables.whole import read_rows
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv", "json", "jsonl", "xlsx"])
@@ -27,9 +27,6 @@ def test_cells_are_text_whatever_kind_of_file_they_are_in(tmp_path: Path, kind: 
         mark = "\t" if kind == "tsv" else ","
         path.write_text(f'\ufeffname{mark}stars\nZoë{mark}5\n\n"so\nsaid"{mark}4\n', "utf-8")
     assert read_rows(path) == [{"name": "Zoë", "stars": "5"}, {"name": "so\nsaid", "stars": "4"}]
-    assert [text for _, text in read_column(path, "stars")] == ["5", "4"]
-    with pytest.raises(BadRequest, match=r"no column 'price'\. It has: name, stars"):
-        read_column(path, "price")
 
 
 def test_all_bad_rows_are_told_at_once(tmp_path: Path) -> None:
@@ -42,11 +39,3 @@ def test_all_bad_rows_are_told_at_once(tmp_path: Path) -> None:
         read_rows(path)
     with pytest.raises(BadRequest, match="no file"):
         read_rows(tmp_path / "none.csv")
-
-
-def test_a_row_that_lacks_the_column_costs_no_other_row(tmp_path: Path) -> None:
-    path = tmp_path / "rows.jsonl"
-    path.write_text('{"text": "a"}\n{"other": 1}\n{"text": null}\n\n{"text": 5}\n')
-    assert read_column(path, "text") == [(1, "a"), (2, ""), (3, ""), (5, "5")]
-    with pytest.raises(BadRequest, match="It has: text, other"):
-        read_column(path, "price")

@@ -17,7 +17,14 @@ from tunewright.records.tables import EmbeddedTable, TableProgress
 from tunewright.resources.embedding_prompts import prompt_for
 from tunewright.resources.models import Models
 from tunewright.resources.table_plans import Partial, Plan, content, folder, opened
-from tunewright.resources.table_runs import CHARACTERS, EmbeddedRow, TableRun, TableText, texts_of
+from tunewright.resources.table_runs import (
+    CHARACTERS,
+    EmbeddedRow,
+    TableRun,
+    TableText,
+    stamp,
+    texts_of,
+)
 from tunewright.stepwise import batches
 from tunewright.tables.sources import open_source
 from tunewright.tables.texts import Texts, missing
@@ -87,6 +94,7 @@ class EmbeddingTables:
         self._quota.admit(tokens=True)
         table, target = _absolute(file), _absolute(output)
         check_output(target)
+        _check_two(table, target)
         texts, columns = _texts(table, sheet, column, template)
         check_columns(columns, target.suffix.lower(), combined=texts.combined)
         run = self._run(table, sheet, texts, model, prompt_name, target.suffix.lower())
@@ -115,6 +123,7 @@ class EmbeddingTables:
         """Both paths, absolute. Raises as `steps` does, as far as a look at the beginning shows."""
         table, target = _absolute(file), _absolute(output)
         check_output(target)
+        _check_two(table, target)
         texts, columns = _texts(table, sheet, column, template)
         check_columns(columns, target.suffix.lower(), combined=texts.combined)
         weights = self._models.weights(model, ("embedding",))
@@ -152,7 +161,7 @@ class EmbeddingTables:
         table = _absolute(file)
         content(table)
         texts, _ = _texts(table, sheet, column, template)
-        return texts_of(open_source(table, sheet).rows, texts)
+        return texts_of(open_source(table, sheet), texts)
 
     def embedded(
         self, texts: Sequence[str], model: str = MODEL, prompt_name: str | None = None
@@ -251,7 +260,7 @@ class EmbeddingTables:
         path = Path(done.output)
         durable.write_json(
             self._record(path),
-            {"plan": plan.digest, "file": _stamp(path), "table": done.wire()},
+            {"plan": plan.digest, "file": stamp(path), "table": done.wire()},
         )
         kept = sorted(
             self._record(path).parent.glob("*.json"), key=lambda each: each.stat().st_mtime
@@ -262,7 +271,7 @@ class EmbeddingTables:
     def _remembered(self, target: Path, plan: Plan) -> EmbeddedTable | None:
         record = self._record(target)
         said = durable.read_json(record) if record.is_file() and target.is_file() else {}
-        if said.get("plan") != plan.digest or said.get("file") != _stamp(target):
+        if said.get("plan") != plan.digest or said.get("file") != stamp(target):
             return None
         return EmbeddedTable.model_validate(said["table"]).model_copy(update={"before": True})
 
@@ -274,6 +283,11 @@ class EmbeddingTables:
 _COUNTS = {"rows", "embedded", "left_out", "computed", "tokens", "unknown", "chunked", "truncated"}
 
 
+def _check_two(table: Path, target: Path) -> None:
+    if target.exists() and table.exists() and target.samefile(table):
+        raise BadRequest(f"{target} is the table itself. Name another output.", param="output")
+
+
 def _exists(path: Path) -> BadRequest:
     return BadRequest(
         f"{path} exists already. Name another output, or replace it with --overwrite "
@@ -281,11 +295,6 @@ def _exists(path: Path) -> BadRequest:
         param="output",
         code="output_exists",
     )
-
-
-def _stamp(path: Path) -> list[int]:
-    found = path.stat()
-    return [found.st_size, found.st_mtime_ns]
 
 
 def _absolute(path: Path | str) -> Path:

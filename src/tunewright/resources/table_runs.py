@@ -19,7 +19,7 @@ from tunewright.resources.table_plans import Partial, Plan
 from tunewright.stepwise import batches
 from tunewright.tables.columns import types_of
 from tunewright.tables.problems import Refused
-from tunewright.tables.sources import Source, SourceRow, open_source
+from tunewright.tables.sources import Source, open_source
 from tunewright.tables.texts import HALF, Texts
 from tunewright.tables.writers import (
     WRITERS,
@@ -68,6 +68,7 @@ class TableRun:
         """spend: hears of the tokens of each batch, and may wait."""
         self.plan = plan
         self._table = table
+        self._stamp = stamp(table)
         self._texts = texts
         self._embedder = embedder
         self._spend = spend
@@ -76,7 +77,7 @@ class TableRun:
         """Compute what is not computed yet, a batch a step. Raises BadRequest where no row has a
         vector in the end."""
         source = self._open(only=self._texts.columns)
-        rows = texts_of(source.rows, self._texts)
+        rows = texts_of(source, self._texts)
         distinct = self._distinct(partial.vector)
         self._skip(rows, partial, distinct)
         yield partial.progress
@@ -99,7 +100,7 @@ class TableRun:
     def stream(self) -> Iterator[EmbeddedRow]:
         """Every row in its order, with its vector."""
         distinct = self._distinct(None)
-        for batch in self._batches(texts_of(self._open().rows, self._texts)):
+        for batch in self._batches(texts_of(self._open(), self._texts)):
             found, left_out = self._embed(batch, distinct)
             vectors = iter(found.vectors)
             for row in batch:
@@ -128,12 +129,22 @@ class TableRun:
                 share = written / max(1, progress.embedded)
                 yield progress.model_copy(update={"writing": True, "share": share})
             writer.close()
+            self.check_unchanged()
             for upload in (out, texts):
                 if upload is not None:
                     upload.commit()
         if progress.left_out:
             durable.copy(partial.left_out_path, writing / left_out_beside(output).name)
         durable.move(writing, partial.ready)
+
+    def check_unchanged(self) -> None:
+        """Raises BadRequest where the table was written to meanwhile."""
+        if stamp(self._table) != self._stamp:
+            raise BadRequest(
+                f"{self._table.name} changed while it was read. Begin anew with --overwrite "
+                "(overwrite=True).",
+                param="file",
+            )
 
     def _check(self, batch: list[TableText]) -> None:
         """Before anything of it is computed: a table whose rows name their own columns shows a
@@ -216,8 +227,14 @@ class TableRun:
             at += len(lines)
 
 
-def texts_of(rows: Iterator[SourceRow], texts: Texts) -> Iterator[TableText]:
-    for row in rows:
+def stamp(path: Path) -> list[int]:
+    """Changes with every write to a file."""
+    found = path.stat()
+    return [found.st_size, found.st_mtime_ns]
+
+
+def texts_of(source: Source, texts: Texts) -> Iterator[TableText]:
+    for row in source.rows:
         if row.values is None:
             yield TableText(row.line, reason=row.fault)
             continue
@@ -226,10 +243,15 @@ def texts_of(rows: Iterator[SourceRow], texts: Texts) -> Iterator[TableText]:
         except Refused as why:
             yield TableText(row.line, reason=str(why), values=row.values)
             continue
-        if text.isascii() or not HALF.search(text):
+        if (text.isascii() or not HALF.search(text)) and not (source.packed and _half(row.values)):
             yield TableText(row.line, text, values=row.values)
         else:
             yield TableText(row.line, reason="it is not UTF-8", values=row.values)
+
+
+def _half(values: dict[str, Any]) -> bool:
+    """Whether another cell is not UTF-8. What is not packed was looked through before."""
+    return any(isinstance(cell, str) and HALF.search(cell) for cell in values.values())
 
 
 def _added(

@@ -36,13 +36,14 @@ class SourceRow(NamedTuple):
 class Source:
     """`columns` is None where each row names its own (JSON). `share`: which part of the file has
     been read, 0 to 1, roughly. `typed`: cells may be something else than text. `parquet`: the file,
-    where it is one."""
+    where it is one. `packed`: it was unpacked, or recoded."""
 
     columns: Sequence[str] | None
     rows: Iterator[SourceRow]
     share: Callable[[], float]
     typed: bool = True
     parquet: Any = None
+    packed: bool = False
 
 
 def open_source(path: Path, sheet: str | None = None, only: Sequence[str] | None = None) -> Source:
@@ -63,7 +64,8 @@ def open_source(path: Path, sheet: str | None = None, only: Sequence[str] | None
     with ExitStack() as keeping:
         if inside := plain(path, head, keeping):
             source = open_source(inside, sheet, only)
-            return replace(source, rows=_kept(source.rows, keeping.pop_all()))
+            rows = _kept(source.rows, keeping.pop_all())
+            return replace(source, rows=rows, packed=True)
     reader = _reader(path, head)
     if sheet is not None and reader is not _sheet:
         raise BadRequest(f"{path.name} has no sheets; only .xlsx files have.", param="sheet")
@@ -218,7 +220,7 @@ def _parquet(path: Path, only: Sequence[str] | None = None) -> Source:
         file = ParquetFile(path)
     except ArrowException as error:
         raise BadRequest(f"{path.name} cannot be read as Parquet: {error}") from error
-    names: Sequence[str] = file.schema_arrow.names
+    names = _named(path, file.schema_arrow.names)
     wanted = None if only is None else [name for name in names if name in only]
     read = _whole(path, file.iter_batches(batch_size=1024, columns=wanted))
     batches = (batch.to_pylist() for batch in read)

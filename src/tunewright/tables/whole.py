@@ -19,29 +19,17 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     Raises what `open_source` raises, and BadRequest where any row is bad: how many are, and what is
     wrong with the first of them.
     """
-    return [row for _, row in _rows(path)]
+    return _rows(path)
 
 
-def read_column(path: Path, column: str) -> list[tuple[int, str]]:
-    """Line and text of every row, in one column; empty where a row of JSON lines lacks it. Raises
-    BadRequest naming the columns that there are where none has it, and what `read_rows` raises."""
-    rows = _rows(path)
-    if rows and not any(column in row for _, row in rows):
-        names = dict.fromkeys(name for _, row in rows for name in row)
-        raise BadRequest(
-            f"{path.name} has no column '{column}'. It has: {', '.join(names)}.", param=column
-        )
-    return [(line, row.get(column, "")) for line, row in rows]
-
-
-def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
-    rows: list[tuple[int, dict[str, str]]] = []
+def _rows(path: Path) -> list[dict[str, str]]:
+    rows: list[dict[str, str]] = []
     bad: list[str] = []
     remedy = "Repair or remove them."
     for row in open_source(path).rows:
         if row.values is not None:
             named = {name: written(value) for name, value in row.values.items()}
-            rows.append((row.line, named))
+            rows.append(named)
             if _HALF.search("".join(named.values())):
                 bad.append(f"line {row.line}: It is not UTF-8.")
                 remedy = ""
