@@ -22,6 +22,7 @@ class Place:
 
     url: str = ""
     asked: list[str] = field(default_factory=list)
+    ranges: list[str] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     stall_after: int | None = None
     go_on: threading.Event = field(default_factory=threading.Event)
@@ -38,6 +39,7 @@ class _Answering(BaseHTTPRequestHandler):
 
     def give(self, status: int, content: bytes, **headers: str) -> None:
         begin = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").split("-")[0]
+        self.place.ranges += [self.headers["Range"]] if "Range" in self.headers else []
         rest = content[int(begin) :] if status == 200 else content
         status = 206 if status == 200 and len(rest) < len(content) else status
         self.send_response(status)

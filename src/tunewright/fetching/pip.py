@@ -5,6 +5,7 @@ Index, mirror, proxy and certificates are as the user has configured them for pi
 """
 
 import importlib.util
+import os
 import re
 import runpy
 import sys
@@ -23,6 +24,9 @@ _UNREACHABLE = re.compile(
 )
 _LOGIN = re.compile(r"\b(401|403|407) Client Error|HTTP error (401|403|407)|Proxy Authentication")
 _CERTIFICATE = re.compile(r"CERTIFICATE_VERIFY_FAILED|SSLError|certificate verify failed")
+# A connection that breaks in the midst of a wheel is taken up again where it broke: pip 25.1 can,
+# but does not by default, later ones do, and older ones read over it.
+_RESUME = {"PIP_RESUME_RETRIES": "5"}
 _QUIET = {"PIP_NO_INPUT": "1", "PIP_PROGRESS_BAR": "off", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
@@ -49,7 +53,8 @@ def download(requirement: str, folder: Path) -> Path:
 
 def _run(arguments: Sequence[str], more: Mapping[str, str]) -> tuple[int, str]:
     """Its exit status, and what it said."""
-    command, said = ["-m", __name__, *arguments], {**_QUIET, **more}
+    resume = {name: os.environ.get(name, value) for name, value in _RESUME.items()}
+    command, said = ["-m", __name__, *arguments], {**_QUIET, **resume, **more}
     with tempfile.TemporaryFile() as heard:
         out = heard.fileno()
         with children.running(command, stdout=out, stderr=heard, environment=said) as child:

