@@ -14,12 +14,13 @@ import pytest
 
 from tunewright import durable
 from tunewright.app import Acting, Tunewright
-from tunewright.errors import BadRequest, JobFailed, NotRunning, Unavailable
+from tunewright.errors import BadRequest, JobFailed, NotRunning, PayloadTooLarge, Unavailable
 from tunewright.records.batches import Batch
 from tunewright.records.completions import ChatChoice, ChatCompletion, Usage
 from tunewright.records.files import File
 from tunewright.records.messages import AssistantMessage, MadeCall, MadeFunction
 from tunewright.records.record import now
+from tunewright.resources import files
 from tunewright.serving.client import Done
 from tunewright.serving.rows import Rows
 from tunewright.settings import Settings
@@ -266,6 +267,21 @@ def test_what_cannot_become_a_batch(many: Tunewright) -> None:
             many.batches.create(**{**given, **changed})
         assert refused.value.code == code
     assert many.batches.list() == before
+
+
+def test_only_the_input_of_a_batch_has_its_limit(
+    many: Tunewright, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert files.BATCH_BYTES == 200 * 2**20
+    monkeypatch.setattr(files, "BATCH_BYTES", 100)
+    announced = {"bytes": 101, "filename": "a", "mime_type": "text/plain"}
+    with pytest.raises(PayloadTooLarge, match="may have 100 bytes, and this file has 101"):
+        many.files.create(file=b"x" * 101, purpose="batch")
+    with pytest.raises(PayloadTooLarge):
+        many.uploads.create(**announced, purpose="batch")
+    assert many.files.create(file=b"x" * 100, purpose="batch").bytes == 100
+    assert many.files.create(file=b"x" * 101, purpose="user_data").expires_at is None
+    assert many.uploads.create(**announced, purpose="user_data").status == "pending"
 
 
 def test_cancelled_in_the_midst_it_keeps_the_answers(

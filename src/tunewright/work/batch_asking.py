@@ -1,6 +1,7 @@
 """Requests of a batch, answered as they would be over HTTP, into lines of its files."""
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,7 @@ TRIES = 3
 """So often is a request asked at which something broke; it may be the request that breaks it."""
 DOWN_SECONDS = 5.0
 """Before something is asked again that is not running."""
+SAID_SECONDS = 5.0
 _FAILED = "The server had an error while processing this request: its log says more."
 
 
@@ -29,6 +31,7 @@ class Asking:
         self._acting = acting
         self._batch = batch
         self._tries: Counter[int] = Counter()
+        self._said_at = -SAID_SECONDS
 
     def __call__(self, group: Group) -> Outcome:
         outcome = Outcome()
@@ -47,11 +50,17 @@ class Asking:
             return None
         if isinstance(answer, Busy):
             return answer.retry_after or 1.0
-        log.warning("%s, line %s: %s", self._batch.id, number, answer.message)
+        self._say(number, answer.message)
         if isinstance(answer, NotRunning):
             return DOWN_SECONDS
         self._tries[number] += 1
         return None if self._tries[number] >= TRIES else answer.retry_after or 1.0
+
+    def _say(self, number: int, why: str) -> None:
+        """Once for all that were under way when an engine ended."""
+        if time.monotonic() - self._said_at >= SAID_SECONDS:
+            self._said_at = time.monotonic()
+            log.warning("%s, line %s and perhaps others: %s", self._batch.id, number, why)
 
     def _answers(self, group: Sequence[Asked]) -> Sequence[Answer]:
         given = [self._given(one) for one in group]
