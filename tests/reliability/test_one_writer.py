@@ -28,7 +28,6 @@ ALLOWED = {
     ("fetching/hub.py", "unlink"),
     ("fetching/hub.py", "mkdir"),
     ("fetching/hub.py", "open(ab)"),
-    ("fetching/hub.py", "replace"),
     ("fetching/hub.py", "truncate"),
     # Inside `with durable.scratch(...)`: a base seen with another template.
     ("resources/adding.py", "symlink_to"),
