@@ -93,7 +93,7 @@ def test_its_generator_answers_a_chat(beside: Beside) -> None:
 def test_without_its_package_a_base_says_what_is_missing(beside: Beside) -> None:
     tw = Tunewright(beside.server.home)
     with pytest.raises(
-        Corrupt, match=r"engine 'byte-grams'.*Known: .*static, transformer\. .*install"
+        Corrupt, match=r"engine 'byte-grams'.*Known: .*static, .*transformer\. .*install"
     ):
         tw.embeddings.create(model="grams", input="a")
     ask = {"model": "builtin-mini", "input": "a"}
