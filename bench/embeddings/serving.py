@@ -75,6 +75,7 @@ def main() -> None:
     if sys.argv[1:2] == ["load"]:
         print(json.dumps(asyncio.run(_load(*sys.argv[2:]))))
         return
+    sys.stdout.reconfigure(line_buffering=True)  # pyright: ignore[reportAttributeAccessIssue]
     options = argparse.ArgumentParser(description="Embeddings: HTTP, fairness, memory.")
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--seconds", type=float, default=5)
@@ -99,6 +100,7 @@ def main() -> None:
 def _http(servers: list[Server], rounds: int, seconds: float) -> None:
     found: dict[tuple[str, int], list[tuple[float, float, float]]] = {}
     for number in range(rounds + 1):
+        print(f"round {number} of {rounds} ...", file=sys.stderr)
         for server in servers:
             for clients in (CLIENTS, 1):
                 measured = _measured(server, clients, seconds if number else 2)
@@ -296,6 +298,7 @@ def _added(home: Path, model: Path) -> list[str]:
     names: list[str] = []
     can = "--precision" in _tunewright(home, "models", "add", "--help").stdout
     for precision in ("exact", "fast") if can else ("exact",):
+        print(f"adding {model.name} ({precision}) ...", file=sys.stderr)
         chosen = ["--precision", precision] if can else []
         done = _tunewright(home, "models", "add", precision, str(model), *chosen)
         if done.returncode:
