@@ -41,21 +41,30 @@ def test_what_the_catalogue_has_and_knows(run: Run) -> None:
     assert "no model 'smollm'. Do you mean smollm2-" in refused
 
 
-def test_an_embedding_model_from_a_folder_says_what_was_found(run: Run, tmp_path: Path) -> None:
+def test_an_embedding_model_from_a_folder_says_what_was_found(
+    run: Run, tmp_path: Path, home: Path
+) -> None:
     source = sentence_models.whole(tmp_path / "model")
     (source / "modules.json").unlink()
     shutil.rmtree(source / "1_Pooling")
     wishes = ("--kind", "embedding", "--long-inputs", "error", "--matryoshka", "4,2")
-    done = run("models", "add", "tiny", str(source), *wishes)
+    done = run("models", "add", "tiny", str(source), *wishes, "--precision", "fast")
     assert "Added tiny: an embedding model of 8 dimensions, 20 tokens of context." in done.stdout
     for label, value in (
         ("pooling", "mean"),
         ("Matryoshka", "4, 2"),
         ("long inputs", "an error"),
         ("engine", "onnx"),
+        ("precision", "exact"),
     ):
         assert re.search(rf"^  {label} +{value}$", done.stdout, re.MULTILINE)
     assert "the mean of its tokens' vectors is taken" in done.stderr
+    assert (
+        "It is added with the precision exact, not fast: its graph has no products of float32 "
+        "numbers with weights." in done.stderr
+    )
+    [base] = [file for file in (home / "bases").glob("tiny-*") if file.is_dir()]
+    assert [file.name for file in base.rglob("*.onnx")] == ["model.onnx"]
     refused = run("models", "add", "b", str(source), "--matryoshka", "4;2", code=1).stderr
     assert "--matryoshka takes numbers with commas between them" in refused
 

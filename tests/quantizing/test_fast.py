@@ -9,7 +9,8 @@ import pytest
 
 from embedding import sentence_models
 from tunewright import Tunewright, builtin, durable
-from tunewright.errors import BadRequest
+from tunewright.embedding import open_embedder
+from tunewright.errors import BadRequest, Corrupt
 from tunewright.quantizing.agreeing import overlap
 from tunewright.quantizing.samples import texts
 from tunewright.resources.fast_embeddings import LEAST
@@ -56,18 +57,13 @@ def test_a_fast_model_is_another_model_that_agrees(tw: Tunewright, tmp_path: Pat
     assert np.any(cosines < 0.999999)  # it does compute in int8
     alone = np.concatenate([vectors(tw, "fast", [text]) for text in TEXTS])
     assert np.einsum("ij,ij->i", alone, fast).min() >= 0.9999
-
-
-def test_what_has_no_products_is_added_as_exact_and_says_so(tw: Tunewright, tmp_path: Path) -> None:
-    source = sentence_models.whole(tmp_path / "model")
-    said: list[str] = []
-    added = tw.add_base("plain", str(source), precision="fast", say=said.append).base
-    assert (added.precision, added.fast) == ("exact", None)
-    assert (kept(tw, "plain") / "onnx" / "model.onnx").is_file()
-    assert said[-1] == (
-        "It is added with the precision exact, not fast: its graph has no products of float32 "
-        "numbers with weights."
-    )
+    moved = shutil.copytree(kept(tw, "fast"), tmp_path / "moved")
+    about = durable.manifest(moved)["about"]
+    probe = about["embedding"]["found"]["fast"]["probe"]
+    probe["vector"] = probe["vector"][::-1]  # as another processor might give it
+    durable.write_manifest(moved, about)
+    with pytest.raises(Corrupt, match="add it again here"):
+        open_embedder(moved)
 
 
 def test_precisions_that_do_not_exist_or_are_not_ours_are_refused(tw: Tunewright) -> None:

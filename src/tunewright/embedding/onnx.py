@@ -26,6 +26,7 @@ _KINDS = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
 # Of a batch in int8, whose products are quicker than what goes between them comes out of memory:
 # 256, 512 and 1,024 tokens gave 9,140, 8,800 and 8,540 tokens a CPU second.
 _FAST_TOKENS = 256
+_SAME = 0.9999  # cosine similarity
 
 
 class OnnxEmbedder(OfPipeline):
@@ -45,6 +46,7 @@ class OnnxEmbedder(OfPipeline):
         self.declare(self._tried())
         if self.chosen.precision == "fast":
             self.batch_tokens = _FAST_TOKENS
+            self._computes_as_when_added()
 
     def computed(self, rows: list[list[int]], skips: list[int]) -> NDArray[np.float32]:
         ids, mask = padded(rows, self.padding)  # [rows, time]
@@ -53,6 +55,18 @@ class OnnxEmbedder(OfPipeline):
         if self._whole:
             return after(found.astype(np.float32), self.pipeline)
         return pooled(found, mask, self.pipeline, skips)
+
+    def _computes_as_when_added(self) -> None:
+        """Processors without VNNI add products of int8 in 16 bits, which may be too few: a model
+        that was made on another machine is then another."""
+        if probe := self.chosen.found.get("fast", {}).get("probe"):
+            [vector] = self.embed_tokens([probe["ids"]])
+            if not vector @ np.array(probe["vector"], np.float32) >= _SAME:
+                raise Corrupt(
+                    f"{self._file} gives other vectors on this processor than on the one that it "
+                    "was made on. Delete the model and add it again here: it gets another "
+                    "fingerprint, and what was embedded with it is embedded again."
+                )
 
     def feed(self, rows: list[list[int]]) -> dict[str, NDArray[Any]]:
         """What the graph is given for rows of ids, special tokens in place."""

@@ -41,8 +41,10 @@ def made(directory: Path, graph: str, fast: str) -> dict[str, Any]:
         if told["cosine_mean"] >= _GOOD:
             break
     slow, quick = speeds([exact, made], held_out)
+    longest = max(range(len(held_out)), key=lambda place: len(held_out[place]))
     return {
         **told,
+        "probe": {"ids": held_out[longest], "vector": got[longest].tolist()},
         "texts": len(held_out),
         "times_as_fast": quick / slow,
         "tokens_per_cpu_second": quick,
