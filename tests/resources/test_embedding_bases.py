@@ -234,6 +234,17 @@ def test_inputs_beyond_the_context_are_averaged_refused_or_cut(
     assert "requested 36 tokens (36 in your prompt; 0 for the completion)" in e.value.message
 
 
+def test_a_prompt_that_leaves_no_room_is_refused_by_name(tw: Tunewright, tmp_path: Path) -> None:
+    source = made.whole(tmp_path / "model")
+    prompts = {"query": "query : " * 10, "passage": "passage : " * 9}  # of 20 and 18 tokens
+    made.write(source / "config_sentence_transformers.json", {"prompts": prompts})
+    tw.add_base("wordy", str(source))
+    with pytest.raises(BadRequest, match="has 20 tokens, and it reads 20 at once: there is no"):
+        tw.embeddings.create(model="wordy", input="cat", prompt_name="query")
+    answer = tw.embeddings.create(model="wordy", input="cat dog mat", prompt_name="passage")
+    assert answer.usage.prompt_tokens == 3  # in two chunks
+
+
 def test_only_declared_dimensions_are_given(tw: Tunewright, tmp_path: Path) -> None:
     source = made.whole(tmp_path / "model", matryoshka_dimensions=[2, 4])
     assert tw.add_base("nested", str(source)).base.matryoshka == [2, 4]

@@ -178,10 +178,13 @@ def test_an_embedding_model_of_the_hub_comes_with_its_folders(
         "us/embeds/checkpoint-9/model.safetensors": b"no",
         "us/embeds/openvino/openvino_model.xml": b"no",
     }
+    bare = ("onnx/model.onnx", "tokenizer.json", "config.json")  # all that some have
+    files |= {f"us/bare/{name}": (source / name).read_bytes() for name in bare}
     with sources.hub(files) as place:
-        [(_, error)] = add(["us/embeds"], index="http://127.0.0.1:9", hub=place.url)
+        words = (["us/embeds"], ["us/bare"])
+        (_, error), (_, other) = add(*words, index="http://127.0.0.1:9", hub=place.url)
         [(said, again)] = add(["again", "us/embeds"], index="http://127.0.0.1:9")
-    assert (error, again) == (None, None)
+    assert (error, other, again) == (None, None, None)
     assert any("its cache is used" in text for text in said)
     [kept] = (tmp_path / "home" / "bases").glob("*embeds-*")
     assert (kept / "1_Pooling" / "config.json").is_file()

@@ -14,6 +14,7 @@ from itertools import pairwise
 from tunewright.embedding.batching import Vectors, embedded
 from tunewright.embedding.embedder import Embedded, Embedder
 from tunewright.embedding.vectors import averaged
+from tunewright.errors import BadRequest
 from tunewright.records.embeddings import too_long
 
 
@@ -82,9 +83,17 @@ def embed_long(
 
 
 def _room(embedder: Embedder, prompt: Sequence[int]) -> int:
-    """Tokens of a chunk."""
+    """Tokens of a chunk. Raises BadRequest where the prompt takes all."""
     context = embedder.declared.context
-    return sys.maxsize if context is None else max(1, context - len(prompt))
+    if context is None:
+        return sys.maxsize
+    if len(prompt) >= context:
+        raise BadRequest(
+            f"The prompt of this model has {len(prompt)} tokens, and it reads {context} at once: "
+            "there is no room for a text. Ask for another one, or none, by `prompt_name`.",
+            param="prompt_name",
+        )
+    return context - len(prompt)
 
 
 def _equal(ids: list[int], room: int) -> list[list[int]]:

@@ -32,6 +32,7 @@ _MODULE = re.compile(
 )
 _GRAPH = re.compile(r"onnx/model\.onnx(_data|\.data)?")
 _EMBEDS = ("modules.json", "1_Pooling/config.json")
+_WEIGHTS = (".safetensors", ".gguf")  # a graph is all that some models have
 _MOST_NAMED = 6
 _ABANDONED = 3600.0  # seconds without a byte: nobody downloads that any more
 T = TypeVar("T")
@@ -182,7 +183,7 @@ def _wanted(source: HubSource, name: str, names: Set[str]) -> bool:
     if source.file:
         return name == source.file
     if "/" in name:
-        embeds = not names.isdisjoint(_EMBEDS)
+        embeds = not names.isdisjoint(_EMBEDS) or not any(n.endswith(_WEIGHTS) for n in names)
         return embeds and bool(_MODULE.fullmatch(name) or _GRAPH.fullmatch(name))
     return any(fnmatch(name, pattern) for pattern in _FETCHED)
 
