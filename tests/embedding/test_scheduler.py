@@ -178,6 +178,28 @@ def test_closing_answers_everybody() -> None:
         scheduler.close()
 
 
+def test_without_a_thread_or_memory_one_request_fails_and_the_next_does_not(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    def no_memory(*_: object) -> None:
+        raise MemoryError
+
+    engine = Engine()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(RuntimeError):
+            scheduler.submit("a", engine, [[1] * 60_000])
+    assert numbers(scheduler.submit("a", engine, [[1] * 100_000])) == [1], "it takes no room"
+    with monkeypatch.context() as patch:
+        patch.setattr("tunewright.embedding.batching.Work.put", no_memory)
+        with pytest.raises(Unavailable):
+            scheduler.submit("a", engine, [[2]]).result(SECONDS)
+    assert numbers(scheduler.submit("a", engine, [[3]])) == [3]
+
+
 def test_batches_shrink_where_they_take_long_and_grow_again() -> None:
     """By a clock that the engine moves: ten tokens a millisecond, then 1,000."""
     now, sizes, speed = [0.0], list[int](), [10_000.0]

@@ -69,11 +69,11 @@ class Scheduler:
         size = sum(map(len, inputs)) + len(inputs) * embedder.dimensions // _NUMBERS
         with self._lock:
             self._check(who, size)
-            self._sizes[who] += size
             engine = self._engine(embedder)
+            self._wake(engine)  # first: there may be no thread left for it
+            self._sizes[who] += size
             engine.futures[work] = future = Future()
             engine.queue.add(work)
-            self._wake(engine)
         future.add_done_callback(partial(self._ended, engine, work, size))
         return future
 
@@ -117,8 +117,8 @@ class Scheduler:
         elif len(engine.threads) < _PLACES:
             atexit.register(self.close)  # no thread may compute when the interpreter is taken down
             thread = threading.Thread(target=self._run, args=[engine], daemon=True)
-            engine.threads.append(thread)
             thread.start()
+            engine.threads.append(thread)
 
     def _ended(self, engine: "_Engine", work: Work, size: int, _: object) -> None:
         with self._lock:
@@ -132,7 +132,11 @@ class Scheduler:
         computed = 0
         while batch := self._next(engine):
             began = self._clock()
-            self._compute(engine, batch)
+            try:
+                self._compute(engine, batch)
+            except Exception as error:  # no memory for the vectors, say: the thread goes on
+                for work, _ in batch:
+                    self._fail(engine, work, error)
             computed += engine.queue.took(batch, self._clock() - began)
         if computed >= _BURST:
             trim()  # builtin-mini: 118 MB when it is opened, 147 in a burst, 118 again
