@@ -14,8 +14,10 @@ import pytest
 from crashfs import Tree, crash_states, make
 
 from tunewright import durable
+from tunewright.durable import directories, files, growing
 from tunewright.errors import Corrupt, StorageFull
 
+PARTS = files, directories, growing
 OLD, NEW = b"old " * 50, b"new bytes " * 70
 
 
@@ -153,7 +155,8 @@ def test_old_or_new_never_torn_and_acknowledged_is_there(name: str, tmp_path: Pa
 
 
 def _only_names_are_lost(patcher: pytest.MonkeyPatch) -> None:
-    patcher.setattr(durable, "_sync_directory", lambda path: None)
+    for part in PARTS:
+        patcher.setattr(part, "sync_directory", lambda path: None)
 
 
 class _NoSyncOfFiles:
@@ -168,7 +171,8 @@ class _NoSyncOfFiles:
 
 
 def _only_bytes_are_lost(patcher: pytest.MonkeyPatch) -> None:
-    patcher.setattr(durable, "os", _NoSyncOfFiles())
+    for part in PARTS:
+        patcher.setattr(part, "os", _NoSyncOfFiles())
 
 
 @pytest.mark.parametrize("broken", [_only_names_are_lost, _only_bytes_are_lost])

@@ -18,6 +18,7 @@ from tuned_models import put_tuned
 from tunewright import durable
 from tunewright.api.application import create_api
 from tunewright.app import Tunewright
+from tunewright.durable import files
 from tunewright.errors import Unavailable
 from tunewright.records.jobs import Event, Job
 from tunewright.records.keys import KeyRequest
@@ -43,9 +44,9 @@ class Held:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.begun, self.release = threading.Event(), threading.Event()
-        self._copy = durable.copy
-        monkeypatch.setattr(durable.os, "link", self._no_link)
-        monkeypatch.setattr(durable, "copy", self._held_copy)
+        self._copy = files.copy
+        monkeypatch.setattr(files.os, "link", self._no_link)
+        monkeypatch.setattr(files, "copy", self._held_copy)
 
     def _no_link(self, *_: object) -> None:
         raise PermissionError("no hard links here")
