@@ -42,12 +42,17 @@ def _defines(body: list[ast.stmt], parts: list[str]) -> bool:
     if not parts:
         return True
     found = next((node for node in body if parts[0] in _names(node)), None)
+    if isinstance(found, ast.ImportFrom):  # what a package shows of its modules
+        return exists(".".join([str(found.module).removeprefix("tunewright."), *parts]))
     return found is not None and _defines(getattr(found, "body", []), parts[1:])
 
 
 def _names(node: ast.stmt) -> list[str]:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return [node.name]
+    if isinstance(node, ast.ImportFrom):
+        ours = str(node.module).startswith("tunewright.")
+        return [name.asname or name.name for name in node.names] if ours else []
     targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
     return [target.id for target in targets if isinstance(target, ast.Name)]
 
