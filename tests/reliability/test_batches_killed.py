@@ -21,7 +21,7 @@ from tunewright.tasks import KINDS
 
 New = Callable[..., AbstractContextManager[Place]]
 EMBED = {"model": "builtin-mini"}
-COUNT = 400
+COUNT = 200
 
 
 def request(number: int, endpoint: str) -> bytes:
