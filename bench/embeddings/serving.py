@@ -87,9 +87,10 @@ def main() -> None:
         names = _added(home, model)
         ours = stack.enter_context(_ours(home, names))
         servers = [Server(f"ours, {n}", ours.process, ours.port, n, ours.key) for n in names]
-        servers += [stack.enter_context(rival) for rival in _infinity(model)]
-        _http(servers, asked.rounds, asked.seconds)
-        _fairness([ours, *servers[len(names) :]])
+        with ExitStack() as rivals:  # one goes on with what was abandoned, for minutes
+            servers += [rivals.enter_context(rival) for rival in _infinity(model)]
+            _http(servers, asked.rounds, asked.seconds)
+            _fairness([ours, *servers[len(names) :]])
         _memory(home, names[0], model, ours)
     print(f"\n{described()}")
 
