@@ -46,7 +46,7 @@ def write_table(path: Path, rows: int) -> None:
                 text = chosen.choice(last)
             else:
                 at = chosen.randrange(len(words) - 20)
-                text = " ".join([*words[at : at + chosen.randint(4, 18)], str(number)])
+                text = " ".join([*words[at : at + chosen.randint(4, 18)], f"{number:07}"])
                 last = [*last[-999:], text]
             table.writerow([number, text])
 

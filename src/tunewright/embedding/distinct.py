@@ -18,6 +18,7 @@ from tunewright.embedding.recent import SLOTS, Recent, keys_of
 
 Vectors = NDArray[np.float32]
 NO_TOKEN = "the model knows no token of it"
+_AT_ONCE = 1024  # texts
 _PIECE = 1 << 16  # characters tokenized at once: a tokenizer takes up to 465 bytes for each
 
 
@@ -63,7 +64,8 @@ class Distinct:
         before: list[int] = self._before(keys).tolist()  # [texts]
         first = _first_of_each(texts)  # [texts]
         new = [at for at in range(len(texts)) if before[at] < 0 and first[at] == at]
-        found, vectors = self._compute([texts[at] for at in new])
+        found = self._computed([texts[at] for at in new])
+        vectors = found.vectors
         missing = {new[at]: why for at, why in found.left_out.items()}
         row = {at: n for n, at in enumerate(at for at in new if at not in missing)}
         fetched = [at for at in range(len(texts)) if before[at] >= 0]
@@ -85,7 +87,21 @@ class Distinct:
         self._recent.remember(keys, np.arange(self.kept, self.kept + len(keys)))
         self.kept += len(keys)
 
-    def _compute(self, texts: Sequence[str]) -> tuple[Found, Vectors]:
+    def _computed(self, texts: Sequence[str]) -> Found:
+        """Some at a time: with the ids of 8,192 texts at once it takes some 10 % longer."""
+        whole = Found(np.empty((len(texts), self._embedder.dimensions), np.float32))
+        kept = 0
+        for start in range(0, len(texts), _AT_ONCE):
+            found = self._compute(texts[start : start + _AT_ONCE])
+            whole.vectors[kept : kept + len(found.vectors)] = found.vectors
+            whole.left_out |= {start + at: why for at, why in found.left_out.items()}
+            kept += len(found.vectors)
+            for name in ("computed", "tokens", "unknown", "chunked", "truncated"):
+                setattr(whole, name, getattr(whole, name) + getattr(found, name))
+        whole.vectors = whole.vectors[:kept]
+        return whole
+
+    def _compute(self, texts: Sequence[str]) -> Found:
         heads, ids = _tokenized(self._embedder, texts, self._prompt)
         unknown = self._embedder.unknown
         counts = [0 if unknown is None else each.count(unknown) for each in ids]
@@ -96,7 +112,7 @@ class Distinct:
         left_out |= _too_long(self._embedder, heads, ids)
         good = [at for at in range(len(ids)) if at not in left_out]
         done = embed_long(self._embedder, [ids[at] for at in good], [heads[at] for at in good])
-        found = Found(
+        return Found(
             done.vectors,
             left_out,
             computed=len(good),
@@ -105,7 +121,6 @@ class Distinct:
             chunked=done.chunked,
             truncated=done.truncated,
         )
-        return found, done.vectors
 
 
 def _first_of_each(texts: Sequence[str]) -> list[int]:

@@ -234,10 +234,16 @@ def stamp(path: Path) -> list[int]:
 
 
 def texts_of(source: Source, texts: Texts) -> Iterator[TableText]:
+    plain = None if texts.combined or source.packed else texts.columns[0]
     for row in source.rows:
         if row.values is None:
             yield TableText(row.line, reason=row.fault)
             continue
+        if plain is not None:  # the quick way for nearly all rows
+            cell = row.values.get(plain)
+            if type(cell) is str and cell.isascii() and cell and not cell.isspace():
+                yield TableText(row.line, cell, "", row.values)
+                continue
         try:
             text = texts.of(row.values)
         except Refused as why:

@@ -149,7 +149,7 @@ class Npy:
         pairs = zip(rows.lines, rows.texts, strict=True)
         lines = [orjson.dumps({"line": line, "text": text}) + b"\n" for line, text in pairs]
         self._beside.write(b"".join(lines))
-        self._out.write(rows.vectors.astype("<f4", copy=False).tobytes())
+        self._out.write(rows.vectors.astype("<f4", copy=False).tobytes())  # [rows, d]
 
     def close(self) -> None: ...
 
