@@ -60,6 +60,7 @@ def test_a_directory_with_subfolders_is_kept_whole_and_answers(
     np.testing.assert_allclose(vectors, expected(TEXTS, tmp_path), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_only_a_graph_and_a_tokenizer_are_enough_where_it_is_called_an_embedding_model(
     tw: Tunewright, tmp_path: Path
 ) -> None:
@@ -118,7 +119,10 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "damaged tokenizer": (rewritten("tokenizer.json", {"model": 1}), "tokenizer.json cannot be"),
     "another's tokenizer": (rewritten("config.json", {"vocab_size": 9}), "config.json says 9"),
     "code": (rewritten("config.json", {"auto_map": {"AutoModel": "x.Y"}}), "auto_map"),
-    "quantised": (rewritten("config.json", {"quantization_config": {}, "a": 1}), "NOT REFUSED"),
+    "quantised": (
+        rewritten("config.json", {"quantization_config": {"quant_method": "x"}}),
+        "is quantised",
+    ),
     "pickles only": (pickled, "found pytorch_model.bin"),
     "outside": (rewritten("modules.json", [{"path": "../up", "type": "x"}]), "module x"),
     "no modules": (rewritten("modules.json", []), "is not a list of modules"),
@@ -146,10 +150,16 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "an adapter": (rewritten("adapter_config.json", {}), "holds an adapter"),
     "too short": (rewritten("sentence_bert_config.json", {"max_seq_length": 2}), "too few for a"),
 }
-del BROKEN["quantised"]
 
 
-@pytest.mark.parametrize("broken", BROKEN)
+# What only a child finds takes a second each.
+SLOW = {"damaged tokenizer", "another's tokenizer", "graph of fewer tokens", "too short"}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in BROKEN],
+)
 def test_what_is_broken_is_refused_in_a_sentence_and_nothing_stays(
     tw: Tunewright, tmp_path: Path, broken: str
 ) -> None:
@@ -234,6 +244,7 @@ def test_inputs_beyond_the_context_are_averaged_refused_or_cut(
     assert "requested 36 tokens (36 in your prompt; 0 for the completion)" in e.value.message
 
 
+@pytest.mark.slow
 def test_a_prompt_that_leaves_no_room_is_refused_by_name(tw: Tunewright, tmp_path: Path) -> None:
     source = made.whole(tmp_path / "model")
     prompts = {"query": "query : " * 10, "passage": "passage : " * 9}  # of 20 and 18 tokens
@@ -245,6 +256,7 @@ def test_a_prompt_that_leaves_no_room_is_refused_by_name(tw: Tunewright, tmp_pat
     assert answer.usage.prompt_tokens == 3  # in two chunks
 
 
+@pytest.mark.slow
 def test_only_declared_dimensions_are_given(tw: Tunewright, tmp_path: Path) -> None:
     source = made.whole(tmp_path / "model", matryoshka_dimensions=[2, 4])
     assert tw.add_base("nested", str(source)).base.matryoshka == [2, 4]
@@ -260,6 +272,7 @@ def test_only_declared_dimensions_are_given(tw: Tunewright, tmp_path: Path) -> N
         tw.embeddings.create(model="plain", input="The cat", dimensions=4)
 
 
+@pytest.mark.slow
 def test_a_prompt_that_is_not_pooled_counts_for_nothing_but_what_it_does_to_the_rest(
     tw: Tunewright, tmp_path: Path
 ) -> None:

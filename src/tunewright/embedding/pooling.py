@@ -93,7 +93,9 @@ def _dense(rows: Floats, step: Dense) -> Floats:
     if step.bias is not None:
         found += step.bias
     found = ACTIVATIONS[step.activation](found)
-    return found if step.residual is None else found + rows @ step.residual.T
+    if step.residual is not None:
+        found += rows @ step.residual.T
+    return found
 
 
 def _normalized(rows: Floats) -> Floats:
