@@ -109,6 +109,7 @@ def _measure(engines: list[Engine], texts: int, tokens: int, rounds: int) -> Non
     for _ in range(rounds):
         for engine in engines:
             engine.rates.append(tokens / engine.seconds(texts, engine.size))
+            print(f"{engine.name}: {engine.rates[-1]:.0f} tokens/CPU s", file=sys.stderr)
 
 
 def _agreement(engine: Engine, place: Path, reviews: int) -> tuple[np.ndarray, np.ndarray]:
@@ -211,9 +212,10 @@ def _serve(precision: str, model: Path, place: Path) -> None:
             vectors = np.concatenate([embedder.embed([text]).vectors for text in asked])
         else:
             vectors = embedder.embed(asked).vectors
-        print(time.process_time() - started, flush=True)
+        took = time.process_time() - started
         if file:
             np.save(file[0], vectors)
+        print(took, flush=True)
 
 
 def _texts(data: Path) -> tuple[list[str], list[str]]:

@@ -130,9 +130,10 @@ def main() -> None:
         size, count, *file = line.split()
         started = time.process_time()
         vectors = embed(texts[: int(count)], int(size))
-        print(time.process_time() - started, file=answers, flush=True)
+        took = time.process_time() - started
         if file:
             np.save(file[0], np.asarray(vectors, np.float32))
+        print(took, file=answers, flush=True)
 
 
 if __name__ == "__main__":

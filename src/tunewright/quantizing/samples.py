@@ -6,6 +6,7 @@ are the first two, the first four and all of a block: short beside long, and nei
 
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -47,7 +48,8 @@ def activations(
     each = -(-_ROWS // len(inputs))  # rows of a text
     found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
     for ids in inputs:
-        for name, values in zip(names, session.run(names, embedder.feed([ids])), strict=True):
+        given: Any = session.run(names, embedder.feed([ids]))
+        for name, values in zip(names, given, strict=True):
             rows = values.reshape(-1, values.shape[-1])  # [time, k]
             found[name].append(rows[:: max(1, len(rows) // each)])
     return {name: np.concatenate(rows) for name, rows in found.items()}
