@@ -12,7 +12,7 @@ _TYPES: dict[type, str] = {
     datetime.datetime: "time",
 }
 _EXACT = 2**53  # beyond it a float64 does not hold every whole number
-_WIDER = {
+_WIDER: dict[frozenset[str], str] = {
     frozenset(("whole number", "number")): "number",
     frozenset(("whole number", "large number")): "large number",
 }
