@@ -76,6 +76,7 @@ def main() -> None:
         print(json.dumps(asyncio.run(_load(*sys.argv[2:]))))
         return
     sys.stdout.reconfigure(line_buffering=True)  # pyright: ignore[reportAttributeAccessIssue]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the servers are ended then, too
     options = argparse.ArgumentParser(description="Embeddings: HTTP, fairness, memory.")
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--seconds", type=float, default=5)
