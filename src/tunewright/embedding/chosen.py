@@ -56,4 +56,5 @@ class Chosen:
                 f"{directory / durable.MANIFEST}: `{KEY}` is not of this version. Add it again."
             )
         sizes = said.get("matryoshka")
-        return cls(**said | {"matryoshka": None if sizes is None else tuple(sizes)})
+        given: dict[str, Any] = {**said, "matryoshka": None if sizes is None else tuple(sizes)}
+        return cls(**given)

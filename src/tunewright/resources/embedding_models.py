@@ -196,8 +196,9 @@ def _known(bases: Path, key: str) -> tuple[Path, Chosen] | None:
             chosen = Chosen.read(base)
         except Exception:  # of a version to come, or damaged: not for us to say
             continue
-        exact = chosen and chosen.precision == "exact"
-        if exact and chosen.graph and chosen.found.get("key") == key:
+        if chosen is None or chosen.graph is None or chosen.precision != "exact":
+            continue
+        if chosen.found.get("key") == key:
             return base, chosen
     return None
 
