@@ -12,7 +12,7 @@ from tunewright.access import Access, Caller
 from tunewright.artefacts import Artefacts
 from tunewright.blobs.local import LocalBlobs
 from tunewright.catalog.catalog import Catalog
-from tunewright.embedding import open_embedder
+from tunewright.embedding import engine_of, open_embedder
 from tunewright.embedding.chosen import LongInputs, Precision
 from tunewright.embedding.embedder import Embedder
 from tunewright.embedding.scheduler import Scheduler
@@ -320,6 +320,11 @@ class Tunewright(Acting):
         return self._embedders.get(
             str(directory), lambda: open_embedder(directory, encoder=self._encoder)
         )
+
+    def embeds_in_engine(self, model: str) -> bool:
+        """Whether the vectors of `model` are computed in the engine process."""
+        directory = self.models.directory(self.models.weights(model, ("embedding",)))
+        return engine_of(directory, on_gpu=self._encoder.on_gpu) == "torch"
 
     def vocabulary(self, name: str) -> Vocabulary:
         """One of OpenAI's. Raises BadRequest where this machine has no file of it."""

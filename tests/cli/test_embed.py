@@ -1,5 +1,6 @@
 """`tunewright embed`: what it computed it prints, keeps, writes and searches."""
 
+import contextlib
 import csv
 import json
 import re
@@ -9,7 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import tiny_encoders
 from tunewright import samples
+from tunewright.app import Tunewright
+from tunewright.embedding.chosen import Chosen
 from tunewright.errors import BadRequest
 from tunewright.tables.saved import saved
 from tunewright.tables.writers import check_output
@@ -120,3 +124,14 @@ def test_a_table_is_written_whole_and_searched(run, tmp_path: Path) -> None:
     assert "exists already" in run(*given, "--model", "builtin-static", code=1).stderr
     anew = json.loads(run(*given, "--model", "builtin-static", "--overwrite", "--json").stdout)
     assert (anew["embedded"], anew["model"]) == (3, "builtin-static")
+
+
+@pytest.mark.slow  # an engine starts for it
+def test_the_engine_is_started_for_a_model_that_it_computes(
+    run, home: Path, tmp_path: Path
+) -> None:
+    directory = tiny_encoders.for_torch(tmp_path / "model")
+    with contextlib.closing(Tunewright(home)) as tw:
+        tw.bases.add("by-torch", directory, "embedding", lambda *_: None, Chosen("torch").about)
+    done = run("embed", "the cat sat", "the dog sat", "--model", "by-torch")
+    assert len(done.stdout.splitlines()) == 2, done.stderr

@@ -110,14 +110,14 @@ def embed(
     Example: tunewright embed --file reviews.csv --column text --search 'arrived broken' --top 3
     """
     from tunewright.cli import embed_table
-    from tunewright.cli.opening import records, running
+    from tunewright.cli.opening import embedding, running
 
     asked = Asked(model, texts, file, column, template, sheet, prompt_name)
     if queue:
         out = _queued(asked, output, search)
         with running(home) as tw:
             return embed_table.queue(tw, asked, out, overwrite=overwrite, json=json)
-    with records(home) as tw:
+    with embedding(home, model) as tw:
         if json and file is None:
             made = tw.embeddings.create(model=model, input=_given(asked), prompt_name=prompt_name)
             return print_json(made.wire())

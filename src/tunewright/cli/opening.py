@@ -1,7 +1,7 @@
 """Opens the platform for a command."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,4 +31,14 @@ def records(home: Path | None) -> Iterator["Tunewright"]:
 def running(home: Path | None) -> Iterator["Tunewright"]:
     """For commands that need the worker or the engine: started here, unless a server has them."""
     with configured(home) as tw:
+        yield tw
+
+
+@contextmanager
+def embedding(home: Path | None, model: str) -> Iterator["Tunewright"]:
+    """For commands that embed by `model`: the engine runs where that computes it."""
+    with ExitStack() as stack:
+        tw = stack.enter_context(records(home))
+        if tw.embeds_in_engine(model):
+            stack.enter_context(tw)
         yield tw

@@ -39,13 +39,11 @@ def open_embedder(
     """
     if verify:
         durable.verify(directory)
-    name = engine_of(directory)
+    name = engine_of(directory, on_gpu=encoder is not None and encoder.on_gpu)
     try:
         ENGINES.load(name)
     except BadRequest as error:
         raise Corrupt(f"{directory} names the engine {name!r}. {error.message}") from error
-    if name == "onnx" and encoder is not None and encoder.on_gpu and _holds_weights(directory):
-        name = "torch"
     try:
         return ENGINES.make(name, directory, *((encoder,) if name == "torch" else ()))
     except BadRequest as error:  # of ours it is damage: it was added
@@ -55,17 +53,17 @@ def open_embedder(
             raise
 
 
-def _holds_weights(directory: Path) -> bool:
+def _holds_weights(directory: Path, chosen: Chosen) -> bool:
     """Whether torch can load what the graph was made of, and gives the same vectors."""
-    chosen = Chosen.read(directory)
-    exact = chosen is not None and chosen.precision == "exact"
+    exact = chosen.precision == "exact"
     return exact and any(Pipeline.read(directory).transformer.glob("*.safetensors"))
 
 
-def engine_of(directory: Path) -> str:
-    """Raises Corrupt where nothing names one, or nobody has it."""
+def engine_of(directory: Path, *, on_gpu: bool = False) -> str:
+    """What computes the model. Raises Corrupt where nothing names an engine."""
     if chosen := Chosen.read(directory):
-        return chosen.engine
+        computed = on_gpu and chosen.engine == "onnx" and _holds_weights(directory, chosen)
+        return "torch" if computed else chosen.engine
     configuration = directory / "config.json"
     if not configuration.is_file():
         raise Corrupt(f"{directory} has no config.json: it is not an embedder.")
