@@ -166,7 +166,10 @@ def _other(
     found: dict[str, Any],
     listener: Listener,
 ) -> Chosen:
-    why = found.get("reason") or f"its cosine similarity with torch is {found['cosine']:.6f}"
+    why = (
+        str(found.get("reason") or "").rstrip(".!")
+        or f"its cosine similarity with torch is {found['cosine']:.6f}"
+    )
     shutil.rmtree(folder / "onnx", ignore_errors=True)
     if graph:
         listener.say(f"Its {graph} is not used: {why}.")

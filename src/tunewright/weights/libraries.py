@@ -5,18 +5,25 @@ tensors divided among processes, and packages that happen to be installed, such 
 them computes anything here. An engine, a trainer and an exporter call `load` first; whoever imports
 `tunewright.weights` elsewhere gets both libraries as they come.
 
+This leans on how one version of torch is built inside, so it is done with that one only
+(`_TRIED`); with others, and where anything is not as it was, both are imported as they come.
+
 ``python -m tunewright.weights.libraries MODULE ...`` runs a module after it.
 """
 
 import contextlib
 import gc
 import importlib
+import logging
 import runpy
 import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any, Final
 
+log = logging.getLogger(__name__)
+
+_TRIED: Final = "2.13."  # of torch: `tests/weights/test_libraries` runs with it
 # transformers imports them where they are installed, for kinds of models that are not ours.
 _UNUSED: Final = ("accelerate", "scipy", "sklearn")
 _COMPILER: Final = "torch._dynamo"
@@ -34,19 +41,24 @@ def load() -> None:
     gc.disable()
     try:
         with contextlib.suppress(ImportError):
-            _load()
+            torch = importlib.import_module("torch")
+            if torch.__version__.startswith(_TRIED):
+                _load(torch)
     finally:
         gc.freeze()
         if collecting:
             gc.enable()
 
 
-def _load() -> None:
-    torch = importlib.import_module("torch")
-    _postpone_compiler(torch)
-    with _hidden(_UNUSED), _as_one_process(torch.distributed):
-        importlib.import_module("transformers.modeling_utils")
-        importlib.import_module("transformers.generation")
+def _load(torch: Any) -> None:
+    try:
+        _postpone_compiler(torch)
+        with _hidden(_UNUSED), _as_one_process(torch.distributed):
+            importlib.import_module("transformers.modeling_utils")
+            importlib.import_module("transformers.generation")
+    except Exception as error:  # nothing depends on it but time
+        log.warning("torch's compiler could not be left out of this process: %r", error)
+        _bring_compiler_back()
 
 
 class _Compiler(ModuleType):
@@ -89,11 +101,14 @@ class _Parts:
 
 
 def _real_compiler() -> ModuleType:
-    standing = sys.modules.get(_COMPILER)
-    if isinstance(standing, _Compiler):
+    _bring_compiler_back()
+    return importlib.import_module(_COMPILER)
+
+
+def _bring_compiler_back() -> None:
+    if isinstance(sys.modules.get(_COMPILER), _Compiler):
         sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Parts)]
         del sys.modules[_COMPILER]
-    return importlib.import_module(_COMPILER)
 
 
 @contextlib.contextmanager
