@@ -62,7 +62,7 @@ def test_a_tuned_model_is_exported_followed_and_downloaded(
     assert json.loads((folder / "config.json").read_text())["torch_dtype"] == "bfloat16"
 
     listed = server.http.get(f"/models/{model}/exports").json()
-    assert [each["id"] for each in listed["data"]] == [made["id"]]
+    assert listed["data"][0]["id"] == made["id"]  # others may have been made of this model before
     late = server.http.post(f"{path}/cancel")
     assert (late.status_code, late.json()["error"]["code"]) == (400, "invalid_export_status")
     assert server.http.delete(path).json() == {

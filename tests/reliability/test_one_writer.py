@@ -39,6 +39,9 @@ ALLOWED = {
     ("resources/embedding_models.py", "shutil.rmtree"),
     ("resources/embedding_models.py", "unlink"),
     ("converting/comparing.py", "mkdir"),
+    ("quantizing/making.py", "mkdir"),
+    ("quantizing/making.py", "write_bytes"),
+    ("resources/fast_embeddings.py", "unlink"),
     ("resources/bases.py", "mkdir"),  # inside `with durable.directory(...)`
     # Locks: what counts is the flock, not the file.
     ("processes.py", "open(ab)"),
