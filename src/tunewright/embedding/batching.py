@@ -20,8 +20,8 @@ Vectors = NDArray[np.float32]
 
 AROUND = 2  # special tokens that engines put around a text
 # What a batch costs beside its tokens, as a share of `batch_tokens`: of a transformer on a CPU some
-# 10 tokens (one text of 16 takes 7.3 ms, each of four or more beside others 4.5).
-_BATCH = 1 / 64
+# 10 tokens of 256 (one text of 16 takes 7.3 ms, each of four or more beside others 4.5).
+_BATCH = 1 / 32
 _LONG = 0.5  # seconds of a batch, with a model whose 512 tokens take some
 _LEAST = 128  # tokens; with fewer, a transformer's products are slow
 
