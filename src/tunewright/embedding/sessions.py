@@ -14,7 +14,10 @@ def open_session(
     path: Path, threads: int | None = None, *, arena: bool = False
 ) -> onnxruntime.InferenceSession:
     """threads: None for `THREADS`. arena: whether it keeps what its largest batch took, for the
-    next: in int8 1.15 to 1.25 times as fast, in float32 1.04. Raises Corrupt where the file is none that it can run."""
+    next: in int8 1.15 to 1.25 times as fast, in float32 1.04.
+
+    Raises Corrupt where the file is none that it can run.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or THREADS
     # Threads that spin for work take the processor from training on the same machine.
