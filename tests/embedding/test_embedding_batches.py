@@ -49,10 +49,10 @@ def test_inputs_of_many_requests_share_batches_of_like_length() -> None:
     batches = [lengths(batch) for batch in drained(queue)]
     assert len(batches) <= 6
     padding = sum(max(batch) - length for batch in batches for length in batch)
-    assert padding <= 6 * MOST / 64
-    queue.add(Work("a", [text(20)]))
+    assert padding <= 6 * MOST / 32
+    queue.add(Work("a", [text(40)]))
     queue.add(Work("b", [text(8), text(8)]))
-    assert sorted(lengths(batch) for batch in drained(queue)) == [[8, 8], [20]]
+    assert sorted(lengths(batch) for batch in drained(queue)) == [[8, 8], [40]]
 
 
 def test_a_word_waits_for_one_batch_of_each_other_organisation() -> None:
