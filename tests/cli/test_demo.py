@@ -88,11 +88,12 @@ def test_a_base_of_the_users_own_home_is_taken_from_there(tmp_path, monkeypatch,
     "options",
     [
         (),
-        pytest.param(("--keep", "--port", "0"), marks=pytest.mark.slow),
-        pytest.param(("--home", "mine"), marks=pytest.mark.slow),
+        ("--keep", "--port", "0"),
+        ("--home", "mine"),
     ],
     ids=" ".join,
 )
+@pytest.mark.slow
 def test_a_demo_that_is_ended_leaves_no_server_and_no_folder(tmp_path, monkeypatch, options):
     """But for a folder that is to be kept, or was named."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))

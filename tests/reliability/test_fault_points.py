@@ -44,7 +44,7 @@ PHASES = [
     ("weights moved, nothing recorded", "worker", "registration.moved"),
     ("all but the records", "worker", "registration.recording"),
 ]
-QUICK = {"F06 before its rename", "F13 inside the registering transaction"}
+QUICK = {"F13 inside the registering transaction"}
 
 
 def struck(new_place: New, root: Path, calm: str, who: str, fault: str) -> list[str]:

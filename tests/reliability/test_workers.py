@@ -52,13 +52,8 @@ def steps(place: Place, job: str) -> int:
     return sum(event.type == "metrics" for event in place.events(job))
 
 
-@pytest.mark.parametrize(
-    "phase",
-    [
-        "training",
-        pytest.param("registering", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", ["training", "registering"])
 def test_a_worker_that_slept_through_its_lease_writes_nothing(
     new_place: New, tmp_path: Path, calm: str, phase: str
 ) -> None:

@@ -61,6 +61,7 @@ def test_a_failure_ends_all(recipe: Make, said: Heard, tmp_path: Path) -> None:
         train(given, tmp_path / "task", said)
 
 
+@pytest.mark.slow
 def test_where_the_others_memory_does_not_suffice_the_leader_says_what_would(
     recipe: Make, said: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
