@@ -90,6 +90,7 @@ def test_an_engine_killed_in_the_middle_fails_the_call_once_and_the_next_one_wor
     server: Server, embedder: Embedder
 ) -> None:
     expected = embedder.embed(TEXTS).vectors
+    embedded(server, TEXTS[:1])  # a connection that is not open yet would wait for the next engine
     engine = server.child(ENGINE)
     engine.send_signal(signal.SIGSTOP)  # so that the call is open when it dies
     command = [str(SDK), str(SCRIPT), MODEL, *TEXTS]
