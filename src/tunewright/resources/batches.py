@@ -20,7 +20,7 @@ from tunewright.records.files import BATCH_BYTES, File
 from tunewright.records.pages import Page, PageRequest
 from tunewright.records.record import now
 from tunewright.resources.files import Files
-from tunewright.resources.progress import Moved
+from tunewright.resources.progress import move
 from tunewright.tasks import Tasks
 from tunewright.usage import Quota
 
@@ -144,16 +144,7 @@ class Batches:
     def move(self, id: str, *leaving: BatchStatus, **update: object) -> Batch:
         """Change a batch that is in one of these statuses (where none is named, one that has not
         ended). Raises Moved otherwise."""
-
-        def guarded(batch: Batch) -> Batch:
-            if batch.status not in (leaving or OPEN):
-                raise Moved(f"{id} is {batch.status}")
-            return batch.model_copy(update=update)
-
-        changed = self._shelf.change(Batch, id, guarded)
-        if changed is None:
-            raise Moved(f"{id} is gone")
-        return changed
+        return move(self._shelf, Batch, id, leaving or OPEN, **update)
 
     def sweep(self) -> None:
         """Have those ended whose time is over, also where their turn has not come."""

@@ -17,7 +17,7 @@ from tunewright.records.models import Weights
 from tunewright.records.pages import Deleted, Page, PageRequest
 from tunewright.records.record import now
 from tunewright.resources.models import Models
-from tunewright.resources.progress import Moved
+from tunewright.resources.progress import move
 from tunewright.resources.removals import Removals
 from tunewright.resources.tarring import tar, tar_size
 from tunewright.tasks import Tasks
@@ -214,16 +214,7 @@ class Exports:
 
     def move(self, id: str, **update: object) -> Export:
         """Change an export that has not ended. Raises Moved otherwise."""
-
-        def guarded(export: Export) -> Export:
-            if export.status not in OPEN:
-                raise Moved(f"{id} is {export.status}")
-            return export.model_copy(update=update)
-
-        changed = self._shelf.change(Export, id, guarded)
-        if changed is None:
-            raise Moved(f"{id} is gone")
-        return changed
+        return move(self._shelf, Export, id, OPEN, **update)
 
     def fail(self, id: str, error: JobFailed) -> None:
         why = JobError(code=error.code or "error", message=error.message, param=error.param)

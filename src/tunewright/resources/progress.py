@@ -1,19 +1,37 @@
 """How a job moves and what it says on the way. Used by the jobs resource and by the worker."""
 
 import hashlib
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeVar
 
 from tunewright.catalog.catalog import Shelf
 from tunewright.errors import JobFailed
 from tunewright.records.jobs import ENDED, OPEN, Event, Job, JobError, Status
 from tunewright.records.models import Start
-from tunewright.records.record import now
+from tunewright.records.record import Record, now
 from tunewright.resources.removals import Removals
 
 
 class Moved(Exception):
     """The job is no longer in a status that this step may leave (it was cancelled, say)."""
+
+
+R = TypeVar("R", bound=Record)
+
+
+def move(shelf: Shelf, kind: type[R], id: str, leaving: Sequence[str], **update: object) -> R:
+    """Change a record that is in one of these statuses. Raises Moved otherwise."""
+
+    def guarded(record: R) -> R:
+        status: Any = getattr(record, "status")  # noqa: B009
+        if status not in leaving:
+            raise Moved(f"{id} is {status}")
+        return record.model_copy(update=update)
+
+    changed = shelf.change(kind, id, guarded)
+    if changed is None:
+        raise Moved(f"{id} is gone")
+    return changed
 
 
 class Progress:

@@ -17,7 +17,7 @@ from tunewright.records.pages import Deleted, Page, PageRequest
 from tunewright.records.record import now
 from tunewright.records.tables import OPEN, QueuedTable, TableEvent, TableProgress
 from tunewright.resources.embedding_tables import MODEL, EmbeddingTables
-from tunewright.resources.progress import Moved
+from tunewright.resources.progress import move
 from tunewright.tasks import Tasks
 from tunewright.usage import Quota
 
@@ -157,16 +157,7 @@ class Tables:
 
     def move(self, id: str, **update: object) -> QueuedTable:
         """Change one that has not ended. Raises Moved otherwise."""
-
-        def guarded(table: QueuedTable) -> QueuedTable:
-            if table.status not in OPEN:
-                raise Moved(f"{id} is {table.status}")
-            return table.model_copy(update=update)
-
-        changed = self._shelf.change(QueuedTable, id, guarded)
-        if changed is None:
-            raise Moved(f"{id} is gone")
-        return changed
+        return move(self._shelf, QueuedTable, id, OPEN, **update)
 
     def tell(self, id: str, progress: TableProgress) -> None:
         """How far it is: in the record each time, as an event at each tenth."""
