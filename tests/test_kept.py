@@ -4,11 +4,11 @@ import threading
 
 import pytest
 
-from tunewright.app import _Kept
+from tunewright.kept import Kept
 
 
 def test_what_is_there_does_not_wait_for_what_is_being_opened() -> None:
-    kept, opening, may_end = _Kept[int](), threading.Event(), threading.Event()
+    kept, opening, may_end = Kept[int](), threading.Event(), threading.Event()
     kept.get("there", lambda: 1)
 
     def slow() -> int:
@@ -29,7 +29,7 @@ def test_what_is_there_does_not_wait_for_what_is_being_opened() -> None:
 
 
 def test_those_used_last_are_kept_and_what_failed_is_tried_again() -> None:
-    kept = _Kept[int](most=2)
+    kept = Kept[int](most=2)
     with pytest.raises(ZeroDivisionError):
         kept.get("a", lambda: 1 // 0)
     for key in ("a", "b", "a", "c"):

@@ -1,11 +1,9 @@
 """Tunewright: the platform as one object. The library, the CLI, the API and the worker use it."""
 
-import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from types import TracebackType
-from typing import Generic, TypeVar
 
 from tunewright import durable, machine
 from tunewright.access import Access, Caller
@@ -18,6 +16,7 @@ from tunewright.embedding.embedder import Embedder
 from tunewright.embedding.scheduler import Scheduler
 from tunewright.fetching import Listener
 from tunewright.home import Home
+from tunewright.kept import Kept
 from tunewright.processes import Processes
 from tunewright.records.models import AddedBase, Loadable, ModelKind, Weights
 from tunewright.rendering import Renderer
@@ -56,7 +55,6 @@ from tunewright.tasks import Tasks
 from tunewright.usage import Usage
 from tunewright.vocabularies import Encoding, Vocabulary, open_encoding, open_vocabulary
 
-T = TypeVar("T")
 KEPT_RENDERERS = 16
 """Some 10 to 150 MB each, by the size of the vocabulary."""
 KEPT_CALLERS = 256  # of whom the use cases, some fifty objects, are at hand
@@ -251,10 +249,10 @@ class Tunewright(Acting):
         self.owner = self.access.first_organisation(self.settings.organisation)
         super().__init__(self, self.owner)
         self._acting = lru_cache(maxsize=KEPT_CALLERS)(partial(Acting, self))
-        self._renderers = _Kept[Renderer](KEPT_RENDERERS)
-        self._embedders = _Kept[Embedder]()
-        self._vocabularies = _Kept[Vocabulary]()
-        self._encodings = _Kept[Encoding]()
+        self._renderers = Kept[Renderer](KEPT_RENDERERS)
+        self._embedders = Kept[Embedder]()
+        self._vocabularies = Kept[Vocabulary]()
+        self._encodings = Kept[Encoding]()
 
     def acting(self, caller: Caller, *, admitted: bool = False, background: bool = False) -> Acting:
         """The use cases, bound to the caller's organisation, within what it may use. `admitted`:
@@ -370,33 +368,3 @@ class Tunewright(Acting):
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-class _Kept(Generic[T]):
-    """What is costly to open and the same for everybody, opened once; at most `most` are kept,
-    those that were used last. Who wants one that is there does not wait for another's opening."""
-
-    def __init__(self, most: int | None = None) -> None:
-        self._lock = threading.Lock()
-        self._items: dict[str, _Once[T]] = {}
-        self._most = most
-
-    def get(self, key: str, make: Callable[[], T]) -> T:
-        with self._lock:
-            found = self._items.pop(key) if key in self._items else _Once[T]()
-            self._items[key] = found  # the latest last
-            while self._most and len(self._items) > self._most:
-                del self._items[next(iter(self._items))]
-        return found.get(make)
-
-
-class _Once(Generic[T]):
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._made: list[T] = []
-
-    def get(self, make: Callable[[], T]) -> T:
-        with self._lock:
-            if not self._made:
-                self._made.append(make())
-            return self._made[0]

@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from rendering.models import say, write_model
-from tunewright.app import _Kept
+from tunewright.kept import Kept
 from tunewright.rendering import Renderer
 from tunewright.rendering.renderer import _KEPT
 from tunewright.rendering.templates import ChatTemplate
@@ -71,7 +71,7 @@ def test_kwargs_and_dates_stay_apart(model):
 
 def test_of_renderers_those_that_were_used_last_are_kept():
     made = list[str]()
-    kept = _Kept[str](most=2)
+    kept = Kept[str](most=2)
 
     def get(name: str) -> str:
         def make() -> str:

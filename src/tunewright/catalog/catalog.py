@@ -5,7 +5,6 @@ change and delete, bound to it. Writes are read-modify-write guarded by `version
 inside `with catalog.transaction():` are one transaction; outside, each is its own.
 """
 
-import json
 import logging
 import sqlite3
 import threading
@@ -16,20 +15,10 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    delete,
-    exc,
-    exists,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Connection, delete, exc, insert, select, update
 
 from tunewright.catalog import tables
+from tunewright.catalog.bodies import carried, of_metadata
 from tunewright.catalog.database import BUSY_SECONDS, Queue, damaged, engine, plain
 from tunewright.catalog.migrations import is_current, is_new, migrate
 from tunewright.catalog.remembered import Remembered
@@ -235,7 +224,7 @@ class Shelf:
         )
         for column, value in {**(where or {}), **({"subject": subject} if subject else {})}.items():
             query = query.where(table.c[column] == value)
-        for condition in _of_metadata(table.c.body, metadata):
+        for condition in of_metadata(table.c.body, metadata):
             query = query.where(condition)
         with self.catalog.reading() as connection:
             if after is not None:
@@ -299,7 +288,7 @@ class Shelf:
                 update(table)
                 .where(table.c.id == id, table.c.version == found.version)
                 .values(
-                    **self._columns(after) | {"body": _carried(found.body, before, after)},
+                    **self._columns(after) | {"body": carried(found.body, before, after)},
                     version=found.version + 1,
                 )
             )
@@ -382,41 +371,6 @@ class Shelf:
     def _columns(record: Record) -> dict[str, Any]:
         searched = {field: getattr(record, field) for field in record.searched}
         return {**searched, "body": record.model_dump_json()}
-
-
-def _carried(body: str, before: Record, after: Record) -> str:
-    """`after` as JSON, with what `body` holds beyond `before`."""
-    new = after.model_dump(mode="json")
-    whole = _beyond(json.loads(body), before.model_dump(mode="json"), new)
-    return after.model_dump_json() if whole == new else json.dumps(whole)
-
-
-def _beyond(raw: Any, known: Any, new: Any) -> Any:
-    if not (isinstance(raw, dict) and isinstance(known, dict) and isinstance(new, dict)):
-        return new
-    merged = {key: value for key, value in raw.items() if key not in known} | new
-    for key in raw.keys() & known.keys() & new.keys():
-        merged[key] = _beyond(raw[key], known[key], new[key])
-    return merged
-
-
-def _of_metadata(
-    body: Column[str], wanted: dict[str, str] | Literal["null"] | None
-) -> Iterator[ColumnElement[bool]]:
-    """Keys and values are bound, never part of a JSON path: they are the client's own text."""
-
-    def pairs() -> Any:  # afresh for each: two conditions may be met by two pairs
-        return (
-            func.json_each(func.nullif(body, ""), "$.metadata").table_valued("key", "value").alias()
-        )
-
-    if wanted == "null":
-        held = pairs()
-        yield ~exists(select(held.c.key).where(held.c.key.is_not(None)))  # null has one row
-        return
-    for key, value in (wanted or {}).items():
-        held = pairs()
-        yield exists(select(held.c.key).where(held.c.key == key, held.c.value == value))
 
 
 def _id(record: Record) -> str:
