@@ -1,0 +1,1 @@
+"""Vectors by id, nearest to a vector. Importing this package imports no index."""

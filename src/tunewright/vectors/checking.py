@@ -1,0 +1,58 @@
+"""What every index refuses before anything is written."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tunewright.errors import BadRequest
+from tunewright.vectors.filters import Value, value_of
+from tunewright.vectors.index import MOST_ID, Floats, Metric
+
+
+def checked_vectors(given: Any, dimensions: int, metric: Metric, what: str = "vectors") -> Floats:
+    """As float32 [n, dimensions], C-contiguous. Raises BadRequest, naming the first bad row."""
+    vectors = np.ascontiguousarray(given, dtype=np.float32)
+    if vectors.ndim != 2 or vectors.shape[1] != dimensions:
+        raise BadRequest(
+            f"The collection has vectors of {dimensions} dimensions; {what} have the shape "
+            f"{list(vectors.shape)}, and [n, {dimensions}] is expected.",
+            param=what,
+        )
+    _refuse(~np.isfinite(vectors).all(axis=1), what, "has a component that is not a finite number")
+    if metric == "cosine":
+        _refuse(~vectors.any(axis=1), what, "has the length 0, so its cosine is undefined")
+    return vectors
+
+
+def _refuse(bad: Any, what: str, why: str) -> None:
+    rows = np.flatnonzero(bad)  # [n] -> indices
+    if len(rows):
+        raise BadRequest(f"Row {rows[0]} of {what} {why}.", param=what)
+
+
+def checked_ids(ids: Sequence[Any]) -> None:
+    """Raises BadRequest."""
+    for index, id in enumerate(ids):
+        if not isinstance(id, str) or not id:
+            raise BadRequest(f"ids[{index}] is {id!r}: expected a string that is not empty.")
+        value_of(id, f"ids[{index}]")
+        if (size := len(id.encode())) > MOST_ID:
+            raise BadRequest(
+                f"ids[{index}] begins with {id[:20]!r} and has {size} bytes: at most {MOST_ID}."
+            )
+
+
+def checked_attributes(given: Sequence[Mapping[Any, Any]], rows: int) -> list[dict[str, Value]]:
+    """One object a row, as `filters.matches` compares them. Raises BadRequest."""
+    if len(given) != rows:
+        raise BadRequest(f"{rows} ids and {len(given)} attributes were given: one each is needed.")
+    return [_plain(attributes, f"attributes[{row}]") for row, attributes in enumerate(given)]
+
+
+def _plain(attributes: Mapping[Any, Any], at: str) -> dict[str, Value]:
+    for key in attributes:
+        if not isinstance(key, str):
+            raise BadRequest(f"{at} has the key {key!r}: expected a string.")
+        value_of(key, at)
+    return {key: value_of(value, f"{at}.{key}") for key, value in attributes.items()}
