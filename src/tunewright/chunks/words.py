@@ -40,9 +40,7 @@ def expression(query: str) -> str | None:
 def _phrases(query: str) -> Iterator[str]:
     for word in "".join(c if _in_word(c) else " " for c in query).split():
         for run in _RUN.findall(word):
-            if not _LETTER.match(run):
-                yield run
-            elif len(run) == 1:
+            if not _LETTER.match(run) or len(run) == 1:
                 yield run
             else:
                 yield from (f"{one} {next}" for one, next in pairwise(run))
