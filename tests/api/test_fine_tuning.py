@@ -197,33 +197,6 @@ def test_each_kind_of_base_wants_its_kind_of_rows(server: Server) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def test_cancel_while_running_and_after(server: Server) -> None:
-    job = server.job(
-        model="gpt-3.5-turbo",
-        training_file=server.upload(chats(40)),
-        hyperparameters={"n_epochs": 50, "batch_size": 1},
-    )
-    server.wait(job["id"], "running")
-    for _ in range(600):
-        if any(event["type"] == "metrics" for event in server.events(job["id"])):
-            break
-    cancelled = server.http.post(f"/fine_tuning/jobs/{job['id']}/cancel").json()
-    assert cancelled["status"] == "cancelled"
-    assert cancelled["finished_at"]
-    steps = len(server.events(job["id"]))
-    again = server.http.post(f"/fine_tuning/jobs/{job['id']}/cancel")
-    assert again.status_code == 400
-    # The lane is free again: the next job runs to its end.
-    after = server.job(
-        model="gpt-3.5-turbo",
-        training_file=server.upload(chats(10)),
-        hyperparameters={"n_epochs": 1},
-    )
-    assert server.wait(after["id"])["status"] == "succeeded"
-    assert len(server.events(job["id"])) == steps, "nothing is written after the cancellation"
-    assert server.http.get(f"/fine_tuning/jobs/{job['id']}").json()["status"] == "cancelled"
-
-
 @pytest.mark.slow  # 10 s; training of all weights has quick tests
 def test_full_fine_tuning_is_an_option(server: Server) -> None:
     job = server.job(

@@ -66,7 +66,17 @@ def assert_it_says_when_it_will_end(server: Server, job: str) -> None:
     assert found["estimated_finish"] >= estimate["created_at"] + min(took, 1) - 1
 
 
-def test_a_paused_job_makes_room_and_ends_with_the_same_weights(
+def assert_it_is_cancelled_for_good(server: Server, job: str) -> dict[str, Any]:
+    wait_for_step(server, job, 1)
+    status, cancelled = post(server, job, "cancel")
+    assert (status, cancelled["status"]) == (200, "cancelled")
+    assert cancelled["finished_at"]
+    assert cancelled["estimated_finish"] is None
+    assert "already completed" in refused(server, job, "cancel")
+    return cancelled
+
+
+def test_a_paused_and_a_cancelled_job_make_room_and_the_one_ends_with_the_same_weights(
     server: Server, tuned: dict
 ) -> None:
     """The calm run to compare with is the `tuned` one: the same rows, seed and batches."""
@@ -79,8 +89,7 @@ def test_a_paused_job_makes_room_and_ends_with_the_same_weights(
     server.wait(other, "running")
     assert_it_says_when_it_will_end(server, other)
     assert server.http.get(f"/fine_tuning/jobs/{job}").json()["status"] == "queued"
-    post(server, other, "cancel")
-    assert server.http.get(f"/fine_tuning/jobs/{other}").json()["estimated_finish"] is None
+    cancelled = assert_it_is_cancelled_for_good(server, other)
 
     status, _ = post(server, job, "resume")
     assert status == 200
@@ -94,6 +103,8 @@ def test_a_paused_job_makes_room_and_ends_with_the_same_weights(
     assert at[0] < at[1] < again
     for verb in ("pause", "resume"):
         assert "already completed" in refused(server, job, verb)
+    assert server.http.get(f"/fine_tuning/jobs/{other}").json() == cancelled
+    assert texts(server, other)[-1] == "Fine-tuning job cancelled", "and nothing afterwards"
 
 
 @pytest.mark.slow

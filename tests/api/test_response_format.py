@@ -28,22 +28,21 @@ def of(schema: dict, **more: object) -> dict:
     return {"type": "json_schema", "json_schema": {"name": "person", "schema": schema, **more}}
 
 
-def ask(server: Server, **more: object) -> dict:
+def choices(server: Server, **more: object) -> list[dict]:
     answer = server.http.post("/chat/completions", json={**ASK, **more})
     assert answer.status_code == 200, answer.text
-    return answer.json()["choices"][0]
+    return answer.json()["choices"]
+
+
+def ask(server: Server, **more: object) -> dict:
+    return choices(server, **more)[0]
 
 
 def test_a_schema_holds_at_any_temperature(server: Server) -> None:
     for temperature, strict in ((0, True), (1, None), (2, False)):
-        for seed in range(3):
-            choice = ask(
-                server,
-                response_format=of(PERSON, strict=strict),
-                temperature=temperature,
-                seed=seed,
-                max_tokens=200,
-            )
+        form = of(PERSON, strict=strict)
+        asked = {"temperature": temperature, "seed": 0, "n": 3, "max_tokens": 200}
+        for choice in choices(server, response_format=form, **asked):
             assert choice["finish_reason"] == "stop"
             person = json.loads(choice["message"]["content"])
             assert set(person) == {"name", "age", "mood", "friends"}
@@ -54,9 +53,8 @@ def test_a_schema_holds_at_any_temperature(server: Server) -> None:
 
 
 def test_a_json_object_begins_as_one_and_says_when_it_was_cut(server: Server) -> None:
-    for seed in range(4):
-        form = {"response_format": {"type": "json_object"}, "seed": seed}
-        choice = ask(server, **form, temperature=1, max_tokens=30)
+    form = {"response_format": {"type": "json_object"}, "seed": 1, "n": 4}
+    for choice in choices(server, **form, temperature=1, max_tokens=30):
         assert choice["message"]["content"].startswith("{")
         if choice["finish_reason"] == "stop":
             assert isinstance(json.loads(choice["message"]["content"]), dict)
@@ -82,16 +80,15 @@ def test_a_schema_as_pydantic_writes_it_comes_whole(server: Server) -> None:
     schema = Person.model_json_schema()
     assert "additionalProperties" not in json.dumps(schema)
     form = {"response_format": of(schema), "temperature": 1, "seed": 1, "n": 6}
-    answer = server.http.post("/chat/completions", json={**ASK, **form, "max_tokens": 300})
-    choices = answer.json()["choices"]
-    assert [choice["finish_reason"] for choice in choices] == ["stop"] * 6
-    for choice in choices:
+    found = choices(server, **form, max_tokens=300)
+    assert [choice["finish_reason"] for choice in found] == ["stop"] * 6
+    for choice in found:
         Person.model_validate_json(choice["message"]["content"], extra="forbid")
 
 
 def test_rows_with_and_without_a_grammar_share_a_batch(server: Server) -> None:
     wishes = [
-        {"temperature": 1, "seed": seed, "max_tokens": 60, **form}
+        {"temperature": 1, "seed": seed, "max_tokens": 24, **form}
         for seed in range(4)
         for form in ({}, {"response_format": of(PERSON)})
     ]
@@ -143,9 +140,9 @@ class Answer(BaseModel):
 
 client = OpenAI(base_url=sys.argv[1], api_key=sys.argv[2])
 asked = {"model": "gpt-3.5-turbo", "messages": [{"role": "user", "content": "Pets?"}]}
-for seed in range(3):
-    done = client.chat.completions.parse(**asked, response_format=Answer, seed=seed)
-    assert isinstance(done.choices[0].message.parsed, Answer), done
+done = client.chat.completions.parse(**asked, response_format=Answer, seed=0, n=3)
+for choice in done.choices:
+    assert isinstance(choice.message.parsed, Answer), done
 with client.chat.completions.stream(**asked, response_format=Answer, seed=1) as stream:
     for event in stream:
         pass

@@ -3,13 +3,12 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from api.tool_base import ARGUMENTS, TOOLS, WEATHER, call, rows, write_tool_base
-from servers import REPOSITORY, Server, start_server
+from servers import REPOSITORY, Server
 from tunewright import Tunewright
 
 USER = {"role": "user", "content": "w?"}
@@ -86,11 +85,12 @@ def test_what_asks_for_no_call_is_accepted_and_an_answer_comes_back(server: Serv
 
 
 @pytest.fixture(scope="module")
-def caller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str]]:
-    """A server, and a model that was tuned through it to call `weather`."""
-    root = tmp_path_factory.mktemp("tools")
-    Tunewright(root / "home").add_base("caller", str(write_tool_base(root / "base")))
-    server = start_server(root / "home")
+def caller(server: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[Server, str]:
+    """The server, and a model that was tuned through it to call `weather`."""
+    base = write_tool_base(tmp_path_factory.mktemp("tools") / "base")
+    tw = Tunewright(server.home)
+    tw.add_base("caller", str(base), measure=False)
+    tw.close()
     hyper = {"n_epochs": 12, "batch_size": 4, "adaptation": "full"}
     job = server.wait(
         server.job(
@@ -100,8 +100,7 @@ def caller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, s
         )["id"]
     )
     assert job["status"] == "succeeded", job
-    yield server, job["fine_tuned_model"]
-    server.stop()
+    return server, job["fine_tuned_model"]
 
 
 def ask(caller: tuple[Server, str], **more: Any) -> dict[str, Any]:

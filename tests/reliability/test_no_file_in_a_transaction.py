@@ -90,8 +90,7 @@ def trained(tw: Tunewright, job: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of the model of a job whose files are checked and whose training is skipped."""
     leased(tw, "cpu").run()
     assignment = leased(tw, "train")
-    running = {"status": "running"}
-    begun = assignment.progress.move(job, ("queued",), lambda j: j.model_copy(update=running))
+    begun = assignment.progress.move(job, "queued", status="running")
     reports = Reports(assignment, begun)
     with durable.directory(assignment.folder / "checkpoints" / "step-3") as filling:
         durable.write_json(filling / "adapter_config.json", {"r": 4})

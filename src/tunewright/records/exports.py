@@ -1,9 +1,10 @@
 """A model's weights on their way out: what is asked for, what becomes of it, and its proof."""
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from tunewright.records.events import RecordEvent
 from tunewright.records.jobs import JobError
 from tunewright.records.record import Record, Request, new_id, now
 
@@ -99,12 +100,8 @@ class Export(Record):
     parity: Parity | None = None
 
 
-class ExportEvent(Record):
+class ExportEvent(RecordEvent):
     table: ClassVar = "export_events"
+    prefix: ClassVar = "exevent-"
 
-    id: str
     object: Literal["model.export.event"] = "model.export.event"
-    created_at: int = Field(default_factory=now)
-    level: Literal["info", "warn", "error"] = "info"
-    message: str
-    data: dict[str, Any] = Field(default_factory=dict)

@@ -4,6 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from tunewright.records.events import RecordEvent
 from tunewright.records.record import Record, Request, new_id, now
 from tunewright.records.template_kwargs import TemplateKwargs
 
@@ -114,18 +115,14 @@ class Job(JobSpec, Record):
     user_provided_suffix: str | None = None
 
 
-class Event(Record):
+class Event(RecordEvent):
     """`data` holds the metrics of a step where `type` is metrics."""
 
     table: ClassVar = "events"
+    prefix: ClassVar = "ftevent-"
 
-    id: str
     object: Literal["fine_tuning.job.event"] = "fine_tuning.job.event"
-    created_at: int = Field(default_factory=now)
-    level: Literal["info", "warn", "error"] = "info"
-    message: str
     type: Literal["message", "metrics"] = "message"
-    data: dict[str, Any] = Field(default_factory=dict)
 
 
 class CheckpointMetrics(Record):

@@ -1,9 +1,10 @@
 """What becomes of a table whose texts are embedded."""
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from tunewright.records.events import RecordEvent
 from tunewright.records.jobs import JobError
 from tunewright.records.record import Record, new_id, now
 
@@ -75,14 +76,10 @@ class QueuedTable(Record):
     result: EmbeddedTable | None = None
 
 
-class TableEvent(Record):
+class TableEvent(RecordEvent):
     """`data`: of one about how far it is, the `TableProgress`."""
 
     table: ClassVar = "table_events"
+    prefix: ClassVar = "tbevent-"
 
-    id: str
     object: Literal["embedding.table.event"] = "embedding.table.event"
-    created_at: int = Field(default_factory=now)
-    level: Literal["info", "warn", "error"] = "info"
-    message: str
-    data: dict[str, Any] = Field(default_factory=dict)

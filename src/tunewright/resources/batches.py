@@ -1,6 +1,5 @@
 """Batches: asked for here; checked (`work.batch_check`), answered (`work.batch`) by the worker."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +19,7 @@ from tunewright.records.files import BATCH_BYTES, File
 from tunewright.records.pages import Page, PageRequest
 from tunewright.records.record import now
 from tunewright.resources.files import Files
-from tunewright.resources.progress import move
+from tunewright.resources.progress import changes, move
 from tunewright.tasks import Tasks
 from tunewright.usage import Quota
 
@@ -106,14 +105,7 @@ class Batches:
 
     def follow(self, id: str, *, seconds: float = 0.5) -> Iterator[Batch]:
         """The batch whenever it has changed, until it has ended."""
-        seen: Batch | None = None
-        while seen is None or seen.status not in ENDED:
-            found = self.retrieve(id)
-            if found != seen:
-                yield found
-            else:
-                time.sleep(seconds)
-            seen = found
+        return changes(lambda: self.retrieve(id), OPEN, seconds=seconds)
 
     def wait(self, id: str) -> Batch:
         """The batch, once it has ended. Needs a worker, of this process or of a server."""

@@ -1,23 +1,20 @@
 """A model's weights for elsewhere: asked for here, written by the worker (`work.export`)."""
 
-import hashlib
 import importlib.util
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from tunewright import durable
 from tunewright.artefacts import Artefacts, export_place
 from tunewright.catalog.catalog import Shelf
-from tunewright.errors import BadRequest, JobFailed, MissingExtra, NotFound, QuotaExceeded
+from tunewright.errors import BadRequest, MissingExtra, NotFound, QuotaExceeded
 from tunewright.records.exports import OPEN, Export, ExportEvent, ExportRequest
-from tunewright.records.jobs import JobError
 from tunewright.records.models import Weights
 from tunewright.records.pages import Deleted, Page, PageRequest
 from tunewright.records.record import now
 from tunewright.resources.models import Models
-from tunewright.resources.progress import move
+from tunewright.resources.progress import Progress
 from tunewright.resources.removals import Removals
 from tunewright.resources.tarring import tar, tar_size
 from tunewright.tasks import Tasks
@@ -45,6 +42,7 @@ class Exports:
         quota: Quota,
     ) -> None:
         self._shelf = shelf
+        self.progress = Progress(shelf, Export, ExportEvent, OPEN, "export")
         self._models = models
         self._tasks = tasks
         self._artefacts = artefacts
@@ -77,7 +75,7 @@ class Exports:
                 adapter=request.adapter,
             )
             self._shelf.put(made, subject=weights.id)
-            self.say(made.id, "created", f"Created export: {made.id}")
+            self.progress.say(made.id, "created", f"Created export: {made.id}")
             self._tasks.enqueue("export", made.id, self._shelf.organisation)
         return made
 
@@ -109,9 +107,8 @@ class Exports:
 
     def events(self, model: str, id: str, /, **given: Any) -> Page[ExportEvent]:
         """Newest first. `given`: the fields of `PageRequest`."""
-        query: PageRequest = PageRequest.parse(given)
         self.retrieve(model, id)
-        return self._shelf.page(ExportEvent, after=query.after, limit=query.limit, subject=id)
+        return self.progress.page(id, given)
 
     def cancel(self, model: str, id: str) -> Export:
         """End one that has not ended: nothing of it stays but the record."""
@@ -124,8 +121,8 @@ class Exports:
                     code="invalid_export_status",
                 )
             self._tasks.cancel(id)
-            self.say(id, "cancelled", "The export was cancelled")
-            return self.move(id, status="cancelled", finished_at=now())
+            self.progress.say(id, "cancelled", "The export was cancelled")
+            return self.progress.move(id, status="cancelled", finished_at=now())
 
     def delete(self, model: str, id: str) -> Deleted:
         """Forget an export, with its files; one that has not ended is cancelled."""
@@ -140,18 +137,7 @@ class Exports:
 
     def follow(self, id: str, *, seconds: float = 0.3) -> Iterator[ExportEvent]:
         """Every event, oldest first, as they happen, until it has ended."""
-        last: str | None = None
-        while True:
-            ended = self.find(id).status not in OPEN
-            page = self._shelf.page(
-                ExportEvent, after=last, limit=1000, newest_first=False, subject=id
-            )
-            yield from page.data
-            last = page.last_id or last
-            if ended and not page.data:
-                return
-            if not page.data:
-                time.sleep(seconds)
+        return self.progress.follow(lambda: self.find(id), id, seconds=seconds)
 
     def wait(self, id: str) -> Export:
         """The export, once it has ended."""
@@ -197,30 +183,6 @@ class Exports:
         for export in self._shelf.all(Export):
             if export.expires_at is not None and export.expires_at <= now():
                 self._forget(export.id)
-
-    def say(
-        self,
-        id: str,
-        key: str,
-        message: str,
-        *,
-        level: Literal["info", "warn", "error"] = "info",
-        data: dict[str, Any] | None = None,
-    ) -> None:
-        """Add an event, once: `key` names it within the export."""
-        digest = hashlib.sha256(f"{id}/{key}".encode()).hexdigest()[:24]
-        event = ExportEvent(id=f"exevent-{digest}", level=level, message=message, data=data or {})
-        self._shelf.put(event, subject=id)
-
-    def move(self, id: str, **update: object) -> Export:
-        """Change an export that has not ended. Raises Moved otherwise."""
-        return move(self._shelf, Export, id, OPEN, **update)
-
-    def fail(self, id: str, error: JobFailed) -> None:
-        why = JobError(code=error.code or "error", message=error.message, param=error.param)
-        with self._shelf.catalog.transaction():
-            self.move(id, status="failed", error=why, finished_at=now())
-            self.say(id, "failed", f"The export failed: {error.message}", level="error")
 
     def _forget(self, id: str) -> None:
         with self._shelf.catalog.transaction():

@@ -18,7 +18,7 @@ from tunewright.records.models import Start, Weights
 from tunewright.resources import starting
 from tunewright.resources.models import Models
 from tunewright.resources.naming import asked_part
-from tunewright.resources.progress import Progress
+from tunewright.resources.progress import JobProgress
 from tunewright.resources.removals import Removals, is_orphan
 from tunewright.resources.starting import StartFiles
 from tunewright.tasks import Tasks
@@ -94,7 +94,7 @@ class JobDraft:
                 raise Unavailable(f"{request.model} changed at this very moment. Please try again.")
             shelf.put(job)
             shelf.put(start, subject=job.id)
-            progress = Progress(shelf, self._of.removals)
+            progress = JobProgress(shelf, self._of.removals)
             progress.say(job.id, "created", f"Created fine-tuning job: {job.id}")
             _say_what_answers(progress, job, parent, request.model)
             self._of.tasks.enqueue("check", job.id, self._of.caller.organisation)
@@ -165,7 +165,7 @@ class JobDraft:
         )
 
 
-def _say_what_answers(progress: Progress, job: Job, parent: Weights, asked: str) -> None:
+def _say_what_answers(progress: JobProgress, job: Job, parent: Weights, asked: str) -> None:
     model, warning = answering(asked, parent)
     if model == asked:
         return

@@ -1,6 +1,5 @@
 """Fine-tuning jobs, as a client sees them. What moves them on is in `work/`."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,12 +18,11 @@ from tunewright.records.pages import (
     Deleted,
     JobPageRequest,
     Page,
-    PageRequest,
 )
 from tunewright.records.record import new_id, now
 from tunewright.resources.job_drafts import JobDraft, JobDrafts
 from tunewright.resources.models import Models
-from tunewright.resources.progress import Moved, Progress
+from tunewright.resources.progress import JobProgress, Moved
 from tunewright.resources.removals import Removals
 from tunewright.tasks import Tasks
 
@@ -44,7 +42,7 @@ class Jobs:
         self._models = models
         self._tasks = tasks
         self._removals = removals
-        self._progress = Progress(shelf, removals)
+        self._progress = JobProgress(shelf, removals)
         self._drafts = drafts
 
     def create(self, /, **given: Any) -> Job:
@@ -83,17 +81,7 @@ class Jobs:
         with self._shelf.catalog.transaction():
             self.retrieve(id)
             try:
-                job = self._progress.move(
-                    id,
-                    OPEN,
-                    lambda j: j.model_copy(
-                        update={
-                            "status": "cancelled",
-                            "finished_at": now(),
-                            "estimated_finish": None,
-                        }
-                    ),
-                )
+                job = self._progress.move(id, status="cancelled", finished_at=now())
             except Moved as moved:
                 raise _wrong_status(f"Job has already completed: {moved}.") from None
             self._progress.say(id, "cancelled", "Fine-tuning job cancelled")
@@ -122,7 +110,7 @@ class Jobs:
                 raise _wrong_status(f"{id} is {'paused already' if held else 'not paused'}.")
             self._tasks.hold(id, held)
             if held:  # nobody knows when it will finish
-                job = self._progress.move(id, OPEN, _without_estimate)
+                job = self._progress.move(id, estimated_finish=None)
             self._progress.say(id, new_id(f"{done}-"), f"Fine-tuning job {done}")
         return job
 
@@ -148,9 +136,8 @@ class Jobs:
 
     def events(self, id: str, /, **given: Any) -> Page[Event]:
         """Newest first, as OpenAI's. `given`: the fields of `PageRequest`."""
-        query: PageRequest = PageRequest.parse(given)
         self.retrieve(id)
-        return self._shelf.page(Event, after=query.after, limit=query.limit, subject=id)
+        return self._progress.page(id, given)
 
     def checkpoints(self, id: str, /, **given: Any) -> Page[Checkpoint]:
         query: CheckpointPageRequest = CheckpointPageRequest.parse(given)
@@ -159,26 +146,13 @@ class Jobs:
 
     def follow(self, id: str, *, seconds: float = 0.5) -> Iterator[Event]:
         """Every event, oldest first, as they happen, until the job has ended."""
-        last: str | None = None
-        while True:
-            ended = self.retrieve(id).status in ENDED
-            page = self._shelf.page(Event, after=last, limit=1000, newest_first=False, subject=id)
-            yield from page.data
-            last = page.last_id or last
-            if ended and not page.data:
-                return
-            if not page.has_more and not ended:
-                time.sleep(seconds)
+        return self._progress.follow(lambda: self.retrieve(id), id, seconds=seconds)
 
     def wait(self, id: str) -> Job:
         """The job, once it has ended."""
         for _ in self.follow(id):
             pass
         return self.retrieve(id)
-
-
-def _without_estimate(job: Job) -> Job:
-    return job.model_copy(update={"estimated_finish": None})
 
 
 def _wrong_status(message: str) -> BadRequest:

@@ -1,32 +1,40 @@
-"""How a job moves and what it says on the way. Used by the jobs resource and by the worker."""
+"""How a record that is worked on moves, what it says on the way, and how both are followed."""
 
-import hashlib
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeVar
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
 
 from tunewright.catalog.catalog import Shelf
 from tunewright.errors import JobFailed
-from tunewright.records.jobs import ENDED, OPEN, Event, Job, JobError, Status
+from tunewright.records.events import Level, RecordEvent
+from tunewright.records.jobs import ENDED, OPEN, Event, Job, JobError
 from tunewright.records.models import Start
+from tunewright.records.pages import Page, PageRequest
 from tunewright.records.record import Record, now
 from tunewright.resources.removals import Removals
 
+R = TypeVar("R", bound=Record)
+E = TypeVar("E", bound=RecordEvent)
+
 
 class Moved(Exception):
-    """The job is no longer in a status that this step may leave (it was cancelled, say)."""
+    """The record is no longer in a status that this step may leave (it was cancelled, say)."""
 
 
-R = TypeVar("R", bound=Record)
-
-
-def move(shelf: Shelf, kind: type[R], id: str, leaving: Sequence[str], **update: object) -> R:
+def move(
+    shelf: Shelf,
+    kind: type[R],
+    id: str,
+    leaving: Sequence[str],
+    edit: Callable[[R], R] = lambda record: record,
+    **update: object,
+) -> R:
     """Change a record that is in one of these statuses. Raises Moved otherwise."""
 
     def guarded(record: R) -> R:
-        status: Any = getattr(record, "status")  # noqa: B009
-        if status not in leaving:
+        if (status := _status(record)) not in leaving:
             raise Moved(f"{id} is {status}")
-        return record.model_copy(update=update)
+        return edit(record).model_copy(update=update)
 
     changed = shelf.change(kind, id, guarded)
     if changed is None:
@@ -34,67 +42,104 @@ def move(shelf: Shelf, kind: type[R], id: str, leaving: Sequence[str], **update:
     return changed
 
 
-class Progress:
-    def __init__(self, shelf: Shelf, removals: Removals) -> None:
+def changes(retrieve: Callable[[], R], open: Sequence[str], *, seconds: float) -> Iterator[R]:
+    """A record whenever it has changed, until its status is none of `open`; it is looked at every
+    so many `seconds`."""
+    last: R | None = None
+    while last is None or _status(last) in open:
+        found = retrieve()
+        if found != last:
+            yield found
+        else:
+            time.sleep(seconds)
+        last = found
+
+
+def _status(record: Record) -> Any:
+    return getattr(record, "status")  # noqa: B009
+
+
+class Progress(Generic[R, E]):
+    """The records of one kind in one organisation, and their events.
+
+    open: the statuses of one that has not ended. called: what messages call one.
+    """
+
+    def __init__(
+        self, shelf: Shelf, kind: type[R], event: type[E], open: Sequence[str], called: str
+    ) -> None:
         self._shelf = shelf
-        self._removals = removals
+        self._kind = kind
+        self._event = event
+        self._open = open
+        self._called = called
 
     def say(
         self,
-        job: str,
+        id: str,
         key: str,
         message: str,
         *,
-        level: Literal["info", "warn", "error"] = "info",
-        metrics: dict[str, Any] | None = None,
-        data: dict[str, Any] | None = None,
+        level: Level = "info",
+        **fields: Any,
     ) -> None:
-        """Add an event, once: `key` names it within the job, and saying it again does nothing.
+        """Add an event, once: `key` names it within the record, and saying it again does nothing.
 
-        So a job that resumes after a crash can repeat what it is not sure to have said.
+        So what goes on after a crash can repeat what it is not sure to have said.
         """
-        digest = hashlib.sha256(f"{job}/{key}".encode()).hexdigest()[:24]
-        event = Event(
-            id=f"ftevent-{digest}",
-            level=level,
-            message=message,
-            type="metrics" if metrics else "message",
-            data=metrics or data or {},
-        )
-        self._shelf.put(event, subject=job)
+        self._shelf.put(self._event.of(id, key, message, level=level, **fields), subject=id)
 
-    def move(self, job: str, leaving: tuple[Status, ...], edit: Callable[[Job], Job]) -> Job:
-        """Change a job that is in one of the statuses `leaving`; raises Moved otherwise. With its
-        end goes what it started from: a base that was deleted need not stay for it."""
+    def move(
+        self, id: str, *leaving: str, edit: Callable[[R], R] = lambda record: record, **update: Any
+    ) -> R:
+        """Change a record that is in one of these statuses; where none is named, one that has not
+        ended. Raises Moved otherwise."""
+        return move(self._shelf, self._kind, id, leaving or self._open, edit, **update)
 
-        def guarded(current: Job) -> Job:
-            if current.status not in leaving:
-                raise Moved(f"{job} is {current.status}")
-            return edit(current)
-
-        with self._shelf.catalog.transaction():
-            changed = self._shelf.change(Job, job, guarded)
-            if changed is None:
-                raise Moved(f"{job} is gone")
-            if changed.status in ENDED and (start := self._shelf.get(Start, job)):
-                self._shelf.delete(Start, job)
-                self._removals.order_start(start)
-        return changed
-
-    def fail(self, job: str, error: JobFailed) -> None:
-        """End a job that has not ended, with OpenAI's error object and an event."""
+    def fail(self, id: str, error: JobFailed) -> None:
+        """End a record that has not ended, with OpenAI's error object and an event."""
         why = JobError(code=error.code or "error", message=error.message, param=error.param)
         with self._shelf.catalog.transaction():
-            self.move(
-                job,
-                OPEN,
-                lambda j: j.model_copy(
-                    update={
-                        "status": "failed",
-                        "error": why,
-                        "finished_at": now(),
-                        "estimated_finish": None,
-                    }
-                ),
+            self.move(id, status="failed", error=why, finished_at=now())
+            said = f"The {self._called} failed: {error.message}"
+            self.say(id, "failed", said, level="error")
+
+    def page(self, id: str, given: dict[str, Any]) -> Page[E]:
+        """Events of a record, newest first. `given`: the fields of `PageRequest`."""
+        query: PageRequest = PageRequest.parse(given)
+        return self._shelf.page(self._event, after=query.after, limit=query.limit, subject=id)
+
+    def follow(self, retrieve: Callable[[], R], id: str, *, seconds: float) -> Iterator[E]:
+        """Every event of a record, oldest first, as they happen, until it has ended."""
+        last: str | None = None
+        while True:
+            ended = _status(retrieve()) not in self._open
+            page = self._shelf.page(
+                self._event, after=last, limit=1000, newest_first=False, subject=id
             )
-            self.say(job, "failed", f"The job failed: {error.message}", level="error")
+            yield from page.data
+            last = page.last_id or last
+            if ended and not page.data:
+                return
+            if not page.has_more and not ended:
+                time.sleep(seconds)
+
+
+class JobProgress(Progress[Job, Event]):
+    """With the end of a job goes what it started from: a base that was deleted need not stay."""
+
+    def __init__(self, shelf: Shelf, removals: Removals) -> None:
+        super().__init__(shelf, Job, Event, OPEN, "job")
+        self._removals = removals
+
+    def move(
+        self, id: str, *leaving: str, edit: Callable[[Job], Job] = lambda job: job, **update: Any
+    ) -> Job:
+        if update.get("status") in ENDED:
+            update["estimated_finish"] = None
+        with self._shelf.catalog.transaction():
+            job = super().move(id, *leaving, edit=edit, **update)
+            if job.status in ENDED and (start := self._shelf.get(Start, id)):
+                self._shelf.delete(Start, id)
+                self._removals.order_start(start)
+        return job

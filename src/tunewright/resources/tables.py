@@ -4,20 +4,17 @@ Paths of files are given and written by their name, so this is for whoever has t
 library and the command line. Nothing of it is offered over HTTP.
 """
 
-import hashlib
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from tunewright.catalog.catalog import Shelf
-from tunewright.errors import BadRequest, JobFailed, NotFound
-from tunewright.records.jobs import JobError
+from tunewright.errors import BadRequest, NotFound
 from tunewright.records.pages import Deleted, Page, PageRequest
 from tunewright.records.record import now
 from tunewright.records.tables import OPEN, QueuedTable, TableEvent, TableProgress
 from tunewright.resources.embedding_tables import MODEL, EmbeddingTables
-from tunewright.resources.progress import move
+from tunewright.resources.progress import Progress, changes
 from tunewright.tasks import Tasks
 from tunewright.usage import Quota
 
@@ -29,6 +26,7 @@ class Tables:
         self, shelf: Shelf, embedding: EmbeddingTables, tasks: Tasks, quota: Quota
     ) -> None:
         self._shelf = shelf
+        self.progress = Progress(shelf, QueuedTable, TableEvent, OPEN, "table")
         self._embedding = embedding
         self._tasks = tasks
         self._quota = quota
@@ -77,7 +75,7 @@ class Tables:
                     code="output_exists",
                 )
             self._shelf.put(made)
-            self.say(made.id, "created", f"Created table: {made.id}")
+            self.progress.say(made.id, "created", f"Created table: {made.id}")
             self._tasks.enqueue("embed-table", made.id, self._shelf.organisation)
         return made
 
@@ -93,9 +91,8 @@ class Tables:
 
     def events(self, id: str, /, **given: Any) -> Page[TableEvent]:
         """Newest first. `given`: the fields of `PageRequest`."""
-        query: PageRequest = PageRequest.parse(given)
         self.retrieve(id)
-        return self._shelf.page(TableEvent, after=query.after, limit=query.limit, subject=id)
+        return self.progress.page(id, given)
 
     def cancel(self, id: str) -> QueuedTable:
         """End one that has not ended. What was computed stays beside the output: the same table
@@ -109,8 +106,8 @@ class Tables:
                     code="invalid_table_status",
                 )
             self._tasks.cancel(id)
-            self.say(id, "cancelled", "The table was cancelled")
-            return self.move(id, status="cancelled", finished_at=now())
+            self.progress.say(id, "cancelled", "The table was cancelled")
+            return self.progress.move(id, status="cancelled", finished_at=now())
 
     def delete(self, id: str) -> Deleted:
         """Forget one that has ended; its output stays."""
@@ -127,49 +124,18 @@ class Tables:
 
     def follow(self, id: str, *, seconds: float = 0.3) -> Iterator[QueuedTable]:
         """The table each time that it has got further, until it has ended."""
-        last: QueuedTable | None = None
-        while last is None or last.status in OPEN:
-            found = self.retrieve(id)
-            if found != last:
-                yield found
-                last = found
-            elif found.status in OPEN:
-                time.sleep(seconds)
+        return changes(lambda: self.retrieve(id), OPEN, seconds=seconds)
 
     def wait(self, id: str) -> QueuedTable:
         """The table, once it has ended."""
         *_, last = self.follow(id)
         return last
 
-    def say(
-        self,
-        id: str,
-        key: str,
-        message: str,
-        *,
-        level: Literal["info", "warn", "error"] = "info",
-        data: dict[str, Any] | None = None,
-    ) -> None:
-        """Add an event, once: `key` names it within the table."""
-        digest = hashlib.sha256(f"{id}/{key}".encode()).hexdigest()[:24]
-        event = TableEvent(id=f"tbevent-{digest}", level=level, message=message, data=data or {})
-        self._shelf.put(event, subject=id)
-
-    def move(self, id: str, **update: object) -> QueuedTable:
-        """Change one that has not ended. Raises Moved otherwise."""
-        return move(self._shelf, QueuedTable, id, OPEN, **update)
-
     def tell(self, id: str, progress: TableProgress) -> None:
         """How far it is: in the record each time, as an event at each tenth."""
-        self.move(id, progress=progress)
+        self.progress.move(id, progress=progress)
         tenth = int(progress.share * 10)
         what = "written" if progress.writing else "read"
         said = f"{progress.embedded:,} texts, {tenth * 10} % of the table {what}"
         if tenth or progress.rows:
-            self.say(id, f"{what}-{tenth}", said, data=progress.wire())
-
-    def fail(self, id: str, error: JobFailed) -> None:
-        why = JobError(code=error.code or "error", message=error.message, param=error.param)
-        with self._shelf.catalog.transaction():
-            self.move(id, status="failed", error=why, finished_at=now())
-            self.say(id, "failed", f"The table failed: {error.message}", level="error")
+            self.progress.say(id, f"{what}-{tenth}", said, data=progress.wire())

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 from tunewright.app import Acting, Tunewright
 from tunewright.errors import JobFailed, StorageFull
-from tunewright.resources.progress import Moved
+from tunewright.records.events import Level
+from tunewright.resources.progress import Moved, Progress
 from tunewright.tasks import LostLease, Task
 
 log = logging.getLogger(__name__)
@@ -113,3 +114,24 @@ class Assignment(ABC):
     @cached_property
     def acting(self) -> Acting:
         return self.tw.acting(self.tw.access.of_organisation(self.task.organisation))
+
+
+class OnRecord(Assignment, ABC):
+    """One whose subject is a record that people follow. Given up, the record fails."""
+
+    @property
+    @abstractmethod
+    def progress(self) -> Progress[Any, Any]: ...
+
+    def say(self, key: str, message: str, *, level: Level = "info", **fields: Any) -> None:
+        """An event, guarded by the lease: a worker that lost its task says nothing."""
+        with self.tw.catalog.transaction():
+            self.tw.tasks.guard(self.task)
+            self.progress.say(self.task.subject, key, message, level=level, **fields)
+
+    def failed(self, error: JobFailed) -> None:
+        self.progress.fail(self.task.subject, error)
+
+    def waits(self, full: StorageFull) -> None:
+        super().waits(full)
+        self.say(f"full-{self.task.attempt}", f"Waiting: {full.message}", level="warn")

@@ -90,8 +90,7 @@ def _record(assignment: OnJob, used: Rendering, asked: Rendering) -> None:
         assignment.tw.tasks.guard(assignment.task)
         shelf.change(Start, job, lambda it: it.model_copy(update={"rendering": used}))
         if used.kwargs:
-            kwargs = {"chat_template_kwargs": used.kwargs}
-            progress.move(job, ("validating_files",), lambda j: j.model_copy(update=kwargs))
+            progress.move(job, "validating_files", chat_template_kwargs=used.kwargs)
         if used.kwargs != asked.kwargs:
             text = ", ".join(f"{name} {value}" for name, value in used.kwargs.items()).lower()
             what = (
@@ -159,11 +158,7 @@ def _queue(assignment: OnJob) -> None:
     with tw.catalog.transaction():
         held = tw.tasks.held(job)  # paused while it was checked: it waits before its training
         tw.tasks.finish(assignment.task)
-        assignment.progress.move(job, ("validating_files",), _queued)
+        assignment.progress.move(job, "validating_files", status="queued")
         assignment.progress.say(job, "queued", "Files validated, moving job to queued state")
         fault("check.queueing")
         tw.tasks.enqueue("fine-tune", job, assignment.task.organisation, held=held)
-
-
-def _queued(job: Job) -> Job:
-    return job.model_copy(update={"status": "queued"})

@@ -5,12 +5,14 @@ is repeated: how far it is lies beside the output (`resources.table_plans`), not
 """
 
 import time
+from functools import cached_property
 
-from tunewright.errors import BadRequest, Busy, JobFailed, NotFound, StorageFull
+from tunewright.errors import BadRequest, Busy, JobFailed, NotFound
 from tunewright.records.record import now
-from tunewright.records.tables import EmbeddedTable, QueuedTable, TableProgress
+from tunewright.records.tables import EmbeddedTable, QueuedTable, TableEvent, TableProgress
 from tunewright.resources.embedding_tables import Progressing
-from tunewright.work.assignment import Assignment
+from tunewright.resources.progress import Progress
+from tunewright.work.assignment import OnRecord
 from tunewright.work.heartbeat import Heartbeat
 from tunewright.work.turn import Turn, be_nice
 
@@ -19,7 +21,7 @@ GIVEN = {"column", "template", "model", "sheet", "prompt_name", "overwrite"}
 BUSY_SECONDS = 1.0
 
 
-class EmbedTable(Assignment):
+class EmbedTable(OnRecord):
     """Given up, the table fails."""
 
     called = "The table"
@@ -43,22 +45,15 @@ class EmbedTable(Assignment):
             if steps is not None:
                 steps.close()  # lets go of the output
 
-    def failed(self, error: JobFailed) -> None:
-        self.acting.tables.fail(self.task.subject, error)
-
-    def waits(self, full: StorageFull) -> None:
-        super().waits(full)
-        said = f"Waiting: {full.message}"
-        with self.tw.catalog.transaction():
-            self.tw.tasks.guard(self.task)
-            key = f"full-{self.task.attempt}"
-            self.acting.tables.say(self.task.subject, key, said, level="warn")
+    @cached_property
+    def progress(self) -> Progress[QueuedTable, TableEvent]:
+        return self.acting.tables.progress
 
     def _begin(self) -> QueuedTable:
         with self.tw.catalog.transaction():
             self.tw.tasks.guard(self.task)
-            table = self.acting.tables.move(self.task.subject, status="running")
-            self.acting.tables.say(table.id, "started", "Table started")
+            table = self.progress.move(self.task.subject, status="running")
+            self.progress.say(table.id, "started", "Table started")
         return table
 
     def _steps(self, table: QueuedTable) -> Progressing:
@@ -78,10 +73,7 @@ class EmbedTable(Assignment):
         """Another process has the output, such as a worker that has lost its lease and is about to
         notice it; or tokens are used up."""
         self.begun.clear()  # a table that was cancelled may have it
-        with self.tw.catalog.transaction():
-            self.tw.tasks.guard(self.task)
-            said = f"Waiting: {busy.message}"
-            self.acting.tables.say(self.task.subject, f"busy-{busy.code}", said, level="warn")
+        self.say(f"busy-{busy.code}", f"Waiting: {busy.message}", level="warn")
         self.stopping.wait(BUSY_SECONDS)
         self.tw.tasks.pass_on(self.task)
 
@@ -108,9 +100,10 @@ class EmbedTable(Assignment):
             self.acting.tables.tell(self.task.subject, progress)
 
     def _succeed(self, done: EmbeddedTable) -> None:
-        tables = self.acting.tables
         with self.tw.catalog.transaction():
             self.tw.tasks.finish(self.task)
             id = self.task.subject
-            tables.move(id, status="succeeded", result=done, finished_at=now())
-            tables.say(id, "succeeded", f"Table done: {done.embedded:,} texts in {done.output}")
+            self.progress.move(id, status="succeeded", result=done, finished_at=now())
+            self.progress.say(
+                id, "succeeded", f"Table done: {done.embedded:,} texts in {done.output}"
+            )

@@ -7,21 +7,22 @@ nothing of it is ever seen.
 import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 
 from tunewright import children, durable
 from tunewright.artefacts import export_place
 from tunewright.errors import JobFailed, NotFound, QuotaExceeded, StorageFull
 from tunewright.exporting.recipe import Recipe
-from tunewright.exporting.report import Compared, Failed, Step, parsed
-from tunewright.records.exports import Export, ExportedFile, Parity
+from tunewright.exporting.report import Compared, Failed, parsed
+from tunewright.records.exports import Export, ExportedFile, ExportEvent, Parity
 from tunewright.records.models import Weights
 from tunewright.records.record import now
 from tunewright.resources.exports import KEPT_SECONDS
-from tunewright.resources.progress import Moved
+from tunewright.resources.progress import Moved, Progress
 from tunewright.tasks import LostLease
 from tunewright.wording import counted
-from tunewright.work.assignment import Assignment
+from tunewright.work.assignment import OnRecord
 from tunewright.work.card import base_of, card, licence_of
 from tunewright.work.export_rows import rows_of
 from tunewright.work.heartbeat import Heartbeat
@@ -36,7 +37,7 @@ class _Stopping(Exception):
     """The worker stops: the export begins anew when there is one again."""
 
 
-class WriteExport(Assignment):
+class WriteExport(OnRecord):
     """Begins anew after a crash. Given up, the export fails."""
 
     called = "The export"
@@ -53,8 +54,9 @@ class WriteExport(Assignment):
         except StorageFull as full:
             raise JobFailed(full.message, code=full.code) from full
 
-    def failed(self, error: JobFailed) -> None:
-        self.acting.exports.fail(self.task.subject, error)
+    @cached_property
+    def progress(self) -> Progress[Export, ExportEvent]:
+        return self.acting.exports.progress
 
     @property
     def _place(self) -> str:
@@ -63,8 +65,8 @@ class WriteExport(Assignment):
     def _begin(self) -> Export:
         with self.tw.catalog.transaction():
             self.tw.tasks.guard(self.task)
-            export = self.acting.exports.move(self.task.subject, status="running")
-            self.acting.exports.say(export.id, "started", "Export started")
+            export = self.progress.move(self.task.subject, status="running")
+            self.progress.say(export.id, "started", "Export started")
         self.tw.artefacts.remove(self._place)
         durable.sweep(self.tw.home.exports)
         return export
@@ -145,23 +147,17 @@ class WriteExport(Assignment):
                 raise JobFailed(said.message, code=said.code)
             if isinstance(said, Compared):
                 return said
-            self._say(said)
+            self.say(said.name, said.message)
         return None
 
-    def _say(self, step: Step) -> None:
-        with self.tw.catalog.transaction():
-            self.tw.tasks.guard(self.task)
-            self.acting.exports.say(self.task.subject, step.name, step.message)
-
     def _succeed(self, export: Export, parity: Parity) -> None:
-        exports = self.acting.exports
         files = list(_files(self.tw.artefacts.path(self._place)))
         size = sum(file.bytes for file in files)
         with self.tw.catalog.transaction():
             self._refuse_too_much(size)
             self.tw.tasks.finish(self.task)
             ended = now()
-            exports.move(
+            self.progress.move(
                 export.id,
                 status="succeeded",
                 finished_at=ended,
@@ -170,8 +166,8 @@ class WriteExport(Assignment):
                 files=files,
                 parity=parity,
             )
-            exports.say(export.id, "compared", _proof(parity), data=parity.wire())
-            exports.say(
+            self.progress.say(export.id, "compared", _proof(parity), data=parity.wire())
+            self.progress.say(
                 export.id,
                 "succeeded",
                 f"Export done: {counted(len(files), 'file')}, {size:,} bytes",

@@ -59,11 +59,7 @@ def _begin(assignment: OnJob) -> Job:
     """The job, running. Not an error if it runs already: then it resumes."""
     with assignment.tw.catalog.transaction():
         assignment.tw.tasks.guard(assignment.task)
-        job = assignment.progress.move(
-            assignment.job_id,
-            ("queued", "running"),
-            lambda j: j.model_copy(update={"status": "running"}),
-        )
+        job = assignment.progress.move(assignment.job_id, "queued", "running", status="running")
         assignment.progress.say(job.id, "started", "Fine-tuning job started")
     return job
 

@@ -5,16 +5,16 @@ from abc import ABC
 from functools import cached_property
 from pathlib import Path
 
-from tunewright.errors import JobFailed, StorageFull
-from tunewright.records.jobs import OPEN, Job
+from tunewright.errors import JobFailed
+from tunewright.records.jobs import Job
 from tunewright.records.models import Start
-from tunewright.resources.progress import Moved, Progress
+from tunewright.resources.progress import JobProgress, Moved
 from tunewright.tasks import LostLease
 from tunewright.work import journal
-from tunewright.work.assignment import Assignment
+from tunewright.work.assignment import OnRecord
 
 
-class OnJob(Assignment, ABC):
+class OnJob(OnRecord, ABC):
     """Given up, the job fails; paused, it waits in the queue; its events say what happens."""
 
     called = "The job"
@@ -32,8 +32,8 @@ class OnJob(Assignment, ABC):
         return f"jobs/{self.job_id}/{journal.NAME}"
 
     @cached_property
-    def progress(self) -> Progress:
-        return Progress(self.acting.shelf, self.acting.removals)
+    def progress(self) -> JobProgress:
+        return JobProgress(self.acting.shelf, self.acting.removals)
 
     @cached_property
     def start(self) -> Start:
@@ -47,15 +47,6 @@ class OnJob(Assignment, ABC):
     def data(self, file: str | None) -> Path | None:
         return self.tw.blobs.path(file) if file else None
 
-    def say(self, key: str, message: str, *, level: str = "info") -> None:
-        """An event, guarded by the lease: a worker that lost its task says nothing."""
-        with self.tw.catalog.transaction():
-            self.tw.tasks.guard(self.task)
-            self.progress.say(self.job_id, key, message, level=level)  # pyright: ignore[reportArgumentType]
-
-    def failed(self, error: JobFailed) -> None:
-        self.progress.fail(self.job_id, error)
-
     def fail(self, error: JobFailed) -> bool:
         if failed := super().fail(error):
             said = {"kind": "failed", "code": error.code, "message": error.message}
@@ -66,14 +57,10 @@ class OnJob(Assignment, ABC):
         super().crashed(error)
         journal.note_crash(self.folder, self.task.kind, error)
 
-    def waits(self, full: StorageFull) -> None:
-        super().waits(full)
-        self.say(f"full-{self.task.attempt}", f"Waiting: {full.message}", level="warn")
-
     def step_aside(self) -> None:
         with contextlib.suppress(Moved, LostLease), self.tw.catalog.transaction():
             self.tw.tasks.release(self.task)
-            self.progress.move(self.job_id, OPEN, _waiting)
+            self.progress.move(self.job_id, edit=_waiting)
 
 
 def _waiting(job: Job) -> Job:

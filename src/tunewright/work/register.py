@@ -116,17 +116,12 @@ def _succeed(
         tw.tasks.finish(assignment.task)
         progress.move(
             job,
-            ("running",),
-            lambda j: j.model_copy(
-                update={
-                    "status": "succeeded",
-                    "fine_tuned_model": name,
-                    "finished_at": now(),
-                    "estimated_finish": None,
-                    "result_files": [result],
-                    "trained_tokens": trained_tokens,
-                }
-            ),
+            "running",
+            status="succeeded",
+            fine_tuned_model=name,
+            finished_at=now(),
+            result_files=[result],
+            trained_tokens=trained_tokens,
         )
         shelf.put(Model(id=name, owned_by=assignment.acting.caller.name))
         put_named(shelf, weights)

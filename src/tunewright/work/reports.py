@@ -73,7 +73,7 @@ class Reports:
                 }
             )
 
-        self._assignment.progress.move(self.job.id, ("running",), effective)
+        self._assignment.progress.move(self.job.id, "running", edit=effective)
 
     @_take.register
     def _forecast(self, said: report.Forecast) -> None:
@@ -82,9 +82,7 @@ class Reports:
         progress, finish = self._assignment.progress, now() + round(self._expected.seconds)
         data = {"estimate": self._expected.wire()}
         progress.say(self.job.id, "estimate", f"Estimate: {self._expected}", data=data)
-        progress.move(
-            self.job.id, ("running",), lambda j: j.model_copy(update={"estimated_finish": finish})
-        )
+        progress.move(self.job.id, "running", estimated_finish=finish)
 
     @_take.register
     def _step(self, said: report.Step) -> None:
@@ -92,7 +90,7 @@ class Reports:
         data = {k: v for k, v in asdict(said).items() if v is not None}
         losses = ", ".join(f"{name}={data[key]:.2f}" for key, name in _NAMES if key in data)
         self._assignment.progress.say(
-            self.job.id, f"step-{step}", f"Step {step}/{total}: {losses}", metrics=data
+            self.job.id, f"step-{step}", f"Step {step}/{total}: {losses}", type="metrics", data=data
         )
         if step > self._resumed_from:  # earlier ones are only said again
             self._estimate(step, total)
@@ -185,9 +183,7 @@ class Reports:
         first, began = self._first_step
         seconds_left = (clock - began) / max(step - first, 1) * (total - step)
         finish = now() + round(seconds_left)
-        self._assignment.progress.move(
-            self.job.id, ("running",), lambda j: j.model_copy(update={"estimated_finish": finish})
-        )
+        self._assignment.progress.move(self.job.id, "running", estimated_finish=finish)
 
 
 def model_name(job: Job, assignment: OnJob) -> str:
