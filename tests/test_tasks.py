@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,47 @@ def test_a_long_task_lets_the_others_go_first_and_keeps_its_place_after_them(tas
     while task := tasks.lease("cpu", "w1"):
         order.append((task.subject, task.attempt, task.fruitless))
     assert order == [("ftjob-3", 1, 1), ("ftjob-1", 1, 1), ("ftjob-2", 1, 1)]
+
+
+def test_small_tasks_of_a_kind_are_done_together(tasks: Tasks) -> None:
+    for number in range(4):
+        tasks.enqueue("verify", f"vs_a/file-{number}", "org-a")
+    for kind, subject, who in (
+        ("verify", "vs_ab/file-1", "org-a"),
+        ("remove-file", "vs_a/file-9", "org-a"),
+        ("verify", "vs_a/file-8", "org-b"),
+    ):
+        tasks.enqueue(kind, subject, who)
+    first = tasks.lease("tidy", "w1")
+    assert first is not None
+    while first.subject != "vs_a/file-0":
+        tasks.finish(first)
+        first = tasks.lease("tidy", "w1")
+        assert first is not None
+    more = tasks.lease_more(first, 2)
+    assert [each.subject for each in more] == ["vs_a/file-1", "vs_a/file-2"]
+    tasks.cancel(more[1].subject)
+    tasks.keep(more)
+    tasks.finish(more[0])
+    with pytest.raises(LostLease):
+        tasks.finish(more[1])
+    tasks.enqueue("verify", "vs_a/file-7", "org-a")
+    tasks.release_of_dead("w1")
+    again = tasks.lease("tidy", "w1")
+    assert again is not None
+    assert (again.subject, again.fruitless) == ("vs_a/file-0", 2)
+    assert [each.subject for each in tasks.lease_more(again, 9)] == ["vs_a/file-3", "vs_a/file-7"]
+
+
+def test_a_lease_of_the_others_is_kept_as_well(tmp_path: Path) -> None:
+    tasks = Tasks(Catalog(tmp_path / "catalog.db"), lease_seconds=0.2)
+    for number in range(3):
+        tasks.enqueue("verify", f"vs_a/file-{number}", "org-a")
+    first = tasks.lease("tidy", "w1")
+    assert first is not None
+    others = tasks.lease_more(first, 1)
+    longer = Tasks(tasks._catalog, lease_seconds=30)
+    longer.keep(others)
+    time.sleep(0.25)
+    free = [tasks.lease("tidy", "w2"), tasks.lease("tidy", "w2"), tasks.lease("tidy", "w2")]
+    assert {task.subject for task in free if task} == {"vs_a/file-0", "vs_a/file-2"}

@@ -44,6 +44,7 @@ from tunewright.resources.keys import Keys
 from tunewright.resources.models import Models
 from tunewright.resources.permissions import Permissions
 from tunewright.resources.removals import Removals
+from tunewright.resources.store_contents import StoreContents
 from tunewright.resources.tables import Tables
 from tunewright.resources.uploads import Uploads
 from tunewright.resources.verifications import Verifications
@@ -143,7 +144,8 @@ class Acting:
     @cached_property
     def removals(self) -> Removals:
         tw = self._tw
-        return Removals(self.shelf, tw.tasks, tw.home, tw.artefacts, tw.blobs)
+        contents = tw.contents
+        return Removals(self.shelf, tw.tasks, tw.home, tw.artefacts, tw.blobs, contents)
 
     @cached_property
     def verifications(self) -> Verifications:
@@ -230,6 +232,7 @@ class Tunewright(Acting):
         self.catalog = Catalog(self.home.catalog, served=lambda: durable.in_use(self.home.lock))
         self.blobs = LocalBlobs(self.home.blobs)
         self.artefacts = Artefacts(self.home)
+        self.contents = StoreContents(self.home)
         self.tasks = Tasks(self.catalog, self.settings.lease_seconds)
         self.access = Access(self.catalog)
         self.usage = Usage(self.catalog, self.settings, self.blobs.size)
@@ -355,6 +358,7 @@ class Tunewright(Acting):
         self.scheduler.close()
         self.engine.close()
         self.processes.stop()
+        self.contents.close()
         self.catalog.close()
 
     def __enter__(self) -> "Tunewright":

@@ -15,6 +15,8 @@ HOME/
   imports/          what was fetched from other servers, a folder a source
   embeddings/       vectors of the tables that `tunewright embed` searched last; written/: which
                     outputs it has completed
+  vectors/          one folder a vector store: chunks.db, the text of its chunks; index.db, their
+                    vectors
   jobs/             one folder a job: recipe, checkpoints, log
   batches/          one folder a batch that runs: the answers that there are
 """
@@ -86,6 +88,13 @@ class Home:
 
     def batch(self, id: str) -> Path:
         return self.batches / names.id(id)
+
+    @property
+    def vectors(self) -> Path:
+        return self.root / "vectors"
+
+    def vector_store(self, id: str) -> Path:
+        return self.vectors / names.id(id)
 
     def inside(self, relative: str) -> Path:
         """Where a place (`artefacts`) lies. Raises Corrupt where that is not in this home."""

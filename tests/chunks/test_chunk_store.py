@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from tunewright.chunks import Chunk, ChunkStore
+from tunewright.chunks import Chunk, ChunkStore, Reading
 from tunewright.chunks.words import expression
 from tunewright.errors import Corrupt
 
@@ -26,6 +26,11 @@ def chunk(file: str, number: int, text: str) -> Chunk:
     return Chunk(file, number, text, len(text.split()), 0, len(text.encode()), 3, "A heading")
 
 
+def put(store: ChunkStore, *chunks: Chunk) -> None:
+    store.begin([Reading(chunk.file, "task-1", chunk.number + 1) for chunk in chunks])
+    store.put(chunks)
+
+
 def anybody(_: str) -> bool:
     return True
 
@@ -38,18 +43,30 @@ def test_what_is_put_is_there_once(store: ChunkStore) -> None:
     assert (store.texts(["file-a-000000"]), store.of("file-a"), store.wipe()) == ({}, [], True)
     assert not store.path.exists()
     one, two = chunk("file-a", 0, "taffy"), chunk("file-a", 1, "salt water taffy")
-    store.put([one, two, chunk("file-b", 0, "pretzels")])
-    store.put([one, two])
+    put(store, one, two, chunk("file-b", 0, "pretzels"))
+    put(store, one, two)
     assert store.of("file-a") == [one, two]
     assert store.texts(["file-a-000001", "file-a-000009"]) == {two.id: two}
-    assert (store.count("file-a"), store.files()) == (2, {"file-a", "file-b"})
+    assert (store.count("file-a"), store.files()) == (2, ["file-a", "file-b"])
     changed = chunk("file-a", 1, "liquorice")
-    store.put([changed])
+    put(store, changed)
     assert store.words("water", 9, anybody) == []
     assert [id for id, _ in store.words("liquorice", 9, anybody)] == [changed.id]
     store.remove("file-a")
-    assert (store.of("file-a"), store.files()) == ([], {"file-b"})
+    assert (store.of("file-a"), store.files()) == ([], ["file-b"])
     assert store.words("taffy", 9, anybody) == []
+
+
+def test_what_a_killed_reading_may_have_left_is_known(store: ChunkStore) -> None:
+    assert store.begun("file-a") is None
+    store.begin([Reading("file-a", "task-1", 3), Reading("file-b", "task-2", 1)])
+    assert store.begun("file-a") == Reading("file-a", "task-1", 3)
+    store.begin([Reading("file-a", "task-3", 2)])
+    found = store.begun("file-a")
+    assert found == Reading("file-a", "task-3", 3), "the first may have written three"
+    assert found.ids == [f"file-a-{number:06}" for number in range(3)]
+    store.remove("file-a")
+    assert (store.begun("file-a"), store.files()) == (None, ["file-b"])
 
 
 def bm25(texts: dict[str, str], query: str) -> list[tuple[str, float]]:
@@ -75,8 +92,8 @@ def test_scores_are_bm25(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str], query: str, k: int
 ) -> None:
     store = ChunkStore(tmp_path_factory.mktemp("bm25") / "chunks.db")
-    store.put([chunk("file-a", at, text) for at, text in enumerate(texts)])
-    store.put([chunk("file-b", 0, "nothing of it")])
+    put(store, *(chunk("file-a", at, text) for at, text in enumerate(texts)))
+    put(store, chunk("file-b", 0, "nothing of it"))
     store.remove("file-b")
     found = store.words(query, k, anybody)
     expected = bm25({f"file-a-{at:06}": text for at, text in enumerate(texts)}, query)
@@ -93,7 +110,7 @@ def test_scores_are_bm25(
 )
 def test_a_query_is_words_and_never_syntax(store: ChunkStore, query: str) -> None:
     if not store.path.exists():
-        store.put([chunk("file-a", 0, "zq")])
+        put(store, chunk("file-a", 0, "zq"))
     assert store.words(query, 3, anybody) == []
     assert [id for id, _ in store.words(f"{query} zq", 3, anybody)] == ["file-a-000000"]
 
@@ -110,7 +127,7 @@ def test_a_query_is_words_and_never_syntax(store: ChunkStore, query: str) -> Non
     ],
 )
 def test_words_of_many_scripts(store: ChunkStore, text: str, query: str) -> None:
-    store.put([chunk("file-a", 0, text), chunk("file-b", 0, "大阪 nothing else")])
+    put(store, chunk("file-a", 0, text), chunk("file-b", 0, "大阪 nothing else"))
     assert [id for id, _ in store.words(query, 9, anybody)] == ["file-a-000000"]
 
 
@@ -119,7 +136,7 @@ def test_neighbours_in_a_script_without_blanks() -> None:
 
 
 def test_only_files_that_are_wanted(store: ChunkStore) -> None:
-    store.put([chunk(f"file-{name}", 0, "taffy " * at) for at, name in enumerate("abcd", 1)])
+    put(store, *(chunk(f"file-{name}", 0, "taffy " * at) for at, name in enumerate("abcd", 1)))
     found = store.words("taffy", 1, lambda file: file in ("file-a", "file-b"))
     assert [id for id, _ in found] in (["file-a-000000"], ["file-b-000000"])
     assert store.words("taffy", 9, lambda _: False) == []
@@ -129,10 +146,10 @@ def test_what_is_removed_leaves_the_file(store: ChunkStore) -> None:
     """A word is stored behind what it shares with the one before it, so its end is looked for."""
     for file in "abcdef":
         words = [f"w{file}{n}" for n in range(400)]
-        store.put([chunk(f"file-{file}", n, " ".join(words)) for n in range(3)])
+        put(store, *(chunk(f"file-{file}", n, " ".join(words)) for n in range(3)))
     canary, end = "wc-unheard-of-canary", b"heard"
-    store.put([chunk("file-x", 0, f"{canary} {canary}"), chunk("file-y", 0, "wc-unheard")])
-    store.put([chunk("file-y", 0, "replaced")])
+    put(store, chunk("file-x", 0, f"{canary} {canary}"), chunk("file-y", 0, "wc-unheard"))
+    put(store, chunk("file-y", 0, "replaced"))
     assert end in on_disk(store)
     store.remove("file-x")
     assert end in on_disk(store), "removing alone is not enough, or this test sees nothing"
@@ -145,7 +162,7 @@ def test_what_is_removed_leaves_the_file(store: ChunkStore) -> None:
 
 
 def test_a_reader_keeps_the_log_and_wiping_says_so(store: ChunkStore) -> None:
-    store.put([chunk("file-a", 0, "canary")])
+    put(store, chunk("file-a", 0, "canary"))
     reader = sqlite3.connect(store.path, isolation_level=None)
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM chunks").fetchone()

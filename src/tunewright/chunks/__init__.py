@@ -7,6 +7,6 @@ database    how that file is opened, and what can go wrong
 """
 
 from tunewright.chunks.chunk import Chunk, chunk_id, place_of
-from tunewright.chunks.store import ChunkStore
+from tunewright.chunks.store import ChunkStore, Reading
 
-__all__ = ["Chunk", "ChunkStore", "chunk_id", "place_of"]
+__all__ = ["Chunk", "ChunkStore", "Reading", "chunk_id", "place_of"]

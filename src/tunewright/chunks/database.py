@@ -31,6 +31,11 @@ CREATE TABLE IF NOT EXISTS chunks (
     text TEXT NOT NULL,
     UNIQUE (file, number)
 );
+CREATE TABLE IF NOT EXISTS readings (
+    file TEXT PRIMARY KEY,
+    reading TEXT NOT NULL,
+    most INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS removals (id INTEGER PRIMARY KEY AUTOINCREMENT);
 CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(
     text, content='', tokenize='porter unicode61 remove_diacritics 2'

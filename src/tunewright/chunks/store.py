@@ -8,8 +8,9 @@ out of the file when `wipe` has gone through.
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from tunewright.chunks.chunk import Chunk, place_of
+from tunewright.chunks.chunk import Chunk, chunk_id, place_of
 from tunewright.chunks.database import Database
 from tunewright.chunks.words import expression, spaced
 
@@ -17,9 +18,23 @@ _COLUMNS = 'file, number, text, tokens, "start", "end", page, heading'
 _PAGES = 256  # of FTS5's index merged in one transaction, for which other writers wait
 
 
+class Reading(NamedTuple):
+    """A file that is being taken in, or was. `reading`: names that one time of reading it. `most`:
+    its chunks are the numbers below this one, those that are in the index but not here yet too."""
+
+    file: str
+    reading: str
+    most: int
+
+    @property
+    def ids(self) -> list[str]:
+        return [chunk_id(self.file, number) for number in range(self.most)]
+
+
 class ChunkStore:
-    """Raises Corrupt for a damaged file, StorageFull where nothing of a call could be written, and
-    Unavailable where others keep it busy. There is no file before the first `put`."""
+    """A file's `begin` comes before its chunks; nothing is made before the first one. Raises
+    Corrupt for a damaged file, StorageFull where nothing of a call could be written, and
+    Unavailable where others keep it busy."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -47,14 +62,32 @@ class ChunkStore:
                     "INSERT INTO words (rowid, text) VALUES (?, ?)", (slot, spaced(chunk.text))
                 )
 
-    def remove(self, file: str) -> None:
-        """All chunks of a file. Call `wipe` afterwards."""
+    def begin(self, readings: Sequence[Reading]) -> None:
+        """Before anything of these files is kept anywhere: so that it is known of what is left of
+        one, should this process be killed."""
+        with self._database.writing() as connection:
+            connection.executemany(
+                "INSERT INTO readings VALUES (?, ?, ?) ON CONFLICT (file) DO UPDATE "
+                "SET reading = excluded.reading, most = max(most, excluded.most)",
+                [(each.file, each.reading, each.most) for each in readings],
+            )
+
+    def begun(self, file: str) -> Reading | None:
         with self._database.reading() as connection:
-            if connection is None or not _numbers(connection, file):
-                return
+            if connection is None:
+                return None
+            query = "SELECT file, reading, most FROM readings WHERE file = ?"
+            row = connection.execute(query, (file,)).fetchone()
+        return Reading(*row) if row else None
+
+    def remove(self, file: str) -> None:
+        """All that is known of a file. Call `wipe` afterwards."""
+        if self.begun(file) is None:
+            return
         with self._database.writing() as connection:
             for number in _numbers(connection, file):
                 _remove(connection, file, number)
+            connection.execute("DELETE FROM readings WHERE file = ?", (file,))
 
     def wipe(self) -> bool:
         """Make what was removed leave the file too; False where a reader is in the way, and then it
@@ -107,10 +140,11 @@ class ChunkStore:
         with self._database.reading() as connection:
             return len(_numbers(connection, file)) if connection else 0
 
-    def files(self) -> set[str]:
+    def files(self) -> list[str]:
         with self._database.reading() as connection:
-            rows = connection.execute("SELECT DISTINCT file FROM chunks") if connection else ()
-            return {file for (file,) in rows}
+            query = "SELECT file FROM readings ORDER BY file"
+            rows = connection.execute(query).fetchall() if connection else []
+        return [file for (file,) in rows]
 
     def words(self, query: str, k: int, wanted: Callable[[str], bool]) -> list[tuple[str, float]]:
         """(id, score) of the k best chunks for the words of a query by BM25, best first, higher is
@@ -162,7 +196,7 @@ def _best(
         if file not in known:
             known[file] = wanted(file)
         if known[file]:
-            yield f"{file}-{number:06}", -rank
+            yield chunk_id(file, number), -rank
             k -= 1
         if k <= 0:
             return

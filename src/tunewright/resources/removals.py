@@ -25,6 +25,7 @@ from tunewright.records.record import Record, new_id
 from tunewright.records.removals import Removal
 from tunewright.records.uploads import Upload, UploadPart
 from tunewright.resources.claims import claim
+from tunewright.resources.store_contents import StoreContents
 from tunewright.tasks import Tasks
 
 COPIES = ("parity.json", "log.txt")
@@ -41,18 +42,28 @@ while one of them names it. A new kind of record that has one gets its row here.
 
 class Removals:
     def __init__(
-        self, shelf: Shelf, tasks: Tasks, home: Home, artefacts: Artefacts, blobs: Blobs
+        self,
+        shelf: Shelf,
+        tasks: Tasks,
+        home: Home,
+        artefacts: Artefacts,
+        blobs: Blobs,
+        contents: StoreContents,
     ) -> None:
         self._shelf = shelf
         self._tasks = tasks
         self._home = home
         self._artefacts = artefacts
         self._blobs = blobs
+        self._contents = contents
         self._removers = {
             "remove-file": self._file,
             "remove-job": self._job,
             "remove-weights": self._weights,
             "remove-export": self._export,
+            "remove-vectors": self._vectors,
+            "remove-store": self._store,
+            "attributes": self._attributes,
         }
 
     def order_file(self, id: str) -> None:
@@ -99,6 +110,19 @@ class Removals:
         for export in self._shelf.all(Export, subject=model):
             self.order_export(export.id)
 
+    def order_vectors(self, kept_as: str) -> None:
+        """The same for the chunks and vectors of a file in a vector store (`STORE/FILE`)."""
+        self._tasks.enqueue("remove-vectors", kept_as, self._shelf.organisation)
+
+    def order_attributes(self, kept_as: str) -> None:
+        """Have the attributes that its record has now given to all its chunks, in place of those
+        that they have."""
+        self._tasks.enqueue("attributes", kept_as, self._shelf.organisation)
+
+    def order_store(self, id: str) -> None:
+        """The same for all that a vector store holds."""
+        self._tasks.enqueue("remove-store", id, self._shelf.organisation)
+
     def carry_out(self, kind: str, id: str) -> bool:
         """Remove what a task of that kind ordered; False while somebody still writes there. Can be
         repeated."""
@@ -132,6 +156,23 @@ class Removals:
 
     def _export(self, id: str) -> bool:
         self._artefacts.remove(export_place(id))
+        return True
+
+    def _vectors(self, kept_as: str) -> bool:
+        store, _, file = kept_as.partition("/")
+        with self._contents.if_free(store) as free:
+            if not free:
+                return False
+            self._contents.remove(store, file)
+        return self._contents.chunks(store).wipe()
+
+    def _store(self, id: str) -> bool:
+        with self._contents.if_free(id) as free:
+            if free:
+                self._contents.drop(id)
+        return free
+
+    def _attributes(self, kept_as: str) -> bool:
         return True
 
     def _trained_on(self, id: str) -> Iterator[Job]:

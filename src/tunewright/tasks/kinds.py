@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Lane: TypeAlias = Literal["cpu", "train", "batch", "table", "export", "tidy"]
-LANES: tuple[Lane, ...] = ("cpu", "train", "batch", "table", "export", "tidy")
+Lane: TypeAlias = Literal["cpu", "train", "batch", "table", "ingest", "export", "tidy"]
+LANES: tuple[Lane, ...] = ("cpu", "train", "batch", "table", "ingest", "export", "tidy")
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,9 @@ KINDS = {
         Kind("remove-job", "tunewright.work.remove:Remove", "tidy", attempts=None),
         Kind("remove-weights", "tunewright.work.remove:Remove", "tidy", attempts=None),
         Kind("remove-export", "tunewright.work.remove:Remove", "tidy", attempts=None),
+        Kind("remove-vectors", "tunewright.work.remove:Remove", "tidy", attempts=None),
+        Kind("remove-store", "tunewright.work.remove:Remove", "tidy", attempts=None),
+        Kind("attributes", "tunewright.work.remove:Remove", "tidy", attempts=None),
         Kind("scrub", "tunewright.work.scrub:Scrub", "tidy", priority=2, attempts=None),
     )
 }

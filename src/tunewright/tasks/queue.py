@@ -13,6 +13,7 @@ a boot it begins anew, and so does every lease: a server that starts frees them 
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,6 +118,53 @@ class Tasks:
                 )
             )
         return _task(row, attempt)
+
+    def lease_more(self, task: Task, most: int) -> list[Task]:
+        """Up to `most` more waiting tasks to do together with one that is leased: of its kind and
+        organisation, with the same beginning of the subject (up to its last /), the oldest first.
+        None that has failed before: what ends a worker shall do so alone."""
+        begins = task.subject.rpartition("/")[0] + "/"
+        waiting = (
+            select(tasks)
+            .where(
+                tasks.c.kind == task.kind,
+                tasks.c.organisation == task.organisation,
+                tasks.c.state == "waiting",
+                tasks.c.held.is_(False),
+                tasks.c.fruitless == 0,
+                tasks.c.subject.startswith(begins, autoescape=True),
+            )
+            .order_by(tasks.c.sequence)
+            .limit(most)
+        )
+        mine = select(tasks.c.worker).where(tasks.c.id == task.id).scalar_subquery()
+        with self._catalog.transaction() as connection:
+            self.guard(task)
+            rows = connection.execute(waiting.with_for_update(skip_locked=True)).all()
+            connection.execute(
+                update(tasks)
+                .where(tasks.c.id.in_([row.id for row in rows]))
+                .values(
+                    state="leased",
+                    attempt=tasks.c.attempt + 1,
+                    fruitless=tasks.c.fruitless + 1,
+                    worker=mine,
+                    lease_until=time.monotonic() + self._lease_seconds,
+                )
+            )
+        return [_task(row, row.attempt + 1) for row in rows]
+
+    def keep(self, others: Sequence[Task]) -> None:
+        """Renew those that are still ours."""
+        if not others:
+            return
+        ours = or_(*(and_(tasks.c.id == t.id, tasks.c.attempt == t.attempt) for t in others))
+        with self._catalog.transaction() as connection:
+            connection.execute(
+                update(tasks)
+                .where(ours, tasks.c.state == "leased")
+                .values(lease_until=time.monotonic() + self._lease_seconds)
+            )
 
     def quiet(self, lane: Lane, most: float) -> float:
         """For how many seconds, `most` at most, no lease of the lane runs out: no commit tells of

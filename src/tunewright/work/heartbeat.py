@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from tunewright.errors import TunewrightError
@@ -17,15 +17,22 @@ class Heartbeat:
     """Renews `task` until the block ends. Calls `on_stop` once when the work must end early:
     the lease was lost (the job was cancelled, say), the task is paused, or the worker is stopping.
 
+    others: tasks that are done together with it, whose leases are renewed too.
     `held` stays true even if the hold is taken back: the work has been told to end by then."""
 
     def __init__(
-        self, tasks: Tasks, task: Task, stopping: threading.Event, on_stop: Callable[[], None]
+        self,
+        tasks: Tasks,
+        task: Task,
+        stopping: threading.Event,
+        on_stop: Callable[[], None],
+        others: Sequence[Task] = (),
     ) -> None:
         self.lost = False
         self.held = False
         self._tasks = tasks
         self._task = task
+        self._others = others
         self._stopping = stopping
         self._on_stop = on_stop
         self._done = threading.Event()
@@ -53,6 +60,7 @@ class Heartbeat:
         stopped = False
         while not self._done.wait(BEAT_SECONDS):
             try:
+                self._tasks.keep(self._others)
                 self._tasks.renew(self._task)
             except LostLease:
                 self.lost = True
