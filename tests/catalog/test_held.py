@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tunewright.catalog import database as module
 from tunewright.catalog.catalog import Catalog
+from tunewright.durable import sqlite
 from tunewright.errors import Unavailable
 from tunewright.records.files import File
 
@@ -18,7 +18,7 @@ def test_waiting_writers_leave_the_readers_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More writers than there are connections: each is told to come back, and reading goes on."""
-    monkeypatch.setattr(module, "BUSY_SECONDS", 1.0)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 1.0)
     catalog = Catalog(tmp_path / "catalog.db")
     shelf = catalog.shelf("a")
     file = File(bytes=1, filename="a", purpose="fine-tune")

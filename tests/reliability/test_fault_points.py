@@ -98,10 +98,11 @@ def test_killed_at_random(new_place: New, tmp_path: Path, calm: str, seed: int) 
             assert place.wrong(job, calm, kills=kills) == []
 
 
-# test_server_killed.py, test_job_drafts.py, test_batches_killed.py
+# test_server_killed.py, test_job_drafts.py, test_batches_killed.py, test_vectors_killed.py
 EXERCISED_ELSEWHERE = {
     *("file.stored", "job.sealed", "job.creating", "reply.kept"),
     *("batch.kept", "batch.written"),
+    *("vectors.making", "vectors.deleted", "vectors.half", "vectors.written", "vectors.committed"),
 }
 
 

@@ -19,9 +19,10 @@ from sqlalchemy import Connection, delete, exc, insert, select, update
 
 from tunewright.catalog import tables
 from tunewright.catalog.bodies import carried, of_metadata
-from tunewright.catalog.database import BUSY_SECONDS, Queue, damaged, engine, plain
+from tunewright.catalog.database import Queue, damaged, engine, plain
 from tunewright.catalog.migrations import is_current, is_new, migrate
 from tunewright.catalog.remembered import Remembered
+from tunewright.durable import sqlite
 from tunewright.errors import Corrupt, TunewrightError, Unavailable
 from tunewright.records.pages import Page
 from tunewright.records.record import Record
@@ -159,16 +160,10 @@ class Catalog:
         """
         try:
             with self._readers.connect() as connection:
-                raw = connection.connection.cursor()
-                raw.execute(f"PRAGMA busy_timeout={seconds * 1000:.0f}")
-                try:
-                    (held, *_) = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                finally:
-                    raw.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
+                return sqlite.scrub(connection.connection.cursor(), seconds)
         except (exc.DatabaseError, exc.TimeoutError, sqlite3.DatabaseError) as error:
             log.warning("the catalog's log stays for now: %s", error)
             return False
-        return not held
 
     def close(self) -> None:
         self.remembered.close()

@@ -9,6 +9,7 @@ writes holds a lock on it (flock), which ends with the process: `in_use` tells t
     files         single files; renaming, copying, removing
     growing       files that grow
     directories   directories with a manifest; sweeping
+    sqlite        how SQLite's files are opened, and what goes wrong with them, in words
 """
 
 from tunewright.durable.directories import (
@@ -35,12 +36,13 @@ from tunewright.durable.files import (
     read_json,
     remove,
     sha256,
+    sync_directory,
     temporary,
     write_bytes,
     write_json,
 )
 from tunewright.durable.growing import Growing, Place, Spool
-from tunewright.durable.locks import InUse, claimed, in_use, only_one
+from tunewright.durable.locks import InUse, alone, claimed, in_use, only_one
 
 __all__ = [
     "MANIFEST",
@@ -49,6 +51,7 @@ __all__ = [
     "Place",
     "Spool",
     "Upload",
+    "alone",
     "claimed",
     "copy",
     "copy_tree",
@@ -69,6 +72,7 @@ __all__ = [
     "scratch",
     "sha256",
     "sweep",
+    "sync_directory",
     "temporary",
     "verify",
     "write_bytes",

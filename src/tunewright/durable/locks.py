@@ -61,3 +61,16 @@ def only_one(directory: Path) -> Iterator[bool]:
         yield exclusive(handle)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Waits until `directory` is this block's alone, by the same lock. Briefly: it knows no
+    deadline."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a file system that knows no locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,142 @@
+"""`LocalIndex`: the embedded index, of a directory."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from tunewright import durable
+from tunewright.errors import BadRequest
+from tunewright.vectors.checking import checked_attributes, checked_ids, checked_vectors
+from tunewright.vectors.filters import Attributes, Filter
+from tunewright.vectors.index import Floats, Hits, Metric, Rows
+from tunewright.vectors.local import files, store
+from tunewright.vectors.local.collection import Collection, one_of
+from tunewright.vectors.local.opened import Opened
+
+T = TypeVar("T")
+MOST_DIMENSIONS = 16_384
+
+
+class LocalIndex:
+    """Each collection has a folder of its own in `directory`, with its file `index.db`.
+
+    Exact: what it finds is what comparing every row in float64 would find. Its contract:
+    `vectors.index.VectorIndex`.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._opened = Opened(directory)
+
+    def create(self, name: str, dimensions: int, metric: Metric = "cosine") -> None:
+        _checked(dimensions, metric)
+        folder = self._opened.folder(name)
+        if folder is None:
+            raise BadRequest(
+                f"'{name[:200]}' cannot be a collection's name: letters, digits, _ and - only, at "
+                "most 128.",
+                param="name",
+            )
+        with durable.alone(durable.make_directory(folder)):
+            if not self._is_there(name):
+                files.remove(folder)  # what a drop or a making that was cut short has left
+                store.make(folder / files.STORE, dimensions, metric)
+                durable.sync_directory(folder)
+        self._with(name, lambda collection: _same(name, collection.store, dimensions, metric))
+
+    def _is_there(self, name: str) -> bool:
+        try:
+            self._with(name, lambda collection: collection.view())
+        except store.Gone:
+            return False
+        return True
+
+    def drop(self, name: str) -> None:
+        folder = self._opened.folder(name)
+        if folder is None or not folder.is_dir():
+            return
+        with durable.alone(folder):
+            with suppress(store.Gone):
+                self._with(name, Collection.drop)
+            files.remove(folder)
+
+    def upsert(
+        self,
+        name: str,
+        ids: Sequence[str],
+        vectors: Floats | None,
+        attributes: Sequence[Attributes],
+    ) -> None:
+        checked_ids(ids)
+        plain = checked_attributes(attributes, len(ids))
+
+        def write(collection: Collection) -> None:
+            given = None if vectors is None else _rows(vectors, len(ids), collection)
+            collection.upsert(ids, given, plain)
+
+        self._with(name, write)
+
+    def delete(
+        self, name: str, *, ids: Sequence[str] | None = None, where: Filter | None = None
+    ) -> None:
+        one_of(ids, where)
+        self._with(name, lambda collection: collection.delete(ids, where))
+
+    def search(self, name: str, queries: Floats, k: int, where: Filter | None = None) -> Hits:
+        if k < 1:
+            raise BadRequest(f"k is {k}: at least 1.", param="k")
+
+        def find(collection: Collection) -> Hits:
+            own = collection.store
+            checked = checked_vectors(queries, own.dimensions, own.metric, "queries")
+            return collection.search(checked, k, where)
+
+        return self._with(name, find)
+
+    def count(self, name: str, where: Filter | None = None) -> int:
+        return self._with(name, lambda collection: collection.count(where))
+
+    def read(self, name: str, after: str | None = None, limit: int = 1000) -> Rows:
+        return self._with(name, lambda collection: collection.read(after, limit))
+
+    def close(self) -> None:
+        self._opened.close()
+
+    def _with(self, name: str, do: Callable[[Collection], T]) -> T:
+        """`do` with the collection; once more where that one was dropped, for another of that name
+        may be there."""
+        try:
+            with self._opened.using(name) as collection:
+                return do(collection)
+        except store.Gone:
+            with self._opened.using(name) as collection:
+                return do(collection)
+
+
+def _checked(dimensions: int, metric: Metric) -> None:
+    """Raises BadRequest."""
+    if not 1 <= dimensions <= MOST_DIMENSIONS:
+        raise BadRequest(
+            f"dimensions is {dimensions}: from 1 to {MOST_DIMENSIONS}.", param="dimensions"
+        )
+    if metric not in get_args(Metric):
+        raise BadRequest(
+            f"There is no metric '{metric}'. Known: {', '.join(get_args(Metric))}.", param="metric"
+        )
+
+
+def _same(name: str, there: store.Store, dimensions: int, metric: Metric) -> None:
+    """Raises BadRequest."""
+    if (there.dimensions, there.metric) != (dimensions, metric):
+        raise BadRequest(
+            f"The collection '{name}' has vectors of {there.dimensions} dimensions and the metric "
+            f"{there.metric}; {dimensions} and {metric} were asked for."
+        )
+
+
+def _rows(given: Any, rows: int, collection: Collection) -> Floats:
+    """Raises BadRequest."""
+    vectors = checked_vectors(given, collection.store.dimensions, collection.store.metric)
+    if len(vectors) != rows:
+        raise BadRequest(f"{rows} ids and {len(vectors)} vectors were given: one each is needed.")
+    return vectors
