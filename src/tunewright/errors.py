@@ -20,7 +20,8 @@
     │   └── BrokenPackage         503 what another package adds (an engine, say) cannot be used
     ├── StorageFull               507 server_error, code storage_full
     ├── Corrupt                   500 server_error: a file is not what its manifest says
-    └── JobFailed                 never sent as an answer: becomes `error` of a failed job
+    ├── JobFailed                 never sent as an answer: becomes `error` of a failed job
+    └── UnreadableDocument        the same: becomes `last_error` of a file of a vector store
 
 Each class knows its HTTP status and OpenAI's `type`; `message`, `param` and `code` are given
 where it is raised. Faces hold no table of their own. 409 is absent on purpose: SDK 0.28.1 repeats
@@ -180,3 +181,12 @@ class Corrupt(TunewrightError):
 
 class JobFailed(TunewrightError):
     """A job's end: `code`, `message` and `param` become the job's `error` object."""
+
+
+class UnreadableDocument(TunewrightError):
+    """A file that gives no text. `code` is OpenAI's: unsupported_file where files of its kind are
+    not read, invalid_file where this one cannot be, server_error where it is no fault of its own.
+    """
+
+    default_code = "invalid_file"
+    retry = False
