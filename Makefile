@@ -86,6 +86,21 @@ PURELIB = -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 	$(call beside,sentences)
 	@touch $@
 
+# Rivals of bench/vectors.
+.sdk/vectors/.installed .sdk/chroma/.installed: .sdk/%/.installed: bench/vectors/%.txt
+	@$(call need_python)
+	@.sdk/$*/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .sdk/$*
+	.sdk/$*/bin/python -m pip install --quiet --constraint tests/sdk/no_torch.txt --requirement $<
+	@touch $@
+
+# The rival of bench/ingestion.py, beside Chroma. torch and transformers are those of .venv.
+.sdk/chroma/.langchain: .sdk/chroma/.installed
+	.sdk/chroma/bin/python -m pip install --quiet --constraint tests/sdk/no_torch.txt \
+		langchain-chroma==1.1.0 langchain-text-splitters==1.1.3
+	.sdk/chroma/bin/python -m pip install --quiet --no-deps langchain-huggingface==1.2.3 \
+		'sentence-transformers>=6.2' scikit-learn scipy joblib threadpoolctl narwhals
+	@touch $@
+
 # The name of the folder is the version.
 .sdk/%/.installed:
 	@$(call need_python)

@@ -86,8 +86,7 @@ class Once:
             with self._catalog.transaction():
                 record = effect()
                 if attempt:
-                    about = getattr(record, "kept_as", None)
-                    self._keep(attempt, 200, record.model_dump_json(), about)
+                    self._keep(attempt, 200, record.model_dump_json(), getattr(record, "id", None))
             fault("reply.kept")
             return record_response(record)
         except TunewrightError as error:

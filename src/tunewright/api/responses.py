@@ -49,10 +49,7 @@ def json_response(value: Any, status: int = 200) -> Response:
 
 
 def record_response(record: Record) -> Response:
-    response = PiecewiseResponse(_bytes(record), media_type="application/json")
-    if record.poll_after_ms is not None:  # what the SDKs' *_and_poll go by
-        response.headers["openai-poll-after-ms"] = str(record.poll_after_ms)
-    return response
+    return PiecewiseResponse(_bytes(record), media_type="application/json")
 
 
 def _bytes(record: Record) -> bytes:

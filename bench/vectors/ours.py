@@ -1,0 +1,52 @@
+"""Ours in the form of the rivals: `python ours.py NAME CACHE COUNT`, with faiss or without it."""
+
+import sys
+
+import asked
+from asked import Data, Engine, K
+
+
+class Ours(Engine):
+    """It has no width: it chooses how it searches by itself."""
+
+    widths = (None,)
+
+    def _opened(self, folder):
+        from tunewright.vectors import open_index
+
+        self.index = open_index(str(folder))
+
+    def _add(self, ids, rows, data):
+        self.index.upsert("bench", [str(id) for id in ids], rows, data.said(ids))
+
+    def start(self, data: Data, folder) -> None:
+        self._opened(folder)
+        self.index.create("bench", data.rows.shape[1], "cosine")
+
+    def insert(self, ids, data):
+        self._add(ids, data.block(ids), data)
+
+    def build(self, data, folder):
+        self.start(data, folder)
+        for ids, rows in data.parts(5_000):
+            self._add(ids, rows, data)
+        self.index.close()
+
+    def open(self, data, folder):
+        self._opened(folder)
+
+    def search(self, queries, width, where):
+        from tunewright.vectors.filters import parse
+
+        chosen = where and parse({"type": "eq", "key": where[0], "value": where[1]})
+        found = self.index.search("bench", queries, K, chosen)
+        return [[int(id) for id in ids] for ids in found.ids]
+
+
+class WithoutFaiss(Ours):
+    def __init__(self) -> None:
+        sys.modules["faiss"] = None  # importing it raises ImportError
+
+
+if __name__ == "__main__":
+    asked.serve({"ours": Ours, "ours_without_faiss": WithoutFaiss})
