@@ -22,6 +22,7 @@ from tunewright.records.models import AddedBase, Loadable, ModelKind, Weights
 from tunewright.rendering import Renderer
 from tunewright.resources import removals
 from tunewright.resources.adding import Adding
+from tunewright.resources.attachments import Attachments
 from tunewright.resources.bases import Bases
 from tunewright.resources.batches import Batches
 from tunewright.resources.catalogue import Catalogue
@@ -47,6 +48,7 @@ from tunewright.resources.removals import Removals
 from tunewright.resources.store_contents import StoreContents
 from tunewright.resources.tables import Tables
 from tunewright.resources.uploads import Uploads
+from tunewright.resources.vector_stores import VectorStores
 from tunewright.resources.verifications import Verifications
 from tunewright.serving.client import EngineClient
 from tunewright.serving.remote import EngineEncoder
@@ -81,7 +83,15 @@ class Acting:
     @cached_property
     def files(self) -> Files:
         tw, limit = self._tw, self._tw.settings.upload_limit
-        return Files(self.shelf, tw.blobs, limit, self.removals, self.checking, self.quota)
+        return Files(
+            self.shelf,
+            tw.blobs,
+            limit,
+            self.removals,
+            self.checking,
+            self.quota,
+            self.attachments,
+        )
 
     @cached_property
     def uploads(self) -> Uploads:
@@ -191,6 +201,16 @@ class Acting:
     @cached_property
     def batches(self) -> Batches:
         return Batches(self.shelf, self.files, self._tw.tasks, self.quota)
+
+    @cached_property
+    def vector_stores(self) -> VectorStores:
+        model = self._tw.settings.vector_stores_model
+        keeping = (self.shelf, self.attachments, self.removals, self.quota)
+        return VectorStores(*keeping, self.files, self.models, self._embedder, model)
+
+    @cached_property
+    def attachments(self) -> Attachments:
+        return Attachments(self.shelf, self._tw.tasks, self.removals, self.quota)
 
     @cached_property
     def failures(self) -> Failures:

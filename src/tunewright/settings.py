@@ -63,6 +63,11 @@ class Settings(BaseSettings):
         default="asked",
         description="tuned models are named by the model that the job asked for, or by its base",
     )
+    vector_stores_model: str = Field(
+        default="text-embedding-3-small",
+        min_length=1,
+        description="embeds the files of a vector store that is made without `embedding_model`",
+    )
     unknown_text: Literal["refuse", "allow"] = Field(
         default="refuse",
         description="a text of which an embedding model can read nothing: refused, or embedded",

@@ -20,6 +20,7 @@ from tunewright.records.exports import Export
 from tunewright.records.files import File
 from tunewright.records.jobs import OPEN, Job
 from tunewright.records.uploads import Upload, UploadPart
+from tunewright.records.vector_stores import VectorStore
 from tunewright.settings import Settings
 
 
@@ -202,10 +203,11 @@ class Quota:
         return Arrival(self._used, stored, most)
 
     def _stored(self) -> int:
-        """Bytes of all files and exports, and of the uploads that are to become files: those
-        announced, or those that have come, where these are more."""
+        """Bytes of all files, exports and vector stores, and of the uploads that are to become
+        files: those announced, or those that have come, where these are more."""
         files = sum(file.bytes for file in self._shelf.all(File))
         files += sum(export.bytes or 0 for export in self._shelf.all(Export))
+        files += sum(store.usage_bytes for store in self._shelf.all(VectorStore))
         pending = self._shelf.all(Upload, where={"status": "pending"})
         came = self._came() if pending else Counter[str]()
         return files + sum(max(upload.bytes, came[upload.id]) for upload in pending)
@@ -242,7 +244,8 @@ class Arrival:
 
 def _disk_full(most: int, used: int, more: int) -> QuotaExceeded:
     return QuotaExceeded(
-        f"Your organization's files and exports may have {most} bytes together; they have {used}, "
+        f"Your organization's files, exports and vector stores may have {most} bytes together; "
+        f"they have {used}, "
         f"and this one {more}. Delete those that you no longer need.",
         param="file",
     )

@@ -14,8 +14,6 @@ CHAT = "Use POST /v1/chat/completions"
         ("POST", "/responses", "The Responses API", CHAT),
         ("GET", "/responses/resp_1/input_items", "The Responses API", "openai-agents"),
         ("POST", "/conversations", "The Conversations API", CHAT),
-        ("POST", "/vector_stores", "The Vector Stores API", "/v1/embeddings"),
-        ("GET", "/vector_stores/vs_1/files", "The Vector Stores API", "tunewright embed --file"),
         ("POST", "/fine_tuning/alpha/graders/run", "The Graders API", "tunewright check --job"),
         ("GET", "/evals/eval_1/runs", "The Evals API", "tunewright check --job"),
         ("POST", "/moderations", "The Moderations API", "tuned model"),

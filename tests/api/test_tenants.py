@@ -28,6 +28,8 @@ NOUNS = {
     "/v1/fine_tuning/checkpoints/": ("checkpoint", "permission"),
     "/v1/uploads/": ("upload",),
     "/v1/batches/": ("batch",),
+    "/v1/vector_stores/{vector_store_id}/file_batches/": ("store", "file_batch"),
+    "/v1/vector_stores/": ("store", "document"),
     "/v1/models/": ("model", "export"),
     "/v1/engines/": ("model",),
     "/v1/organization/admin_api_keys/": ("key",),
@@ -53,6 +55,15 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "/v1/batches": [
         {"input_file_id": f"{{{name}}}", **BATCH} for name in ("file", "result", "batch_file")
     ],
+    "/v1/vector_stores": [
+        {"file_ids": ["{document}"]},
+        {"file_ids": ["{own_document}", "{document}"]},
+        {"embedding_model": "{model}"},
+    ],
+    "/v1/vector_stores/{vector_store_id}": [{"name": "b"}],
+    "/v1/vector_stores/{vector_store_id}/files": [{"file_id": "{own_document}"}],
+    "/v1/vector_stores/{vector_store_id}/files/{file_id}": [{"attributes": {"a": 1}}],
+    "/v1/vector_stores/{vector_store_id}/file_batches": [{"file_ids": ["{own_document}"]}],
     "/v1/uploads": [],  # with no id in it
     "/v1/uploads/{id}/complete": [{"part_ids": ["part_x"]}],
     "/v1/chat/completions": [
@@ -121,7 +132,13 @@ def theirs(server: Server, tuned: dict, tw: Tunewright) -> Ids:
     line = b'{"custom_id":"a","method":"POST","url":"/v1/embeddings","body":{"model":"no"}}'
     requests = tw.files.create(file=line, purpose="batch")
     batch = tw.batches.create(input_file_id=requests.id, **BATCH)
+    document = tw.files.create(file=b"Of A alone.", filename="a.txt", purpose="assistants").id
+    store = tw.vector_stores.create(name="of A").id
+    file_batch = tw.vector_stores.file_batches.create(store, file_ids=[document])
     return {
+        "store": store,
+        "document": document,
+        "file_batch": file_batch.id,
         "file": tuned["training_file"],
         "result": tuned["result_files"][0],
         "job": tuned["id"],
@@ -169,7 +186,9 @@ def own(b: httpx.Client) -> Ids:
     file = b.post("/v1/files", data={"purpose": "fine-tune"}, files=files).json()["id"]
     job = b.post("/v1/fine_tuning/jobs", json={**JOB, "training_file": file}).json()["id"]
     assert b.post(f"/v1/fine_tuning/jobs/{job}/cancel").status_code == 200
-    return {"own_file": file, "own_job": job}
+    files = {"file": ("b.txt", b"Of B alone.")}
+    document = b.post("/v1/files", data={"purpose": "assistants"}, files=files).json()["id"]
+    return {"own_file": file, "own_job": job, "own_document": document}
 
 
 def form(answer: httpx.Response, ids: Ids) -> tuple[int, bytes, list[tuple[str, str]]]:
@@ -188,6 +207,8 @@ def form(answer: httpx.Response, ids: Ids) -> tuple[int, bytes, list[tuple[str, 
 def filled(value: Any, ids: Ids) -> Any:
     if isinstance(value, dict):
         return {key: filled(item, ids) for key, item in value.items()}
+    if isinstance(value, list):
+        return [filled(item, ids) for item in value]
     if isinstance(value, str) and value[:1] == "{" and value[1:-1] in ids:
         return ids[value[1:-1]]
     return value

@@ -44,7 +44,6 @@ PHASES = [
     ("weights moved, nothing recorded", "worker", "registration.moved"),
     ("all but the records", "worker", "registration.recording"),
 ]
-QUICK = {"F13 inside the registering transaction"}
 
 
 def struck(new_place: New, root: Path, calm: str, who: str, fault: str) -> list[str]:
@@ -60,12 +59,9 @@ def struck(new_place: New, root: Path, calm: str, who: str, fault: str) -> list[
         return place.wrong(job, calm)
 
 
+@pytest.mark.slow  # F13 is quick among the tests of workers
 @pytest.mark.parametrize(
-    ("who", "fault"),
-    [
-        pytest.param(who, fault, id=phase, marks=() if phase in QUICK else pytest.mark.slow)
-        for phase, who, fault in PHASES
-    ],
+    ("who", "fault"), [pytest.param(who, fault, id=phase) for phase, who, fault in PHASES]
 )
 def test_killed_at(new_place: New, tmp_path: Path, calm: str, who: str, fault: str) -> None:
     assert struck(new_place, tmp_path / "home", calm, who, fault) == []

@@ -13,12 +13,12 @@ from servers import Server, chats
 STEPS = 24
 
 
-def start_job(server: Server) -> str:
+def start_job(server: Server, steps: int = STEPS) -> str:
     job = server.job(
         model="gpt-3.5-turbo",
         training_file=server.upload(chats(12)),
         seed=11,
-        hyperparameters={"n_epochs": STEPS // 6, "batch_size": 2},
+        hyperparameters={"n_epochs": steps // 6, "batch_size": 2},
     )
     return job["id"]
 
@@ -32,15 +32,15 @@ def wait_for_step(server: Server, job: str, step: int) -> None:
     raise AssertionError(f"never came to step {step}\n{server.log.read_text()}")
 
 
-def check_ended_once(server: Server, job: str) -> Path:
+def check_ended_once(server: Server, job: str, count: int = STEPS) -> Path:
     found = server.wait(job)
     assert found["status"] == "succeeded", (found, server.log.read_text())
     events = server.events(job)
     steps = [event["data"]["step"] for event in events if event["type"] == "metrics"]
-    assert steps == list(range(1, STEPS + 1)), "each step once, in order"
+    assert steps == list(range(1, count + 1)), "each step once, in order"
     texts = [event["message"] for event in events]
     assert sum(text.startswith("New fine-tuned model") for text in texts) == 1
-    assert sum(text.startswith("Checkpoint created") for text in texts) == STEPS // 6
+    assert sum(text.startswith("Checkpoint created") for text in texts) == count // 6
     models = server.http.get("/models").json()["data"]
     assert [m["id"] for m in models].count(found["fine_tuned_model"]) == 1
     assert not list(server.home.rglob("*.tmp-*"))
@@ -71,8 +71,7 @@ def test_kills_change_nothing(new_server: Callable[..., Server], tmp_path: Path)
     assert check_ended_once(server, job).read_bytes() == calm, "byte-equal weights"
 
 
-def test_the_engine_comes_back(new_server: Callable[..., Server]) -> None:
-    server = new_server()
+def test_the_engine_comes_back(server: Server) -> None:
     body = {
         "model": "gpt-3.5-turbo",
         "messages": [{"role": "user", "content": "Hello"}],
@@ -90,15 +89,16 @@ def test_the_engine_comes_back(new_server: Callable[..., Server]) -> None:
     assert again.json()["choices"] == first
 
 
+@pytest.mark.slow  # a worker that is told to stop has a quick test
 def test_sigterm_ends_everything_and_the_job_goes_on_later(
     new_server: Callable[..., Server],
 ) -> None:
     server = new_server()
-    key, job = server.key, start_job(server)
+    key, job = server.key, start_job(server, 12)
     wait_for_step(server, job, 5)
     children = [server.child("tunewright.work"), server.child("tunewright.training")]
     assert server.stop() == 0
     assert not any(child.is_running() for child in children)
     server = new_server(key=key)
     assert server.http.get(f"/fine_tuning/jobs/{job}").json()["status"] == "running"
-    check_ended_once(server, job)
+    check_ended_once(server, job, 12)

@@ -32,6 +32,8 @@ def until(true: Callable[[], object], what: str) -> None:
 def test_a_job_that_kills_its_worker_three_times_fails_and_the_queue_moves_on(
     new_place: New, tmp_path: Path, calm: str
 ) -> None:
+    """The next one's worker is killed too, inside the registering transaction (F13 of
+    `test_fault_points`, where the others are slow): it ends as if nothing had been."""
     with new_place(tmp_path / "home") as place:
         poison, good = place.job(), place.job()
         for name in ("one", "two", "three"):
@@ -39,17 +41,37 @@ def test_a_job_that_kills_its_worker_three_times_fails_and_the_queue_moves_on(
             assert worker.wait(60) == -9
             del place.workers[name]
             place.tw.tasks.release_of_dead(name)
-        place.worker("four")
+        four = place.worker("four", TUNEWRIGHT_FAULT="registration.inside:kill")
         failed = place.until(poison)
         assert failed.status == "failed"
         assert failed.error is not None
         assert failed.error.code == "worker_crashed"
         place.until(good)
+        assert four.wait(10) == -9, "the fault struck"
         assert place.wrong(good, calm) == []
 
 
 def steps(place: Place, job: str) -> int:
     return sum(event.type == "metrics" for event in place.events(job))
+
+
+def test_a_worker_that_is_told_to_stop_leaves_its_job_to_the_next(
+    new_place: New, tmp_path: Path, calm: str
+) -> None:
+    """As a server does that ends while it trains."""
+    with new_place(tmp_path / "home") as place:
+        first = place.worker("first", TRAINER_FAULT="training.step:3:delay=1")
+        job = place.job()
+        until(lambda: steps(place, job) >= 2, "two steps")
+        first.terminate()
+        assert first.wait(30) == 0
+        del place.workers["first"]
+        assert place.trainer(job) is None
+        assert place.tw.jobs.retrieve(job).status == "running"
+        place.worker("second")
+        place.until(job)
+        assert attempt(place, job) == 1, "it was given back"
+        assert place.wrong(job, calm) == []
 
 
 @pytest.mark.slow

@@ -15,11 +15,6 @@ _ABSENT: dict[str, tuple[str, str]] = {
         "SDK, OpenAIChatModel in pydantic-ai.",
     ),
     "conversations": ("The Conversations API", f"{_CHAT} and send the messages so far with it."),
-    "vector_stores": (
-        "The Vector Stores API",
-        "Use POST /v1/embeddings and keep the vectors yourself, or search a table with "
-        "`tunewright embed --file`.",
-    ),
     "fine_tuning/alpha/graders": (
         "The Graders API",
         "`tunewright check --job ID` says which rows a tuned model still answers wrongly.",

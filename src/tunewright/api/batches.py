@@ -11,7 +11,7 @@ calls = (
         "batches.create",
         "Have the requests of a file answered.",
         Batch,
-        makes(lambda it, **body: it.batches.create(**body)),
+        makes(lambda it, /, **body: it.batches.create(**body)),
         takes=BatchRequest,
     ),
     Call(
@@ -20,7 +20,7 @@ calls = (
         "batches.list",
         "List batches.",
         Page[Batch],
-        reads(lambda it, **query: it.batches.list(**query)),
+        reads(lambda it, /, **query: it.batches.list(**query)),
         query=PageRequest,
     ),
     Call(

@@ -13,6 +13,8 @@ from tunewright.api import (
     models,
     permissions,
     uploads,
+    vector_store_files,
+    vector_stores,
 )
 from tunewright.api.call import Call
 
@@ -27,6 +29,8 @@ CALLS: tuple[Call, ...] = (
     *embeddings.calls,
     *engines.calls,
     *batches.calls,
+    *vector_stores.calls,
+    *vector_store_files.calls,
     *keys.calls,
     *about.calls,
 )

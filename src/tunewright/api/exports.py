@@ -36,7 +36,7 @@ calls = (
         "models.exports.create",
         "Have the weights of a model written for other programs.",
         Export,
-        makes(lambda it, model, **body: it.exports.create(model, **body)),
+        makes(lambda it, model, /, **body: it.exports.create(model, **body)),
         takes=ExportRequest,
     ),
     Call(
@@ -45,7 +45,7 @@ calls = (
         "models.exports.list",
         "List the exports of a model.",
         Page[Export],
-        reads(lambda it, model, **query: it.exports.list(model, **query)),
+        reads(lambda it, model, /, **query: it.exports.list(model, **query)),
         query=PageRequest,
     ),
     Call(
@@ -80,7 +80,7 @@ calls = (
         "models.exports.list_events",
         "List an export's events.",
         Page[ExportEvent],
-        reads(lambda it, model, id, **query: it.exports.events(model, id, **query)),
+        reads(lambda it, model, id, /, **query: it.exports.events(model, id, **query)),
         query=PageRequest,
     ),
     Call(

@@ -48,7 +48,7 @@ calls = (
         "files.list",
         "List files.",
         Page[File],
-        reads(lambda it, **query: it.files.list(**query)),
+        reads(lambda it, /, **query: it.files.list(**query)),
         query=FilePageRequest,
     ),
     Call(

@@ -112,7 +112,7 @@ calls = (
         "fine_tuning.jobs.list_events",
         "List a job's events.",
         Page[Event],
-        reads(lambda it, id, **query: it.jobs.events(id, **query)),
+        reads(lambda it, id, /, **query: it.jobs.events(id, **query)),
         query=PageRequest,
     ),
     Call(
@@ -121,7 +121,7 @@ calls = (
         "fine_tuning.jobs.checkpoints.list",
         "List a job's checkpoints.",
         Page[Checkpoint],
-        reads(lambda it, id, **query: it.jobs.checkpoints(id, **query)),
+        reads(lambda it, id, /, **query: it.jobs.checkpoints(id, **query)),
         query=CheckpointPageRequest,
     ),
 )

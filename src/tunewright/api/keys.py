@@ -12,7 +12,7 @@ calls = (
         f"{_NAME}.create",
         "Create a key; its value is shown only this once.",
         CreatedKey,
-        changes(lambda it, **body: it.keys.create(**body)),
+        changes(lambda it, /, **body: it.keys.create(**body)),
         takes=KeyRequest,
     ),
     Call(
@@ -21,7 +21,7 @@ calls = (
         f"{_NAME}.list",
         "List the organisation's keys.",
         Page[Key],
-        reads(lambda it, **query: it.keys.list(**query)),
+        reads(lambda it, /, **query: it.keys.list(**query)),
         query=KeyPageRequest,
     ),
     Call(

@@ -86,7 +86,8 @@ class Once:
             with self._catalog.transaction():
                 record = effect()
                 if attempt:
-                    self._keep(attempt, 200, record.model_dump_json(), getattr(record, "id", None))
+                    about = getattr(record, "kept_as", None)
+                    self._keep(attempt, 200, record.model_dump_json(), about)
             fault("reply.kept")
             return record_response(record)
         except TunewrightError as error:

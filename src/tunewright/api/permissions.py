@@ -15,7 +15,7 @@ calls = (
         "fine_tuning.checkpoints.permissions.create",
         "Allow projects to use a checkpoint.",
         Page[CheckpointPermission],
-        makes(lambda it, name, **body: it.permissions.create(name, **body)),
+        makes(lambda it, name, /, **body: it.permissions.create(name, **body)),
         takes=PermissionRequest,
     ),
     Call(
@@ -24,7 +24,7 @@ calls = (
         "fine_tuning.checkpoints.permissions.list",
         "List the permissions of a checkpoint.",
         Page[CheckpointPermission],
-        reads(lambda it, name, **query: it.permissions.list(name, **query)),
+        reads(lambda it, name, /, **query: it.permissions.list(name, **query)),
         query=PermissionPageRequest,
     ),
     Call(

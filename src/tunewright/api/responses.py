@@ -49,7 +49,10 @@ def json_response(value: Any, status: int = 200) -> Response:
 
 
 def record_response(record: Record) -> Response:
-    return PiecewiseResponse(_bytes(record), media_type="application/json")
+    response = PiecewiseResponse(_bytes(record), media_type="application/json")
+    if record.poll_after_ms is not None:  # what the SDKs' *_and_poll go by
+        response.headers["openai-poll-after-ms"] = str(record.poll_after_ms)
+    return response
 
 
 def _bytes(record: Record) -> bytes:

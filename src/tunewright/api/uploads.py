@@ -44,7 +44,7 @@ calls = (
         "uploads.create",
         "Begin to upload a file in parts.",
         Upload,
-        makes(lambda it, **body: it.uploads.create(**body)),
+        makes(lambda it, /, **body: it.uploads.create(**body)),
         takes=UploadRequest,
     ),
     Call(

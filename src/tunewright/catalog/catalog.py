@@ -179,16 +179,21 @@ class Shelf:
         self.organisation = organisation
 
     def put(self, record: Record, *, subject: str | None = None) -> bool:
-        """Add `record`, under `subject` (a job's id for its events). False if its id is there."""
+        """Add `record`, under `subject` (a job's id for its events). False if its id is there, or
+        was: but for a kind of which a deleted one comes again."""
         row = {
             **self._columns(record),
-            "id": _id(record),
+            "id": record.kept_as,
             "organisation": self.organisation,
             "subject": subject,
         }
+        table = tables.of(type(record))
         try:
             with self.catalog.transaction() as connection, connection.begin_nested():
-                connection.execute(insert(tables.of(type(record))).values(row))
+                if record.comes_again:
+                    gone = delete(table).where(table.c.id == record.kept_as, table.c.deleted)
+                    connection.execute(gone)
+                connection.execute(insert(table).values(row))
         except exc.IntegrityError:
             return False
         return True
@@ -203,13 +208,15 @@ class Shelf:
         kind: type[R],
         *,
         after: str | None = None,
+        before: str | None = None,
         limit: int = 20,
         newest_first: bool = True,
         subject: str | None = None,
         where: dict[str, str] | None = None,
         metadata: dict[str, str] | Literal["null"] | None = None,
     ) -> "Page[R]":
-        """At most `limit` records in order of their making, beginning after the id `after`.
+        """At most `limit` records in order of their making, beginning after the id `after`, or
+        else the last ones that are before the id `before`.
 
         metadata: pairs that the field of that name holds, or "null" where it must hold none.
         """
@@ -222,16 +229,18 @@ class Shelf:
         for condition in of_metadata(table.c.body, metadata):
             query = query.where(condition)
         with self.catalog.reading() as connection:
-            if after is not None:
-                start = self._sequence(connection, kind, after)
-                if start is None:
+            for edge, downwards in ((after, newest_first), (before, not newest_first)):
+                if edge is None:
+                    continue
+                place = self._sequence(connection, kind, edge)
+                if place is None:
                     return Page[kind](data=[])
                 here = table.c.sequence
-                query = query.where(here < start if newest_first else here > start)
-            found = list(
-                islice(self._readable(connection, kind, query, newest_first, limit + 1), limit + 1)
-            )
-        data = found[:limit]
+                query = query.where(here < place if downwards else here > place)
+            backwards = before is not None and after is None
+            records = self._readable(connection, kind, query, newest_first ^ backwards, limit + 1)
+            found = list(islice(records, limit + 1))
+        data = found[:limit][::-1] if backwards else found[:limit]
         return Page[kind](
             data=data,
             first_id=_id(data[0]) if data else None,
@@ -307,23 +316,32 @@ class Shelf:
                 else update(table).values(deleted=True, body="", **emptied)
             )
             connection.execute(forget.where(table.c.id == id))
-            connection.execute(
-                delete(tables.replies).where(
-                    tables.replies.c.organisation == self.organisation,
-                    tables.replies.c.subject == id,
-                )
-            )
+            self.forget_replies(id)
         return True
 
-    def clear(self, kind: type[Record], subject: str) -> None:
-        """Forget every record under `subject`, such as the events of a job that goes itself."""
-        table = tables.of(kind)
+    def forget_replies(self, id: str) -> None:
+        """The answers kept for repetitions that tell of a record as it was."""
+        replies = tables.replies
         with self.catalog.transaction() as connection:
             connection.execute(
-                delete(table).where(
-                    table.c.organisation == self.organisation, table.c.subject == subject
+                delete(replies).where(
+                    replies.c.organisation == self.organisation, replies.c.subject == id
                 )
             )
+
+    def clear(self, kind: type[Record], subject: str) -> None:
+        """Forget every record under `subject`, such as the events of a job that goes itself, and
+        the replies that tell of them."""
+        table, replies = tables.of(kind), tables.replies
+        theirs = (table.c.organisation == self.organisation, table.c.subject == subject)
+        with self.catalog.transaction() as connection:
+            connection.execute(
+                delete(replies).where(
+                    replies.c.organisation == self.organisation,
+                    replies.c.subject.in_(select(table.c.id).where(*theirs)),
+                )
+            )
+            connection.execute(delete(table).where(*theirs))
 
     def _read(self, kind: type[R], id: str, body: str) -> R:
         """A field that this version does not know, for a newer one wrote it, is read over, and kept

@@ -91,6 +91,13 @@ def _tables(connection: Connection) -> None:
     records(connection, "table_events")
 
 
+def _vector_stores(connection: Connection) -> None:
+    for table in ("vector_stores", "vector_store_files", "vector_store_file_batches"):
+        records(connection, table)
+    for field in ("status", "file_id", "file_batch_id"):
+        search_by(connection, "vector_store_files", field)
+
+
 STEPS: list[Callable[[Connection], None]] = [
     _first_tables,
     _index_what_is_searched_by,
@@ -100,6 +107,7 @@ STEPS: list[Callable[[Connection], None]] = [
     _exports,
     _batches,
     _tables,
+    _vector_stores,
 ]
 
 

@@ -32,6 +32,8 @@ class Record(BaseModel):
     # Nothing of a deleted one stays: its id is a name that a client chose, or nobody pages through
     # them.
     goes_wholly: ClassVar[bool] = False
+    # One with the id of a deleted one may be put: a client chose it, and pages go on after it.
+    comes_again: ClassVar[bool] = False
 
     model_config = ConfigDict(
         frozen=True,
@@ -39,6 +41,16 @@ class Record(BaseModel):
         protected_namespaces=(),
         json_schema_serialization_defaults_required=True,  # no field is absent from the wire
     )
+
+    @property
+    def kept_as(self) -> str:
+        """The id of its row in the catalog, where its own `id` is of something else as well."""
+        return str(getattr(self, "id"))  # noqa: B009
+
+    @property
+    def poll_after_ms(self) -> int | None:
+        """How long a client that waits for its end does well to wait before it asks again."""
+        return None
 
     def wire(self) -> dict[str, Any]:
         """The JSON object that clients get."""
@@ -189,6 +201,8 @@ def _size(kind: str, bound: str, key: str) -> Any:
 
     def words(param: str, detail: Any) -> tuple[str, str]:
         limit, got = detail["ctx"][key], len(detail["input"])
+        if isinstance(detail["input"], dict):
+            return _many_properties(param, limit, got)
         return (
             f"Invalid '{param}': {kind} too {long}. Expected {article} {kind} with {most} length "
             f"{limit}, but got {article} {kind} with length {got} instead.",
@@ -196,6 +210,14 @@ def _size(kind: str, bound: str, key: str) -> Any:
         )
 
     return words
+
+
+def _many_properties(param: str, most: int, got: int) -> tuple[str, str]:
+    return (
+        f"Invalid '{param}': too many properties. Expected an object with at most {most} "
+        f"properties, but got an object with {got} properties instead.",
+        "object_above_max_properties",
+    )
 
 
 def _range(sign: str, key: str, edge: str) -> Any:
@@ -255,6 +277,7 @@ _WORDS: dict[str, Any] = {
     "bool_type": _wrong_type("a boolean"),
     "list_type": _wrong_type("an array"),
     "dict_type": _wrong_type("an object"),
+    "attribute_type": _wrong_type("a string, a number or a boolean"),
     "none_required": _wrong_type("null"),
     "bytes_type": _wrong_type("a file"),
     "int_parsing_size": _integer,

@@ -25,6 +25,7 @@ from tunewright.records.files import (
 from tunewright.records.jobs import ENDED, Job
 from tunewright.records.pages import Deleted, FilePageRequest, Page
 from tunewright.records.record import new_id, now
+from tunewright.resources.attachments import Attachments
 from tunewright.resources.checking import Checking
 from tunewright.resources.removals import Removals, is_orphan
 from tunewright.stepwise import Steps, finish
@@ -42,6 +43,7 @@ class Files:
         removals: Removals,
         checking: Checking,
         quota: Quota,
+        attachments: Attachments,
     ) -> None:
         self._shelf = shelf
         self._blobs = blobs
@@ -49,6 +51,7 @@ class Files:
         self._removals = removals
         self._checking = checking
         self._quota = quota
+        self._attachments = attachments
 
     def create(
         self,
@@ -137,8 +140,8 @@ class Files:
             raise _no_such_file(id) from None
 
     def delete(self, id: str) -> Deleted:
-        """Forget a file, its bytes and the copies that jobs made of them. Refused while a job or a
-        batch that has not ended needs it."""
+        """Forget a file, its bytes and the copies that jobs made of them, and take it out of all
+        vector stores. Refused while a job or a batch that has not ended needs it."""
         with self._shelf.catalog.transaction():
             self.retrieve(id)
             for user in self._needing(id):
@@ -149,8 +152,13 @@ class Files:
                     param="id",
                     code="file_in_use",
                 )
+            attached = self._attachments.everywhere(id)
+            for place in attached:
+                self._attachments.detach(place)
             self._shelf.delete(File, id)
             self._removals.order_file(id)
+        for place in attached:
+            self._removals.carry_out("remove-vectors", place.kept_as)
         self._removals.carry_out("remove-file", id)
         return Deleted(id=id, object="file")
 

@@ -24,6 +24,8 @@ from tunewright.records.models import Start, Weights
 from tunewright.records.record import Record, new_id
 from tunewright.records.removals import Removal
 from tunewright.records.uploads import Upload, UploadPart
+from tunewright.records.vector_store_files import VectorStoreFile
+from tunewright.records.vector_stores import VectorStore
 from tunewright.resources.claims import claim
 from tunewright.resources.store_contents import StoreContents
 from tunewright.tasks import Tasks
@@ -163,7 +165,9 @@ class Removals:
         with self._contents.if_free(store) as free:
             if not free:
                 return False
-            self._contents.remove(store, file)
+            if self._shelf.get(VectorStoreFile, kept_as) is None:
+                self._contents.remove(store, file)
+            # Else it was attached again: who reads it anew removes what was there.
         return self._contents.chunks(store).wipe()
 
     def _store(self, id: str) -> bool:
@@ -173,7 +177,13 @@ class Removals:
         return free
 
     def _attributes(self, kept_as: str) -> bool:
-        return True
+        """As the record says by now. One that is still being read gets them from its reader."""
+        store, _, file = kept_as.partition("/")
+        with self._contents.if_free(store) as free:
+            found = self._shelf.get(VectorStoreFile, kept_as)
+            if free and found and found.status == "completed":
+                self._contents.describe(store, file, found.attributes)
+        return free
 
     def _trained_on(self, id: str) -> Iterator[Job]:
         for column in ("training_file", "validation_file"):
@@ -244,7 +254,7 @@ def _needed(catalog: Catalog, directory: str, *, but: str) -> bool:
 
 def sweep(catalog: Catalog, home: Home, blobs: Blobs) -> None:
     """Remove the bytes of uploads and the folders of jobs that were never recorded, and those of
-    batches that have ended.
+    vector stores that are gone and of batches that have ended.
 
     Safe beside processes that are making some, and none of them waits for it: until their record
     is put, an upload is in use and the folder of a new job is claimed.
@@ -254,6 +264,8 @@ def sweep(catalog: Catalog, home: Home, blobs: Blobs) -> None:
         _remove_job(catalog, home, id)
     for id in _folders(home.exports) - catalog.ids(Export):
         durable.remove(home.exports / id)
+    for id in _folders(home.vectors) - catalog.ids(VectorStore):
+        durable.remove(home.vectors / id)
     open_ = [catalog.ids(Batch, status=status) for status in OPEN_BATCH]
     for id in _folders(home.batches).difference(*open_):
         durable.remove(home.batches / id)

@@ -80,6 +80,8 @@ class StoreContents:
 
     def drop(self, store: str) -> None:
         """A store with all that it holds. It has to be claimed, where it is there."""
+        if not self._home.vector_store(store).exists():  # nothing was ever read into it
+            return
         for name in collections(store):
             self.index.drop(name)
         with self._lock:

@@ -35,6 +35,7 @@ KINDS = {
         Kind("batch", "tunewright.work.batch:RunBatch", "batch"),
         Kind("batch-end", "tunewright.work.batch:RunBatch", "batch", priority=-1),
         Kind("embed-table", "tunewright.work.embed_table:EmbedTable", "table"),
+        Kind("ingest", "tunewright.work.ingest:Ingest", "ingest"),
         Kind("export", "tunewright.work.export:WriteExport", "export"),
         Kind("verify", "tunewright.work.verify:Verify", "tidy", priority=1),
         Kind("remove-file", "tunewright.work.remove:Remove", "tidy", attempts=None),

@@ -279,6 +279,14 @@ class Tasks:
         with self._catalog.transaction() as connection:
             connection.execute(update(tasks).where(tasks.c.subject == subject).values(state="done"))
 
+    def withdraw(self, subject: str) -> bool:
+        """The same for tasks that nobody works on; False where somebody works on one."""
+        open_, waiting = _open_tasks(subject), tasks.c.state == "waiting"
+        with self._catalog.transaction() as connection:
+            connection.execute(update(tasks).where(open_, waiting).values(state="done"))
+            left = connection.execute(select(tasks.c.id).where(open_).limit(1))
+            return left.one_or_none() is None
+
     def hold(self, subject: str, held: bool) -> None:
         """Keep the open tasks of `subject` from being leased, or let go of them."""
         with self._catalog.transaction() as connection:

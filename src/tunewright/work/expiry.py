@@ -1,5 +1,5 @@
-"""What goes by itself and not by a task: uploads that nobody completed, files, exports and
-batches that expire, what is left of jobs that ended in vain."""
+"""What goes by itself and not by a task: uploads that nobody completed, files, exports,
+batches and vector stores that expire, what is left of jobs that ended in vain."""
 
 import contextlib
 import logging
@@ -12,6 +12,7 @@ from tunewright.records.batches import Batch
 from tunewright.records.exports import Export
 from tunewright.records.files import File
 from tunewright.records.uploads import UploadPart
+from tunewright.records.vector_stores import VectorStore
 from tunewright.resources import removals
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ def expire(tw: Tunewright) -> None:
     with _logged("jobs that ended"):
         removals.tidy(tw.catalog, tw.home, tw.artefacts)
     with _logged("organisations"):
-        kinds = (UploadPart, File, Export, Batch)
+        kinds = (UploadPart, File, Export, Batch, VectorStore)
         for id in {id for kind in kinds for id in tw.catalog.organisations(kind)}:
             with _logged(id):
                 _expire(tw.acting(tw.access.of_organisation(id)))
@@ -46,6 +47,8 @@ def _expire(acting: Acting) -> None:
         acting.exports.sweep()
     with _logged(f"batches of {acting.caller.name}"):
         acting.batches.sweep()
+    with _logged(f"vector stores of {acting.caller.name}"):
+        acting.vector_stores.sweep()
     acting.files.sweep()
 
 

@@ -15,6 +15,7 @@ from tunewright.vectors.local import exact
 from tunewright.vectors.local.files import STORE
 from tunewright.vectors.local.rows import Part
 from tunewright.vectors.local.store import Store, Writing
+from tunewright.vectors.local.together import Together
 from tunewright.vectors.local.view import Mask, Reader, View
 
 
@@ -25,6 +26,7 @@ class Collection:
         self._refreshing = threading.Lock()
         self._reader = Reader(self.store)
         self._version: int | None = None
+        self._together = Together(self._nearest)
 
     def view(self) -> View:
         """With everything that was committed before the call, whoever committed it."""
@@ -61,6 +63,9 @@ class Collection:
                 writing.delete(slots.tolist())
 
     def search(self, queries: Floats, k: int, where: Filter | None) -> Hits:
+        return self._together.search(queries, k, where)
+
+    def _nearest(self, queries: Floats, k: int, where: Filter | None) -> Hits:
         view = self.view()
         return exact.search(view, queries, k, masks(view, where))
 
