@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tunewright.cli.terminal import (
     HomeOption,
@@ -19,7 +18,8 @@ from tunewright.cli.terminal import (
     program,
     say,
 )
-from tunewright.errors import BadRequest, JobFailed
+from tunewright.cli.verbs import bar, change_record, following, list_records, must_be
+from tunewright.errors import BadRequest
 
 if TYPE_CHECKING:
     from tunewright.app import Tunewright
@@ -106,16 +106,10 @@ def list_(home: HomeOption = None, limit: LimitOption = 20, json: JsonOption = F
 
     Example: tunewright batches list --limit 10
     """
-    from tunewright.cli.opening import records
-
-    with records(home) as tw:
-        page = tw.batches.list(limit=limit)
-    if json:
-        return print_json(page.wire())
-    return print_table(_COLUMNS, map(_row, page.data))
+    list_records(home, lambda tw: tw.batches.list(limit=limit), _COLUMNS, _row, json=json)
 
 
-def _row(batch: "Batch") -> tuple[object, ...]:
+def _row(_: "Tunewright", batch: "Batch") -> tuple[object, ...]:
     counts = batch.request_counts
     numbers = (f"{n:,}" for n in (counts.completed, counts.failed, counts.total))
     return batch.id, batch.status, batch.endpoint, *numbers, moment(batch.created_at)
@@ -131,9 +125,10 @@ def show(id: BatchId, home: HomeOption = None, json: JsonOption = False) -> None
 
     with records(home) as tw:
         batch = tw.batches.retrieve(id)
+        row = _row(tw, batch)
     if json:
         return print_json(batch.wire())
-    print_table(_COLUMNS, [_row(batch)])
+    print_table(_COLUMNS, [row])
     _say_files(batch)
     return _say_errors(batch)
 
@@ -144,11 +139,7 @@ def cancel(id: BatchId, home: HomeOption = None, json: JsonOption = False) -> No
 
     Example: tunewright batches cancel batch_Ab12...
     """
-    from tunewright.cli.opening import records
-
-    with records(home) as tw:
-        batch = tw.batches.cancel(id)
-    print_json(batch.wire()) if json else say(f"{batch.id} is {batch.status}.")
+    change_record(home, lambda tw: tw.batches.cancel(id), json=json)
 
 
 @app.command()
@@ -159,39 +150,26 @@ def follow(id: BatchId, home: HomeOption = None, json: JsonOption = False) -> No
 
     Example: tunewright batches follow batch_Ab12...
     """
-    from tunewright.cli.opening import running
+    from tunewright.records.batches import OPEN
 
-    with running(home) as tw:
+    with following(home, lambda tw: tw.batches.retrieve(id), OPEN) as tw:
         batch = _watched(tw, id)
     if json:
         print_json(batch.wire())
     else:
         _say_files(batch)
         _say_errors(batch)
-    if batch.status != "completed":
-        raise JobFailed(f"{batch.id} is {batch.status}.")
+    must_be("completed", batch)
 
 
 def _watched(tw: "Tunewright", id: str) -> "Batch":
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[failed]}"),
-        TimeRemainingColumn(),
-    )
     batch = tw.batches.retrieve(id)
-    with Progress(*columns, console=notes) as bar:
-        task = bar.add_task(batch.status, total=None, failed="")
+    with bar(left=True) as show:
         for batch in tw.batches.follow(id):
             counts = batch.request_counts
-            bar.update(
-                task,
-                description=batch.status,
-                total=counts.total or None,
-                completed=counts.completed + counts.failed,
-                failed=f"{counts.failed:,} failed" if counts.failed else "",
-            )
+            done = counts.completed + counts.failed
+            failed = f", {counts.failed:,} failed" if counts.failed else ""
+            show(batch.status, done, counts.total or None, f"{done:,}/{counts.total:,}{failed}")
     return batch
 
 

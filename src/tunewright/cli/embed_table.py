@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunewright.cli.terminal import duration, notes, print_json
+from tunewright.cli.verbs import bar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from tunewright.records.tables import EmbeddedTable, TableProgress
 
 _NAMED = 10  # rows that are left out and named
-_LINE_SECONDS = 10.0  # between two lines of progress, where there is no terminal
 
 
 def has_vectors(file: Path, sheet: str | None) -> bool:
@@ -126,35 +126,13 @@ def _note(said: str) -> None:
 
 @contextmanager
 def shown() -> Iterator[Any]:
-    if not notes.is_terminal:
-        yield _Lines()
-        return
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"))
-    with Progress(*columns, console=notes, transient=True) as progress:
-        task = progress.add_task("Embedding", total=1.0, said="")
-        speed = Speed()
+    speed = Speed()
+    with bar() as show:
 
         def say(now: "TableProgress") -> None:
-            what = "Writing" if now.writing else "Embedding"
-            progress.update(task, completed=now.share, description=what, said=speed.of(now))
+            show("Writing" if now.writing else "Embedding", now.share, 1.0, speed.of(now))
 
         yield say
-
-
-class _Lines:
-    """A line now and then, for a log."""
-
-    def __init__(self) -> None:
-        self._speed = Speed()
-        self._last = time.monotonic()
-
-    def __call__(self, now: "TableProgress") -> None:
-        said = self._speed.of(now)
-        if time.monotonic() - self._last >= _LINE_SECONDS:
-            self._last = time.monotonic()
-            _note(said)
 
 
 class Speed:

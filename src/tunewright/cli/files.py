@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,7 +18,12 @@ from tunewright.cli.terminal import (
     print_table,
     say,
 )
+from tunewright.cli.verbs import list_records
 from tunewright.suggestions import Value, prepare
+
+if TYPE_CHECKING:
+    from tunewright.app import Tunewright
+    from tunewright.records.files import File
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -60,16 +65,11 @@ def list_(
 
     Example: tunewright files list --limit 10
     """
-    from tunewright.cli.opening import records
+    list_records(home, lambda tw: tw.files.list(limit=limit), _COLUMNS, _row, json=json)
 
-    with records(home) as tw:
-        page = tw.files.list(limit=limit)
-    if json:
-        return print_json(page.wire())
-    return print_table(
-        _COLUMNS,
-        [(f"{f.bytes:,}", f.id, f.filename, f.purpose, moment(f.created_at)) for f in page.data],
-    )
+
+def _row(_: "Tunewright", file: "File") -> tuple[object, ...]:
+    return f"{file.bytes:,}", file.id, file.filename, file.purpose, moment(file.created_at)
 
 
 @app.command()
@@ -81,12 +81,9 @@ def get(id: FileId, home: HomeOption = None, json: JsonOption = False) -> None:
     from tunewright.cli.opening import records
 
     with records(home) as tw:
-        f = tw.files.retrieve(id)
-    if json:
-        return print_json(f.wire())
-    return print_table(
-        _COLUMNS, [(f"{f.bytes:,}", f.id, f.filename, f.purpose, moment(f.created_at))]
-    )
+        file = tw.files.retrieve(id)
+        row = _row(tw, file)
+    return print_json(file.wire()) if json else print_table(_COLUMNS, [row])
 
 
 @app.command()

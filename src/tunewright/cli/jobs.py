@@ -16,6 +16,7 @@ from tunewright.cli.terminal import (
     print_table,
     say,
 )
+from tunewright.cli.verbs import change_record, following, list_records
 from tunewright.suggestions import command
 
 if TYPE_CHECKING:
@@ -112,17 +113,12 @@ def list_(
 
     Example: tunewright jobs list --limit 5
     """
-    from tunewright.cli.opening import records
+    columns = ["id", "status", "base", "tuned model", "created"]
+    list_records(home, lambda tw: tw.jobs.list(limit=limit), columns, _row, json=json)
 
-    with records(home) as tw:
-        page = tw.jobs.list(limit=limit)
-        rows = [
-            (j.id, _status(tw, j), j.model, j.fine_tuned_model, moment(j.created_at))
-            for j in page.data
-        ]
-    if json:
-        return print_json(page.wire())
-    return print_table(["id", "status", "base", "tuned model", "created"], rows)
+
+def _row(tw: "Tunewright", job: "Job") -> tuple[object, ...]:
+    return job.id, _status(tw, job), job.model, job.fine_tuned_model, moment(job.created_at)
 
 
 @app.command()
@@ -152,15 +148,12 @@ def events(
 
     Example: tunewright jobs events ftjob-Ab12... --limit 50
     """
-    from tunewright.cli.opening import records
-
-    with records(home) as tw:
-        page = tw.jobs.events(id, limit=limit)
-    if json:
-        return print_json(page.wire())
-    return print_table(
+    list_records(
+        home,
+        lambda tw: tw.jobs.events(id, limit=limit),
         ["time", "level", "message"],
-        [(moment(e.created_at), e.level, e.message) for e in page.data],
+        lambda _, event: (moment(event.created_at), event.level, event.message),
+        json=json,
     )
 
 
@@ -170,16 +163,12 @@ def follow(id: JobId, home: HomeOption = None) -> None:
 
     Example: tunewright jobs follow ftjob-Ab12...
     """
-    from tunewright.cli.opening import records, running
-    from tunewright.records.jobs import ENDED
+    from tunewright.records.jobs import OPEN
 
-    with records(home) as tw:
-        job = tw.jobs.retrieve(id)
-        ended, paused = job.status in ENDED, _status(tw, job) == "paused"
-    if paused:
-        again = command("jobs", "resume", id, home=home)
-        notes.print(f"{id} is paused. To resume it: {again}", markup=False, soft_wrap=True)
-    with records(home) if ended else running(home) as tw:
+    with following(home, lambda tw: tw.jobs.retrieve(id), OPEN) as tw:
+        if _status(tw, tw.jobs.retrieve(id)) == "paused":
+            again = command("jobs", "resume", id, home=home)
+            notes.print(f"{id} is paused. To resume it: {again}", markup=False, soft_wrap=True)
         _follow(tw, id, home)
 
 
@@ -189,11 +178,7 @@ def cancel(id: JobId, home: HomeOption = None, json: JsonOption = False) -> None
 
     Example: tunewright jobs cancel ftjob-Ab12...
     """
-    from tunewright.cli.opening import records
-
-    with records(home) as tw:
-        job = tw.jobs.cancel(id)
-    print_json(job.wire()) if json else say(f"{job.id} is {job.status}.")
+    change_record(home, lambda tw: tw.jobs.cancel(id), json=json)
 
 
 @app.command()
@@ -202,11 +187,7 @@ def pause(id: JobId, home: HomeOption = None, json: JsonOption = False) -> None:
 
     Example: tunewright jobs pause ftjob-Ab12...
     """
-    from tunewright.cli.opening import records
-
-    with records(home) as tw:
-        job = tw.jobs.pause(id)
-    print_json(job.wire()) if json else say(f"{job.id} is paused.")
+    change_record(home, lambda tw: tw.jobs.pause(id), "{id} is paused.", json=json)
 
 
 @app.command()
@@ -215,11 +196,7 @@ def resume(id: JobId, home: HomeOption = None, json: JsonOption = False) -> None
 
     Example: tunewright jobs resume ftjob-Ab12...
     """
-    from tunewright.cli.opening import records
-
-    with records(home) as tw:
-        job = tw.jobs.resume(id)
-    print_json(job.wire()) if json else say(f"{job.id} is resumed.")
+    change_record(home, lambda tw: tw.jobs.resume(id), "{id} is resumed.", json=json)
 
 
 def _follow(tw: "Tunewright", id: str, home: Path | None) -> None:

@@ -13,7 +13,7 @@ from tunewright.cli.terminal import (
     print_table,
     say,
 )
-from tunewright.errors import JobFailed
+from tunewright.cli.verbs import change_record, following, list_records, must_be
 
 if TYPE_CHECKING:
     from tunewright.app import Tunewright
@@ -36,16 +36,10 @@ def list_(home: HomeOption = None, limit: LimitOption = 20, json: JsonOption = F
 
     Example: tunewright tables list --limit 10
     """
-    from tunewright.cli.opening import records
-
-    with records(home) as tw:
-        page = tw.tables.list(limit=limit)
-    if json:
-        return print_json(page.wire())
-    return print_table(_COLUMNS, map(_row, page.data))
+    list_records(home, lambda tw: tw.tables.list(limit=limit), _COLUMNS, _row, json=json)
 
 
-def _row(table: "QueuedTable") -> tuple[object, ...]:
+def _row(_: "Tunewright", table: "QueuedTable") -> tuple[object, ...]:
     progress = table.progress
     share = 1.0 if progress.writing or table.status == "succeeded" else progress.share
     texts = table.result.embedded if table.result else progress.embedded
@@ -64,9 +58,10 @@ def show(id: TableId, home: HomeOption = None, json: JsonOption = False) -> None
     with records(home) as tw:
         table = tw.tables.retrieve(id)
         events = tw.tables.events(id, limit=100).data
+        row = _row(tw, table)
     if json:
         return print_json(table.wire())
-    print_table(_COLUMNS, [_row(table)])
+    print_table(_COLUMNS, [row])
     for event in reversed(events):
         say(f"{moment(event.created_at)}  {event.message}")
     return None
@@ -78,11 +73,7 @@ def cancel(id: TableId, home: HomeOption = None, json: JsonOption = False) -> No
 
     Example: tunewright tables cancel table-Ab12...
     """
-    from tunewright.cli.opening import records
-
-    with records(home) as tw:
-        table = tw.tables.cancel(id)
-    print_json(table.wire()) if json else say(f"{table.id} is {table.status}.")
+    change_record(home, lambda tw: tw.tables.cancel(id), json=json)
 
 
 @app.command()
@@ -93,12 +84,9 @@ def follow(id: TableId, home: HomeOption = None, json: JsonOption = False) -> No
 
     Example: tunewright tables follow table-Ab12...
     """
-    from tunewright.cli.opening import records, running
     from tunewright.records.tables import OPEN
 
-    with records(home) as tw:
-        ended = tw.tables.retrieve(id).status not in OPEN
-    with records(home) if ended else running(home) as tw:
+    with following(home, lambda tw: tw.tables.retrieve(id), OPEN) as tw:
         watch(tw, id, json=json)
 
 
@@ -113,7 +101,4 @@ def watch(tw: "Tunewright", id: str, *, json: bool) -> None:
         print_json(table.wire())
     elif table.result:
         embed_table.report(table.result)
-    if table.error:
-        raise JobFailed(table.error.message, code=table.error.code)
-    if table.status != "succeeded":
-        raise JobFailed(f"{table.id} is {table.status}.")
+    must_be("succeeded", table)
