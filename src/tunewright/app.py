@@ -38,6 +38,7 @@ from tunewright.resources.exports import Exports
 from tunewright.resources.failures import Failures
 from tunewright.resources.files import Files
 from tunewright.resources.foreign_ids import OpenAIs
+from tunewright.resources.ingestion import Ingestion
 from tunewright.resources.job_drafts import JobDrafts
 from tunewright.resources.jobs import Jobs
 from tunewright.resources.judging import Judging
@@ -46,6 +47,8 @@ from tunewright.resources.models import Models
 from tunewright.resources.permissions import Permissions
 from tunewright.resources.removals import Removals
 from tunewright.resources.store_contents import StoreContents
+from tunewright.resources.store_models import StoreModels
+from tunewright.resources.store_search import StoreSearch
 from tunewright.resources.tables import Tables
 from tunewright.resources.uploads import Uploads
 from tunewright.resources.vector_stores import VectorStores
@@ -206,7 +209,22 @@ class Acting:
     def vector_stores(self) -> VectorStores:
         model = self._tw.settings.vector_stores_model
         keeping = (self.shelf, self.attachments, self.removals, self.quota)
-        return VectorStores(*keeping, self.files, self.models, self._embedder, model)
+        return VectorStores(*keeping, self.files, self._store_models, self._searching, model)
+
+    @cached_property
+    def ingestion(self) -> Ingestion:
+        tw = self._tw
+        submit = partial(tw.scheduler.submit, self.caller.organisation)
+        return Ingestion(self.shelf, tw.blobs, tw.contents, self._store_models, submit)
+
+    @cached_property
+    def _searching(self) -> StoreSearch:
+        submit = partial(self._tw.scheduler.submit, self.caller.organisation)
+        return StoreSearch(self.shelf, self._tw.contents, self._store_models, submit, self.quota)
+
+    @cached_property
+    def _store_models(self) -> StoreModels:
+        return StoreModels(self.models, self._embedder)
 
     @cached_property
     def attachments(self) -> Attachments:

@@ -61,6 +61,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
         {"embedding_model": "{model}"},
     ],
     "/v1/vector_stores/{vector_store_id}": [{"name": "b"}],
+    "/v1/vector_stores/{vector_store_id}/search": [{"query": "a"}],
     "/v1/vector_stores/{vector_store_id}/files": [{"file_id": "{own_document}"}],
     "/v1/vector_stores/{vector_store_id}/files/{file_id}": [{"attributes": {"a": 1}}],
     "/v1/vector_stores/{vector_store_id}/file_batches": [{"file_ids": ["{own_document}"]}],

@@ -118,6 +118,7 @@ PATHS = {
     "batches.cancel": "batches/{}/cancel",
     "vector_stores.create": "vector_stores",
     "vector_stores.update": "vector_stores/{}",
+    "vector_stores.search": "vector_stores/{}/search",
     "vector_stores.files.create": "vector_stores/{}/files",
     "vector_stores.files.update": "vector_stores/{}/files/{}",
     "vector_stores.file_batches.create": "vector_stores/{}/file_batches",
@@ -242,6 +243,9 @@ STEPS = [
     Step("vector_stores.create", {"file_ids": ["$file"]}),  # of another purpose
     Step("vector_stores.create", {"name": "a"}, makes="store"),
     Step("vector_stores.update", {"name": "b"}, id="$store"),
+    Step("vector_stores.search", {"query": "one two three"}, id="$store"),
+    Step("vector_stores.search", {"query": ""}, id="$store"),
+    Step("vector_stores.search", {"query": "one"}, id="$file"),
     Step("vector_stores.files.create", {"file_id": "$document"}, id="$store"),
     Step("vector_stores.files.update", ATTRIBUTES, id="$document"),
     Step("vector_stores.files.update", {**ATTRIBUTES, "vector_store_id": "$file"}, id="$file"),

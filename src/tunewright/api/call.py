@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from tunewright.api.acting import acting
 from tunewright.api.bodies import read_json, read_query
-from tunewright.api.crowd import answer, change
+from tunewright.api.crowd import answer, change, search
 from tunewright.api.once import once
 from tunewright.records import record
 from tunewright.records.record import Record
@@ -65,6 +65,7 @@ class Drafting:
 
 
 reads = partial(Use, answer)
+searches = partial(Use, search)
 changes = partial(Use, change)
 makes = partial(Use, once)
 drafts = Drafting

@@ -22,6 +22,7 @@ from tunewright.records.record import Record
 from tunewright.settings import Settings
 
 _WAITING = 4096  # where only connections bound how many wait
+SEARCHES = 12  # of one organisation at once, each on one of the 40 threads
 _PROCESSORS = os.cpu_count() or 1
 
 
@@ -34,6 +35,7 @@ class Lanes:
     runs them. starting: they are sent to it, which takes as long as it does not listen. checks: of
     files. writing: changes in the catalog; all can wait for a process that holds it, and no reader
     waits behind them. reading: records, up to 10,000 at once, which holds the interpreter's lock.
+    searching: in vector stores; they wait for the scheduler, and share one product of the index.
     uploads: pieces of files. storing: whole files and weights synced or copied, before what they
     are for is written to the catalog.
     """
@@ -48,6 +50,7 @@ class Lanes:
         self.checks = Lane("checking", 1, 64, spare=1)
         self.writing = Lane("writing", 8, _WAITING, spare=1)
         self.reading = Lane("reading", 2, _WAITING, spare=1)
+        self.searching = Lane("search", SEARCHES, _WAITING, spare=4)
         self.uploads = Lane("uploading", 4, _WAITING, spare=1)
         self.storing = Lane("storing", 4, _WAITING, spare=1)
 
@@ -137,6 +140,11 @@ async def answer(request: Request, call: Callable[[], Record]) -> Response:
 async def change(request: Request, call: Callable[[], Record]) -> Response:
     """The same for a use case that writes to the catalog, and no `once.once` needs."""
     return await in_turn(request, lanes(request).writing, lambda: record_response(call()))
+
+
+async def search(request: Request, call: Callable[[], Record]) -> Response:
+    """The same for a search of a vector store."""
+    return await in_turn(request, lanes(request).searching, lambda: record_response(call()))
 
 
 async def in_uploads_turn(request: Request, call: Callable[[], None]) -> None:

@@ -9,6 +9,7 @@ from tunewright.records.vector_store_files import (
     VectorStoreFile,
     VectorStoreFileBatch,
 )
+from tunewright.records.vector_store_search import FileContent
 
 _FILES = "/v1/vector_stores/{vector_store_id}/files"
 _FILE = _FILES + "/{file_id}"
@@ -40,6 +41,14 @@ calls = (
         "A file of a vector store.",
         VectorStoreFile,
         reads(lambda it, store, id: it.vector_stores.files.retrieve(id, vector_store_id=store)),
+    ),
+    Call(
+        "GET",
+        f"{_FILE}/content",
+        "vector_stores.files.content",
+        "The text that was read of a file.",
+        FileContent,
+        reads(lambda it, store, id: it.vector_stores.files.content(id, vector_store_id=store)),
     ),
     # Whoever sends it twice gets what it asked for: it is not kept as one of `makes`.
     Call(

@@ -1,5 +1,6 @@
-from tunewright.api.call import Call, changes, makes, reads
+from tunewright.api.call import Call, changes, makes, reads, searches
 from tunewright.records.pages import Page
+from tunewright.records.vector_store_search import SearchRequest, SearchResults
 from tunewright.records.vector_stores import (
     DeletedStore,
     StoreChange,
@@ -46,6 +47,16 @@ calls = (
         makes(lambda it, id, /, **body: it.vector_stores.modify(id, body)),
         takes=StoreChange,
         empty=True,
+    ),
+    Call(
+        "POST",
+        f"{_STORE}/search",
+        "vector_stores.search",
+        "Search a vector store.",
+        SearchResults,
+        searches(lambda it, id, /, **body: it.vector_stores.search_for(id, body)),
+        takes=SearchRequest,
+        counts="tokens",
     ),
     Call(
         "DELETE",

@@ -131,7 +131,7 @@ class StoreEmbedding(Record):
     """What the vectors of a store are: those of another model cannot be compared with them.
 
     `model`: the base or tuned model itself, `fingerprint` of its files; `index`: which one keeps
-    the vectors.
+    the vectors. `collection`: what that calls them; left out where it is the id of the store.
     """
 
     model: str
@@ -140,6 +140,10 @@ class StoreEmbedding(Record):
     dimensions: int
     metric: Literal["cosine", "dot", "euclidean"] = "cosine"
     index: str = "local"
+    collection: str | None = Field(default=None, exclude_if=lambda it: it is None)
+
+    def collection_of(self, store: str) -> str:
+        return self.collection or store
 
 
 class VectorStore(Record):

@@ -1,5 +1,7 @@
 """Which prompt of a model goes before the inputs of a request."""
 
+from typing import Literal
+
 from tunewright.embedding.embedder import Declared
 from tunewright.errors import BadRequest
 from tunewright.resources import aliases
@@ -24,6 +26,13 @@ def prompt_for(model: str, declared: Declared, name: str | None = None) -> str:
     if side := aliases.side(model):
         return next((prompts[each] for each in _SIDES[side] if each in prompts), "")
     return prompts.get(declared.default_prompt or "", "")
+
+
+def prompt_of_side(declared: Declared, side: Literal["query", "document"]) -> str:
+    """What goes before a query, or before what is to be found by one; else the model's default."""
+    prompts = declared.prompts
+    default = prompts.get(declared.default_prompt or "", "")
+    return next((prompts[each] for each in _SIDES[side] if each in prompts), default)
 
 
 def _unknown(model: str, name: str, prompts: dict[str, str]) -> BadRequest:

@@ -165,7 +165,8 @@ class Removals:
         with self._contents.if_free(store) as free:
             if not free:
                 return False
-            if self._shelf.get(VectorStoreFile, kept_as) is None:
+            found = self._shelf.get(VectorStoreFile, kept_as)
+            if found is None or found.status in ("failed", "cancelled"):
                 self._contents.remove(store, file)
             # Else it was attached again: who reads it anew removes what was there.
         return self._contents.chunks(store).wipe()

@@ -16,6 +16,7 @@ from tunewright.chunks import ChunkStore
 from tunewright.errors import NotFound
 from tunewright.home import Home
 from tunewright.resources.claims import claim, claim_new
+from tunewright.vectors import open_index
 from tunewright.vectors.filters import Attributes
 from tunewright.vectors.index import VectorIndex
 
@@ -32,8 +33,6 @@ class StoreContents:
     @property
     def index(self) -> VectorIndex:
         """Opened when it is first asked for."""
-        from tunewright.vectors import open_index  # until it has landed
-
         with self._lock:
             if self._index is None:
                 self._index = open_index(self._home.vectors)

@@ -16,10 +16,12 @@ from tunewright.records.vector_store_files import (
     VectorStoreFile,
     attached,
 )
+from tunewright.records.vector_store_search import FileContent
 from tunewright.resources.attachments import Attachments
 from tunewright.resources.files import Files
 from tunewright.resources.live_stores import live_store, store_of
 from tunewright.resources.removals import Removals
+from tunewright.resources.store_search import StoreSearch
 from tunewright.usage import Quota
 
 
@@ -34,11 +36,13 @@ class VectorStoreFiles:
         removals: Removals,
         quota: Quota,
         uploads: Files,
+        searching: StoreSearch,
     ) -> None:
         self._shelf = shelf
         self._attachments = attachments
         self._removals = removals
         self._quota = quota
+        self._searching = searching
         self._uploads = uploads
 
     def create(self, vector_store_id: str, **given: Any) -> VectorStoreFile:
@@ -71,6 +75,14 @@ class VectorStoreFiles:
             f"No file found with id '{file_id}' in vector store '{vector_store_id}'.",
             param="file_id",
         )
+
+    def content(self, file_id: str, *, vector_store_id: str) -> FileContent:
+        """The text that was read of a file, a piece a page where it has pages; none while it is
+        being read."""
+        file = self.retrieve(file_id, vector_store_id=vector_store_id)
+        if file.status != "completed":
+            return FileContent(data=[])
+        return self._searching.content(vector_store_id, file_id)
 
     def update(self, file_id: str, *, vector_store_id: str, **given: Any) -> VectorStoreFile:
         """Replace the attributes of a file. `given`: the fields of `AttributesChange`."""

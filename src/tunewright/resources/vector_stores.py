@@ -1,17 +1,15 @@
 """Vector stores: made and kept here; their files are read by the worker (`work.ingest`)."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from tunewright.catalog.catalog import Shelf
-from tunewright.embedding.chosen import Chosen
-from tunewright.embedding.embedder import Embedder
 from tunewright.errors import BadRequest, NotFound
-from tunewright.records.models import Weights
 from tunewright.records.pages import Page
 from tunewright.records.record import now
 from tunewright.records.vector_store_files import AttachRequest
+from tunewright.records.vector_store_search import SearchRequest, SearchResults
 from tunewright.records.vector_stores import (
     DeletedStore,
     StoreChange,
@@ -23,8 +21,9 @@ from tunewright.records.vector_stores import (
 from tunewright.resources.attachments import Attachments
 from tunewright.resources.files import Files
 from tunewright.resources.live_stores import live_store, seen, store_of, used
-from tunewright.resources.models import Models
 from tunewright.resources.removals import Removals
+from tunewright.resources.store_models import StoreModels
+from tunewright.resources.store_search import StoreSearch
 from tunewright.resources.vector_store_batches import VectorStoreBatches
 from tunewright.resources.vector_store_files import VectorStoreFiles
 from tunewright.usage import Quota
@@ -44,19 +43,19 @@ class VectorStores:
         removals: Removals,
         quota: Quota,
         uploads: Files,
-        models: Models,
-        embedder: Callable[[Weights], Embedder],
+        models: StoreModels,
+        searching: StoreSearch,
         model: str,
     ) -> None:
         """model: what embeds the chunks of a store that does not say."""
-        self.files = VectorStoreFiles(shelf, attachments, removals, quota, uploads)
+        self.files = VectorStoreFiles(shelf, attachments, removals, quota, uploads, searching)
         self.file_batches = VectorStoreBatches(shelf, attachments, quota, uploads)
         self._shelf = shelf
         self._attachments = attachments
         self._removals = removals
         self._quota = quota
         self._models = models
-        self._embedder = embedder
+        self._searching = searching
         self._model = model
 
     def create(self, /, **given: Any) -> VectorStore:
@@ -86,17 +85,10 @@ class VectorStores:
     def embedding(self, model: str) -> StoreEmbedding:
         """What the vectors of a store by this model are, as it stands today."""
         try:
-            weights = self._models.weights(model, ("embedding",))
+            return self._models.today(model)
         except (NotFound, BadRequest) as error:
             error.param = "embedding_model"
             raise
-        chosen = Chosen.read(self._models.directory(weights))
-        return StoreEmbedding(
-            model=weights.id,
-            fingerprint=weights.base_fingerprint,
-            precision=chosen.precision if chosen else "exact",
-            dimensions=self._embedder(weights).dimensions,
-        )
 
     def list(self, /, **given: Any) -> Page[VectorStore]:
         """`given`: the fields of `StorePageRequest`."""
@@ -125,6 +117,20 @@ class VectorStores:
             self._shelf.change(VectorStore, id, lambda it: _changed(it, request))
             self._shelf.forget_replies(id)
             return self.retrieve(id)
+
+    def search(self, vector_store_id: str, **given: Any) -> SearchResults:
+        """The chunks of its files that are nearest to a query, best first. `given`: the fields of
+        `SearchRequest`. Raises BadRequest for a store that has expired, or whose embedding model is
+        another one now."""
+        return self.search_for(vector_store_id, given)
+
+    def search_for(self, id: str, given: dict[str, Any]) -> SearchResults:
+        self._quota.admit(tokens=True)
+        request: SearchRequest = SearchRequest.parse(given)
+        store = live_store(self._shelf, id)
+        found = self._searching.search(store, request)
+        self.touch(store)
+        return found
 
     def delete(self, vector_store_id: str) -> DeletedStore:
         """Forget a store, with the text and vectors of its files; the files themselves stay."""

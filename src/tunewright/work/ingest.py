@@ -1,0 +1,250 @@
+"""Files are read into a vector store: a task a file, small ones of a store together.
+
+Small ones share what costs much by itself: a call of the embedding model, a commit of the index, of
+the chunks and of the catalog. A long one lets other organisations go first every two seconds. Where
+a worker died, each of the files that it had goes on alone: one that ends its worker harms no other.
+"""
+
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tunewright.chunks import Chunk
+from tunewright.errors import (
+    BadRequest,
+    Busy,
+    JobFailed,
+    NotFound,
+    NotRunning,
+    UnreadableDocument,
+)
+from tunewright.faults import fault
+from tunewright.records.vector_store_files import LastError, VectorStoreFile
+from tunewright.records.vector_stores import VectorStore
+from tunewright.resources.ingestion import Intake
+from tunewright.resources.progress import Moved
+from tunewright.tasks import LostLease, Task
+from tunewright.work.assignment import Assignment
+from tunewright.work.heartbeat import Heartbeat
+from tunewright.work.turn import Turn, be_nice
+
+log = logging.getLogger(__name__)
+
+MOST_TOGETHER = 64  # files
+SMALL_BYTES = 256 * 1024  # of a file that goes with others
+AT_ONCE = 16_384
+"""Tokens embedded by one call: some five seconds of all-MiniLM-L6-v2 on two cores."""
+WAIT_SECONDS = 1.0  # for an engine that is not there, or tokens that are used up
+
+
+@dataclass
+class _Round:
+    """`waiting`: tasks of files that nobody has read. `open`: those that were read, with what is
+    left of them, in the order in which they are kept."""
+
+    waiting: deque[Task]
+    open: list[tuple[Task, Intake]] = field(default_factory=list)
+    first_ended: bool = False
+
+    @property
+    def over(self) -> bool:
+        return not self.waiting and not self.open
+
+
+class Ingest(Assignment):
+    """Given up, the file has failed; the others of its store go on."""
+
+    called = "Reading the file"
+
+    def run(self) -> None:
+        be_nice()
+        begun: Intake | None = self.begun.pop(self.task.id, None)
+        others = self._others() if begun is None else []
+        round = _Round(deque(others))
+        if begun is None:
+            round.waiting.appendleft(self.task)
+        else:
+            round.open.append((self.task, begun))
+        try:
+            with Heartbeat(
+                self.tw.tasks, self.task, self.stopping, lambda: None, others
+            ) as heartbeat:
+                self._go_on(round, Turn(self.tw.tasks, self.task, heartbeat))
+        except (Busy, NotRunning) as busy:
+            log.info("reading files of %s waits: %s", self._store, busy.message)
+            self.stopping.wait(busy.retry_after and WAIT_SECONDS)
+        except Exception:
+            self._put_back(round, blame=True)
+            raise
+        self._put_back(round)
+        self._end(round)
+
+    def failed(self, error: JobFailed) -> None:
+        why = LastError(code="server_error", message=error.message)
+        store, _, file = self.task.subject.partition("/")
+        self.acting.attachments.move(store, file, status="failed", last_error=why)
+        self.acting.removals.order_vectors(self.task.subject)
+
+    @property
+    def _store(self) -> str:
+        return self.task.subject.partition("/")[0]
+
+    def _others(self) -> list[Task]:
+        """Small files of the same store, whose turn would come after this one."""
+        if self.task.fruitless > 1 or self._size(self.task) > SMALL_BYTES:
+            return []
+        return self.tw.tasks.lease_more(self.task, MOST_TOGETHER - 1)
+
+    def _size(self, task: Task) -> int:
+        return self.acting.ingestion.size(task.subject.partition("/")[2])
+
+    def _end(self, round: _Round) -> None:
+        """What becomes of the first task: it alone may be longer than a turn."""
+        if round.first_ended:
+            return self.finish()
+        self.tw.tasks.renew(self.task)  # raises where nobody wants it any longer
+        if self.stopping.is_set():
+            return self.give_back()
+        left = (intake for task, intake in round.open if task is self.task)
+        if intake := next(left, None):
+            self.begun[self.task.id] = intake
+        return self.tw.tasks.pass_on(self.task)
+
+    def _put_back(self, round: _Round, *, blame: bool = False) -> None:
+        """The others that are not done. blame: one of those that were read may be the cause of
+        what went wrong, so that each is tried alone."""
+        for task in round.waiting:
+            self._unless_lost(self.tw.tasks.release, task)
+        for task, _ in round.open:
+            self._unless_lost(self.tw.tasks.retry if blame else self.tw.tasks.release, task)
+
+    def _unless_lost(self, put_back, task: Task) -> None:
+        if task is not self.task:
+            with contextlib.suppress(LostLease):
+                put_back(task)
+
+    def _go_on(self, round: _Round, turn: Turn) -> None:
+        while not round.over:
+            self._read(round)
+            if round.open:
+                self.acting.quota.reserve(1)
+                self._keep(round)
+            if turn.is_over():
+                return
+
+    def _read(self, round: _Round) -> None:
+        """Until there is enough for one call."""
+        tokens = sum(chunk.tokens for _, intake in round.open for chunk in intake.left)
+        while round.waiting and tokens < AT_ONCE:
+            task = round.waiting.popleft()
+            if task is not self.task and self._size(task) > SMALL_BYTES:
+                self._unless_lost(self.tw.tasks.release, task)
+            elif (intake := self._intake(round, task)) is not None:
+                round.open.append((task, intake))
+                tokens += sum(chunk.tokens for chunk in intake.left)
+
+    def _intake(self, round: _Round, task: Task) -> Intake | None:
+        """None where the file cannot be read, or nobody wants it."""
+        store = self.acting.shelf.get(VectorStore, self._store)
+        file = self._wanted(task)
+        if store is None or file is None:
+            self._close(round, task)
+            return None
+        try:
+            embedder = self.acting.ingestion.models.open(store)
+            return self.acting.ingestion.read(file, embedder, task.id)
+        except UnreadableDocument as error:
+            self._fail_file(round, task, error.code, error.message)
+        except (BadRequest, NotFound) as error:
+            self._fail_file(round, task, "server_error", error.message)
+        return None
+
+    def _wanted(self, task: Task) -> VectorStoreFile | None:
+        found = self.acting.attachments.find(*task.subject.split("/"))
+        return found if found and found.status == "in_progress" else None
+
+    def _keep(self, round: _Round) -> None:
+        ingestion, contents = self.acting.ingestion, self.tw.contents
+        with contents.claimed(self._store):
+            store = self.acting.shelf.get(VectorStore, self._store)
+            if store is None or store.status == "expired":
+                contents.drop(self._store)  # the claim has made its folder
+                raise Moved(f"{self._store} is gone")
+            self._refresh(round)
+            embedder = ingestion.models.open(store)
+            ingestion.begin(store.id, [intake for _, intake in round.open])
+            spent = ingestion.keep(store, embedder, _portion(intake for _, intake in round.open))
+            self.acting.quota.spend(spent - 1)
+            self._record(round, store)
+
+    def _refresh(self, round: _Round) -> None:
+        """Their attributes may be others now, or they are not wanted any more."""
+        for task, intake in list(round.open):
+            if file := self._wanted(task):
+                intake.file = file
+            else:
+                round.open.remove((task, intake))
+                self._close(round, task)
+
+    def _record(self, round: _Round, store: VectorStore) -> None:
+        """Those that are whole are found from now on, all at the same moment."""
+        whole = [(task, intake) for task, intake in round.open if not intake.left]
+        with self.tw.catalog.transaction():
+            for task, intake in whole:
+                with contextlib.suppress(LostLease, Moved):
+                    self.tw.tasks.guard(task)
+                    self._complete(task, intake, store)
+            if not round.first_ended and (first := _of(round, self.task)):
+                with contextlib.suppress(LostLease):
+                    self.tw.tasks.advance(self.task, first.done)
+        fault("ingest.recorded")
+        for task, intake in whole:
+            round.open.remove((task, intake))
+            round.first_ended |= task is self.task
+
+    def _complete(self, task: Task, intake: Intake, store: VectorStore) -> None:
+        used = intake.bytes(store.embedding.dimensions)
+        self.acting.attachments.move(store.id, intake.file.id, status="completed", usage_bytes=used)
+        if task is not self.task:
+            self.tw.tasks.finish(task)
+
+    def _fail_file(self, round: _Round, task: Task, code: str | None, message: str) -> None:
+        why = LastError.model_validate({"code": code, "message": message})
+        store, file = task.subject.split("/")
+        begun = self.tw.contents.chunks(store).begun(file)
+        with contextlib.suppress(LostLease, Moved), self.tw.catalog.transaction():
+            self.tw.tasks.guard(task)
+            self.acting.attachments.move(store, file, status="failed", last_error=why)
+            if begun:  # by another reading of it
+                self.acting.removals.order_vectors(task.subject)
+        self._close(round, task)
+
+    def _close(self, round: _Round, task: Task) -> None:
+        """Nothing is left to do for it. The first one's lease is what the others go on under."""
+        if task is self.task:
+            round.first_ended = True
+        else:
+            self._unless_lost(self.tw.tasks.finish, task)
+
+
+def _of(round: _Round, task: Task) -> Intake | None:
+    return next((intake for each, intake in round.open if each is task), None)
+
+
+def _portion(intakes: Iterable[Intake]) -> list[tuple[Intake, list[Chunk]]]:
+    """The next chunks of these files, for one call."""
+    room = AT_ONCE
+    some: list[tuple[Intake, list[Chunk]]] = []
+    for intake in intakes:
+        if room <= 0:
+            break
+        taken: list[Chunk] = []
+        for chunk in intake.left:
+            if room <= 0:
+                break
+            taken.append(chunk)
+            room -= chunk.tokens
+        some.append((intake, taken))
+    return some
