@@ -5,8 +5,15 @@ import string
 import time
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from tunewright.errors import BadRequest, Unsupported
 
@@ -42,6 +49,19 @@ class Record(BaseModel):
         json_schema_serialization_defaults_required=True,  # no field is absent from the wire
     )
 
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """What is left out where it is None is never null, and not always there."""
+        schema = handler(core)
+        inner = handler.resolve_ref_schema(schema)
+        for name, field in cls.model_fields.items():
+            if field.exclude_if and name in inner.get("properties", {}):
+                inner["required"] = [each for each in inner.get("required", ()) if each != name]
+                inner["properties"][name] = _never_null(inner["properties"][name])
+        return schema
+
     @property
     def kept_as(self) -> str:
         """The id of its row in the catalog, where its own `id` is of something else as well."""
@@ -55,6 +75,12 @@ class Record(BaseModel):
     def wire(self) -> dict[str, Any]:
         """The JSON object that clients get."""
         return self.model_dump(mode="json")
+
+
+def _never_null(schema: JsonSchemaValue) -> JsonSchemaValue:
+    arms = [arm for arm in schema.get("anyOf", ()) if arm != {"type": "null"}]
+    rest = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
+    return {**rest, **arms[0]} if len(arms) == 1 else schema
 
 
 class Request(BaseModel):
