@@ -89,8 +89,15 @@ class Attachments:
         store = batch.vector_store_id
         files = self._shelf.all(VectorStoreFile, subject=store, where={"file_batch_id": batch.id})
         waiting = (file for file in files if file.status == "in_progress")
-        withdrawn = (file for file in waiting if self._tasks.withdraw(file.kept_as))
+        withdrawn = [file for file in waiting if self._withdraw(file)]
         self._count(store, [(file, self._cancelled(file)) for file in withdrawn])
+
+    def _withdraw(self, file: VectorStoreFile) -> bool:
+        begun = self._tasks.begun(file.kept_as)
+        withdrawn = self._tasks.withdraw(file.kept_as)
+        if begun and withdrawn:  # a part of it may be there
+            self._removals.order_vectors(file.kept_as)
+        return withdrawn
 
     def _cancelled(self, file: VectorStoreFile) -> VectorStoreFile:
         return move(

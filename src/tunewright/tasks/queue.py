@@ -287,6 +287,13 @@ class Tasks:
             left = connection.execute(select(tasks.c.id).where(open_).limit(1))
             return left.one_or_none() is None
 
+    def begun(self, subject: str) -> bool:
+        """Whether somebody works on an open task of `subject`, or has worked on one and let others
+        go before it."""
+        query = select(tasks.c.id).where(_open_tasks(subject), tasks.c.turn.is_not(None)).limit(1)
+        with self._catalog.reading() as connection:
+            return connection.execute(query).one_or_none() is not None
+
     def hold(self, subject: str, held: bool) -> None:
         """Keep the open tasks of `subject` from being leased, or let go of them."""
         with self._catalog.transaction() as connection:
