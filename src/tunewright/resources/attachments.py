@@ -4,7 +4,7 @@ A status changes here only, in one transaction with the counts of its store and 
 are always those of the files that are there.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tunewright.catalog.catalog import Shelf
 from tunewright.errors import BadRequest, NotFound
@@ -82,6 +82,20 @@ class Attachments:
             )
             self._count(store, [(before, after)])
         return after
+
+    def complete(self, store: str, used: Mapping[str, int]) -> None:
+        """Files of a store, with the bytes that each uses, are whole from now on; but for those
+        that were cancelled or detached. The counts are written once for all."""
+        changes: list[_Change] = []
+        with self._shelf.catalog.transaction():
+            for file, bytes in used.items():
+                update = {"status": "completed", "usage_bytes": bytes}
+                before = self.find(store, file)
+                if before and before.status == "in_progress":
+                    key = attached(store, file)
+                    after = move(self._shelf, VectorStoreFile, key, ("in_progress",), **update)
+                    changes.append((before, after))
+            self._count(store, changes)
 
     def cancel(self, batch: VectorStoreFileBatch) -> None:
         """The files of a batch that nobody has begun to read are not read. Part of a

@@ -61,10 +61,15 @@ class Ingestion:
         self._submit = submit
         self.models = models
 
-    def read(self, file: VectorStoreFile, embedder: Embedder, reading: str) -> Intake:
+    def uploaded(self, file: VectorStoreFile) -> File | None:
+        return self._shelf.get(File, file.id)
+
+    def read(
+        self, file: VectorStoreFile, uploaded: File | None, embedder: Embedder, reading: str
+    ) -> Intake:
         """Raises UnreadableDocument with the reason for `last_error`, NotFound where the file was
         deleted."""
-        uploaded, path = self._shelf.get(File, file.id), self._blobs.path(file.id)
+        path = self._blobs.path(file.id)
         if uploaded is None or not path.is_file():
             raise NotFound(f"No such File object: {file.id}", param="file_id")
         document = documents.read_document(path, uploaded.filename)
@@ -86,11 +91,6 @@ class Ingestion:
             for number, each in enumerate(found)
         ]
         return Intake(file, reading, chunks)
-
-    def size(self, file: str) -> int:
-        """Bytes of an uploaded file; 0 where there is none."""
-        found = self._shelf.get(File, file)
-        return found.bytes if found else 0
 
     def begin(self, store: str, intakes: Sequence[Intake]) -> None:
         """Note what may come of these files. What another reading has left of one goes; what this

@@ -154,17 +154,26 @@ class Tasks:
             )
         return [_task(row, row.attempt + 1) for row in rows]
 
-    def keep(self, others: Sequence[Task]) -> None:
+    def keep(self, several: Sequence[Task]) -> None:
         """Renew those that are still ours."""
-        if not others:
-            return
-        ours = or_(*(and_(tasks.c.id == t.id, tasks.c.attempt == t.attempt) for t in others))
+        if several:
+            with self._catalog.transaction() as connection:
+                until = time.monotonic() + self._lease_seconds
+                connection.execute(update(tasks).where(_ours(several)).values(lease_until=until))
+
+    def ours(self, several: Sequence[Task]) -> list[Task]:
+        """Those that this attempt owns: as `guard`, of many."""
+        if not several:
+            return []
         with self._catalog.transaction() as connection:
-            connection.execute(
-                update(tasks)
-                .where(ours, tasks.c.state == "leased")
-                .values(lease_until=time.monotonic() + self._lease_seconds)
-            )
+            ids = set(connection.execute(select(tasks.c.id).where(_ours(several))).scalars())
+        return [task for task in several if task.id in ids]
+
+    def finish_all(self, several: Sequence[Task]) -> None:
+        """Finish those that are still ours."""
+        if several:
+            with self._catalog.transaction() as connection:
+                connection.execute(update(tasks).where(_ours(several)).values(state="done"))
 
     def quiet(self, lane: Lane, most: float) -> float:
         """For how many seconds, `most` at most, no lease of the lane runs out: no commit tells of
@@ -326,6 +335,11 @@ def _free(lane: Lane, now: float) -> Any:
         and_(tasks.c.state == "leased", tasks.c.lease_until < now),
     )
     return and_(tasks.c.lane == lane, tasks.c.held.is_(False), unleased)
+
+
+def _ours(several: Sequence[Task]) -> Any:
+    attempts = or_(*(and_(tasks.c.id == t.id, tasks.c.attempt == t.attempt) for t in several))
+    return and_(attempts, tasks.c.state == "leased")
 
 
 def _open_tasks(subject: str) -> Any:

@@ -21,6 +21,7 @@ from tunewright.errors import (
     UnreadableDocument,
 )
 from tunewright.faults import fault
+from tunewright.records.files import File
 from tunewright.records.vector_store_files import LastError, VectorStoreFile
 from tunewright.records.vector_stores import VectorStore
 from tunewright.resources.ingestion import Intake
@@ -93,12 +94,10 @@ class Ingest(Assignment):
 
     def _others(self) -> list[Task]:
         """Small files of the same store, whose turn would come after this one."""
-        if self.task.fruitless > 1 or self._size(self.task) > SMALL_BYTES:
+        file = self.acting.shelf.get(File, self.task.subject.partition("/")[2])
+        if self.task.fruitless > 1 or file is None or file.bytes > SMALL_BYTES:
             return []
         return self.tw.tasks.lease_more(self.task, MOST_TOGETHER - 1)
-
-    def _size(self, task: Task) -> int:
-        return self.acting.ingestion.size(task.subject.partition("/")[2])
 
     def _end(self, round: _Round) -> None:
         """What becomes of the first task: it alone may be longer than a turn."""
@@ -139,22 +138,24 @@ class Ingest(Assignment):
         tokens = sum(chunk.tokens for _, intake in round.open for chunk in intake.left)
         while round.waiting and tokens < AT_ONCE:
             task = round.waiting.popleft()
-            if task is not self.task and self._size(task) > SMALL_BYTES:
-                self._unless_lost(self.tw.tasks.release, task)
-            elif (intake := self._intake(round, task)) is not None:
+            if (intake := self._intake(round, task)) is not None:
                 round.open.append((task, intake))
                 tokens += sum(chunk.tokens for chunk in intake.left)
 
     def _intake(self, round: _Round, task: Task) -> Intake | None:
-        """None where the file cannot be read, or nobody wants it."""
-        store = self.acting.shelf.get(VectorStore, self._store)
-        file = self._wanted(task)
+        """None where the file cannot be read, or nobody wants it, or it shall come first."""
+        ingestion = self.acting.ingestion
+        with self.tw.catalog.reading():
+            store, file = self.acting.shelf.get(VectorStore, self._store), self._wanted(task)
+            uploaded = ingestion.uploaded(file) if file else None
         if store is None or file is None:
             self._close(round, task)
             return None
+        if task is not self.task and uploaded and uploaded.bytes > SMALL_BYTES:
+            self._unless_lost(self.tw.tasks.release, task)
+            return None
         try:
-            embedder = self.acting.ingestion.models.open(store)
-            return self.acting.ingestion.read(file, embedder, task.id)
+            return ingestion.read(file, uploaded, ingestion.models.open(store), task.id)
         except UnreadableDocument as error:
             self._fail_file(round, task, error.code, error.message)
         except (BadRequest, NotFound) as error:
@@ -181,8 +182,10 @@ class Ingest(Assignment):
 
     def _refresh(self, round: _Round) -> None:
         """Their attributes may be others now, or they are not wanted any more."""
-        for task, intake in list(round.open):
-            if file := self._wanted(task):
+        with self.tw.catalog.reading():
+            found = [(task, intake, self._wanted(task)) for task, intake in round.open]
+        for task, intake, file in found:
+            if file:
                 intake.file = file
             else:
                 round.open.remove((task, intake))
@@ -191,24 +194,19 @@ class Ingest(Assignment):
     def _record(self, round: _Round, store: VectorStore) -> None:
         """Those that are whole are found from now on, all at the same moment."""
         whole = [(task, intake) for task, intake in round.open if not intake.left]
+        dimensions = store.embedding.dimensions
         with self.tw.catalog.transaction():
-            for task, intake in whole:
-                with contextlib.suppress(LostLease, Moved):
-                    self.tw.tasks.guard(task)
-                    self._complete(task, intake, store)
-            if not round.first_ended and (first := _of(round, self.task)):
-                with contextlib.suppress(LostLease):
-                    self.tw.tasks.advance(self.task, first.done)
+            ours = {task.id for task in self.tw.tasks.ours([task for task, _ in round.open])}
+            used = {i.file.id: i.bytes(dimensions) for task, i in whole if task.id in ours}
+            self.acting.attachments.complete(store.id, used)
+            self.tw.tasks.finish_all([task for task, _ in whole if task is not self.task])
+            if self.task.id in ours:
+                done = next(i.done for task, i in round.open if task is self.task)
+                self.tw.tasks.advance(self.task, done)
         fault("ingest.recorded")
         for task, intake in whole:
             round.open.remove((task, intake))
             round.first_ended |= task is self.task
-
-    def _complete(self, task: Task, intake: Intake, store: VectorStore) -> None:
-        used = intake.bytes(store.embedding.dimensions)
-        self.acting.attachments.move(store.id, intake.file.id, status="completed", usage_bytes=used)
-        if task is not self.task:
-            self.tw.tasks.finish(task)
 
     def _fail_file(self, round: _Round, task: Task, code: str | None, message: str) -> None:
         why = LastError.model_validate({"code": code, "message": message})
@@ -227,10 +225,6 @@ class Ingest(Assignment):
             round.first_ended = True
         else:
             self._unless_lost(self.tw.tasks.finish, task)
-
-
-def _of(round: _Round, task: Task) -> Intake | None:
-    return next((intake for each, intake in round.open if each is task), None)
 
 
 def _portion(intakes: Iterable[Intake]) -> list[tuple[Intake, list[Chunk]]]:
