@@ -22,9 +22,14 @@ from tunewright.errors import BadRequest, NotFound, Unavailable
 from tunewright.vectors import open_index
 from tunewright.vectors.filters import parse
 from tunewright.vectors.index import MOST_ID, Metric, VectorIndex
+from tunewright.vectors.local import keeping, rows
 
 Place = Callable[[Path], str]
-PLACES: dict[str, Place] = {"local": lambda folder: f"local:{folder / 'vectors'}"}
+IN_PARTS = "local, of many parts"
+PLACES: dict[str, Place] = {
+    "local": lambda folder: f"local:{folder / 'vectors'}",
+    IN_PARTS: lambda folder: f"local:{folder / 'vectors'}",
+}
 if tried := os.environ.get("TRY_INDEX"):
     PLACES = {tried: lambda _: tried}
 
@@ -52,9 +57,21 @@ KEYS = [
 ]
 
 
-@pytest.fixture(scope="module", params=PLACES)
-def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return PLACES[request.param](tmp_path_factory.mktemp("index"))
+@pytest.fixture(
+    scope="module",
+    # In many parts it has more to get wrong: the same in one is among the slow.
+    params=[
+        pytest.param(name, marks=pytest.mark.slow if name == "local" else ()) for name in PLACES
+    ],
+)
+def place(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == IN_PARTS:  # as large collections are, whose parts lie in files
+            patch.setattr(rows, "PART", 16)
+            patch.setattr(keeping, "SOON", 0.0)
+        yield PLACES[request.param](tmp_path_factory.mktemp("index"))
 
 
 @pytest.fixture(scope="module")
@@ -105,15 +122,15 @@ class Both:
         """On every stored row: read in pages."""
         ids: list[str] = []
         while True:
-            rows = self.index.read(self.name, ids[-1] if ids else None, limit=7)
-            for number, id in enumerate(rows.ids):
+            page = self.index.read(self.name, ids[-1] if ids else None, limit=7)
+            for number, id in enumerate(page.ids):
                 vector, attributes = self.reference.rows[id]
-                assert rows.vectors[number].tolist() == np.array(vector, np.float32).tolist()
-                assert rows.attributes[number] == attributes
-                for key, value in rows.attributes[number].items():
+                assert page.vectors[number].tolist() == np.array(vector, np.float32).tolist()
+                assert page.attributes[number] == attributes
+                for key, value in page.attributes[number].items():
                     assert isinstance(value, bool) == isinstance(attributes[key], bool)
-            ids += rows.ids
-            if len(rows.ids) < 7:
+            ids += page.ids
+            if len(page.ids) < 7:
                 break
         assert ids == sorted(self.reference.rows)
 

@@ -99,6 +99,7 @@ EXERCISED_ELSEWHERE = {
     *("file.stored", "job.sealed", "job.creating", "reply.kept"),
     *("batch.kept", "batch.written"),
     *("vectors.making", "vectors.deleted", "vectors.half", "vectors.written", "vectors.committed"),
+    *("vectors.segment", "vectors.listing", "vectors.listed"),
 }
 
 

@@ -1,5 +1,5 @@
-"""SIGKILL at each named point of a write to the embedded index: what was acknowledged is there, and
-of what was not, all or nothing."""
+"""SIGKILL at each named point of a write to the embedded index, or to the files beside its store:
+what was acknowledged is there, and of what was not, all or nothing."""
 
 import os
 import signal
@@ -14,6 +14,9 @@ import pytest
 from tunewright.errors import NotFound
 from tunewright.vectors import open_index
 from tunewright.vectors.filters import parse
+from tunewright.vectors.local import keeping, rows
+from tunewright.vectors.local.files import segments
+from tunewright.vectors.local.snapshots import listed
 
 ROWS, DIMENSIONS = 6, 4
 
@@ -35,7 +38,7 @@ State = dict[str, tuple[list[float], dict[str, Any]]]
 
 
 def vectors(step: int, count: int) -> np.ndarray:
-    return np.arange(1, count * DIMENSIONS + 1, dtype=np.float32).reshape(count, -1) + step
+    return np.random.default_rng(step).normal(size=(count, DIMENSIONS)).astype(np.float32)
 
 
 def states() -> list[State]:
@@ -43,8 +46,8 @@ def states() -> list[State]:
     state: State = {}
     found = [dict(state)]
     for step, (write, ids) in enumerate(HISTORY):
-        rows = vectors(step, len(ids)).tolist()
-        for id, row in zip(ids, rows, strict=True):
+        given = vectors(step, len(ids)).tolist()
+        for id, row in zip(ids, given, strict=True):
             if write == "upsert":
                 state[id] = row, {"step": float(step)}
             elif write == "attributes":
@@ -58,7 +61,10 @@ def states() -> list[State]:
 
 
 def act(directory: str, begin: int) -> None:
-    """In a child: says the number of each step that has returned."""
+    """In a child: says the number of each step that has returned. What is done late is done after
+    each, with parts of three rows."""
+    rows.PART = 3
+    keeping.Keeper.ask = lambda *_: None
     index = open_index(f"local:{directory}")
     index.create("c", DIMENSIONS)
     for step, (write, ids) in list(enumerate(HISTORY))[begin:]:
@@ -72,17 +78,21 @@ def act(directory: str, begin: int) -> None:
         else:
             index.delete("c", where=parse({"type": "eq", "key": "step", "value": step - 2}))
         os.write(1, f"{step + 1}\n".encode())
+        with index._opened.using("c") as collection:
+            collection.view()
+            assert collection.keep()
 
 
 def there(directory: Path) -> State | None:
     index = open_index(directory)
     try:
-        rows = index.read("c")
-        pairs = zip(rows.vectors.tolist(), rows.attributes, strict=True)
-        state = dict(zip(rows.ids, pairs, strict=True))
+        page = index.read("c")
+        pairs = zip(page.vectors.tolist(), page.attributes, strict=True)
+        state = dict(zip(page.ids, pairs, strict=True))
         if state:
-            hits = index.search("c", rows.vectors, 1)
-            assert {id for (id,) in hits.ids} <= set(state)
+            hits = index.search("c", page.vectors, len(state) + 1)
+            assert all(sorted(ids) == page.ids for ids in hits.ids)
+            assert {ids[0] for ids in hits.ids} == set(page.ids)
         assert index.count("c") == len(state)
         return state
     except NotFound:
@@ -104,6 +114,7 @@ def run(directory: Path, begin: int, fault: str | None = None) -> tuple[int, int
     "fault",
     [
         "vectors.half:7:kill",
+        "vectors.listing:5:kill",
         *(
             pytest.param(fault, marks=pytest.mark.slow)
             for fault in (
@@ -112,11 +123,15 @@ def run(directory: Path, begin: int, fault: str | None = None) -> tuple[int, int
                 *(f"vectors.deleted:{nth}:kill" for nth in (2, 3, 4, 5, 10)),
                 *(f"vectors.written:{nth}:kill" for nth in (1, 2, 3, 4, 5, 20)),
                 *(f"vectors.committed:{nth}:kill" for nth in (1, 2, 3, 4, 5, 20)),
+                *(f"vectors.segment:{nth}:kill" for nth in (1, 2, 3, 4, 9)),
+                *(f"vectors.listing:{nth}:kill" for nth in (1, 2, 3, 9)),
+                *(f"vectors.listed:{nth}:kill" for nth in (1, 2, 3, 9)),
             )
         ),
     ],
 )
-def test_killed_at(fault: str, tmp_path: Path) -> None:
+def test_killed_at(fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "PART", 3)
     code, acknowledged = run(tmp_path, 0, fault)
     assert code == -signal.SIGKILL, "the fault never struck"
     found, expected = there(tmp_path), states()
@@ -126,6 +141,10 @@ def test_killed_at(fault: str, tmp_path: Path) -> None:
         assert found in expected[acknowledged : acknowledged + 2]
     assert run(tmp_path, acknowledged) == (0, len(HISTORY)), "the same write may be sent again"
     assert there(tmp_path) == expected[-1]
+    found = listed(tmp_path / "c")
+    assert found
+    names = {name for name, _ in found.files}
+    assert {path.name for path in segments(tmp_path / "c")} == names, "nothing is left over"
 
 
 if __name__ == "__main__":

@@ -1,11 +1,18 @@
-"""The embedded index: exact, durable, in this process. SQLite is the truth.
+"""The embedded index: exact, durable, in this process. SQLite is the truth, the rest follows it.
 
-store        a collection's SQLite file: rows, and the sequence of what changed
-rows         rows in memory: parts that never change
-view         what a search sees: the parts up to a sequence, read on from the store
-exact        the nearest rows of a view, exact
-collection   one collection: its store and its newest view
-index        `LocalIndex`: the verbs
+    store        a collection's SQLite file: rows, and the sequence of what changed
+    rows         rows in memory: parts that never change
+    view         what a search sees: the parts up to a sequence, read on from the store
+    segments     parts as files; snapshots: all of them at a sequence, disposable
+    exact        the nearest rows of a view, exact
+    together     searches of one moment as one product
+    files        what lies in a collection's folder
+    collection   one collection: its store and its newest view
+    keeping      what is done late, in a thread
+    opened       the collections that are open
+    index        `LocalIndex`: the verbs
+
+A search takes a view, which is looked at for changes first and never changes itself.
 """
 
 from pathlib import Path

@@ -1,18 +1,18 @@
 """One collection: its store, and the newest view of it."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
 
+from tunewright import durable
 from tunewright.errors import BadRequest, NotFound
 from tunewright.vectors.filters import Attributes, Filter, Value, matches
 from tunewright.vectors.index import Floats, Hits, Rows
-from tunewright.vectors.local import exact
-from tunewright.vectors.local.files import STORE
+from tunewright.vectors.local import exact, files, rows, snapshots
 from tunewright.vectors.local.rows import Part
 from tunewright.vectors.local.store import Store, Writing
 from tunewright.vectors.local.together import Together
@@ -20,23 +20,41 @@ from tunewright.vectors.local.view import Mask, Reader, View
 
 
 class Collection:
-    def __init__(self, folder: Path, name: str) -> None:
-        """Raises NotFound, Corrupt."""
-        self.store = Store(folder / STORE, name)
+    """One of an index. ask: has `keep` done soon, in another thread."""
+
+    def __init__(self, folder: Path, name: str, ask: Callable[[], None]) -> None:
+        """Raises Gone, Corrupt."""
+        self.store = Store(folder / files.STORE, name)
+        self._folder, self._ask = folder, ask
         self._refreshing = threading.Lock()
-        self._reader = Reader(self.store)
+        self._reader: Reader | None = None
         self._version: int | None = None
+        self._snapshot = ""  # the token of the newest one that is used
+        self._added = 0
         self._together = Together(self._nearest)
+        log = files.log(folder)
+        self._unscrubbed = log.exists() and log.stat().st_size > 0  # whoever was killed
+        if self._unscrubbed:
+            ask()
 
     def view(self) -> View:
         """With everything that was committed before the call, whoever committed it."""
         with self._refreshing:
             version = self.store.version()
-            if version != self._version:
-                while not self._reader.read_on():
-                    self._reader = Reader(self.store)
-                self._version = version
-            return self._reader.view
+            reader = self._reader
+            if version != self._version or reader is None:
+                reader = reader or self._opened()
+                while not reader.read_on():
+                    reader = self._opened()
+                self._reader, self._version = reader, version
+                if snapshots.due(reader.view):
+                    self._ask()
+            return reader.view
+
+    def _opened(self) -> Reader:
+        found = snapshots.read(self._folder, self.store)
+        self._snapshot = found.token if found else ""
+        return Reader(self.store, found.view if found else None)
 
     def upsert(
         self, ids: Sequence[str], vectors: Floats | None, attributes: Sequence[dict[str, Value]]
@@ -51,16 +69,64 @@ class Collection:
                 given = [vectors[number].astype("<f4").tobytes() for number in last.values()]
             writing.delete(there.values())
             writing.add([*last], written, given)
+        self._unscrubbed |= bool(there)
+        self._added += len(last)
+        if self._unscrubbed or self._added >= rows.PART:
+            self._added = 0
+            self._ask()
 
     def delete(self, ids: Sequence[str] | None, where: Filter | None) -> None:
         with self.store.writing() as writing:
             if where is None:
                 writing.delete(writing.slots(list(dict.fromkeys(ids or ()))).values())
-                return
-            view = self.view()  # nobody else writes meanwhile
-            for part, mask in zip(view.parts, masks(view, where), strict=True):
-                slots = part.slots if mask is None else part.slots[mask]
-                writing.delete(slots.tolist())
+            else:
+                view = self.view()  # nobody else writes meanwhile
+                for part, mask in zip(view.parts, masks(view, where), strict=True):
+                    slots = part.slots if mask is None else part.slots[mask]
+                    writing.delete(slots.tolist())
+        self._unscrubbed = True
+        if not self._scrub():
+            self._ask()
+
+    def _scrub(self) -> bool:
+        """Whether nothing that was deleted is left in the store's log."""
+        if self._unscrubbed:
+            self._unscrubbed = False  # before: what is deleted meanwhile asks anew
+            self._unscrubbed |= not self.store.scrub()
+        return not self._unscrubbed
+
+    def keep(self) -> bool:
+        """What may be done late: wipe deleted rows from the log, and from the files beside the
+        store; write files of what is in memory only, and use those that others have written. Nobody
+        who searches waits. False where somebody is in the way: come again."""
+        scrubbed = self._scrub()
+        self._use_newest()
+        if not snapshots.due(self.view()):
+            return scrubbed
+        with durable.only_one(self._folder) as mine:
+            if not mine:
+                return False
+            self._use_newest()
+            view = self.view()
+            if snapshots.due(view):
+                snapshots.write(self._folder, self.store, view)
+                self._use_newest()
+        return scrubbed
+
+    def _use_newest(self) -> None:
+        """The files that are there now, read and followed up to the store's end before the view
+        changes."""
+        listed, reader = snapshots.listed(self._folder), self._reader
+        if listed is None or listed.token == self._snapshot:
+            return
+        known = reader.view.parts if reader else ()
+        found = snapshots.read(self._folder, self.store, known)
+        if found is None:
+            return
+        reader = Reader(self.store, found.view)
+        if reader.read_on(beside=True):
+            with self._refreshing:
+                self._reader, self._version, self._snapshot = reader, None, found.token
 
     def search(self, queries: Floats, k: int, where: Filter | None) -> Hits:
         return self._together.search(queries, k, where)
@@ -80,12 +146,12 @@ class Collection:
 
     def read(self, after: str | None, limit: int) -> Rows:
         with self.store.reading(pages=True) as reading:
-            rows = reading.after(after or "", limit)
-        vectors = np.frombuffer(b"".join(row.vector for row in rows), "<f4")
+            found = reading.after(after or "", limit)
+        vectors = np.frombuffer(b"".join(row.vector for row in found), "<f4")
         return Rows(
-            [row.id for row in rows],
-            vectors.reshape(len(rows), self.store.dimensions).astype(np.float32),
-            [orjson.loads(row.attributes) for row in rows],
+            [row.id for row in found],
+            vectors.reshape(len(found), self.store.dimensions).astype(np.float32),
+            [orjson.loads(row.attributes) for row in found],
         )
 
     def drop(self) -> None:

@@ -128,7 +128,7 @@ def _with_part(
         for number, row in enumerate(near, first):
             margin = margins[number]
             if np.isfinite(margin):
-                chosen = _chosen(row, min(k, len(rows)), margin, kept[number])
+                chosen = _chosen(row, k, len(rows), margin, kept[number])
                 found = Candidates((rows[chosen] if few else chosen) + start, row[chosen])
             else:
                 found = Candidates(rows + start, np.zeros(len(rows), np.float32))
@@ -169,10 +169,11 @@ def _margin(view: View, query: Floats) -> float:
     return unit * longest * (size if view.metric == "dot" else 2 * size + longest)
 
 
-def _chosen(near: Floats, k: int, margin: float, kept: Candidates) -> Places:
-    """[n] -> the places of those that may be among the k nearest."""
+def _chosen(near: Floats, k: int, rows: int, margin: float, kept: Candidates) -> Places:
+    """[n] -> the places of those that may be among the k nearest of these and of what is kept.
+    rows: how many of the n are there."""
     if len(kept.near) < k:
-        return _nearest(near, k, margin)
+        return _nearest(near, min(k, rows), margin)
     border = np.partition(kept.near, len(kept.near) - k)[len(kept.near) - k]
     chosen = np.flatnonzero(near >= border - 2 * margin)
     return chosen[_nearest(near[chosen], k, margin)] if len(chosen) > k else chosen

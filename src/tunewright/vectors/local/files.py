@@ -1,14 +1,27 @@
 """What lies in a collection's folder, beside what others keep there."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from tunewright import durable
 
 STORE = "index.db"
+LIST = "snapshot.json"
+_SEGMENTS = "rows-*.seg*"  # with those that are being written
+
+
+def segments(folder: Path) -> Iterator[Path]:
+    return folder.glob(_SEGMENTS)
+
+
+def log(folder: Path) -> Path:
+    """SQLite's write-ahead log."""
+    return folder / f"{STORE}-wal"
 
 
 def remove(folder: Path) -> None:
-    """The collection's files. The store goes first: its log alone is nothing, but found beside a
-    new store it would be read as that one's."""
-    for name in (STORE, f"{STORE}-wal", f"{STORE}-shm"):
-        durable.remove(folder / name)
+    """The collection's files. The store goes before its log: that alone is nothing, but found
+    beside a new store it would be read as that one's."""
+    listed = [folder / STORE, log(folder), folder / f"{STORE}-shm", folder / LIST]
+    for path in [*listed, *segments(folder)]:
+        durable.remove(path)

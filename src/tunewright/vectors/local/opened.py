@@ -5,11 +5,13 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tunewright import names
 from tunewright.errors import Unavailable
 from tunewright.vectors.local.collection import Collection
+from tunewright.vectors.local.keeping import Keeper
 from tunewright.vectors.local.store import Gone
 
 MOST_OPEN = 64
@@ -31,6 +33,7 @@ class Opened:
         self._opening = threading.Lock()
         self._open: OrderedDict[str, _Open] = OrderedDict()  # the last one was used last
         self._closed = False
+        self._keeper = Keeper(self.using)
 
     def folder(self, name: str) -> Path | None:
         """None of what cannot be a collection's name."""
@@ -62,7 +65,7 @@ class Opened:
             folder = self.folder(name)
             if folder is None:
                 raise Gone(name)
-            opened = _Open(Collection(folder, name), users=1)
+            opened = _Open(Collection(folder, name, partial(self._keeper.ask, name)), users=1)
             with self._lock:
                 self._open[name] = opened
         self._close_oldest()
@@ -98,5 +101,6 @@ class Opened:
             self._closed = True
             closing = [opened for opened in self._open.values() if not opened.users]
             self._open.clear()  # who uses one closes it
+        self._keeper.close()
         for opened in closing:
             opened.collection.close()

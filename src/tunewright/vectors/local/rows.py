@@ -28,6 +28,7 @@ class Part:
     codes: NDArray[np.int32]  # [n]: row i has the attributes distinct[codes[i]]
     distinct: Sequence[bytes]  # JSON; may have more than these rows need
     ids: Sequence[str]  # of n or more
+    file: str | None = None  # the name of the one that it lies in (`segments`); None: memory only
 
     def __len__(self) -> int:
         return len(self.slots)

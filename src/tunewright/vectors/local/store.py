@@ -32,6 +32,8 @@ _SCHEMA = (
     " vector BLOB NOT NULL)",
     "CREATE TABLE IF NOT EXISTS deletions (sequence INTEGER NOT NULL, slot INTEGER NOT NULL,"
     " PRIMARY KEY (sequence, slot)) WITHOUT ROWID",
+    # The snapshots that may be used: the newest, and the one before, until the newest is there.
+    "CREATE TABLE IF NOT EXISTS snapshots (token TEXT PRIMARY KEY) WITHOUT ROWID",
     # forgotten: deletions up to that sequence are not listed any more.
     "CREATE TABLE IF NOT EXISTS state (only INTEGER PRIMARY KEY CHECK (only = 1),"
     " format INTEGER NOT NULL, dimensions INTEGER NOT NULL, metric TEXT NOT NULL,"
@@ -179,6 +181,10 @@ class Reading:
         query = "SELECT slot FROM deletions WHERE sequence > ? ORDER BY sequence"
         return [slot for (slot,) in self._connection.execute(query, (sequence,))]
 
+    def knows_snapshot(self, token: str) -> bool:
+        query = "SELECT 1 FROM snapshots WHERE token = ?"
+        return self._connection.execute(query, (token,)).fetchone() is not None
+
     def above(self, slot: int, limit: int) -> list[Row]:
         """The first rows above a slot."""
         return self._rows("rows.slot > ? ORDER BY rows.slot LIMIT ?", (slot, limit))
@@ -248,6 +254,16 @@ class Writing:
         self._connection.executemany(
             "INSERT INTO vectors VALUES (?, ?, ?)", zip(slots, sums, vectors, strict=True)
         )
+
+    def begin_snapshot(self, token: str, before: str) -> None:
+        """From now on these two belong to the rows of this file."""
+        self._connection.execute("DELETE FROM snapshots WHERE token != ?", (before,))
+        self._connection.execute("INSERT INTO snapshots VALUES (?)", (token,))
+
+    def forget(self, sequence: int) -> None:
+        """Which slots were deleted up to it: who has not read that yet begins anew."""
+        self._connection.execute("DELETE FROM deletions WHERE sequence <= ?", (sequence,))
+        self._connection.execute("UPDATE state SET forgotten = max(forgotten, ?)", (sequence,))
 
     def drop(self) -> None:
         """Whoever has the file open knows from then on that it is none."""

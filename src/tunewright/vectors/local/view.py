@@ -83,19 +83,23 @@ class Reader:
         self._store = store
         self._growing: Growing | None = None
         self._parts, self._live = list(self.view.parts), list(self.view.live)
+        self._since: int | None = view.sequence if view else None
         self._highest = max((int(part.slots[-1]) for part in self._parts), default=0)
 
-    def read_on(self) -> bool:
+    def read_on(self, *, beside: bool = False) -> bool:
         """Read what was committed since. In short ranges; the view changes when all is there, so
         that it always shows one moment. False where the store has forgotten the deletions since:
-        then only a new reader knows which rows are left."""
+        then only a new reader knows which rows are left. beside: searches do not wait for it."""
         while True:
-            with self._store.reading() as reading:
-                if reading.forgotten > self.view.sequence:
+            with self._store.reading(pages=beside) as reading:
+                if self._since is None:  # nothing was read yet that may have been deleted
+                    self._since = reading.sequence
+                if reading.forgotten > self._since:
                     return False
-                rows = self._take(reading)
+                rows = self._take(reading, self._since)
                 if len(rows) < _RANGE:
                     break
+        self._since = reading.sequence
         self.view = View(
             reading.sequence,
             self._store.dimensions,
@@ -105,12 +109,12 @@ class Reader:
         )
         return True
 
-    def _take(self, reading: Reading) -> list[Row]:
+    def _take(self, reading: Reading, since: int) -> list[Row]:
         rows = reading.above(self._highest, _RANGE)
         self._add(rows)
         # Since the last whole view, however many ranges ago: what one of them has brought may have
         # gone meanwhile.
-        self._delete(reading.deleted_since(self.view.sequence))
+        self._delete(reading.deleted_since(since))
         return rows
 
     def _add(self, rows: Sequence[Row]) -> None:
