@@ -6,7 +6,7 @@ from pathlib import Path
 from tunewright import durable
 
 STORE = "index.db"
-LIST = "snapshot.json"
+LIST = "rows.json"
 _SEGMENTS = "rows-*.seg*"  # with those that are being written
 
 

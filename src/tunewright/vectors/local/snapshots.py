@@ -1,4 +1,4 @@
-"""A collection's rows at one sequence as files (`segments`), listed in `snapshot.json`: disposable.
+"""A collection's rows at one sequence as files (`segments`), listed in `rows.json`: disposable.
 
 With it a large collection is there after a moment: what was committed since is read from the store,
 which is the truth. Files are never changed; a row that was deleted goes when its file is written
@@ -33,7 +33,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Listed:
-    """What `snapshot.json` says. files: name and crc32 of the header, in the order of slots."""
+    """What `rows.json` says. files: name and crc32 of the header, in the order of slots."""
 
     sequence: int
     token: str

@@ -33,7 +33,7 @@ _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS deletions (sequence INTEGER NOT NULL, slot INTEGER NOT NULL,"
     " PRIMARY KEY (sequence, slot)) WITHOUT ROWID",
     # The snapshots that may be used: the newest, and the one before, until the newest is there.
-    "CREATE TABLE IF NOT EXISTS snapshots (token TEXT PRIMARY KEY) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS listings (token TEXT PRIMARY KEY) WITHOUT ROWID",
     # forgotten: deletions up to that sequence are not listed any more.
     "CREATE TABLE IF NOT EXISTS state (only INTEGER PRIMARY KEY CHECK (only = 1),"
     " format INTEGER NOT NULL, dimensions INTEGER NOT NULL, metric TEXT NOT NULL,"
@@ -182,7 +182,7 @@ class Reading:
         return [slot for (slot,) in self._connection.execute(query, (sequence,))]
 
     def knows_snapshot(self, token: str) -> bool:
-        query = "SELECT 1 FROM snapshots WHERE token = ?"
+        query = "SELECT 1 FROM listings WHERE token = ?"
         return self._connection.execute(query, (token,)).fetchone() is not None
 
     def above(self, slot: int, limit: int) -> list[Row]:
@@ -257,8 +257,8 @@ class Writing:
 
     def begin_snapshot(self, token: str, before: str) -> None:
         """From now on these two belong to the rows of this file."""
-        self._connection.execute("DELETE FROM snapshots WHERE token != ?", (before,))
-        self._connection.execute("INSERT INTO snapshots VALUES (?)", (token,))
+        self._connection.execute("DELETE FROM listings WHERE token != ?", (before,))
+        self._connection.execute("INSERT INTO listings VALUES (?)", (token,))
 
     def forget(self, sequence: int) -> None:
         """Which slots were deleted up to it: who has not read that yet begins anew."""
