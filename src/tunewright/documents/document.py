@@ -1,7 +1,7 @@
 """The text of a file, and where its pages and headings begin."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -59,11 +59,12 @@ class Draft:
         self._mark()
 
     def heading(self, level: int, text: str) -> None:
-        """What follows is under it. Its own text is said by the caller."""
-        if text := _BLANKS.sub(" ", text).strip()[:_LONGEST_HEADING]:
-            kept = [above for above in self._path if above[0] < level]
-            self._path = [*kept, (level, text)]
-            self._mark()
+        """What follows is under it, and under those of lower levels; an empty one only ends those
+        of its level and above. Its own text is said by the caller."""
+        text = _BLANKS.sub(" ", text).strip()[:_LONGEST_HEADING]
+        kept = [above for above in self._path if above[0] < level]
+        self._path = [*kept, (level, text)] if text else kept
+        self._mark()
 
     def _mark(self) -> None:
         heading = " > ".join(text for _, text in self._path) or None
@@ -90,7 +91,3 @@ def too_long(name: str, most: int = MOST_TEXT) -> UnreadableDocument:
         "Split it and upload the parts.",
         code="invalid_file",
     )
-
-
-def marks_of(found: Iterable[Sequence]) -> list[Mark]:
-    return [Mark(*each) for each in found]
