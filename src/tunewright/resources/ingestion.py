@@ -8,21 +8,25 @@ embeds only what has no text in the chunk store yet.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from tunewright import documents
 from tunewright.blobs.blobs import Blobs
 from tunewright.catalog.catalog import Shelf
 from tunewright.chunks import Chunk, Reading
+from tunewright.embedding.batching import Vectors
 from tunewright.embedding.embedder import Embedder
 from tunewright.errors import NotFound
 from tunewright.faults import fault
 from tunewright.records.files import File
-from tunewright.records.vector_store_files import VectorStoreFile
+from tunewright.records.vector_store_files import Attributes, VectorStoreFile
 from tunewright.records.vector_stores import VectorStore
 from tunewright.resources.store_contents import StoreContents
 from tunewright.resources.store_models import StoreModels, Submit, Texts
 
+Portion: TypeAlias = "Sequence[tuple[Intake, list[Chunk]]]"
+"""Of some files the next chunks."""
 FLOAT = 4  # bytes of a number of a vector
 
 
@@ -35,7 +39,9 @@ class Intake:
     reading: str
     chunks: list[Chunk]
     done: int = 0
-    begun: bool = field(default=False)
+    begun: bool = False
+    described: Attributes | None = None
+    """What its chunks have in the index; None where they may have several."""
 
     @property
     def left(self) -> list[Chunk]:
@@ -109,27 +115,43 @@ class Ingestion:
             intake.begun = True
         fault("ingest.begun")
 
-    def keep(
-        self, store: VectorStore, embedder: Embedder, some: Sequence[tuple[Intake, list[Chunk]]]
-    ) -> int:
-        """Embed the next chunks of these files and keep them; how many tokens that took. The store
-        has to be claimed, the files begun."""
-        chunks = [chunk for _, those in some for chunk in those]
-        if not chunks:
-            return 0
-        texts = Texts(embedder, [chunk.text for chunk in chunks], "document")
-        vectors = texts.embedded(self._submit)  # [chunks, d]
+    def embedded(self, embedder: Embedder, portion: Portion) -> tuple[Vectors, int]:
+        """The vectors [chunks, d] of these, and how many tokens that took. Takes seconds, so the
+        store is not claimed meanwhile."""
+        texts = Texts(embedder, [c.text for _, those in portion for c in those], "document")
+        vectors = texts.embedded(self._submit)
         fault("ingest.embedded")
-        attributes = [intake.file.attributes for intake, those in some for _ in those]
+        return vectors, texts.tokens
+
+    def still_begun(self, store: str, intake: Intake) -> bool:
+        """Whether nobody has begun to read the file anew, or removed it."""
+        found = self._contents.chunks(store).begun(intake.file.id)
+        return found is not None and found.reading == intake.reading
+
+    def keep(self, store: VectorStore, portion: Portion, vectors: Vectors) -> None:
+        """Keep the next chunks of these files with their vectors. The store has to be claimed, the
+        files begun."""
+        chunks = [chunk for _, those in portion for chunk in those]
+        if not chunks:
+            return
+        attributes = [intake.file.attributes for intake, those in portion for _ in those]
         index, name = self._contents.index, store.embedding.collection_of(store.id)
         index.create(name, store.embedding.dimensions, store.embedding.metric)
         index.upsert(name, [chunk.id for chunk in chunks], vectors, attributes)
         fault("ingest.indexed")
         self._contents.chunks(store.id).put(chunks)
-        for intake, those in some:
+        for intake, those in portion:
+            same = not intake.done or intake.described == intake.file.attributes
+            intake.described = intake.file.attributes if same else None
             intake.done += len(those)
         fault("ingest.kept")
-        return texts.tokens
+
+    def describe(self, store: str, intakes: Sequence[Intake]) -> None:
+        """Those whose attributes were changed while they were read get the same for all chunks.
+        The store has to be claimed."""
+        for intake in intakes:
+            if intake.described != intake.file.attributes:
+                self._contents.describe(store, intake.file.id, intake.file.attributes)
 
 
 def _alike(kept: Sequence[Chunk], chunks: Sequence[Chunk]) -> int:

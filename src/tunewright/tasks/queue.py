@@ -299,7 +299,8 @@ class Tasks:
     def begun(self, subject: str) -> bool:
         """Whether somebody works on an open task of `subject`, or has worked on one and let others
         go before it."""
-        query = select(tasks.c.id).where(_open_tasks(subject), tasks.c.turn.is_not(None)).limit(1)
+        was = or_(tasks.c.turn.is_not(None), tasks.c.attempt > 0, tasks.c.reached > 0)
+        query = select(tasks.c.id).where(_open_tasks(subject), was).limit(1)
         with self._catalog.reading() as connection:
             return connection.execute(query).one_or_none() is not None
 

@@ -8,8 +8,11 @@ a worker died, each of the files that it had goes on alone: one that ends its wo
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from tunewright.chunks import Chunk
 from tunewright.errors import (
@@ -167,18 +170,35 @@ class Ingest(Assignment):
         return found if found and found.status == "in_progress" else None
 
     def _keep(self, round: _Round) -> None:
-        ingestion, contents = self.acting.ingestion, self.tw.contents
-        with contents.claimed(self._store):
-            store = self.acting.shelf.get(VectorStore, self._store)
-            if store is None or store.status == "expired":
-                contents.drop(self._store)  # the claim has made its folder
-                raise Moved(f"{self._store} is gone")
-            self._refresh(round)
+        """The store is claimed twice, each time for a moment: who takes a file out of it does not
+        wait for the model."""
+        ingestion = self.acting.ingestion
+        with self._claimed(round) as store:
             embedder = ingestion.models.open(store)
             ingestion.begin(store.id, [intake for _, intake in round.open])
-            spent = ingestion.keep(store, embedder, _portion(intake for _, intake in round.open))
-            self.acting.quota.spend(spent - 1)
-            self._record(round, store)
+        portion = _portion(round.open)
+        vectors, spent = ingestion.embedded(embedder, [pair for _, pair in portion])
+        self.acting.quota.spend(spent - 1)
+        with self._claimed(round) as now:
+            if now.embedding != store.embedding:
+                return  # embedded anew meanwhile: this is to be done once more
+            open = {task.id for task, intake in round.open if ingestion.still_begun(now.id, intake)}
+            kept = [task.id in open for task, (_, chunks) in portion for _ in chunks]
+            there = [pair for task, pair in portion if task.id in open]
+            ingestion.keep(now, there, vectors[np.array(kept, bool)])
+            ingestion.describe(now.id, [intake for _, intake in round.open if not intake.left])
+            self._record(round, now)
+
+    @contextmanager
+    def _claimed(self, round: _Round) -> Iterator[VectorStore]:
+        """The store as it is now, and the files of the round that are still wanted."""
+        with self.tw.contents.claimed(self._store):
+            store = self.acting.shelf.get(VectorStore, self._store)
+            if store is None or store.status == "expired":
+                self.tw.contents.drop(self._store)  # the claim has made its folder
+                raise Moved(f"{self._store} is gone")
+            self._refresh(round)
+            yield store
 
     def _refresh(self, round: _Round) -> None:
         """Their attributes may be others now, or they are not wanted any more."""
@@ -200,9 +220,9 @@ class Ingest(Assignment):
             used = {i.file.id: i.bytes(dimensions) for task, i in whole if task.id in ours}
             self.acting.attachments.complete(store.id, used)
             self.tw.tasks.finish_all([task for task, _ in whole if task is not self.task])
-            if self.task.id in ours:
-                done = next(i.done for task, i in round.open if task is self.task)
-                self.tw.tasks.advance(self.task, done)
+            for task, intake in round.open:
+                if task.id in ours and intake.left and intake.done:
+                    self.tw.tasks.advance(task, intake.done)
         fault("ingest.recorded")
         for task, intake in whole:
             round.open.remove((task, intake))
@@ -227,18 +247,17 @@ class Ingest(Assignment):
             self._unless_lost(self.tw.tasks.finish, task)
 
 
-def _portion(intakes: Iterable[Intake]) -> list[tuple[Intake, list[Chunk]]]:
+def _portion(open: Iterable[tuple[Task, Intake]]) -> list[tuple[Task, tuple[Intake, list[Chunk]]]]:
     """The next chunks of these files, for one call."""
     room = AT_ONCE
-    some: list[tuple[Intake, list[Chunk]]] = []
-    for intake in intakes:
-        if room <= 0:
-            break
+    some: list[tuple[Task, tuple[Intake, list[Chunk]]]] = []
+    for task, intake in open:
         taken: list[Chunk] = []
         for chunk in intake.left:
             if room <= 0:
                 break
             taken.append(chunk)
             room -= chunk.tokens
-        some.append((intake, taken))
+        if taken:
+            some.append((task, (intake, taken)))
     return some
