@@ -109,15 +109,17 @@ def test_sdk_2_54_0(
     _compare("2.54.0", "calls", _script(server, "2.54.0", "story_1_to_3.py", *arguments))
 
 
-def test_sdk_3_54_0(server: Server, mydata: Path, spare_models: Callable[[str], list[str]]) -> None:
-    """The newest generation trains its own model; 1.109.1 and 2.54.0 do in the slow test."""
-    arguments = (str(mydata), *spare_models("3-54-0"))
+def test_sdk_3_54_0(
+    server: Server, mydata: Path, tuned: dict, spare_models: Callable[[str], list[str]]
+) -> None:
+    """README.md's code, which runs in `test_readme`, trains with this one."""
+    arguments = (str(mydata), *spare_models("3-54-0"), tuned["id"])
     _compare("3.54.0", "calls", _script(server, "3.54.0", "story_1_to_3.py", *arguments))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("version", ["1.109.1", "2.54.0"])
-def test_the_older_generations_train_too(
+@pytest.mark.parametrize("version", ["1.109.1", "2.54.0", "3.54.0"])
+def test_each_generation_trains_its_own_model(
     server: Server, mydata: Path, spare_models: Callable[[str], list[str]], version: str
 ) -> None:
     spare = spare_models(f"trained-{version.replace('.', '-')}")

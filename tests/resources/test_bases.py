@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from servers import chats
+from servers import Server, chats
 from tunewright import Tunewright, builtin, durable
 from tunewright.errors import BadRequest
 from tunewright.settings import DEFAULT_ALIASES, Settings
@@ -39,42 +39,37 @@ def directory(tmp_path: Path) -> Path:
 
 @pytest.mark.timeout(300)
 def test_a_base_of_ones_own_is_tuned_and_outlives_its_folder_and_its_alias(
-    tmp_path: Path, directory: Path
+    server: Server, directory: Path
 ) -> None:
-    home = tmp_path / "home"
-    with Tunewright(home) as tw:
-        found = tw.add_base("my/qwen", str(directory)).base
-        assert (found.kind, found.context, found.source) == ("chat", 512, str(directory))
-        assert (found.measured, found.dtype, found.no_shared_prefixes) == (True, "float32", None)
-        assert found.tokens_per_second is not None
-        assert found.tokens_per_second > 0
-        assert "knows no tools" in str(found.no_tools)
-        # Each weight once, although its head may be stored beside the embedding it is tied to.
-        assert (
-            found.parameters == 8192 * 64 + 2 * (64 * (64 + 32 + 32 + 64 + 3 * 128 + 2) + 32) + 64
-        )
-        assert found.memory_to_serve > 4 * found.parameters
-        shutil.rmtree(directory)  # the home keeps what it needs
-        file = tw.files.create(file=chats(10), purpose="fine-tune", filename="x.jsonl")
-        job = tw.jobs.create(
-            model="my/qwen", training_file=file.id, hyperparameters={"n_epochs": 1}
-        )
-        job = tw.jobs.wait(job.id)
-        assert job.status == "succeeded", job
-        model = job.fine_tuned_model
-        assert model is not None
-        assert model.startswith("ft:my/qwen:personal::")
-        ask = {"model": model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4}
-        said = tw.chat.create(**ask, temperature=0)
-        whole = "".join(
-            chunk["choices"][0]["delta"].get("content", "")
-            for chunk in tw.chat.stream(**ask, temperature=0)
-        )
-        assert whole == said.choices[0].message.content
-        weights = tw.models.weights(model, ("chat",))
+    tw = Tunewright(server.home)  # whose worker and engine run
+    found = tw.add_base("my/qwen", str(directory)).base
+    assert (found.kind, found.context, found.source) == ("chat", 512, str(directory))
+    assert (found.measured, found.dtype, found.no_shared_prefixes) == (True, "float32", None)
+    assert found.tokens_per_second is not None
+    assert found.tokens_per_second > 0
+    assert "knows no tools" in str(found.no_tools)
+    # Each weight once, although its head may be stored beside the embedding it is tied to.
+    assert found.parameters == 8192 * 64 + 2 * (64 * (64 + 32 + 32 + 64 + 3 * 128 + 2) + 32) + 64
+    assert found.memory_to_serve > 4 * found.parameters
+    shutil.rmtree(directory)  # the home keeps what it needs
+    file = tw.files.create(file=chats(10), purpose="fine-tune", filename="x.jsonl")
+    job = tw.jobs.create(model="my/qwen", training_file=file.id, hyperparameters={"n_epochs": 1})
+    job = tw.jobs.wait(job.id)
+    assert job.status == "succeeded", job
+    model = job.fine_tuned_model
+    assert model is not None
+    assert model.startswith("ft:my/qwen:personal::")
+    ask = {"model": model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4}
+    said = tw.chat.create(**ask, temperature=0)
+    whole = "".join(
+        chunk["choices"][0]["delta"].get("content", "")
+        for chunk in tw.chat.stream(**ask, temperature=0)
+    )
+    assert whole == said.choices[0].message.content
+    weights = tw.models.weights(model, ("chat",))
 
     aliases = {**DEFAULT_ALIASES, "my/qwen": "builtin-chat", "gpt-3.5-turbo": "my/qwen"}
-    again = Tunewright(settings=Settings.read(home, aliases=aliases))
+    again = Tunewright(settings=Settings.read(server.home, aliases=aliases))
     assert again.models.weights(model, ("chat",)) == weights
     assert again.models.weights("gpt-3.5-turbo", ("chat",)).base == "my/qwen"
     assert again.models.directory(weights).is_dir()

@@ -22,6 +22,7 @@ from tunewright.cli import (
     serve,
     tables,
     tokens,
+    vectors,
 )
 from tunewright.cli.options import accept_earlier_names
 
@@ -66,6 +67,7 @@ app.command()(export.export)
 app.command()(chat.chat)
 app.command()(embed.embed)
 app.add_typer(tables.app, name="tables")
+app.add_typer(vectors.app, name="vectors")
 app.add_typer(batches.app, name="batches")
 app.add_typer(imports.app, name="import")
 app.add_typer(organisations.app, name="organisations")

@@ -1,6 +1,5 @@
 """The files of vector stores."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,6 +19,7 @@ from tunewright.records.vector_store_search import FileContent
 from tunewright.resources.attachments import Attachments
 from tunewright.resources.files import Files
 from tunewright.resources.live_stores import live_store, store_of
+from tunewright.resources.progress import changes
 from tunewright.resources.removals import Removals
 from tunewright.resources.store_search import StoreSearch
 from tunewright.usage import Quota
@@ -153,6 +153,5 @@ def page_of(
 
 def polled(retrieve: Callable[[], Any], seconds: float) -> Any:
     """What `retrieve` gives, once its status is another than in_progress."""
-    while (found := retrieve()).status == "in_progress":
-        time.sleep(seconds)
-    return found
+    *_, last = changes(retrieve, ("in_progress",), seconds=seconds)
+    return last

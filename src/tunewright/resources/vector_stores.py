@@ -1,6 +1,5 @@
 """Vector stores: made and kept here; their files are read by the worker (`work.ingest`)."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +20,7 @@ from tunewright.records.vector_stores import (
 from tunewright.resources.attachments import Attachments
 from tunewright.resources.files import Files
 from tunewright.resources.live_stores import live_store, seen, store_of, used
+from tunewright.resources.progress import changes
 from tunewright.resources.removals import Removals
 from tunewright.resources.store_models import StoreModels
 from tunewright.resources.store_search import StoreSearch
@@ -144,13 +144,7 @@ class VectorStores:
 
     def follow(self, id: str, *, seconds: float = 0.3) -> Iterator[VectorStore]:
         """The store each time that it has changed, until all its files are read."""
-        last: VectorStore | None = None
-        while last is None or last.status == "in_progress":
-            if (found := self.retrieve(id)) != last:
-                yield found
-                last = found
-            else:
-                time.sleep(seconds)
+        return changes(lambda: self.retrieve(id), ("in_progress",), seconds=seconds)
 
     def wait(self, id: str) -> VectorStore:
         """The store, once all its files are read. Needs a worker, of this process or of a

@@ -1,0 +1,293 @@
+"""Vector stores: files whose text is found by its meaning."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tunewright.cli.terminal import (
+    HomeOption,
+    JsonOption,
+    LimitOption,
+    moment,
+    notes,
+    print_json,
+    program,
+    say,
+    size_of,
+)
+from tunewright.cli.verbs import bar, list_records
+from tunewright.errors import BadRequest, JobFailed, TunewrightError
+from tunewright.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tunewright.app import Tunewright
+    from tunewright.records.vector_store_files import VectorStoreFile
+    from tunewright.records.vector_stores import VectorStore
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Vector stores: the text of files is cut into chunks, embedded, and found by its "
+    "meaning.\n\n"
+    "STORE is the id of a store, such as vs_Ab12..., or its name where only one has it.\n\n"
+    "Example: tunewright vectors create handbook",
+)
+StoreArgument = Annotated[
+    str, typer.Argument(metavar="STORE", help="The id of a store, or its name.")
+]
+_STORES = ["id", "name", "status", ">files", ">size", "model", "created"]
+_FILES = ["id", "status", ">size", "attributes", "error"]
+_NAMED = 10  # files that could not be read
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What you will call it by.")],
+    description: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="What is in it, for people.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="An embedding model, for its files and for what is asked of it. Not given: the "
+            "setting `vector_stores_model`.",
+            show_default=False,
+        ),
+    ] = None,
+    expires_after: Annotated[
+        int | None,
+        typer.Option(
+            metavar="DAYS", help="Delete its text and vectors when nobody has used it for so long."
+        ),
+    ] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Create an empty vector store and print its id.
+
+    Example: tunewright vectors create handbook --model text-embedding-3-small
+    """
+    from tunewright.cli.opening import records
+
+    given: dict[str, Any] = {"name": name, "description": description, "embedding_model": model}
+    if expires_after is not None:
+        given["expires_after"] = {"anchor": "last_active_at", "days": expires_after}
+    with records(home) as tw:
+        store = tw.vector_stores.create(**given)
+    if json:
+        return print_json(store.wire())
+    say(store.id)
+    notes.print(f"Add files: {program()} vectors add {store.id} FILE...", markup=False)
+    return None
+
+
+@app.command("list")
+def list_(
+    store: Annotated[
+        str | None,
+        typer.Argument(metavar="STORE", help="Show its files. Not given: the stores."),
+    ] = None,
+    home: HomeOption = None,
+    limit: LimitOption = 20,
+    json: JsonOption = False,
+) -> None:
+    """List vector stores, or the files of one, newest first.
+
+    Example: tunewright vectors list handbook
+    """
+    if store is None:
+        return list_records(
+            home, lambda tw: tw.vector_stores.list(limit=limit), _STORES, _store_row, json=json
+        )
+    return list_records(
+        home,
+        lambda tw: tw.vector_stores.files.list(found(tw, store).id, limit=limit),
+        _FILES,
+        _file_row,
+        json=json,
+    )
+
+
+def _store_row(_: "Tunewright", store: "VectorStore") -> tuple[object, ...]:
+    counts, made = store.file_counts, moment(store.created_at)
+    size = size_of(store.usage_bytes)
+    return store.id, store.name, store.status, counts.total, size, store.embedding.model, made
+
+
+def _file_row(_: "Tunewright", file: "VectorStoreFile") -> tuple[object, ...]:
+    attributes = ", ".join(f"{key}={value}" for key, value in file.attributes.items())
+    error = file.last_error.message if file.last_error else None
+    return file.id, file.status, size_of(file.usage_bytes), attributes, error
+
+
+def found(tw: "Tunewright", store: str) -> "VectorStore":
+    """The store of this id or name. Raises NotFound, and BadRequest where several have the name."""
+    from tunewright.errors import NotFound
+    from tunewright.records.vector_stores import VectorStore
+
+    if store.startswith("vs_"):
+        return tw.vector_stores.retrieve(store)
+    same = [one.id for one in tw.shelf.all(VectorStore) if one.name == store]
+    if not same:
+        there = f"`{program()} vectors list` shows those that there are."
+        raise NotFound(f"There is no vector store {store}. {there}")
+    if len(same) > 1:
+        raise BadRequest(
+            f"{len(same)} vector stores are called {store}. Give the id of the one that you mean: "
+            f"{', '.join(same)}."
+        )
+    return tw.vector_stores.retrieve(same[0])
+
+
+@app.command()
+def add(
+    store: StoreArgument,
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="Files, which are uploaded; or ids of files."),
+    ],
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="What searches can filter by; several times for several. true, false and numbers "
+            "are such; in double quotes they are text: 'year=\"2024\"'.",
+        ),
+    ] = None,
+    chunk_tokens: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="How long a chunk may be. Not given: 800.", min=100),
+    ] = None,
+    chunk_overlap: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="How many tokens two neighbours share, half of a chunk at most. Not given: 400, "
+            "or half of --chunk-tokens.",
+            min=0,
+        ),
+    ] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Upload files, add them to a store, and watch until they are read. Where no server runs, they
+    are read here.
+
+    A file that cannot be read is named with its reason, and the exit status is 1; the others are
+    in the store.
+
+    Example: tunewright vectors add handbook handbook.pdf faq.md --attribute year=2024
+    """
+    from tunewright.cli.attributes import attributes
+    from tunewright.cli.opening import running
+
+    given: dict[str, Any] = {"attributes": attributes(attribute or [])}
+    if chunk_tokens is not None or chunk_overlap is not None:
+        given["chunking_strategy"] = _chunking(chunk_tokens or 800, chunk_overlap)
+    paths = _checked(files)
+    with running(home) as tw:
+        to = found(tw, store)
+        ids = _uploaded(tw, files, paths)
+        read = _read(tw, to.id, ids, given)
+        to = tw.vector_stores.retrieve(to.id)
+    if json:
+        print_json(to.wire())
+    else:
+        size = size_of(to.usage_bytes)
+        say(f"{to.id} has {counted(to.file_counts.completed, 'file')}, {size}.")
+    _tell_of_failed(read, dict(zip(ids, files, strict=True)))
+
+
+def _chunking(tokens: int, overlap: int | None) -> dict[str, Any]:
+    overlap = min(400, tokens // 2) if overlap is None else overlap
+    sizes = {"max_chunk_size_tokens": tokens, "chunk_overlap_tokens": overlap}
+    return {"type": "static", "static": sizes}
+
+
+def _checked(files: "Sequence[str]") -> dict[str, Path]:
+    """Those that are no ids. Raises BadRequest, before anything is uploaded, for one that is not
+    there."""
+    paths = {name: Path(name).expanduser() for name in files}
+    for name, path in paths.items():
+        if path.is_dir():
+            raise BadRequest(f"{name} is a folder. Name its files, such as {name.rstrip('/')}/*.")
+        if not path.is_file() and (not name.startswith("file-") or path.suffix):
+            raise BadRequest(f"There is no file {name}.", param="FILE")
+    return {name: path for name, path in paths.items() if path.is_file()}
+
+
+def _uploaded(tw: "Tunewright", files: "Sequence[str]", paths: dict[str, Path]) -> list[str]:
+    """Ids, in their order. Where one is refused, those before it are deleted again."""
+    made: list[str] = []
+    ids: list[str] = []
+    try:
+        with bar() as show:
+            for number, name in enumerate(files):
+                show("Uploading", number, len(files), f"{number:,}/{len(files):,}")
+                if path := paths.get(name):
+                    made.append(tw.files.create(file=path, purpose="assistants").id)
+                    ids.append(made[-1])
+                else:
+                    ids.append(tw.files.retrieve(name).id)
+    except TunewrightError:
+        for id in made:
+            tw.files.delete(id)
+        raise
+    return ids
+
+
+def _read(
+    tw: "Tunewright", store: str, ids: "Sequence[str]", given: dict[str, Any]
+) -> "list[VectorStoreFile]":
+    """The files, once the worker has read them."""
+    from tunewright.records.vector_store_files import MOST_FILES
+
+    batches = tw.vector_stores.file_batches
+    for at in range(0, len(ids), MOST_FILES):
+        batches.create(store, file_ids=list(ids[at : at + MOST_FILES]), **given)
+    with bar(left=True) as show:
+        for now in tw.vector_stores.follow(store):
+            counts = now.file_counts
+            done = counts.total - counts.in_progress
+            failed = f", {counts.failed:,} failed" if counts.failed else ""
+            show("Reading", done, counts.total, f"{done:,}/{counts.total:,} files{failed}")
+    return [tw.vector_stores.files.retrieve(id, vector_store_id=store) for id in dict.fromkeys(ids)]
+
+
+def _tell_of_failed(read: "Sequence[VectorStoreFile]", names: dict[str, str]) -> None:
+    failed = [file for file in read if file.status != "completed"]
+    for file in failed[:_NAMED]:
+        why = file.last_error.message if file.last_error else f"It is {file.status}."
+        notes.print(f"{names[file.id]}: {why}", markup=False, soft_wrap=True)
+    if failed:
+        raise JobFailed(f"{counted(len(failed), 'file')} of {len(read):,} could not be read.")
+
+
+@app.command()
+def delete(
+    store: StoreArgument,
+    file: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="FILE-ID", help="Take only this file out of the store. It stays uploaded."
+        ),
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Delete a store with its text and vectors, or take one file out of it. The files that were
+    uploaded stay: `tunewright files delete` deletes one.
+
+    Example: tunewright vectors delete handbook
+    """
+    from tunewright.cli.opening import records
+
+    with records(home) as tw:
+        id = found(tw, store).id
+        if file is None:
+            tw.vector_stores.delete(id)
+        else:
+            tw.vector_stores.files.delete(file, vector_store_id=id)
+    say(f"Deleted {id}." if file is None else f"{file} is no longer in {id}.")
