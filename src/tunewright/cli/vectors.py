@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.text import Text
 
+from tunewright.cli.plain import line
 from tunewright.cli.terminal import (
     HomeOption,
     JsonOption,
@@ -14,6 +16,7 @@ from tunewright.cli.terminal import (
     print_json,
     program,
     say,
+    screen,
     size_of,
 )
 from tunewright.cli.verbs import bar, list_records
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     from tunewright.app import Tunewright
     from tunewright.records.vector_store_files import VectorStoreFile
+    from tunewright.records.vector_store_search import SearchResult
     from tunewright.records.vector_stores import VectorStore
 
 app = typer.Typer(
@@ -40,6 +44,7 @@ StoreArgument = Annotated[
 _STORES = ["id", "name", "status", ">files", ">size", "model", "created"]
 _FILES = ["id", "status", ">size", "attributes", "error"]
 _NAMED = 10  # files that could not be read
+_SHOWN = 500  # characters of a chunk; --json has all
 
 
 @app.command()
@@ -264,6 +269,71 @@ def _tell_of_failed(read: "Sequence[VectorStoreFile]", names: dict[str, str]) ->
         notes.print(f"{names[file.id]}: {why}", markup=False, soft_wrap=True)
     if failed:
         raise JobFailed(f"{counted(len(failed), 'file')} of {len(read):,} could not be read.")
+
+
+@app.command()
+def search(
+    store: StoreArgument,
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="A question, or any text.")],
+    filter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter",
+            metavar="KEY=VALUE",
+            help="Only files with this attribute; also != > >= < <=, or a filter of OpenAI's in "
+            "JSON. Of several, all must match.",
+        ),
+    ] = None,
+    top: Annotated[int, typer.Option(metavar="N", help="How many to show.", min=1, max=50)] = 5,
+    threshold: Annotated[
+        float, typer.Option(metavar="SCORE", help="Only from this score on, 0 to 1.", min=0, max=1)
+    ] = 0.0,
+    hybrid: Annotated[
+        bool, typer.Option("--hybrid", help="By the words of the query too, not by meaning alone.")
+    ] = False,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show the chunks of a store that answer a query best: score, file, place, text.
+
+    Example: tunewright vectors search handbook 'How long can I return it?' --filter 'year>=2024'
+    """
+    from tunewright.cli.attributes import filters
+    from tunewright.cli.opening import embedding, records
+
+    ranking: dict[str, Any] = {"score_threshold": threshold}
+    if hybrid:
+        ranking["hybrid_search"] = {"embedding_weight": 1, "text_weight": 1}
+    with records(home) as tw:
+        of = found(tw, store)
+    with embedding(home, of.embedding.model) as tw:
+        results = tw.vector_stores.search(
+            of.id,
+            query=query,
+            filters=filters(filter or []),
+            max_num_results=top,
+            ranking_options=ranking,
+        )
+    if json:
+        return print_json(results.wire())
+    for result in results.data:
+        _show(result)
+    if not results.data:
+        notes.print("Nothing was found.")
+    return None
+
+
+def _show(result: "SearchResult") -> None:
+    page = f", page {result.page}" if result.page is not None else ""
+    heading = f": {line(result.heading)}" if result.heading else ""
+    screen.print(
+        Text(f"{result.score:.3f}  "),
+        Text(line(f"{result.filename}{page}{heading}"), "bold"),
+        sep="",
+        soft_wrap=True,
+    )
+    text = " ".join(" ".join(part.text for part in result.content).split())
+    say(f"       {text[:_SHOWN]}{' ...' if len(text) > _SHOWN else ''}")
 
 
 @app.command()

@@ -16,7 +16,6 @@ class RecordEvent(Record):
     prefix: ClassVar[str]
 
     id: str
-    object: str
     created_at: int = Field(default_factory=now)
     level: Level = "info"
     message: str

@@ -63,11 +63,16 @@ class TextContent(Record):
 
 
 class SearchResult(Record):
+    """`page` and `heading`: where the chunk stands, where its file has such; not on the wire, which
+    has no place for it at OpenAI."""
+
     file_id: str
     filename: str
     score: Annotated[float, Field(ge=0, le=1)]
     attributes: Attributes | None
     content: list[TextContent]
+    page: int | None = Field(default=None, exclude=True)
+    heading: str | None = Field(default=None, exclude=True)
 
 
 class SearchResults(Record):

@@ -133,7 +133,7 @@ class Batches:
         with self._files.path(file).open("rb") as opened:
             yield from opened
 
-    def move(self, id: str, *leaving: BatchStatus, **update: object) -> Batch:
+    def move(self, id: str, *leaving: BatchStatus, **update: Any) -> Batch:
         """Change a batch that is in one of these statuses (where none is named, one that has not
         ended). Raises Moved otherwise."""
         return move(self._shelf, Batch, id, leaving or OPEN, **update)

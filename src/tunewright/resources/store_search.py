@@ -153,6 +153,8 @@ class _Files:
             score=min(1.0, max(0.0, score)),
             attributes=file.attributes,
             content=[TextContent(text=chunk.text)],
+            page=chunk.page,
+            heading=chunk.heading,
         )
 
     def _record(self, id: str) -> VectorStoreFile | None:

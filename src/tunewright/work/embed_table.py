@@ -5,7 +5,6 @@ is repeated: how far it is lies beside the output (`resources.table_plans`), not
 """
 
 import time
-from functools import cached_property
 
 from tunewright.errors import BadRequest, Busy, JobFailed, NotFound
 from tunewright.records.record import now
@@ -45,7 +44,7 @@ class EmbedTable(OnRecord):
             if steps is not None:
                 steps.close()  # lets go of the output
 
-    @cached_property
+    @property
     def progress(self) -> Progress[QueuedTable, TableEvent]:
         return self.acting.tables.progress
 

@@ -7,7 +7,6 @@ nothing of it is ever seen.
 import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict
-from functools import cached_property
 from pathlib import Path
 
 from tunewright import children, durable
@@ -54,7 +53,7 @@ class WriteExport(OnRecord):
         except StorageFull as full:
             raise JobFailed(full.message, code=full.code) from full
 
-    @cached_property
+    @property
     def progress(self) -> Progress[Export, ExportEvent]:
         return self.acting.exports.progress
 

@@ -31,7 +31,7 @@ class OnJob(OnRecord, ABC):
     def log(self) -> str:
         return f"jobs/{self.job_id}/{journal.NAME}"
 
-    @cached_property
+    @property
     def progress(self) -> JobProgress:
         return JobProgress(self.acting.shelf, self.acting.removals)
 

@@ -9,6 +9,7 @@ from tunewright import names
 from tunewright.artefacts import checkpoint_place
 from tunewright.faults import fault
 from tunewright.records.checks import Estimate
+from tunewright.records.events import Level
 from tunewright.records.jobs import Checkpoint, CheckpointMetrics, Hyperparameters, Job
 from tunewright.records.models import Weights
 from tunewright.records.record import now
@@ -168,7 +169,7 @@ class Reports:
     def _failed(self, said: report.Failed) -> None:
         self.failed = said
 
-    def _say(self, key: str, message: str, level: str = "info") -> None:
+    def _say(self, key: str, message: str, level: Level = "info") -> None:
         self._assignment.say(key, message, level=level)
 
     def _estimate(self, step: int, total: int) -> None:
