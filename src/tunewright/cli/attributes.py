@@ -17,7 +17,7 @@ def attributes(given: Iterable[str]) -> dict[str, Any]:
     for key, sign, value in pairs:
         if not (key.strip() and sign):
             raise BadRequest(
-                f"'{key}{sign}{value}' is no attribute: give KEY=VALUE, such as year=2024."
+                f"'{key}{sign}{value}' is not an attribute: give KEY=VALUE, such as year=2024."
             )
     return {key.strip(): value_of(value) for key, _, value in pairs}
 
@@ -35,10 +35,10 @@ def _filter(text: str) -> dict[str, Any]:
         try:
             return json.loads(text)
         except ValueError as error:
-            raise BadRequest(f"The filter is no JSON: {error}.", param="filter") from None
+            raise BadRequest(f"The filter is not valid JSON: {error}.", param="filter") from None
     if not (found := _COMPARISON.fullmatch(text)):
         raise BadRequest(
-            f"'{text}' is no filter. Give KEY=VALUE, or one of != > >= < <= between them; or a "
+            f"'{text}' is not a filter. Give KEY=VALUE, or one of != > >= < <= between them; or a "
             "filter of OpenAI's in JSON.",
             param="filter",
         )
