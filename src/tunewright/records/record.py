@@ -136,7 +136,7 @@ class Request(BaseModel):
         if not isinstance(body, dict):
             raise BadRequest(
                 "We expected a JSON object as the body of your request, but got "
-                f"{_json_type(body)} instead."
+                f"{json_type(body)} instead."
             )
         try:
             return cls.model_validate(body)
@@ -184,7 +184,7 @@ def _param(loc: tuple[int | str, ...]) -> str:
 _ARMS = {"str", "int", "float", "bool", "list", "dict"}
 
 
-def _json_type(value: Any) -> str:
+def json_type(value: Any) -> str:
     names = {
         dict: "an object",
         list: "an array",
@@ -198,7 +198,7 @@ def _json_type(value: Any) -> str:
 
 def _wrong_type(expected: str) -> Any:
     def words(param: str, detail: Any) -> tuple[str, str]:
-        got = _json_type(detail["input"])
+        got = json_type(detail["input"])
         return (
             f"Invalid type for '{param}': expected {expected}, but got {got} instead.",
             "invalid_type",

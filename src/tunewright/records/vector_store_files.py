@@ -65,7 +65,7 @@ class BatchOfFilesRequest(Request):
     @model_validator(mode="after")
     def _one_form(self) -> "BatchOfFilesRequest":
         if (self.file_ids is None) == (self.files is None):
-            raise ValueError("give either 'file_ids' or 'files'")
+            raise ValueError("Give either 'file_ids' or 'files', and not both")
         return self
 
     def wanted(self) -> list[AttachRequest]:

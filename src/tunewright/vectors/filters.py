@@ -21,6 +21,7 @@ from operator import ge, gt, le, lt
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 from tunewright.errors import BadRequest
+from tunewright.records.record import json_type
 
 Value: TypeAlias = str | bool | float
 Attributes: TypeAlias = Mapping[str, str | bool | float]
@@ -104,9 +105,13 @@ def parse(given: Any, param: str = "filters") -> Filter:
 
 def _parsed(given: Any, at: str, depth: int, seen: list[str]) -> Filter:
     if depth > DEEPEST:
-        raise BadRequest(f"'{at}' is nested too deeply: at most {DEEPEST} levels.", param=at)
+        raise BadRequest(
+            f"Invalid '{at}': nested too deeply. Expected at most {DEEPEST} levels.",
+            param=at,
+            code="invalid_value",
+        )
     if not isinstance(given, Mapping):
-        raise _invalid(at, f"expected an object, but got {_named(given)}")
+        raise _wrong_type(at, "an object", given)
     fields = cast("Mapping[str, Any]", given)
     compound = fields.get("type") in ("and", "or")
     _only(fields, ("type", "filters") if compound else ("type", "key", "value"), at)
@@ -116,18 +121,19 @@ def _parsed(given: Any, at: str, depth: int, seen: list[str]) -> Filter:
 def _comparison(fields: Mapping[str, Any], at: str, seen: list[str]) -> Filter:
     key, op = fields.get("key"), cast("Operator", fields.get("type"))
     if op not in _OPERATORS:
-        known = ", ".join(f"'{name}'" for name in (*_OPERATORS, "and", "or"))
-        raise _invalid(f"{at}.type", f"expected one of {known}, but got {_named(op)}")
+        raise _unknown_type(f"{at}.type", op)
+    for name in ("key", "value"):
+        if name not in fields:
+            raise _missing(f"{at}.{name}")
     if not isinstance(key, str):
-        raise _invalid(f"{at}.key", f"expected a string, but got {_named(key)}")
-    if "value" not in fields:
-        raise BadRequest(f"Missing required parameter: '{at}.value'.", param=f"{at}.value")
+        raise _wrong_type(f"{at}.key", "a string", key)
     seen.append(_encodable(key, f"{at}.key"))
     if len(seen) > MOST_COMPARISONS:
         raise BadRequest(
             f"The filter has too many comparisons: at most {MOST_COMPARISONS}. Use 'in' for many "
             "values of one key.",
             param=at,
+            code="array_above_max_length",
         )
     if op in ("in", "nin"):
         return _membership(key, op, fields["value"], f"{at}.value")
@@ -138,7 +144,7 @@ def _comparison(fields: Mapping[str, Any], at: str, seen: list[str]) -> Filter:
 
 def _membership(key: str, op: Operator, given: Any, at: str) -> Filter:
     if isinstance(given, str) or not isinstance(given, Sequence):
-        raise _invalid(at, f"expected an array, but got {_named(given)}")
+        raise _wrong_type(at, "an array", given)
     if len(given) > MOST_VALUES:
         raise BadRequest(
             f"Invalid '{at}': array too long. Expected an array with maximum length {MOST_VALUES}, "
@@ -158,13 +164,17 @@ def value_of(given: Any, at: str) -> Value:
     if isinstance(given, (str, bool)):
         return given if isinstance(given, bool) else _encodable(given, at)
     if not isinstance(given, (int, float)):
-        raise _invalid(at, f"expected a string, a number or a boolean, but got {_named(given)}")
+        raise _wrong_type(at, "a string, a number or a boolean", given)
     try:
         number = float(given)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise _invalid(at, "expected a finite number that fits into a double")
+        raise BadRequest(
+            f"Invalid '{at}': expected a finite number that fits into a double.",
+            param=at,
+            code="invalid_value",
+        )
     return number
 
 
@@ -172,14 +182,20 @@ def _encodable(text: str, at: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise _invalid(at, "expected Unicode text, but it has half of a surrogate pair") from None
+        raise BadRequest(
+            f"Invalid '{at}': expected Unicode text, but it has half of a surrogate pair.",
+            param=at,
+            code="invalid_value",
+        ) from None
     return text
 
 
 def _compound(fields: Mapping[str, Any], at: str, depth: int, seen: list[str]) -> Filter:
     given, kind_of = fields.get("filters"), And if fields["type"] == "and" else Or
+    if "filters" not in fields:
+        raise _missing(f"{at}.filters")
     if isinstance(given, str) or not isinstance(given, Sequence):
-        raise _invalid(f"{at}.filters", f"expected an array, but got {_named(given)}")
+        raise _wrong_type(f"{at}.filters", "an array", given)
     parts = (
         _parsed(part, f"{at}.filters[{index}]", depth + 1, seen) for index, part in enumerate(given)
     )
@@ -203,12 +219,27 @@ def _only(fields: Mapping[str, Any], known: tuple[str, ...], at: str) -> None:
         raise BadRequest(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
 
 
-def _invalid(at: str, detail: str) -> BadRequest:
-    return BadRequest(f"Invalid '{at}': {detail}.", param=at)
+def _unknown_type(at: str, given: Any) -> BadRequest:
+    if given is None:
+        return _missing(at)
+    known = ", ".join(f"'{name}'" for name in (*_OPERATORS, "and", "or"))
+    if not isinstance(given, str):
+        return _wrong_type(at, f"one of {known}", given)
+    return BadRequest(
+        f"Invalid value for '{at}': {given[:40]!r}. Supported values are: {known}.",
+        param=at,
+        code="invalid_value",
+    )
 
 
-def _named(value: object) -> str:
-    names = {Mapping: "an object", Sequence: "an array", type(None): "null"}
-    if isinstance(value, str):
-        return f"'{value[:40]}'"
-    return next((name for of, name in names.items() if isinstance(value, of)), f"{value!r}"[:40])
+def _missing(at: str) -> BadRequest:
+    message = f"Missing required parameter: '{at}'."
+    return BadRequest(message, param=at, code="missing_required_parameter")
+
+
+def _wrong_type(at: str, expected: str, given: Any) -> BadRequest:
+    return BadRequest(
+        f"Invalid type for '{at}': expected {expected}, but got {json_type(given)} instead.",
+        param=at,
+        code="invalid_type",
+    )
