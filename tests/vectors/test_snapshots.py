@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import orjson
 import pytest
 
 from tunewright.errors import Corrupt
@@ -283,7 +284,7 @@ def test_a_file_holds_what_was_given(index: LocalIndex, tmp_path: Path) -> None:
     assert list(found.ids) == [*list(part.ids)[:64], "é", "a\0b"]
     assert (found.vectors[-2:] == vectors(3, seed=5)[[0, 2]]).all()
     assert (found.slots == [*part.slots, 65, 67]).all()
-    assert [found.attributes(code) for code in found.codes[-2:].tolist()] == [
+    assert [orjson.loads(found.distinct[code]) for code in found.codes[-2:].tolist()] == [
         {"ключ": "é"},
         {"k": True},
     ]

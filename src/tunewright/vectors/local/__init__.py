@@ -2,6 +2,7 @@
 
     store        a collection's SQLite file: rows, and the sequence of what changed
     rows         rows in memory: parts that never change
+    columns      which rows a filter matches: typed columns of their attributes
     view         what a search sees: the parts up to a sequence, read on from the store
     segments     parts as files; snapshots: all of them at a sequence, disposable
     exact        the nearest rows of a view, exact

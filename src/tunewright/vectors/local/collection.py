@@ -10,13 +10,12 @@ import orjson
 
 from tunewright import durable
 from tunewright.errors import BadRequest, NotFound
-from tunewright.vectors.filters import Attributes, Filter, Value, matches
+from tunewright.vectors.filters import Attributes, Filter, Value
 from tunewright.vectors.index import Floats, Hits, Rows
 from tunewright.vectors.local import exact, files, rows, snapshots
-from tunewright.vectors.local.rows import Part
 from tunewright.vectors.local.store import Store, Writing
 from tunewright.vectors.local.together import Together
-from tunewright.vectors.local.view import Mask, Reader, View
+from tunewright.vectors.local.view import Reader, View
 
 
 class Collection:
@@ -81,7 +80,7 @@ class Collection:
                 writing.delete(writing.slots(list(dict.fromkeys(ids or ()))).values())
             else:
                 view = self.view()  # nobody else writes meanwhile
-                for part, mask in zip(view.parts, masks(view, where), strict=True):
+                for part, mask in zip(view.parts, view.matching(where), strict=True):
                     slots = part.slots if mask is None else part.slots[mask]
                     writing.delete(slots.tolist())
         self._unscrubbed = True
@@ -133,13 +132,13 @@ class Collection:
 
     def _nearest(self, queries: Floats, k: int, where: Filter | None) -> Hits:
         view = self.view()
-        return exact.search(view, queries, k, masks(view, where))
+        return exact.search(view, queries, k, view.matching(where))
 
     def count(self, where: Filter | None) -> int:
         view = self.view()
         if where is None:
             return len(view)
-        found = zip(view.parts, masks(view, where), strict=True)
+        found = zip(view.parts, view.matching(where), strict=True)
         return sum(
             len(part) if mask is None else int(np.count_nonzero(mask)) for part, mask in found
         )
@@ -160,24 +159,6 @@ class Collection:
 
     def close(self) -> None:
         self.store.close()
-
-
-def masks(view: View, where: Filter | None) -> list[Mask | None]:
-    """Of each part, the rows that are there and that the filter matches; None for all of them."""
-    if where is None:
-        return list(view.live)
-    return [
-        _matching(part, where) if live is None else live & _matching(part, where)
-        for part, live in zip(view.parts, view.live, strict=True)
-    ]
-
-
-def _matching(part: Part, where: Filter) -> Mask:
-    """[n]"""
-    matching = np.zeros(len(part.distinct), np.bool_)
-    for code in np.unique(part.codes).tolist():
-        matching[code] = matches(where, part.attributes(code))
-    return matching[part.codes]
 
 
 def _kept(writing: Writing, there: dict[str, int], ids: Sequence[str]) -> list[bytes]:

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
-from tunewright.vectors.filters import Attributes
 from tunewright.vectors.index import Floats, Metric
+from tunewright.vectors.local.columns import Columns
 from tunewright.vectors.local.store import Row
 
 PART = 32_768
@@ -27,6 +26,7 @@ class Part:
     lengths: NDArray[np.float64]  # [n], of the vectors
     codes: NDArray[np.int32]  # [n]: row i has the attributes distinct[codes[i]]
     distinct: Sequence[bytes]  # JSON; may have more than these rows need
+    columns: Columns  # of `distinct`
     ids: Sequence[str]  # of n or more
     file: str | None = None  # the name of the one that it lies in (`segments`); None: memory only
 
@@ -56,9 +56,6 @@ class Part:
         with np.errstate(over="ignore"):
             return np.square(self.lengths).astype(np.float32)
 
-    def attributes(self, code: int) -> Attributes:
-        return orjson.loads(self.distinct[code])
-
 
 class Growing:
     """The rows that came last, to which more are added. A part that was taken stays as it is: the
@@ -71,6 +68,7 @@ class Growing:
         self._lengths = np.empty(0, np.float64)
         self._codes = np.empty(0, np.int32)
         self._distinct: list[bytes] = []
+        self._columns = Columns(self._distinct)
         self._ids: list[str] = []
         self._code_of: dict[str, int] = {}
 
@@ -115,6 +113,7 @@ class Growing:
             self._lengths[:n],
             self._codes[:n],
             self._distinct,
+            self._columns,
             self._ids,
         )
 

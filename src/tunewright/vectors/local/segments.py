@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tunewright import durable
 from tunewright.faults import fault
+from tunewright.vectors.local.columns import Columns
 from tunewright.vectors.local.rows import Part
 from tunewright.vectors.local.view import Mask
 
@@ -142,12 +143,14 @@ def _array(mapped: NDArray[np.uint8], name: str, place: dict[str, int]) -> NDArr
 
 
 def _part(name: str, arrays: dict[str, NDArray[Any]], dimensions: int) -> Part:
+    distinct = Texts(arrays["attribute_ends"], arrays["attributes"], decoded=False)
     return Part(
         arrays["slots"],
         arrays["vectors"].reshape(-1, dimensions),
         arrays["lengths"],
         arrays["codes"],
-        Texts(arrays["attribute_ends"], arrays["attributes"], decoded=False),
+        distinct,
+        Columns(distinct),
         Texts(arrays["id_ends"], arrays["ids"], decoded=True),
         file=name,
     )

@@ -7,6 +7,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
+from tunewright.vectors.filters import Filter
 from tunewright.vectors.index import Floats, Metric
 from tunewright.vectors.local.rows import Growing, Part
 from tunewright.vectors.local.store import Reading, Row, Store
@@ -38,6 +39,16 @@ class View:
             len(part) if live is None else int(np.count_nonzero(live))
             for part, live in zip(self.parts, self.live, strict=True)
         )
+
+    def matching(self, where: Filter | None) -> list[Mask | None]:
+        """Of each part, the rows that are there and that the filter matches; None for all."""
+        if where is None:
+            return list(self.live)
+        found = [part.columns.matched(where)[part.codes] for part in self.parts]
+        return [
+            matched if live is None else live & matched
+            for matched, live in zip(found, self.live, strict=True)
+        ]
 
     @property
     def starts(self) -> list[int]:
