@@ -6,6 +6,7 @@
 PYTHON ?= python3
 export TORCH_INDEX
 TESTS ?= tests
+DATABASES = $(patsubst tests/contracts/clients/%.txt,.sdk/databases/%/.installed,$(wildcard tests/contracts/clients/*.txt))
 SDKS = $(patsubst %,.sdk/%/.installed,0.28.1 1.109.1 2.54.0 3.54.0)
 
 help:  ## list the targets
@@ -17,7 +18,7 @@ demo: .venv/.train  ## three minutes: fine-tune a real base, ask it, embed, sear
 test: .venv/.dev sdk  ## all tests but the slow ones
 	.venv/bin/pytest -n 2 -m "not slow" $(TESTS)
 
-test-all: .venv/.dev sdk .sdk/clients/.installed  ## all tests
+test-all: .venv/.dev sdk databases .sdk/clients/.installed  ## all tests
 	.venv/bin/pytest -n 2 $(TESTS)
 
 lint: .venv/.dev  ## ruff, basedpyright, import-linter
@@ -27,6 +28,8 @@ lint: .venv/.dev  ## ruff, basedpyright, import-linter
 	.venv/bin/lint-imports
 
 sdk: $(SDKS)  ## the four generations of the official SDK that the story runs in
+
+databases: $(DATABASES)  ## the clients of the databases that vectors can be in
 
 docs: .venv/.dev sdk  ## make docs/parameters.md anew from the code
 	.venv/bin/python docs/parameters.py
@@ -101,6 +104,12 @@ PURELIB = -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 		'sentence-transformers>=6.2' scikit-learn scipy joblib threadpoolctl narwhals
 	@touch $@
 
+# Each in a folder of its own, behind .venv on the path: their dependencies exclude one another's.
+.sdk/databases/%/.installed: tests/contracts/clients/%.txt .venv/.dev
+	.venv/bin/python -m pip install --quiet --upgrade --target .sdk/databases/$* \
+		--constraint tests/sdk/no_torch.txt --requirement $<
+	@touch $@
+
 # The name of the folder is the version.
 .sdk/%/.installed:
 	@$(call need_python)
@@ -118,4 +127,4 @@ $(PYTHON) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/nul
 	"Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 endef
 
-.PHONY: help demo test test-all lint sdk docs conformance upstream clean
+.PHONY: help demo test test-all lint sdk databases docs conformance upstream clean

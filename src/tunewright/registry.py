@@ -11,7 +11,7 @@ process may not load torch, and one package that is broken harms nobody else.
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import EntryPoint, distributions
 from typing import Any
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 class Registry:
     """`what`: as messages call one of it. `group`: of the entry points. `own`: ``module:attribute``
     by name. `needs`: where a library of ours is absent, what cannot be done and the extra that
-    brings it. `protocol`: what an instance must have.
+    brings it; `extras`: the same of one name. `protocol`: what an instance must have.
 
     Our names come first: what another package offers under one of them is not used, and the log
     says so. A name that two packages offer is refused.
@@ -36,6 +36,7 @@ class Registry:
     own: Mapping[str, str]
     needs: tuple[str, str] | None = None
     protocol: type = object
+    extras: Mapping[str, str] = field(default_factory=dict)
 
     def names(self) -> list[str]:
         """Ours, then those of other packages."""
@@ -49,7 +50,7 @@ class Registry:
         """
         if name in self.own:
             self._tell_of_shadows(name)
-            return self._own(self.own[name], beside)
+            return self._own(name, beside)
         return self._import(self._one(name), beside)
 
     def make(self, name: str, *given: object) -> Any:
@@ -70,15 +71,17 @@ class Registry:
             raise self._broken(self._one(name), f"lacks {', '.join(lacking)}")
         return made
 
-    def _own(self, path: str, beside: str) -> Any:
-        module, _, attribute = path.partition(":")
+    def _own(self, name: str, beside: str) -> Any:
+        module, _, attribute = self.own[name].partition(":")
+        extra = self.extras.get(name)
+        needs = (f"The {self.what} '{name}'", extra) if extra else self.needs
         try:
             return getattr(import_module(module), beside or attribute)
         except ImportError as error:
             # A fault of ours, which no extra mends.
-            if self.needs is None or (error.name or "").startswith("tunewright"):
+            if needs is None or (error.name or "").startswith("tunewright"):
                 raise
-            doing, extra = self.needs
+            doing, extra = needs
             raise MissingExtra(f"{doing} ({error.name} is not installed)", extra) from error
 
     def _import(self, offer: EntryPoint, beside: str) -> Any:

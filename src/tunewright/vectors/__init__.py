@@ -5,10 +5,17 @@ from pathlib import Path
 from tunewright.registry import Registry
 from tunewright.vectors.index import VectorIndex
 
+# name of a place -> its module, which is called as the extra that brings its client
+DATABASES: dict[str, str] = {}
+
 INDEXES = Registry(
     "vector index",
     "tunewright.vectors",
-    {"local": "tunewright.vectors.local:open_local"},
+    {
+        "local": "tunewright.vectors.local:open_local",
+        **{name: f"tunewright.vectors.databases.{of}:open_index" for name, of in DATABASES.items()},
+    },
+    extras=DATABASES,
     protocol=VectorIndex,
 )
 

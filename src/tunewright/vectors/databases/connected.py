@@ -1,0 +1,267 @@
+"""`Connected`: the verbs of an index on a `Database`, which means that what a database cannot do is
+done here."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar, get_args
+
+import numpy as np
+
+from tunewright import names
+from tunewright.errors import BadRequest, NotFound
+from tunewright.vectors.checking import checked_attributes, checked_ids, checked_vectors
+from tunewright.vectors.databases.calling import Calls
+from tunewright.vectors.databases.database import Collection, Database, Limits, Page
+from tunewright.vectors.databases.listing import Listings
+from tunewright.vectors.databases.nearest import Nearest, Split
+from tunewright.vectors.databases.place import Place
+from tunewright.vectors.databases.splitting import weaker
+from tunewright.vectors.filters import EVERY, Attributes, Filter
+from tunewright.vectors.index import Floats, Hits, Metric, Rows
+
+T = TypeVar("T")
+_KNOWN = 3.0  # seconds for which a collection is taken to be there still
+
+
+class Connected:
+    """Its contract: `vectors.index.VectorIndex`, with one difference: an `upsert` of more rows than
+    `limits` has for one request is written in pieces, and only each of them is whole or absent."""
+
+    def __init__(self, place: Place, database: Database) -> None:
+        self.place = place
+        self._database = database
+        self._call = Calls(database, place)
+        self._listings = Listings()
+        self._known: dict[str, tuple[float, Collection]] = {}
+
+    @property
+    def limits(self) -> Limits:
+        return self._database.limits
+
+    def __repr__(self) -> str:
+        return f"Connected({self.place})"
+
+    def create(self, name: str, dimensions: int, metric: Metric = "cosine") -> None:
+        self._checked(name, dimensions, metric)
+        there = self._call(lambda: self._database.collection(name))
+        if there is None:
+            self._call(lambda: self._database.create(name, dimensions, metric))
+            there = self._collection(name, anew=True)
+        if (there.dimensions, there.metric) != (dimensions, metric):
+            raise BadRequest(
+                f"The collection '{name}' has vectors of {there.dimensions} dimensions and the "
+                f"metric {there.metric}; {dimensions} and {metric} were asked for."
+            )
+
+    def _checked(self, name: str, dimensions: int, metric: Metric) -> None:
+        """Raises BadRequest."""
+        if not _may_be(name):
+            raise BadRequest(
+                f"'{name[:200]}' cannot be a collection's name: letters, digits, _ and - only, at "
+                "most 128.",
+                param="name",
+            )
+        if not 1 <= dimensions <= self.limits.dimensions:
+            raise BadRequest(
+                f"dimensions is {dimensions}: from 1 to {self.limits.dimensions}.",
+                param="dimensions",
+            )
+        if metric not in get_args(Metric):
+            raise BadRequest(
+                f"There is no metric '{metric}'. Known: {', '.join(get_args(Metric))}.",
+                param="metric",
+            )
+
+    def drop(self, name: str) -> None:
+        self._forget(name)
+        if not _may_be(name):
+            return
+        there = self._call(lambda: self._database.collection(name))
+        if there is not None:
+            self._call(lambda: self._database.drop(there))
+        self._forget(name)
+
+    def upsert(
+        self,
+        name: str,
+        ids: Sequence[str],
+        vectors: Floats | None,
+        attributes: Sequence[Attributes],
+    ) -> None:
+        checked_ids(ids)
+        plain = checked_attributes(attributes, len(ids))
+        collection = self._collection(name)
+        given = None if vectors is None else _rows(vectors, len(ids), collection)
+        last = list({id: at for at, id in enumerate(ids)}.values())  # of an id given twice
+        ids, plain = [ids[at] for at in last], [plain[at] for at in last]
+        given = self._vectors_of(collection, ids) if given is None else given[last]
+        self._listings.forget(name)
+        for some in pieces(plain, collection.dimensions, self.limits):
+            self._call(
+                lambda some=some: self._database.put(
+                    collection, ids[some], given[some], plain[some]
+                )
+            )
+
+    def _vectors_of(self, collection: Collection, ids: Sequence[str]) -> Floats:
+        """[ids, d]. Raises NotFound, of one that is not there."""
+        found = self._fetched(collection, ids)
+        if missing := next((id for id in ids if id not in found), None):
+            raise NotFound(f"There is no row '{missing}' in the collection '{collection.name}'.")
+        vectors = [found[id][0] for id in ids]
+        return np.array(vectors, np.float32).reshape(len(ids), collection.dimensions)
+
+    def _fetched(
+        self, collection: Collection, ids: Sequence[str]
+    ) -> dict[str, tuple[Floats, Mapping[str, Any]]]:
+        rows: dict[str, tuple[Floats, Mapping[str, Any]]] = {}
+        for some in _by(ids, self.limits.ids):
+            page = self._call(lambda some=some: self._database.fetch(collection, some))
+            assert page.vectors is not None
+            assert page.attributes is not None
+            for id, vector, attributes in zip(page.ids, page.vectors, page.attributes, strict=True):
+                rows[id] = vector, attributes
+        return rows
+
+    def delete(
+        self, name: str, *, ids: Sequence[str] | None = None, where: Filter | None = None
+    ) -> None:
+        if (ids is None) == (where is None):
+            raise BadRequest("Which rows to delete is said by ids or by a filter, one of the two.")
+        collection = self._collection(name)
+        self._listings.forget(name)
+        if where is not None:
+            split = self._split(where)
+            if split.exact and self._call(lambda: self._database.remove_where(collection, where)):
+                return
+            ids = [id for page in self._matching(collection, split) for id in page]
+        for some in _by(list(dict.fromkeys(ids or ())), self.limits.ids):
+            self._call(lambda some=some: self._database.remove(collection, some))
+
+    def search(self, name: str, queries: Floats, k: int, where: Filter | None = None) -> Hits:
+        if k < 1:
+            raise BadRequest(f"k is {k}: at least 1.", param="k")
+        collection = self._collection(name)
+        checked = checked_vectors(queries, collection.dimensions, collection.metric, "queries")
+        try:
+            return Nearest(self._database, collection, self._call).search(
+                checked, k, self._split(where)
+            )
+        except NotFound:
+            self._forget(name)
+            raise
+
+    def count(self, name: str, where: Filter | None = None) -> int:
+        collection, split = self._collection(name), self._split(where)
+        if split.exact:
+            return self._call(lambda: self._database.count(collection, split.weaker))
+        return sum(len(page) for page in self._matching(collection, split))
+
+    def _matching(self, collection: Collection, split: Split) -> Iterator[list[str]]:
+        """The ids, page by page."""
+        pages = self._database.pages(
+            collection, split.weaker, vectors=False, attributes=not split.exact
+        )
+        while (page := self._call(lambda: next(pages, None))) is not None:
+            yield [page.ids[at] for at in split.keeps(page)]
+
+    def read(self, name: str, after: str | None = None, limit: int = 1000) -> Rows:
+        collection = self._collection(name)
+        page = self._call(lambda: self._database.read(collection, after, limit))
+        if page is not None:
+            return _in_order(page, collection)
+        return self._read(collection, after, limit)
+
+    def _read(self, collection: Collection, after: str | None, limit: int) -> Rows:
+        """By the sorted list of all ids, which is kept for who asks for the next page."""
+
+        def ids() -> list[str]:
+            split = self._split(None)
+            return sorted(id for page in self._matching(collection, split) for id in page)
+
+        taken, rows = self._listings.after(collection.name, after, limit, ids), {}
+        while taken:
+            rows |= self._fetched(collection, taken)
+            if len(rows) >= limit:
+                break
+            # Some were deleted meanwhile: as many as were asked for, or the last.
+            taken = self._listings.after(collection.name, taken[-1], limit - len(rows), ids)
+        order = sorted(rows)
+        vectors = np.array([rows[id][0] for id in order], np.float32)
+        return Rows(
+            order,
+            vectors.reshape(len(order), collection.dimensions),
+            [dict(rows[id][1]) for id in order],
+        )
+
+    def close(self) -> None:
+        if not self._call.closed:
+            self._call.close()
+            self._database.close()
+
+    def _split(self, where: Filter | None) -> Split:
+        tree = EVERY if where is None else where
+        return Split(tree, weaker(tree, self._database.expresses))
+
+    def _collection(self, name: str, anew: bool = False) -> Collection:
+        """Raises NotFound."""
+        since, known = self._known.get(name, (0.0, None))
+        if known and not anew and not self._call.closed and time.monotonic() - since < _KNOWN:
+            return known
+        found = self._call(lambda: self._database.collection(name)) if _may_be(name) else None
+        if found is None:
+            self._forget(name)
+            raise NotFound(f"There is no collection '{name[:200]}' in the vector index.")
+        self._known[name] = time.monotonic(), found
+        return found
+
+    def _forget(self, name: str) -> None:
+        self._known.pop(name, None)
+        self._listings.forget(name)
+
+
+def _may_be(name: str) -> bool:
+    try:
+        names.id(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _rows(given: Any, rows: int, collection: Collection) -> Floats:
+    """Raises BadRequest."""
+    vectors = checked_vectors(given, collection.dimensions, collection.metric)
+    if len(vectors) != rows:
+        raise BadRequest(f"{rows} ids and {len(vectors)} vectors were given: one each is needed.")
+    return vectors
+
+
+def _by(ids: Sequence[str], most: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), most):
+        yield ids[start : start + most]
+
+
+def pieces(
+    attributes: Sequence[Mapping[str, Any]], dimensions: int, limits: Limits
+) -> Iterator[slice]:
+    """Of rows with these attributes: what goes in one request."""
+    start, size = 0, 0
+    for at, row in enumerate(attributes):
+        # In JSON: a number has up to 20 digits and signs, a letter up to 6; both texts of a row.
+        own = 20 * dimensions + sum(
+            2 * len(key) + 12 * len(value) if isinstance(value, str) else 2 * len(key) + 50
+            for key, value in row.items()
+        )
+        if at > start and (at - start == limits.rows or size + own > limits.size):
+            yield slice(start, at)
+            start, size = at, 0
+        size += own
+    if start < len(attributes):
+        yield slice(start, len(attributes))
+
+
+def _in_order(page: Page, collection: Collection) -> Rows:
+    assert page.vectors is not None
+    assert page.attributes is not None
+    vectors = np.asarray(page.vectors, np.float32).reshape(len(page.ids), collection.dimensions)
+    return Rows(page.ids, vectors, [dict(one) for one in page.attributes])

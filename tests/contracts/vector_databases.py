@@ -1,0 +1,80 @@
+"""The indexes that the contract is tried on: name -> a context that gives a place for `open_index`.
+
+A database of which the client or the server is not there skips, and says what would bring it.
+`TUNEWRIGHT_TEST_NAME_URL` has a server of one's own tried as well.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tunewright.vectors import INDEXES
+from tunewright.vectors.local import keeping, rows
+
+Opened = Callable[[Path], AbstractContextManager[str]]
+CLIENTS = Path(__file__).parents[2] / ".sdk" / "databases"
+
+
+def client(name: str) -> None:
+    """Databases' clients, each in a folder of its own (`make databases`), behind what is installed:
+    none of them is needed for anything else."""
+    folder = CLIENTS / name
+    if not (folder / ".installed").exists():
+        pytest.skip(f"the client of {name} is not there: make databases")
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+
+
+@contextmanager
+def local(folder: Path) -> Iterator[str]:
+    yield f"local:{folder / 'vectors'}"
+
+
+@contextmanager
+def local_in_parts(folder: Path) -> Iterator[str]:
+    """As large collections are, whose parts lie in files."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "PART", 16)
+        patch.setattr(keeping, "SOON", 0.0)
+        yield f"local:{folder / 'vectors'}"
+
+
+@contextmanager
+def poor(folder: Path) -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(INDEXES.own, "poor", "poor_database:open_poor")  # pyright: ignore[reportArgumentType]
+        yield f"poor:{folder}"
+
+
+def live(name: str) -> Opened:
+    """A server of one's own."""
+
+    @contextmanager
+    def opened(_: Path) -> Iterator[str]:
+        variable = f"TUNEWRIGHT_TEST_{name.upper()}_URL"
+        if not (url := os.environ.get(variable)):
+            pytest.skip(f"{variable} names no server")
+        if (CLIENTS / name).exists():
+            client(name)
+        yield url
+
+    return opened
+
+
+# In many parts the local one has more to get wrong: the same in one is among the slow.
+PLACES: dict[str, Opened] = {"local, of many parts": local_in_parts, "poor": poor}
+SLOW: dict[str, Opened] = {"local": local}
+"""With the slow tests only, as whatever needs a client or a server."""
+
+
+def params() -> list[Any]:
+    slow = SLOW | {f"live-{name}": live(name) for name in INDEXES.own if name != "local"}
+    return [
+        *(pytest.param(opened, id=name) for name, opened in PLACES.items()),
+        *(pytest.param(opened, id=name, marks=pytest.mark.slow) for name, opened in slow.items()),
+    ]
