@@ -30,6 +30,7 @@ from tunewright.resources.chat import Chat
 from tunewright.resources.checking import Checking
 from tunewright.resources.completions import Completions
 from tunewright.resources.counting import Counting
+from tunewright.resources.embedding_anew import EmbeddingAnew
 from tunewright.resources.embedding_models import Wishes
 from tunewright.resources.embedding_tables import EmbeddingTables
 from tunewright.resources.embeddings import Embeddings
@@ -45,6 +46,7 @@ from tunewright.resources.judging import Judging
 from tunewright.resources.keys import Keys
 from tunewright.resources.models import Models
 from tunewright.resources.permissions import Permissions
+from tunewright.resources.reembeddings import Reembeddings
 from tunewright.resources.removals import Removals
 from tunewright.resources.store_contents import StoreContents
 from tunewright.resources.store_models import StoreModels
@@ -209,7 +211,17 @@ class Acting:
     def vector_stores(self) -> VectorStores:
         model = self._tw.settings.vector_stores_model
         keeping = (self.shelf, self.attachments, self.removals, self.quota)
-        return VectorStores(*keeping, self.files, self._store_models, self._searching, model)
+        reembeddings = Reembeddings(
+            self.shelf, self._tw.tasks, self.removals, self._store_models, self.quota
+        )
+        using = (self._store_models, self._searching, reembeddings)
+        return VectorStores(*keeping, self.files, *using, model)
+
+    @cached_property
+    def embedding_anew(self) -> EmbeddingAnew:
+        tw = self._tw
+        submit = partial(tw.scheduler.submit, self.caller.organisation)
+        return EmbeddingAnew(self.shelf, tw.contents, self._store_models, submit)
 
     @cached_property
     def ingestion(self) -> Ingestion:

@@ -47,7 +47,7 @@ def test_what_is_put_is_there_once(store: ChunkStore) -> None:
     put(store, one, two)
     assert store.of("file-a") == [one, two]
     assert store.texts(["file-a-000001", "file-a-000009"]) == {two.id: two}
-    assert (store.count("file-a"), store.files()) == (2, ["file-a", "file-b"])
+    assert (store.ids("file-a"), store.files()) == ([one.id, two.id], ["file-a", "file-b"])
     changed = chunk("file-a", 1, "liquorice")
     put(store, changed)
     assert store.words("water", 9, anybody) == []

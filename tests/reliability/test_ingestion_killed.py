@@ -122,10 +122,15 @@ def calm_store(
     "fault",
     [
         "ingest.indexed",
-        "ingest.recorded",
         *(
             pytest.param(name, marks=pytest.mark.slow)
-            for name in ("ingest.begun", "ingest.embedded", "ingest.kept", "ingest.kept:2")
+            for name in (
+                "ingest.recorded",
+                "ingest.begun",
+                "ingest.embedded",
+                "ingest.kept",
+                "ingest.kept:2",
+            )
         ),
     ],
 )
@@ -142,6 +147,47 @@ def test_killed_at(
         until(place, store)
         assert first.wait(10) == -signal.SIGKILL, "the fault never struck"
         assert wrong(place.tw, store, calm_store) == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "reembed.kept",
+        *(
+            pytest.param(f"reembed.{name}", marks=pytest.mark.slow)
+            for name in ("embedded", "complete")
+        ),
+    ],
+)
+def test_killed_while_it_is_embedded_anew(
+    new_place: New,
+    filled: Callable[[Path], tuple[str, Path]],
+    calm_store: dict[str, tuple[str, np.ndarray]],
+    tmp_path: Path,
+    fault: str,
+) -> None:
+    """Texts as before, each with one vector, of the new model."""
+    store, root = filled(tmp_path / "home")
+    with new_place(root) as place:
+        first = place.worker("worker", TUNEWRIGHT_FAULT=f"{fault}:kill")
+        until(place, store)
+        anew = place.tw.vector_stores.reembeddings
+        made = anew.create(store, model="builtin-static")
+        deadline = time.monotonic() + 120
+        while (found := anew.retrieve(made.id)).status in ("queued", "running"):
+            restart(place)
+            time.sleep(0.02)
+            assert time.monotonic() < deadline, place.log.read_text()[-3000:]
+        assert (found.status, found.done) == ("succeeded", len(calm_store))
+        assert first.wait(10) == -signal.SIGKILL, "the fault never struck"
+        rows = place.tw.contents.index.read(f"{store}-2", limit=100_000)
+        assert rows.ids == sorted(calm_store)
+        assert rows.vectors.shape == (len(calm_store), 256)
+        texts = [calm_store[id][0] for id in rows.ids]
+        embedder = place.tw.embedder(
+            place.tw.models.weights("builtin-static", ("embedding",)), place.tw.models
+        )
+        np.testing.assert_allclose(rows.vectors, embedder.embed(texts).vectors, atol=1e-5)
 
 
 @pytest.mark.slow

@@ -98,6 +98,10 @@ def _vector_stores(connection: Connection) -> None:
         search_by(connection, "vector_store_files", field)
 
 
+def _reembeddings(connection: Connection) -> None:
+    records(connection, "reembeddings")
+
+
 STEPS: list[Callable[[Connection], None]] = [
     _first_tables,
     _index_what_is_searched_by,
@@ -108,6 +112,7 @@ STEPS: list[Callable[[Connection], None]] = [
     _batches,
     _tables,
     _vector_stores,
+    _reembeddings,
 ]
 
 

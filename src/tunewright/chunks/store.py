@@ -135,10 +135,11 @@ class ChunkStore:
             rows = connection.execute(query, (file,)).fetchall() if connection else []
         return [Chunk(*row) for row in rows]
 
-    def count(self, file: str) -> int:
-        """How many chunks of a file there are."""
+    def ids(self, file: str) -> list[str]:
+        """Of the chunks of a file, in order."""
         with self._database.reading() as connection:
-            return len(_numbers(connection, file)) if connection else 0
+            numbers = _numbers(connection, file) if connection else []
+        return [chunk_id(file, number) for number in numbers]
 
     def files(self) -> list[str]:
         with self._database.reading() as connection:

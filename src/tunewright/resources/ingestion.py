@@ -22,7 +22,7 @@ from tunewright.faults import fault
 from tunewright.records.files import File
 from tunewright.records.vector_store_files import Attributes, VectorStoreFile
 from tunewright.records.vector_stores import VectorStore
-from tunewright.resources.store_contents import StoreContents
+from tunewright.resources.store_contents import StoreContents, alike
 from tunewright.resources.store_models import StoreModels, Submit, Texts
 
 Portion: TypeAlias = "Sequence[tuple[Intake, list[Chunk]]]"
@@ -141,7 +141,7 @@ class Ingestion:
         fault("ingest.indexed")
         self._contents.chunks(store.id).put(chunks)
         for intake, those in portion:
-            same = not intake.done or intake.described == intake.file.attributes
+            same = not intake.done or alike(intake.described, intake.file.attributes)
             intake.described = intake.file.attributes if same else None
             intake.done += len(those)
         fault("ingest.kept")
@@ -150,7 +150,7 @@ class Ingestion:
         """Those whose attributes were changed while they were read get the same for all chunks.
         The store has to be claimed."""
         for intake in intakes:
-            if intake.described != intake.file.attributes:
+            if not alike(intake.described, intake.file.attributes):
                 self._contents.describe(store, intake.file.id, intake.file.attributes)
 
 

@@ -22,6 +22,8 @@ from tunewright.records.files import File
 from tunewright.records.jobs import Job
 from tunewright.records.models import Start, Weights
 from tunewright.records.record import Record, new_id
+from tunewright.records.reembeddings import OPEN as OPEN_REEMBEDDING
+from tunewright.records.reembeddings import Reembedding
 from tunewright.records.removals import Removal
 from tunewright.records.uploads import Upload, UploadPart
 from tunewright.records.vector_store_files import VectorStoreFile
@@ -65,6 +67,7 @@ class Removals:
             "remove-export": self._export,
             "remove-vectors": self._vectors,
             "remove-store": self._store,
+            "remove-collections": self._collections,
             "attributes": self._attributes,
         }
 
@@ -125,6 +128,11 @@ class Removals:
         """The same for all that a vector store holds."""
         self._tasks.enqueue("remove-store", id, self._shelf.organisation)
 
+    def order_collections(self, store: str) -> None:
+        """The same for the vectors of a store that it does not use, of a model before or of one
+        that it was not to have in the end."""
+        self._tasks.enqueue("remove-collections", store, self._shelf.organisation)
+
     def carry_out(self, kind: str, id: str) -> bool:
         """Remove what a task of that kind ordered; False while somebody still writes there. Can be
         repeated."""
@@ -175,6 +183,16 @@ class Removals:
         with self._contents.if_free(id) as free:
             if free:
                 self._contents.drop(id)
+        return free
+
+    def _collections(self, store: str) -> bool:
+        found = self._shelf.get(VectorStore, store)
+        running = self._shelf.all(Reembedding, subject=store)
+        if found is None or any(each.status in OPEN_REEMBEDDING for each in running):
+            return True  # they go with the store, or are being filled
+        with self._contents.if_free(store) as free:
+            if free:
+                self._contents.drop_others(store, found.embedding.collection_of(store))
         return free
 
     def _attributes(self, kept_as: str) -> bool:

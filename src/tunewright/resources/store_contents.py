@@ -79,15 +79,24 @@ class StoreContents:
 
     def drop(self, store: str) -> None:
         """A store with all that it holds. It has to be claimed, where it is there."""
-        if not self._home.vector_store(store).exists():  # nothing was ever read into it
-            return
         for name in collections(store):
-            self.index.drop(name)
+            self.drop_collection(store, name)
         with self._lock:
             chunks = self._stores.pop(store, None)
         if chunks is not None:
             chunks.close()
         durable.remove(self._home.vector_store(store))
+
+    def drop_others(self, store: str, used: str) -> None:
+        """The vectors of a store that are not in this collection."""
+        for name in collections(store):
+            if name != used:
+                self.drop_collection(store, name)
+
+    def drop_collection(self, store: str, name: str) -> None:
+        self.index.drop(name)
+        if name != store:  # where the texts are
+            durable.remove(self._home.vector_store(name))
 
     def close(self) -> None:
         with self._lock:
@@ -103,3 +112,12 @@ def collections(store: str) -> tuple[str, str]:
     """Those of a store in the index: one has its vectors, and the other one may be filled with
     those of another model."""
     return store, f"{store}-2"
+
+
+def alike(one: Attributes | None, other: Attributes | None) -> bool:
+    """Whether both have the same attributes; to Python true equals 1."""
+    return one == other and _booleans(one) == _booleans(other)
+
+
+def _booleans(attributes: Attributes | None) -> set[str]:
+    return {key for key, value in (attributes or {}).items() if isinstance(value, bool)}

@@ -56,15 +56,16 @@ class StoreModels:
             dimensions=self._embedder(weights).dimensions,
         )
 
-    def open(self, store: VectorStore) -> Embedder:
-        """Raises BadRequest where the model is gone, or is another one under its name now."""
-        made = store.embedding
+    def open(self, store: VectorStore, embedding: StoreEmbedding | None = None) -> Embedder:
+        """embedding: another one than the store has. Raises BadRequest where the model is gone, or
+        is another one under its name now."""
+        made = embedding or store.embedding
         try:
             today = self.today(made.model)
         except (NotFound, BadRequest) as error:
-            raise _changed(store, "is not here any more") from error
+            raise _changed(store.id, made.model, "is not here any more") from error
         if _makes(today) != _makes(made):
-            raise _changed(store, "is another one now")
+            raise _changed(store.id, made.model, "is another one now")
         return self._embedder(self._models.weights(made.model, ("embedding",)))
 
 
@@ -72,12 +73,11 @@ def _makes(embedding: StoreEmbedding) -> tuple[str, str, int]:
     return embedding.fingerprint, embedding.precision, embedding.dimensions
 
 
-def _changed(store: VectorStore, what: str) -> BadRequest:
-    name = store.embedding.model
+def _changed(store: str, model: str, what: str) -> BadRequest:
     return BadRequest(
-        f"The vectors of {store.id} were made by the model `{name}`, which {what}, and vectors of "
+        f"The vectors of {store} were made by the model `{model}`, which {what}, and vectors of "
         "two models cannot be compared. Have the texts of the store embedded anew, by that or by "
-        f"another model: {command('vectors', 'reembed', store.id)} --model MODEL",
+        f"another model: {command('vectors', 'reembed', store)} --model MODEL",
         param="vector_store_id",
         code="embedding_model_changed",
     )

@@ -56,7 +56,10 @@ class StoreSearch:
         model of the store is another one now; Busy."""
         where = None if request.filters is None else filters.parse(request.filters)
         files = _Files(self._shelf, store.id, where)
-        ranked = self._ranked(store, request, files)
+        try:
+            ranked = self._ranked(store, request, files)
+        except _Replaced as other:
+            ranked = self._ranked(other.store, request, files)
         least, most = request.ranking_options.score_threshold, request.max_num_results
         best = [(id, score) for id, score in ranked if score >= least][:most]
         texts = self._contents.chunks(store.id).texts([id for id, _ in best])
@@ -99,7 +102,10 @@ class StoreSearch:
         while left:
             try:
                 hits = index.search(name, vectors[left], asked, files.where)
-            except NotFound:  # nothing was ever read into it
+            except NotFound:  # nothing was ever read into it, or it was embedded anew
+                now = self._shelf.get(VectorStore, store.id)
+                if now and now.embedding != store.embedding:
+                    raise _Replaced(now) from None
                 return found
             for query, ids, scores in zip(left, hits.ids, hits.scores, strict=True):
                 pairs = zip(ids, scores.tolist(), strict=True)
@@ -120,6 +126,14 @@ class StoreSearch:
             raise
         self._quota.reserve(texts.tokens)
         return texts.embedded(self._submit)
+
+
+class _Replaced(Exception):
+    """The store has changed over to other vectors since it was read."""
+
+    def __init__(self, store: VectorStore) -> None:
+        super().__init__(store.id)
+        self.store = store
 
 
 class _Files:

@@ -21,6 +21,7 @@ from tunewright.resources.attachments import Attachments
 from tunewright.resources.files import Files
 from tunewright.resources.live_stores import live_store, seen, store_of, used
 from tunewright.resources.progress import changes
+from tunewright.resources.reembeddings import Reembeddings
 from tunewright.resources.removals import Removals
 from tunewright.resources.store_models import StoreModels
 from tunewright.resources.store_search import StoreSearch
@@ -45,10 +46,12 @@ class VectorStores:
         uploads: Files,
         models: StoreModels,
         searching: StoreSearch,
+        reembeddings: Reembeddings,
         model: str,
     ) -> None:
         """model: what embeds the chunks of a store that does not say."""
         self.files = VectorStoreFiles(shelf, attachments, removals, quota, uploads, searching)
+        self.reembeddings = reembeddings
         self.file_batches = VectorStoreBatches(shelf, attachments, quota, uploads)
         self._shelf = shelf
         self._attachments = attachments
@@ -137,6 +140,7 @@ class VectorStores:
         with self._shelf.catalog.transaction():
             self.retrieve(vector_store_id)
             self._attachments.forget(vector_store_id)
+            self.reembeddings.forget(vector_store_id)
             self._shelf.delete(VectorStore, vector_store_id)
             self._removals.order_store(vector_store_id)
         self._removals.carry_out("remove-store", vector_store_id)
@@ -169,6 +173,7 @@ class VectorStores:
             if self.retrieve(id).status != "expired":  # used meanwhile
                 return
             self._attachments.end(id)
+            self.reembeddings.forget(id)
             gone = {"status": "expired", "usage_bytes": 0}
             self._shelf.change(VectorStore, id, lambda it: it.model_copy(update=gone))
             self._removals.order_store(id)

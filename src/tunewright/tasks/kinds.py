@@ -36,6 +36,7 @@ KINDS = {
         Kind("batch-end", "tunewright.work.batch:RunBatch", "batch", priority=-1),
         Kind("embed-table", "tunewright.work.embed_table:EmbedTable", "table"),
         Kind("ingest", "tunewright.work.ingest:Ingest", "ingest"),
+        Kind("reembed", "tunewright.work.reembed:Reembed", "ingest", priority=1),
         Kind("export", "tunewright.work.export:WriteExport", "export"),
         Kind("verify", "tunewright.work.verify:Verify", "tidy", priority=1),
         Kind("remove-file", "tunewright.work.remove:Remove", "tidy", attempts=None),
@@ -44,6 +45,7 @@ KINDS = {
         Kind("remove-export", "tunewright.work.remove:Remove", "tidy", attempts=None),
         Kind("remove-vectors", "tunewright.work.remove:Remove", "tidy", attempts=None),
         Kind("remove-store", "tunewright.work.remove:Remove", "tidy", attempts=None),
+        Kind("remove-collections", "tunewright.work.remove:Remove", "tidy", attempts=None),
         Kind("attributes", "tunewright.work.remove:Remove", "tidy", attempts=None),
         Kind("scrub", "tunewright.work.scrub:Scrub", "tidy", priority=2, attempts=None),
     )
