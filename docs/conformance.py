@@ -13,8 +13,8 @@ HEAD = """# Conformance
 What becomes of each call of the official SDKs, unmodified, against a running server. Made by
 `make conformance` from what the stories of `tests/test_story.py` counted; `make test` runs them
 again and fails where a call that is "yes" here is answered no more. The calls are those that each
-SDK itself has for files, uploads, fine-tuning, models, chat, completions, embeddings and batches,
-found in its classes, synchronous and asynchronous.
+SDK itself has for files, uploads, fine-tuning, models, chat, completions, embeddings, batches and
+vector stores, found in its classes, synchronous and asynchronous.
 
 - **yes**: answered; every body fits the SDK's own types.
 - **refused**: an error of OpenAI's shape, with this status, that says why.

@@ -59,10 +59,15 @@ def tables() -> list[tuple[Call, list[Row]]]:
     """Every call that takes parameters, with what becomes of each."""
     theirs = sdk_parameters()
     return [
-        (call, list(rows(kind, theirs.get(call.name, {}))))
+        (call, list(rows(kind, _beside_the_path(call, theirs.get(call.name, {})))))
         for call in CALLS
         if (kind := call.takes or call.form or call.query) and not call.optional
     ]
+
+
+def _beside_the_path(call: Call, theirs: dict[str, Any]) -> dict[str, Any]:
+    """The SDK's types have some of the path's parameters as well."""
+    return {name: inner for name, inner in theirs.items() if f"{{{name}}}" not in call.path}
 
 
 def rows(kind: type[Request], theirs: dict[str, Any], prefix: str = "") -> Iterator[Row]:

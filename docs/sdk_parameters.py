@@ -33,6 +33,21 @@ TYPES = {
     "chat.completions.create": "chat.completion_create_params.CompletionCreateParams",
     "completions.create": "completion_create_params.CompletionCreateParams",
     "embeddings.create": "embedding_create_params.EmbeddingCreateParams",
+    "batches.create": "batch_create_params.BatchCreateParams",
+    "batches.list": "batch_list_params.BatchListParams",
+    "vector_stores.create": "vector_store_create_params.VectorStoreCreateParams",
+    "vector_stores.list": "vector_store_list_params.VectorStoreListParams",
+    "vector_stores.update": "vector_store_update_params.VectorStoreUpdateParams",
+    "vector_stores.search": "vector_store_search_params.VectorStoreSearchParams",
+    "vector_stores.files.create": "vector_stores.file_create_params.FileCreateParams",
+    "vector_stores.files.list": "vector_stores.file_list_params.FileListParams",
+    "vector_stores.files.update": "vector_stores.file_update_params.FileUpdateParams",
+    "vector_stores.file_batches.create": (
+        "vector_stores.file_batch_create_params.FileBatchCreateParams"
+    ),
+    "vector_stores.file_batches.list_files": (
+        "vector_stores.file_batch_list_files_params.FileBatchListFilesParams"
+    ),
     "admin.organization.admin_api_keys.create": (
         "admin.organization.admin_api_key_create_params.AdminAPIKeyCreateParams"
     ),

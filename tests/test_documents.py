@@ -1,6 +1,7 @@
 """The documents that are made from the code: still what the code says, and true of the server."""
 
 import importlib.util
+import json
 from types import ModuleType
 from typing import Any
 
@@ -38,6 +39,18 @@ def test_every_parameter_of_the_newest_sdk_is_known(parameters: ModuleType) -> N
         if row.state == parameters.GAP
     ]
     assert gaps == []
+
+
+def test_no_call_of_the_sdk_is_taken_for_ours(parameters: ModuleType) -> None:
+    """Whose types nobody asks for, all of its parameters would be."""
+    told = json.loads((REPOSITORY / "docs" / "conformance.json").read_text("utf-8"))
+    offered = told[parameters.SDK]["calls"]["offered"]
+    ours = [
+        call.name
+        for call, rows in parameters.tables()
+        if call.name in offered and all(row.state == parameters.OURS for row in rows)
+    ]
+    assert ours == []
 
 
 def test_reasons_are_given_for_fields_only(parameters: ModuleType) -> None:

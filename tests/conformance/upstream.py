@@ -6,9 +6,9 @@ Those tests were written against a mock that answers to any id. A proxy in betwe
 and real ids for the placeholders, made for the purpose: of a file, a tuned model, a job in the
 state that the call needs. What the mock lets through and no server can do (`limit: 0`,
 `best_of: 0`, a bias for the token "foo", options of a stream without one, a batch for the Responses
-API) becomes the nearest value that can be done, and `suffix`, which is refused by name, is left out
-so that the rest of its call is seen. Nothing else is changed: what else is not offered stays
-refused, and its test fails.
+API, a batch of no files, or of two forms at once) becomes the nearest value that can be done, and
+`suffix`, which is refused by name, is left out so that the rest of its call is seen. Nothing else
+is changed: what else is not offered stays refused, and its test fails.
 """
 
 import json
@@ -43,6 +43,9 @@ SUITES = (
     "test_completions.py",
     "test_embeddings.py",
     "test_batches.py",
+    "test_vector_stores.py",
+    "vector_stores/test_files.py",
+    "vector_stores/test_file_batches.py",
     "chat/test_completions.py",
 )
 _DROPPED = ("content-length", "transfer-encoding", "connection", "content-encoding", "host")
@@ -61,6 +64,8 @@ class Seeds:
         self.job = server.wait(job["id"])
         self.model = self.job["fine_tuned_model"]
         self._checkpoints = iter(range(1, 12))
+        self.document = server.upload(b"Some words.", "words.txt", "assistants")
+        self.store = self.post("/vector_stores", file_ids=[self.document])["id"]
 
     def post(self, path: str, **body: Any) -> dict[str, Any]:
         return self.server.http.post(path, json=body).json()
@@ -109,6 +114,19 @@ class Seeds:
         given = {"endpoint": "/v1/embeddings", "completion_window": "24h"}
         return self.post("/batches", input_file_id=self.requests(), **given)["id"]
 
+    def a_store(self, method: str) -> str:
+        """With a document in it; one of its own for what deletes it or the document."""
+        if method != "DELETE":
+            return self.store
+        return self.post("/vector_stores", file_ids=[self.document])["id"]
+
+    def a_batch_of_files(self, path: str) -> str:
+        """One that is still being read where it is to be cancelled."""
+        file = self.document
+        if path.endswith("/cancel"):
+            file = self.server.upload(b"Many words. " * 20_000, "long.txt", "assistants")
+        return self.post(f"/vector_stores/{self.store}/file_batches", file_ids=[file])["id"]
+
     def settle(self, answer: dict[str, Any]) -> None:
         """A job that a test has made is not trained."""
         if answer.get("object") == "fine_tuning.job" and answer.get("finished_at") is None:
@@ -120,6 +138,9 @@ def mapped_path(seeds: Seeds, method: str, url: str) -> str:
     path = parts.path
     deleting = method if "/permissions" not in path else "GET"
     for pattern, real in (
+        (r"(?<=/vector_stores/)(vs_abc123|vector_store_id)", lambda: seeds.a_store(method)),
+        (r"(?<=/file_batches/)(vsfb_abc123|batch_id)", lambda: seeds.a_batch_of_files(parts.path)),
+        (r"(?<=/vs_.{24}/files/)(file-abc123|file_id)", lambda: seeds.document),
         (r"(?<=/files/)file_id", lambda: seeds.a_file(method)),
         (r"(?<=/checkpoints/)ft-AF1WoRqd3aJAHsqc9NY7iL8F", lambda: seeds.model),
         (r"ft-AF1WoRqd3aJAHsqc9NY7iL8F", lambda: seeds.a_job(parts.path)),
@@ -132,14 +153,15 @@ def mapped_path(seeds: Seeds, method: str, url: str) -> str:
         if re.search(pattern, path):
             path = re.sub(pattern, real(), path)
     query = [(k, "1" if (k, v) == ("limit", "0") else v) for k, v in parse_qsl(parts.query)]
-    query = [pair for pair in query if pair != ("after", "after")]
+    query = [pair for pair in query if pair not in (("after", "after"), ("before", "before"))]
     return f"{path}?{urlencode(query)}" if query else path
 
 
 def mapped_body(seeds: Seeds, path: str, body: Any) -> Any:
     if "input_file_id" in body:
         return {**body, "input_file_id": seeds.requests(), "endpoint": "/v1/embeddings"}
-    return _mapped(seeds, path, body)
+    mapped = _of_a_store if "/vector_stores" in path else _mapped
+    return mapped(seeds, path, body)
 
 
 def _mapped(seeds: Seeds, path: str, body: Any) -> Any:
@@ -161,6 +183,17 @@ def _mapped(seeds: Seeds, path: str, body: Any) -> Any:
         body.pop("suffix", None)
     if not body.get("stream"):
         body.pop("stream_options", None)
+    return body
+
+
+def _of_a_store(seeds: Seeds, path: str, body: Any) -> Any:
+    if path.endswith("/file_batches"):
+        body.pop("files", None)
+        body["file_ids"] = [seeds.document]
+    if "file_ids" in body:
+        body["file_ids"] = [seeds.document]
+    if "file_id" in body:
+        body["file_id"] = seeds.document
     return body
 
 

@@ -4,7 +4,7 @@ import inspect
 from typing import Any
 
 ROOTS = ("files", "uploads", "fine_tuning", "models", "chat.completions", "completions")
-ROOTS += ("embeddings", "batches")
+ROOTS += ("embeddings", "batches", "vector_stores")
 
 
 class Counted:

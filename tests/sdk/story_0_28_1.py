@@ -117,6 +117,37 @@ near = said["response"]["body"]["data"][0]["embedding"]
 assert max(abs(a - b) for a, b in zip(near, vector, strict=True)) < 1e-5, batch
 
 
+def raw(method: str, path: str, **body):
+    """A call that this SDK has no name for, by the requestor that all of its calls use."""
+    response, streamed, _ = openai.api_requestor.APIRequestor().request(method, path, body or None)
+    assert not streamed
+    return response.data
+
+
+def stores_told() -> None:
+    note = openai.File.create(
+        file=open("note.txt", "rb"), purpose="assistants", user_provided_filename="note.txt"
+    )
+    store = raw("post", "/vector_stores", name="Notes", file_ids=[note.id])
+    path = f"/vector_stores/{store['id']}"
+    while raw("get", path)["status"] == "in_progress":
+        time.sleep(0.1)
+    assert raw("get", f"{path}/files", filter="completed")["data"][0]["id"] == note.id
+    [best] = raw("post", f"{path}/search", query="Where is the key?")["data"]
+    assert best["content"][0]["text"] == "The key is under the mat."
+    assert raw("delete", path)["deleted"] is True
+    try:
+        raw("post", f"{path}/search", query="Where is the key?")
+        raise AssertionError("a deleted store was searched")
+    except openai.error.InvalidRequestError as error:
+        assert (error.http_status, error.param) == (404, "vector_store_id"), error
+
+
+with open("note.txt", "w") as written:
+    written.write("The key is under the mat.")
+stores_told()
+
+
 async def asynchronous() -> None:
     """The same calls once more, where the SDK has them."""
     other = await aask("File.create", file=open("mydata.jsonl", "rb"), purpose="fine-tune")

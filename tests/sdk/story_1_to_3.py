@@ -16,37 +16,16 @@ import time
 from types import SimpleNamespace
 
 import openai
+from answers import done, every, typed
 from counting import Counted, offered
 from openai import AsyncOpenAI, OpenAI
 from openai.types import CreateEmbeddingResponse
-from openai.types.chat import ChatCompletion
 from pydantic import BaseModel
+from vector_stores import stores_told
 
 os.chdir(sys.argv[1])
 doomed, jobs = sys.argv[2:4], sys.argv[4:]
 plain, asynchronous = OpenAI(), AsyncOpenAI()
-
-
-def typed(value: BaseModel) -> BaseModel:
-    """The same object, built by validation from the bytes that the server sent."""
-    if isinstance(value, ChatCompletion):  # `parse` adds its own `parsed` to what was sent
-        added = {"choices": {"__all__": {"message": {"parsed"}}}}
-        sent = value.model_dump_json(exclude_unset=True, by_alias=True, exclude=added)
-        ChatCompletion.model_validate_json(sent)
-        return value
-    type(value).model_validate_json(value.to_json())
-    return value
-
-
-async def done(value):
-    value = await value if inspect.isawaitable(value) else value
-    return typed(value) if isinstance(value, BaseModel) else value
-
-
-async def every(pages) -> list:
-    """What a list or a stream gives: the SDK asks for page after page."""
-    pages = await pages if inspect.iscoroutine(pages) else pages
-    return [item async for item in pages] if hasattr(pages, "__aiter__") else list(pages)
 
 
 async def refused(kind: type[openai.APIStatusError], code: str | None, param: str | None, call):
@@ -80,6 +59,7 @@ async def told(client, raw_client, model_to_delete: str) -> dict[str, str]:
     await job_told(counted, job)
     await use_told(counted, job.fine_tuned_model)
     await batches_told(counted)
+    await stores_told(counted)
 
     second = await done(
         counted.fine_tuning.jobs.create(

@@ -1,6 +1,6 @@
 """What is asked of a vector store, and what it answers."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints, WrapValidator
 
@@ -40,12 +40,20 @@ class HybridSearch(Request):
 
 
 class RankingOptions(Request):
+    without_effect: ClassVar[dict[str, str]] = {
+        "ranker": "results come in the order of their scores: nothing ranks them a second time"
+    }
+
     ranker: Literal["none", "auto", "default-2024-11-15"] = "auto"
     score_threshold: Annotated[float, Field(ge=0, le=1)] = 0.0
     hybrid_search: HybridSearch | None = None
 
 
 class SearchRequest(Request):
+    without_effect: ClassVar[dict[str, str]] = {
+        "rewrite_query": "queries are searched word for word; `search_query` has what was searched"
+    }
+
     query: _Query | Annotated[list[_Query], Field(min_length=1, max_length=MOST_QUERIES)]
     filters: Filters | None = None
     max_num_results: Annotated[int, Field(ge=1, le=MOST_RESULTS)] = 10
