@@ -165,24 +165,24 @@ def test_json_is_read_with_its_escapes_spelled(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "kind", "begins"),
+    ("make", "kind"),
     [
-        (papers.word, "DOCX", "Handbook"),
-        (papers.slides, "PPTX", "Aims"),
-        (papers.workbook, "XLSX", "Cities"),
-        (lambda path: path.write_bytes(papers.pdf(["Hello", "you"])), "PDF", "Hello"),
-        (lambda path: path.write_text(HTML), "HTML", "My & page"),
+        (papers.word, "DOCX"),
+        (lambda path: path.write_bytes(papers.pdf(["Hello", "you"])), "PDF"),
+        pytest.param(papers.slides, "PPTX", marks=pytest.mark.slow),
+        pytest.param(papers.workbook, "XLSX", marks=pytest.mark.slow),
+        pytest.param(lambda path: path.write_text(HTML), "HTML", marks=pytest.mark.slow),
     ],
 )
 def test_in_a_child_and_by_content(
-    tmp_path: Path, make: Callable[[Path], object], kind: str, begins: str
+    tmp_path: Path, make: Callable[[Path], object], kind: str
 ) -> None:
     """As SDK 0.28 uploads them: every file is named "file"."""
-    make(tmp_path / "blob")
-    document = read_document(tmp_path / "blob", "file")
+    make(tmp_path / "blob.x")
+    path = (tmp_path / "blob.x").rename(tmp_path / "blob")
+    document = read_document(path, "file")
     assert document.kind == kind
-    assert document.text.startswith(begins)
-    assert document == parsed(kind, tmp_path / "blob")
+    assert document == parsed(kind, path)
 
 
 def test_the_draft_bounds_what_a_parser_says() -> None:

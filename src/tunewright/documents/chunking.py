@@ -4,22 +4,16 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol
 
+from tunewright.documents.counting import Counting, Tokenizer
 from tunewright.documents.document import Document, Mark
-from tunewright.documents.pieces import HEADING, LINE, SENTENCE, WORD, Count, Piece, pieces
+from tunewright.documents.pieces import HEADING, LINE, SENTENCE, WORD, Piece, pieces
 
 SIZE, OVERLAP = 800, 400  # tokens, OpenAI's `auto`
 LEAST, MOST = 100, 4096  # tokens of a chunk that can be asked for
 _GRAIN = 16  # pieces of a chunk, at least: how exactly it is filled
 _FULL, _AT_HEADING = 3 / 4, 1 / 2  # of a chunk: from here on it may end, before a heading earlier
 _AT_ONCE = 64  # chunks whose tokens are counted together
-
-
-class Tokenizer(Protocol):
-    """An `Embedder`, for one."""
-
-    def count(self, texts: Sequence[str]) -> list[int]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +44,9 @@ def chunks_of(
         raise ValueError(f"an overlap of {overlap} tokens of {size}")
     places = _Places(document)
     spans = _planned(pieces(document, tokenizer.count, max(1, size // _GRAIN)), size, overlap)
+    counting = Counting(tokenizer)
     while some := list(islice(spans, _AT_ONCE)):
-        for start, text, tokens in _fitting(document.text, some, tokenizer.count, size):
+        for start, text, tokens in _fitting(document.text, some, counting, size):
             yield places.chunk(start, text, tokens)
 
 
@@ -63,13 +58,13 @@ def _planned(found: Iterator[Piece], size: int, overlap: int) -> Iterator[_Run]:
     run: _Run = []
     tokens = 0
     for piece in found:
-        while run and tokens + piece.tokens > size:
+        while run and tokens + piece.size > size:
             end = _end(run, size)
             yield run[:end]
             run = run[_next(run[:end], size, overlap) :]
-            tokens = sum(each.tokens for each in run)
+            tokens = sum(each.size for each in run)
         run.append(piece)
-        tokens += piece.tokens
+        tokens += piece.size
     if run:
         yield run
 
@@ -77,14 +72,14 @@ def _planned(found: Iterator[Piece], size: int, overlap: int) -> Iterator[_Run]:
 def _end(run: _Run, size: int) -> int:
     """After how many pieces a chunk best ends: the best kind of place, and the last one of it."""
     best, found = WORD, len(run)
-    tokens = sum(each.tokens for each in run)
+    tokens = sum(each.size for each in run)
     for at in range(len(run), 0, -1):
         if tokens < size * _AT_HEADING:
             break
         good = run[at - 1].after
         if good > best and (tokens >= size * _FULL or good == HEADING):
             best, found = good, at
-        tokens -= run[at - 1].tokens
+        tokens -= run[at - 1].size
     return found
 
 
@@ -92,41 +87,41 @@ def _next(run: _Run, size: int, overlap: int) -> int:
     """At which piece of a chunk the next one begins; its length where they share nothing. At least
     a quarter of `size` lies before it, so that the text is read a few times at most."""
     first = _first(run, size, overlap)
-    room = sum(each.tokens for each in run[first:])
+    room = sum(each.size for each in run[first:])
     left = room
     for at in range(first, len(run)):
         if left < room / 2:
             break
         if at and run[at - 1].after >= SENTENCE:
             return at
-        left -= run[at].tokens
+        left -= run[at].size
     lines = (at for at in range(first, len(run)) if at and run[at - 1].after >= LINE)
     words = (at for at in range(first, len(run)) if at and run[at - 1].after >= WORD)
     return next(lines, next(words, first))
 
 
 def _first(run: _Run, size: int, overlap: int) -> int:
-    behind = sum(each.tokens for each in run)
+    behind = sum(each.size for each in run)
     passed = 0
     for at, piece in enumerate(run):
         if at and behind <= overlap and passed >= size / 4:
             return at
-        behind -= piece.tokens
-        passed += piece.tokens
+        behind -= piece.size
+        passed += piece.size
     return len(run)
 
 
 def _fitting(
-    text: str, runs: Sequence[_Run], count: Count, size: int
+    text: str, runs: Sequence[_Run], counting: Counting, size: int
 ) -> Iterator[tuple[int, str, int]]:
     """(first character, text, tokens) of each; a run that has more tokens as a whole than its
     pieces have is halved."""
     found = [_trimmed(text, run) for run in runs]
-    tokens = count([each for _, each in found])
+    tokens = counting.of(runs, [each for _, each in found])
     for run, (start, each), own in zip(runs, found, tokens, strict=True):
         if own > size and len(run) > 1:
             half = len(run) // 2
-            yield from _fitting(text, [run[:half], run[half:]], count, size)
+            yield from _fitting(text, [run[:half], run[half:]], counting, size)
         elif each:
             yield start, each, own
 

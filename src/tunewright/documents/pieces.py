@@ -20,7 +20,7 @@ INSIDE, WORD, LINE, SENTENCE, PARAGRAPH, HEADING = range(6)  # how good a place 
 # stops would be read a million times.
 _ENDS = re.compile(r"[.!?…。！？｡]++[\"'”’)\]」』）]*+(\n\s*+)?+|(\n\s*+)")
 _ALWAYS = re.compile("[。！？｡]")  # ends a sentence though no blank follows
-_LONGEST = 2000  # characters of a piece, before its tokens are known
+_USUAL = 4  # characters of a token: what is longer is divided before it is counted
 _SPARSE = 32  # characters that count as a token at least: blanks and unreadable words have few
 _AT_ONCE = 256  # pieces whose tokens are counted together
 _NEAR = 32  # characters, of those before an end, in which a blank is looked for
@@ -28,24 +28,27 @@ _CLUSTER = 32  # characters that may be one to the eye, and are not divided
 
 
 class Piece(NamedTuple):
-    """Characters `start` to `end` with `tokens`, or more where they have hardly any. `after`: how
-    good a place its end is."""
+    """Characters `start` to `end` with `tokens`. `size`: as many, or more where they have hardly
+    any. `after`: how good a place its end is. `apart`: whether a blank follows."""
 
     start: int
     end: int
     tokens: int
+    size: int
     after: int
+    apart: bool
 
 
 _Span: TypeAlias = tuple[int, int, int]  # start, end, how good a place its end is
 
 
 def pieces(document: Document, count: Count, most: int) -> Iterator[Piece]:
-    """They cover the text without a gap, and have at most `most` tokens, but for a single character
-    that has more. A blank belongs to the piece after it, as most tokenizers have it."""
+    """They cover the text without a gap, and are of size `most` at most, but for a single character
+    that has more tokens. A blank belongs to the piece after it, as most tokenizers have it."""
     text = document.text
+    longest = _USUAL * most
     spans = chain.from_iterable(
-        _divided(text, span, -(-(span[1] - span[0]) // _LONGEST)) for span in _spans(document)
+        _divided(text, span, -(-(span[1] - span[0]) // longest)) for span in _spans(document)
     )
     while some := list(islice(spans, _AT_ONCE)):
         yield from _counted(text, some, count, most)
@@ -60,7 +63,7 @@ def _counted(text: str, spans: list[_Span], count: Count, most: int) -> Iterator
         if len(parts) > 1:
             yield from _counted(text, parts, count, most)
         else:
-            yield Piece(start, end, size, good)
+            yield Piece(start, end, found, size, good, text[end : end + 1].isspace())
 
 
 def _spans(document: Document) -> Iterator[_Span]:
