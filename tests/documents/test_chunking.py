@@ -47,7 +47,7 @@ def check(text: str, chunks: Sequence[Chunk], size: int, overlap: int) -> None:
     assert not whole[read:].decode().strip()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(HARD, max_size=8), st.integers(1, 4), st.sampled_from([(100, 50), (100, 0), (130, 7)])
 )

@@ -16,7 +16,8 @@ from tunewright.documents.pieces import Piece
 _SAMPLE = (
     "The printer answers again, doesn't it?  Yes: 3,140.5 of 10 % (see p. 7).\n\nZu\u0308rich, "
     "naïve café – “quoted”;\ttabs.\n- a_b = f(x)[0] ** 2  # done\n\n\n"
-    "https://example.com/a?b=c&d=%20e 東京の天気 明日。 Где аптека? مرحبا بالعالم 😀 !!! <b>x</b> ANTIDISESTABLISHMENTARIANISM"
+    "https://example.com/a?b=c&d=%20e 東京の天気 明日。 Где аптека? مرحبا بالعالم "
+    "😀 !!! <b>x</b> ANTIDISESTABLISHMENTARIANISM"
 )
 _APART = re.compile(r"(?<!\s)(?=\s)")
 

@@ -20,6 +20,7 @@ INSIDE, WORD, LINE, SENTENCE, PARAGRAPH, HEADING = range(6)  # how good a place 
 # stops would be read a million times.
 _ENDS = re.compile(r"[.!?…。！？｡]++[\"'”’)\]」』）]*+(\n\s*+)?+|(\n\s*+)")
 _ALWAYS = re.compile("[。！？｡]")  # ends a sentence though no blank follows
+_BLANKS = (" ", "\n", "\t", "\r")  # that all tokenizers divide at; Python knows more
 _USUAL = 4  # characters of a token: what is longer is divided before it is counted
 _SPARSE = 32  # characters that count as a token at least: blanks and unreadable words have few
 _AT_ONCE = 256  # pieces whose tokens are counted together
@@ -63,7 +64,7 @@ def _counted(text: str, spans: list[_Span], count: Count, most: int) -> Iterator
         if len(parts) > 1:
             yield from _counted(text, parts, count, most)
         else:
-            yield Piece(start, end, found, size, good, text[end : end + 1].isspace())
+            yield Piece(start, end, found, size, good, text[end : end + 1] in _BLANKS)
 
 
 def _spans(document: Document) -> Iterator[_Span]:
