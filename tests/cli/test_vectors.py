@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from servers import Server
+from tunewright import Tunewright
 from tunewright.cli.attributes import attributes, filters
 from tunewright.cli.commands import app
 from tunewright.errors import BadRequest
@@ -26,7 +28,8 @@ def run(server: Server) -> Run:
         words = ["vectors", *arguments, "--home", str(server.home)]
         done = CliRunner().invoke(app, words)
         assert done.exit_code == code, f"{done.output}\n{done.exception!r}"
-        return done.stdout if code == 0 else f"{done.stderr}{done.exception}"
+        exited = isinstance(done.exception, SystemExit)
+        return done.stdout + ("" if code == 0 or exited else f"{done.stderr}{done.exception}")
 
     return run
 
@@ -42,7 +45,14 @@ def made(run: Run, name: str) -> str:
     return run("create", name, "--model", "builtin-static").strip()
 
 
-def test_from_files_to_answers(run: Run, files: list[str]) -> None:
+def lose_vectors(server: Server, store: str, file: str) -> None:
+    """As a fault would: of a file whose chunks are there."""
+    with closing(Tunewright(server.home)) as tw:
+        ids = [chunk.id for chunk in tw.contents.chunks(store).of(file)]
+        tw.contents.index.delete(store, ids=ids)
+
+
+def test_from_files_to_answers(run: Run, files: list[str], server: Server) -> None:
     given = ("--model", "builtin-static", "--description", "drinks", "--expires-after", "3")
     store = json.loads(run("create", "kitchen", *given, "--json"))
     assert (store["description"], store["embedding"]["model"]) == ("drinks", "builtin-static")
@@ -71,6 +81,14 @@ def test_from_files_to_answers(run: Run, files: list[str]) -> None:
     nothing = ("--filter", "lang=en", "--filter", "year<2024")
     assert run("search", "kitchen", "tea", *nothing) == ""
     assert run("search", "kitchen", "tea", "--threshold", "1") == ""
+
+    said = run("verify", "kitchen", "--queries", "2")
+    assert "has 2 vectors." in said
+    assert "recall@1 1.0000 (95 % interval 0.3424 to 1.0000), by 2 queries" in said
+    lose_vectors(server, store["id"], newest["id"])
+    assert "1 chunk has no vector. Add its files again: " in run("verify", "kitchen", code=1)
+    found = json.loads(run("verify", "kitchen", "--json", code=1))
+    assert (found["vectors"], found["chunks_without_vector"]) == (1, 1)
 
     assert newest["id"] in run("delete", "kitchen", newest["id"])
     assert "train" not in run("search", "kitchen", "a train at night")

@@ -11,6 +11,7 @@ from tunewright.cli.terminal import (
     HomeOption,
     JsonOption,
     LimitOption,
+    complain,
     moment,
     notes,
     print_json,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tunewright.app import Tunewright
+    from tunewright.records.store_verifications import StoreVerification
     from tunewright.records.vector_store_files import VectorStoreFile
     from tunewright.records.vector_store_search import SearchResult
     from tunewright.records.vector_stores import VectorStore
@@ -334,6 +336,57 @@ def _show(result: "SearchResult") -> None:
     )
     text = " ".join(" ".join(part.text for part in result.content).split())
     say(f"       {text[:_SHOWN]}{' ...' if len(text) > _SHOWN else ''}")
+
+
+@app.command()
+def verify(
+    store: StoreArgument,
+    queries: Annotated[
+        int, typer.Option(metavar="N", help="How many of its vectors to search for.", min=1)
+    ] = 1000,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Measure a store's recall: of the 10 nearest vectors, how many does a search find? Stored
+    vectors are the queries, and what is found is compared with every vector of the store.
+
+    Also, whether each chunk has its vector; if not, the exit status is 1.
+
+    Example: tunewright vectors verify handbook
+    """
+    from tunewright.cli.opening import records
+
+    with records(home) as tw, bar() as show:
+        done = tw.vector_stores.verify(
+            found(tw, store).id,
+            queries=queries,
+            progress=lambda n, total: show("Reading", n, total, f"{n:,}/{total:,} vectors"),
+        )
+    if json:
+        print_json(done.wire())
+    else:
+        _say_recall(done)
+    if done.chunks_without_vector:
+        raise typer.Exit(1)
+
+
+def _say_recall(done: "StoreVerification") -> None:
+    say(f"{done.vector_store_id} has {counted(done.vectors, 'vector')}.")
+    if lacking := done.chunks_without_vector:
+        complain(
+            f"{counted(lacking, 'chunk has no vector', 'chunks have no vector')}. Add its files "
+            f"again: {program()} vectors add {done.vector_store_id} FILE-ID..."
+        )
+    if left := done.vectors_without_chunk:
+        said = counted(left, "vector has no chunk", "vectors have no chunk")
+        notes.print(f"{said}: what is left of files that went. They are not shown.", markup=False)
+    if done.recall is None:
+        return say("They are too few to measure recall.")
+    low, high = done.recall_low or 0.0, done.recall_high or 0.0
+    return say(
+        f"recall@{done.k} {done.recall:.4f} (95 % interval {low:.4f} to {high:.4f}), by "
+        f"{counted(done.queries, 'query')} against every vector"
+    )
 
 
 @app.command()

@@ -15,6 +15,7 @@ from tunewright.embedding.batching import Vectors
 from tunewright.errors import BadRequest, NotFound
 from tunewright.records.embeddings import check_tokens
 from tunewright.records.files import File
+from tunewright.records.store_verifications import StoreVerification
 from tunewright.records.vector_store_files import VectorStoreFile, attached
 from tunewright.records.vector_store_search import (
     FileContent,
@@ -27,6 +28,7 @@ from tunewright.records.vector_store_search import (
 from tunewright.records.vector_stores import VectorStore
 from tunewright.resources.store_contents import StoreContents
 from tunewright.resources.store_models import StoreModels, Submit, Texts
+from tunewright.resources.store_verifying import Progress, verified
 from tunewright.usage import Quota
 from tunewright.vectors import filters
 from tunewright.vectors.filters import Filter
@@ -72,6 +74,9 @@ class StoreSearch:
         """What was read of a file, a text a page where it has pages."""
         pieces = _pieces(self._contents.chunks(store).of(file))
         return FileContent(data=[TextContent(text=text) for text in pieces])
+
+    def verify(self, store: VectorStore, queries: int, progress: Progress) -> StoreVerification:
+        return verified(self._shelf, self._contents, store, queries, progress)
 
     def _ranked(self, store: VectorStore, request: SearchRequest, files: "_Files") -> Ranked:
         hybrid, most = request.ranking_options.hybrid_search, request.max_num_results

@@ -1,12 +1,13 @@
 """Vector stores: made and kept here; their files are read by the worker (`work.ingest`)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tunewright.catalog.catalog import Shelf
 from tunewright.errors import BadRequest, NotFound
 from tunewright.records.pages import Page
 from tunewright.records.record import now
+from tunewright.records.store_verifications import StoreVerification
 from tunewright.records.vector_store_files import AttachRequest
 from tunewright.records.vector_store_search import SearchRequest, SearchResults
 from tunewright.records.vector_stores import (
@@ -134,6 +135,19 @@ class VectorStores:
         found = self._searching.search(store, request)
         self.touch(store)
         return found
+
+    def verify(
+        self,
+        vector_store_id: str,
+        *,
+        queries: int = 1000,
+        progress: Callable[[int, int], None] = lambda *_: None,
+    ) -> StoreVerification:
+        """Compare what its index finds for so many stored vectors with every vector that there is,
+        and the vectors with the chunks. Reads all of them twice. progress: told vectors read, and
+        how many there are to read. Raises Corrupt for a damaged index."""
+        store = live_store(self._shelf, vector_store_id)
+        return self._searching.verify(store, queries, progress)
 
     def delete(self, vector_store_id: str) -> DeletedStore:
         """Forget a store, with the text and vectors of its files; the files themselves stay."""
