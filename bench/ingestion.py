@@ -17,9 +17,11 @@ process. Starting, importing and loading the model are not counted for either; b
 Printed are pages and chunks a second by the clock, and pages a second of the processor of all
 processes.
 
---kills: a server is killed (-9, with its children) that often while it ingests, after 0.2 to 1.4
-times the share of the time that one takes which nobody kills, and started again; then each file's
-chunks are compared with those of that other store, and the index is read: every chunk once.
+--kills: a server is killed (-9, with its children) that often while it ingests, and started again:
+each time up to 0.8 of a share of the time that one takes which nobody kills, after it has got
+further by a file at least (what ends its worker three times in a row is given up, by design). Then
+each file's chunks are compared with those of that other store, and the index is read: every chunk
+once.
 """
 
 import argparse
@@ -304,8 +306,10 @@ def _kills(home: Path, files: list[Path], kills: int) -> None:
         store = server.store()
         batch = server.attach(store, ids)
         for _ in range(kills):
-            _warm(server)
-            time.sleep(drawn.uniform(0.2, 1.4) * took / kills)
+            before = seen[-1] if seen else 0
+            while server.counts(store, batch)["completed"] <= before:
+                time.sleep(0.02)
+            time.sleep(drawn.uniform(0, 0.8) * took / kills)
             seen.append(server.counts(store, batch)["completed"])
             server.kill()
             server = Running(home, server.key)
