@@ -5,7 +5,10 @@ A database of which the client or the server is not there skips, and says what w
 """
 
 import os
+import socket
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -51,6 +54,46 @@ def poor(folder: Path) -> Iterator[str]:
         yield f"poor:{folder}"
 
 
+@contextmanager
+def chroma(folder: Path) -> Iterator[str]:
+    client("chroma")
+    yield f"chroma:{folder}"
+
+
+@contextmanager
+def chroma_server(folder: Path) -> Iterator[str]:
+    """`chroma run`, of the client's own package."""
+    client("chroma")
+    port = free_port()
+    found = f"import sys; sys.path.append({str(CLIENTS / 'chroma')!r})"
+    run = f"{found}; from chromadb.cli.cli import app; app()"
+    told = ["run", "--path", str(folder), "--host", "127.0.0.1", "--port", str(port)]
+    with server([sys.executable, "-c", run, *told], port, folder.parent / "log"):
+        yield f"chroma+http://127.0.0.1:{port}"
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@contextmanager
+def server(command: list[str], port: int, log: Path) -> Iterator[None]:
+    """Until it takes connections; it is ended afterwards."""
+    with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:
+        try:
+            for _ in range(600):
+                assert process.poll() is None, log.read_text()
+                with socket.socket() as tried:
+                    if tried.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                time.sleep(0.1)
+            yield
+        finally:
+            process.kill()
+
+
 def live(name: str) -> Opened:
     """A server of one's own."""
 
@@ -68,7 +111,7 @@ def live(name: str) -> Opened:
 
 # In many parts the local one has more to get wrong: the same in one is among the slow.
 PLACES: dict[str, Opened] = {"local, of many parts": local_in_parts, "poor": poor}
-SLOW: dict[str, Opened] = {"local": local}
+SLOW: dict[str, Opened] = {"local": local, "chroma": chroma, "chroma-server": chroma_server}
 """With the slow tests only, as whatever needs a client or a server."""
 
 

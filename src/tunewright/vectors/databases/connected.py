@@ -16,7 +16,7 @@ from tunewright.vectors.databases.listing import Listings
 from tunewright.vectors.databases.nearest import Nearest, Split
 from tunewright.vectors.databases.place import Place
 from tunewright.vectors.databases.splitting import weaker
-from tunewright.vectors.filters import EVERY, Attributes, Filter
+from tunewright.vectors.filters import EVERY, NONE, Attributes, Filter
 from tunewright.vectors.index import Floats, Hits, Metric, Rows
 
 T = TypeVar("T")
@@ -132,6 +132,8 @@ class Connected:
         self._listings.forget(name)
         if where is not None:
             split = self._split(where)
+            if split.weaker == NONE:
+                return
             if split.exact and self._call(lambda: self._database.remove_where(collection, where)):
                 return
             ids = [id for page in self._matching(collection, split) for id in page]
@@ -153,6 +155,8 @@ class Connected:
 
     def count(self, name: str, where: Filter | None = None) -> int:
         collection, split = self._collection(name), self._split(where)
+        if split.weaker == NONE:
+            return 0
         if split.exact:
             return self._call(lambda: self._database.count(collection, split.weaker))
         return sum(len(page) for page in self._matching(collection, split))

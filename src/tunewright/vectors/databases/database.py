@@ -68,8 +68,9 @@ class Database(ABC):
 
     What it gets has been checked: names of letters, digits, _ and -; finite vectors of the right
     length; distinct ids; attributes of the three types, numbers as floats. A filter has only the
-    comparisons that `expresses` names; `filters.EVERY` where there is none. No method has to be
-    patient or to catch anything: `calling` keeps the deadline and asks `error_of`.
+    comparisons that `expresses` names; it is `filters.EVERY` where there is none, and never NONE.
+    No method has to be patient or to catch anything: `calling` keeps the deadline and asks
+    `error_of`.
     """
 
     limits: ClassVar[Limits] = Limits()
