@@ -75,6 +75,7 @@ def leave_traces(server: Server, word: str) -> Iterator[str]:
     assert server.wait(failed)["status"] == "failed"
     yield f"/fine_tuning/jobs/{failed}"
     yield from leave_a_batch(server, word)
+    yield from leave_a_store(server, word)
 
 
 def leave_a_batch(server: Server, word: str) -> Iterator[str]:
@@ -90,6 +91,30 @@ def leave_a_batch(server: Server, word: str) -> Iterator[str]:
         batch = server.http.get(f"/batches/{batch['id']}").json()
     for name in ("input_file_id", "output_file_id", "error_file_id"):
         yield f"/files/{batch[name]}"
+
+
+def leave_a_store(server: Server, word: str) -> Iterator[str]:
+    """With a file that stays in it, and one that is taken out."""
+    texts = [f"What the {word} says, {word} {number}.\n".encode() * 40 for number in range(2)]
+    files = [server.upload(text, f"{word}.txt", "assistants") for text in texts]
+    given = {"name": word, "description": word, "metadata": {word: word}, "file_ids": files}
+    store = server.http.post("/vector_stores", json=given).json()
+    path = f"/vector_stores/{store['id']}"
+    while store["status"] == "in_progress":
+        time.sleep(0.1)
+        store = server.http.get(path).json()
+    assert store["file_counts"]["completed"] == 2
+    for file in files:
+        attributes = {"attributes": {word: word}}
+        assert server.http.post(f"{path}/files/{file}", json=attributes).status_code == 200
+    hybrid = {"hybrid_search": {"embedding_weight": 1, "text_weight": 1}}
+    asked = {"query": word, "ranking_options": hybrid}
+    found = server.http.post(f"{path}/search", json=asked).json()["data"]
+    assert {result["file_id"] for result in found} == {*files}
+    named = {"idempotency-key": f"{word}-again"}
+    batch = server.http.post(f"{path}/file_batches", json={"file_ids": files}, headers=named)
+    assert batch.status_code == 200, "while they are being read"
+    yield from (f"{path}/files/{files[0]}", path, *(f"/files/{file}" for file in files))
 
 
 def named(server: Server, word: str, file: str, **more: object) -> str:
