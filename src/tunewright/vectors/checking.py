@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tunewright.errors import BadRequest
-from tunewright.vectors.filters import Value, value_of
+from tunewright.vectors.filters import Filter, Value, value_of
 from tunewright.vectors.index import MOST_ID, Floats, Metric
 
 
@@ -56,3 +56,15 @@ def _plain(attributes: Mapping[Any, Any], at: str) -> dict[str, Value]:
             raise BadRequest(f"{at} has the key {key!r}: expected a string.")
         value_of(key, at)
     return {key: value_of(value, f"{at}.{key}") for key, value in attributes.items()}
+
+
+def checked_k(k: int) -> None:
+    """Raises BadRequest."""
+    if k < 1:
+        raise BadRequest(f"k is {k}: at least 1.", param="k")
+
+
+def one_of(ids: Sequence[str] | None, where: Filter | None) -> None:
+    """What `delete` is given. Raises BadRequest."""
+    if (ids is None) == (where is None):
+        raise BadRequest("What to delete is named by 'ids' or by 'where': one of the two.")

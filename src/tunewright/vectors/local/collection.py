@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 
 from tunewright import durable
-from tunewright.errors import BadRequest, NotFound
+from tunewright.errors import NotFound
 from tunewright.vectors.filters import Attributes, Filter, Value
 from tunewright.vectors.index import Floats, Hits, Rows
 from tunewright.vectors.local import exact, files, rows, snapshots
@@ -172,9 +172,3 @@ def _kept(writing: Writing, there: dict[str, int], ids: Sequence[str]) -> list[b
 
 def _json(attributes: Attributes) -> str:
     return orjson.dumps(attributes, option=orjson.OPT_SORT_KEYS).decode()
-
-
-def one_of(ids: Sequence[str] | None, where: Filter | None) -> None:
-    """Raises BadRequest."""
-    if (ids is None) == (where is None):
-        raise BadRequest("What to delete is named by 'ids' or by 'where': one of the two.")

@@ -9,13 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tunewright.vectors.exact import distances
 from tunewright.vectors.index import Floats, Hits, Metric, score_of
 from tunewright.vectors.local.rows import Part
 from tunewright.vectors.local.view import Mask, Places, View
-
-Wide = NDArray[np.float64]
 
 _FEW = 0.25  # of a part's rows: so few are copied before they are multiplied
 _PRODUCTS = 4_000_000  # at once: 16 MB
@@ -83,22 +81,8 @@ def _distances(view: View, query: Floats, places: Places) -> Floats:
     for start in range(0, len(places), _COMPARED):
         some = slice(start, start + _COMPARED)
         rows = view.vectors(places[some]).astype(np.float64)  # [some, d]
-        with np.errstate(over="ignore"):  # beyond float32 it is infinite
-            found[some] = _distance(view.metric, wide, rows)
+        found[some] = distances(view.metric, wide, rows)
     return found
-
-
-def _distance(metric: Metric, query: Wide, rows: Wide) -> Floats:
-    """As `Hits.distances` has it. A row's sum depends on nothing but the row: a product of matrices
-    would not have that."""
-    if metric == "euclidean":
-        return np.sqrt(np.square(rows - query).sum(axis=1)).astype(np.float32)
-    products = np.multiply(rows, query).sum(axis=1)
-    if metric == "dot":
-        return -products.astype(np.float32)
-    lengths = np.sqrt(np.square(rows).sum(axis=1)) * np.sqrt(np.square(query).sum())
-    # Rounded before it is taken from 1: rows of one direction differ by 1e-16, which 0 would show.
-    return np.float32(1) - np.clip((products / lengths).astype(np.float32), -1, 1)
 
 
 def _with_part(

@@ -7,11 +7,17 @@ from typing import Any, TypeVar, get_args
 
 from tunewright import durable
 from tunewright.errors import BadRequest
-from tunewright.vectors.checking import checked_attributes, checked_ids, checked_vectors
+from tunewright.vectors.checking import (
+    checked_attributes,
+    checked_ids,
+    checked_k,
+    checked_vectors,
+    one_of,
+)
 from tunewright.vectors.filters import Attributes, Filter
 from tunewright.vectors.index import Floats, Hits, Metric, Rows
 from tunewright.vectors.local import files, store
-from tunewright.vectors.local.collection import Collection, one_of
+from tunewright.vectors.local.collection import Collection
 from tunewright.vectors.local.opened import Opened
 
 T = TypeVar("T")
@@ -83,8 +89,7 @@ class LocalIndex:
         self._with(name, lambda collection: collection.delete(ids, where))
 
     def search(self, name: str, queries: Floats, k: int, where: Filter | None = None) -> Hits:
-        if k < 1:
-            raise BadRequest(f"k is {k}: at least 1.", param="k")
+        checked_k(k)
 
         def find(collection: Collection) -> Hits:
             own = collection.store
