@@ -114,7 +114,6 @@ def run(directory: Path, begin: int, fault: str | None = None) -> tuple[int, int
     "fault",
     [
         "vectors.half:7:kill",
-        "vectors.listing:5:kill",
         *(
             pytest.param(fault, marks=pytest.mark.slow)
             for fault in (
@@ -124,7 +123,7 @@ def run(directory: Path, begin: int, fault: str | None = None) -> tuple[int, int
                 *(f"vectors.written:{nth}:kill" for nth in (1, 2, 3, 4, 5, 20)),
                 *(f"vectors.committed:{nth}:kill" for nth in (1, 2, 3, 4, 5, 20)),
                 *(f"vectors.segment:{nth}:kill" for nth in (1, 2, 3, 4, 9)),
-                *(f"vectors.listing:{nth}:kill" for nth in (1, 2, 3, 9)),
+                *(f"vectors.listing:{nth}:kill" for nth in (1, 2, 3, 5, 9)),
                 *(f"vectors.listed:{nth}:kill" for nth in (1, 2, 3, 9)),
             )
         ),
