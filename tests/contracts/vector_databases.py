@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from distributions import installed
 from tunewright.vectors import INDEXES
 from tunewright.vectors.local import keeping, rows
 
@@ -94,6 +95,13 @@ def server(command: list[str], port: int, log: Path) -> Iterator[None]:
             process.kill()
 
 
+@contextmanager
+def of_another_package(folder: Path) -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(installed("json_index", folder / "site"))
+        yield f"json:{folder / 'vectors'}"
+
+
 def live(name: str) -> Opened:
     """A server of one's own."""
 
@@ -111,7 +119,12 @@ def live(name: str) -> Opened:
 
 # In many parts the local one has more to get wrong: the same in one is among the slow.
 PLACES: dict[str, Opened] = {"local, of many parts": local_in_parts, "poor": poor}
-SLOW: dict[str, Opened] = {"local": local, "chroma": chroma, "chroma-server": chroma_server}
+SLOW: dict[str, Opened] = {
+    "of another package": of_another_package,
+    "local": local,
+    "chroma": chroma,
+    "chroma-server": chroma_server,
+}
 """With the slow tests only, as whatever needs a client or a server."""
 
 
