@@ -98,17 +98,20 @@ def test_a_sheet_that_says_it_is_huge(tmp_path: Path) -> None:
 
 
 def test_pdf(tmp_path: Path) -> None:
-    path = written(tmp_path, papers.pdf(["Hello page one.\nSecond line", "", "Page three."]))
+    path = written(
+        tmp_path, papers.pdf(["Hello page one.\nSecond line", "", "Page three.\nDeeper\nend"])
+    )
     writer = PdfWriter(clone_from=path)
     chapter = writer.add_outline_item(title="Chapter", page_number=2)
     writer.add_outline_item(title="Deeper", page_number=2, parent=chapter)
     writer.encrypt("", owner_password="x", algorithm="RC4-128")  # against changes only
     writer.write(path)
     document = parsed("PDF", path)
-    assert document.text == "Hello page one.\nSecond line\n\nPage three.\n\n"
+    assert document.text == "Hello page one.\nSecond line\n\nPage three.\nDeeper\nend\n\n"
     assert places(document) == [
         ("Hello page one.", 1, None),
-        ("Page three.", 3, "Chapter > Deeper"),
+        ("Page three.", 3, "Chapter"),
+        ("Deeper", 3, "Chapter > Deeper"),
     ]
 
 

@@ -35,6 +35,7 @@ def written(folder: Path, data: bytes) -> Path:
          "a\ufffdb and more of it, so that one NUL is no sign of a program, not at all"),
         ("\udc80".join("ab").encode("utf-8", "surrogatepass") + " é é é é".encode(),
          "a\ufffd\ufffd\ufffdb é é é é"),
+        (b"A PDF begins with %PDF-1.7.", "A PDF begins with %PDF-1.7."),
         (b"MZ is a country code, BZh is not.", "MZ is a country code, BZh is not."),
     ],
 )  # fmt: skip
@@ -54,6 +55,8 @@ def test_encodings(tmp_path: Path, data: bytes, text: str) -> None:
         (b"\x7fELF\x02\x01\x01" + bytes(99), "unsupported_file", "is a program"),
         (gzip.compress(b"text"), "unsupported_file", "gzip archive, which cannot be read. Unpack"),
         (b"\x89PNG\r\n\x1a\n" + bytes(99), "unsupported_file", "a PNG image"),
+        (b"\xff\xfe" + bytes(range(1, 256)) * 9, "unsupported_file", "is not text"),
+        (b"\x03\x00\xe7\x00\x04\x00\x1f\x00" * 99, "unsupported_file", "is not text"),
         (b"{\\rtf1 hello}", "unsupported_file", "save it as .docx"),
         (b"PK\x03\x04 and then nothing", "invalid_file", "is damaged"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(999), "unsupported_file", "before 2007"),

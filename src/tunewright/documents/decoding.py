@@ -15,6 +15,7 @@ _MARKS = (
 )
 _HEAD = 64 * 1024
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_UNLIKELY = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ue000-\uf8ff\ufffd-\uffff]")
 _STRANGE = 0.02  # of the first bytes: with more control characters it is no text
 _EVERY_OTHER = 0.3  # of bytes that are zero at odd or even places: UTF-16 of a Latin script
 
@@ -22,21 +23,32 @@ _EVERY_OTHER = 0.3  # of bytes that are zero at odd or even places: UTF-16 of a 
 def decoded(data: bytes, name: str) -> str:
     """Raises UnreadableDocument for what is no text. Where most of it is UTF-8, what is not becomes
     U+FFFD; else it is read as Windows-1252, of which Latin-1 is a part."""
-    for mark, encoding in _MARKS:
-        if data.startswith(mark):
-            return data[len(mark) :].decode(encoding, "replace")
-    if encoding := _without_mark(data[:_HEAD]):
-        return data.decode(encoding, "replace")
+    mark, encoding = _wide(data[:_HEAD])
+    if encoding:
+        text = data[len(mark) :].decode(encoding, "replace")
+        if len(_UNLIKELY.findall(text, 0, _HEAD)) <= _STRANGE * min(len(text), _HEAD):
+            return text
+        raise _no_text(name)
     if is_binary(data[:_HEAD]):
-        raise UnreadableDocument(
-            f"{name} is not text: it has bytes that no text has. Upload text, Markdown, HTML, "
-            "JSON, CSV, source code, PDF, DOCX, PPTX or XLSX.",
-            code="unsupported_file",
-        )
+        raise _no_text(name)
     try:
         return data.decode()
     except UnicodeDecodeError:
         return _nearly(data)
+
+
+def _wide(head: bytes) -> tuple[bytes, str | None]:
+    """(the mark, the encoding that it says), also of UTF-16 without one."""
+    marked = ((mark, encoding) for mark, encoding in _MARKS if head.startswith(mark))
+    return next(marked, (b"", _without_mark(head)))
+
+
+def _no_text(name: str) -> UnreadableDocument:
+    return UnreadableDocument(
+        f"{name} is not text: it has bytes that no text has. Upload text, Markdown, HTML, JSON, "
+        "CSV, source code, PDF, DOCX, PPTX or XLSX.",
+        code="unsupported_file",
+    )
 
 
 def is_binary(head: bytes) -> bool:

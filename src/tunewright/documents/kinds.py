@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
 
+from tunewright.documents.decoding import is_binary
 from tunewright.errors import UnreadableDocument
 
 Kind: TypeAlias = Literal["text", "Markdown", "HTML", "JSON", "CSV", "PDF", "DOCX", "PPTX", "XLSX"]
@@ -44,6 +45,8 @@ _OTHERS: tuple[tuple[bytes, str, str], ...] = (
     (b"SQLite format 3\x00", "an SQLite database", "Save its tables as .csv and upload those."),
     (b"\x7fELF", "a program", _READ),
     (b"MZ", "a program", _READ),
+    (b"RIFF", "a sound, film or image", "Upload what is said or written in it, as text."),
+    (b"\xff\xfb", "a sound recording", "Upload what is said in it, as text."),
     (b"ID3", "a sound recording", "Upload what is said in it, as text."),
     (b"OggS", "a sound or film recording", "Upload what is said in it, as text."),
 )
@@ -55,7 +58,7 @@ def kind_of(path: Path, filename: str) -> Kind:
     turn out to be no text."""
     with path.open("rb") as file:
         head = file.read(HEAD)
-    if b"%PDF-" in head[:1024]:
+    if head.lstrip().startswith(b"%PDF-") or (b"%PDF-" in head[:1024] and is_binary(head)):
         return "PDF"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _packed(path, filename)

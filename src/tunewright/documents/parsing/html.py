@@ -4,7 +4,7 @@ import codecs
 import re
 from pathlib import Path
 
-from lxml import etree
+from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
 
 from tunewright.documents.decoding import decoded
 from tunewright.documents.document import MOST_TEXT, Draft, too_long

@@ -1,6 +1,7 @@
 """PDF by pypdf: pure Python, so that a hostile file meets no C."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +32,24 @@ def read(path: Path, name: str, draft: Draft) -> None:
     titles = _titles(reader)
     for number, page in enumerate(reader.pages, 1):
         draft.page(number)
-        for level, title in titles.get(number, ()):
-            draft.heading(level, title)
-        if text := _text(page, number, name).strip():
-            draft.say(text + "\n\n")
+        _say(_text(page, number, name).strip(), titles.get(number, ()), draft)
     if not draft.length:
         raise UnreadableDocument(
             f"{name} has no text: its pages are images, as scanned ones are. Let OCR add the text "
             "(ocrmypdf does that, for example) and upload the result."
         )
+
+
+def _say(text: str, titles: Sequence[tuple[int, str]], draft: Draft) -> None:
+    """A page's text; what is under a bookmark begins where its title stands, or at once."""
+    said = 0
+    for level, title in titles:
+        at = max(said, text.find(title, said))
+        draft.say(text[said:at])
+        draft.heading(level, title)
+        said = at
+    if text:
+        draft.say(text[said:] + "\n\n")
 
 
 def _unlock(reader: PdfReader, name: str) -> None:

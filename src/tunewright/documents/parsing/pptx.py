@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lxml import etree
 from pptx import Presentation
+from pptx.oxml import parse_xml
 
 from tunewright.documents.document import Draft
 from tunewright.documents.parsing import office
@@ -20,9 +20,8 @@ def read(path: Path, name: str, draft: Draft) -> None:
     office.check(path, name)
     for number, slide in enumerate(Presentation(str(path)).slides, 1):
         draft.page(number)
-        title = slide.shapes.title
-        titled = title is not None and title.has_text_frame
-        draft.heading(1, title.text_frame.text if titled else "")
+        title: Any = slide.shapes.title
+        draft.heading(1, title.text_frame.text if title is not None else "")
         for text in _slide(slide):
             draft.say(text + "\n")
         draft.say("\n")
@@ -32,8 +31,7 @@ def _slide(slide: Any) -> Iterator[str]:
     yield from _lines(slide.element)
     for relation in slide.part.rels.values():
         if relation.reltype.endswith("/diagramData") and not relation.is_external:
-            safe = etree.XMLParser(resolve_entities=False, no_network=True)
-            yield from _lines(etree.fromstring(relation.target_part.blob, safe))
+            yield from _lines(parse_xml(relation.target_part.blob))
     if slide.has_notes_slide:
         frame = slide.notes_slide.notes_text_frame
         if frame is not None and frame.text.strip():
