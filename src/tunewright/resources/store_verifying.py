@@ -53,7 +53,7 @@ def _differences(
     missing = surplus = 0
     for id in files.keys() | vectors.keys():
         if files.get(id) != "in_progress":
-            whole = chunks.count(id) if files.get(id) == "completed" else 0
+            whole = len(chunks.ids(id)) if files.get(id) == "completed" else 0
             missing += max(0, whole - vectors[id])
             surplus += max(0, vectors[id] - whole)
     return missing, surplus
