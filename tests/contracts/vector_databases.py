@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pinecone_stub import pinecone
 
 from distributions import installed
 from tunewright.vectors import INDEXES
@@ -102,6 +103,20 @@ def of_another_package(folder: Path) -> Iterator[str]:
         yield f"json:{folder / 'vectors'}"
 
 
+def stub(name: str, serving: Callable[[], AbstractContextManager[str]], **keys: str) -> Opened:
+    """The database's own client, and a server that is our reading of the database."""
+
+    @contextmanager
+    def opened(_: Path) -> Iterator[str]:
+        client(name)
+        with pytest.MonkeyPatch.context() as patch, serving() as url:
+            for variable, value in keys.items():
+                patch.setenv(variable, value)
+            yield url
+
+    return opened
+
+
 def live(name: str) -> Opened:
     """A server of one's own."""
 
@@ -124,6 +139,10 @@ SLOW: dict[str, Opened] = {
     "local": local,
     "chroma": chroma,
     "chroma-server": chroma_server,
+    "pinecone": stub("pinecone", pinecone, PINECONE_API_KEY="the-key"),
+    "pinecone, whose ne matches what is missing": stub(
+        "pinecone", lambda: pinecone(lenient=True), PINECONE_API_KEY="the-key"
+    ),
 }
 """With the slow tests only, as whatever needs a client or a server."""
 

@@ -6,7 +6,10 @@ from tunewright.registry import Registry
 from tunewright.vectors.index import VectorIndex
 
 # name of a place -> its module, which is called as the extra that brings its client
-DATABASES: dict[str, str] = {"chroma": "chroma"}
+DATABASES: dict[str, str] = {
+    "chroma": "chroma",
+    "pinecone": "pinecone",
+}
 
 INDEXES = Registry(
     "vector index",

@@ -95,6 +95,8 @@ class Connected:
         last = list({id: at for at, id in enumerate(ids)}.values())  # of an id given twice
         ids, plain = [ids[at] for at in last], [plain[at] for at in last]
         given = self._vectors_of(collection, ids) if given is None else given[last]
+        if why := self._database.refusal(collection, ids, plain):
+            raise BadRequest(why)
         self._listings.forget(name)
         for some in pieces(plain, collection.dimensions, self.limits):
             self._call(

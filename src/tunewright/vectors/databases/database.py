@@ -127,6 +127,20 @@ class Database(ABC):
         of case. What it does not is evaluated here, on rows that match the rest of the filter."""
         return False
 
+    def most(self, collection: Collection, attributes: bool) -> int:
+        """Hits of one search, where it depends on how large they are."""
+        return self.limits.nearest
+
+    def refusal(
+        self,
+        collection: Collection,
+        ids: Sequence[str],
+        attributes: Sequence[Mapping[str, Any]],
+    ) -> str | None:
+        """Why the database cannot hold one of these rows, and what to do; asked before the first
+        is written."""
+        return None
+
     def error_of(self, error: Exception) -> TunewrightError | None:
         """What an exception of the client means; None: as `calling` has it."""
         return None

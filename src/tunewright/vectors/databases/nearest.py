@@ -65,11 +65,12 @@ class Nearest:
         if split.weaker == NONE:
             return hits([NOBODY] * len(queries), metric)
         if metric in limits.metrics:
+            most = self._database.most(self._collection, attributes=not split.exact)
             n = k + 1 if split.exact else _MORE * k + 16
-            while found.open and k < limits.nearest:
-                n = min(n, limits.nearest)
+            while found.open and k < most:
+                n = min(n, most)
                 self._ask(found, k, n, split)
-                if n == limits.nearest:
+                if n == most:
                     break
                 n *= _MORE
         if found.open:
