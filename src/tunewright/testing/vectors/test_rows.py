@@ -56,7 +56,8 @@ def test_a_collection_is_made_once_and_dropped(index: VectorIndex) -> None:
     both.upsert(["a"], [[1, 0, 0, 0]])
     index.create(both.name, 4)
     assert index.count(both.name) == 1, "it was there: nothing happens"
-    for dimensions, metric in ((5, "cosine"), (4, "dot")):
+    others: list[tuple[int, Metric]] = [(5, "cosine"), (4, "dot")]
+    for dimensions, metric in others:
         with pytest.raises(BadRequest):
             index.create(both.name, dimensions, metric)
     index.drop(both.name)
@@ -116,7 +117,9 @@ def test_deleted_by_id_and_by_filter(both: Both) -> None:
     both.agree_on_all()
     both.upsert(["id-3"], [[1, 1, 1, 1]], [{"back": True}])
     both.agree(grid(4), k=50)
-    for wrong in ({}, {"ids": ["id-0"], "where": parse({"type": "eq", "key": "k", "value": 0})}):
+    neither: dict[str, Any] = {}
+    where = parse({"type": "eq", "key": "k", "value": 0})
+    for wrong in (neither, {"ids": ["id-0"], "where": where}):
         with pytest.raises(BadRequest):
             both.index.delete(both.name, **wrong)
     both.agree_on_all()
@@ -155,6 +158,7 @@ def test_k_below_one(both: Both) -> None:
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
 def test_any_type_of_floats(both: Both, dtype: Any) -> None:
-    both.index.upsert(both.name, ["a", "b"], np.eye(4, dtype=dtype)[:2], [{}] * 2)
-    hits = both.index.search(both.name, np.eye(4, dtype=dtype)[1:2], 2)
+    rows: Any = np.eye(4, dtype=dtype)
+    both.index.upsert(both.name, ["a", "b"], rows[:2], [{}] * 2)
+    hits = both.index.search(both.name, rows[1:2], 2)
     assert hits.ids == [["b", "a"]]

@@ -171,7 +171,7 @@ def _sorted(ids: Sequence[str], distances: Wide, k: int) -> Ranked:
     if len(ids) > k:  # only those that may be shown
         border = np.partition(distances, k - 1)[k - 1]
         near = np.flatnonzero(distances <= border)
-        ids, distances = [ids[at] for at in near], distances[near]
+        ids, distances = [ids[at] for at in near.tolist()], distances[near]
     order = sorted(range(len(ids)), key=lambda at: (distances[at], ids[at]))[:k]
     return Ranked([ids[at] for at in order], distances[order])
 
