@@ -117,9 +117,9 @@ def test_deleted_by_id_and_by_filter(both: Both) -> None:
     both.agree_on_all()
     both.upsert(["id-3"], [[1, 1, 1, 1]], [{"back": True}])
     both.agree(grid(4), k=50)
-    neither: dict[str, Any] = {}
     where = parse({"type": "eq", "key": "k", "value": 0})
-    for wrong in (neither, {"ids": ["id-0"], "where": where}):
+    wrongs: list[dict[str, Any]] = [{}, {"ids": ["id-0"], "where": where}]
+    for wrong in wrongs:
         with pytest.raises(BadRequest):
             both.index.delete(both.name, **wrong)
     both.agree_on_all()
