@@ -52,7 +52,7 @@ def fragile(server: Server) -> Iterator[Path]:
     """The directory of a base that nothing has loaded, and whose manifest is gone."""
     source = next(base.directory for base in builtin.BASES if base.kind == "chat")
     with Tunewright(server.home) as tw:
-        tw.add_base(NAME, str(source))
+        tw.bases.add(NAME, source, "chat", lambda *_: None)
         (directory,) = (server.home / "bases").glob(f"{NAME}-*")
         (directory / durable.MANIFEST).unlink()
         yield directory
