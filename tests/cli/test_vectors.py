@@ -91,6 +91,11 @@ def test_from_files_to_answers(run: Run, files: list[str], server: Server) -> No
     assert (found["vectors"], found["chunks_without_vector"]) == (1, 1)
 
     assert newest["id"] in run("delete", "kitchen", newest["id"])
+    said = run("reembed", "kitchen", "--model", "text-embedding-3-small")
+    assert said == f"{store['id']} has 1 vector by builtin-mini.\n"
+    assert "by `builtin-mini` already" in run(
+        "reembed", "kitchen", "--model", "builtin-mini", code=1
+    )
     assert "train" not in run("search", "kitchen", "a train at night")
     run("delete", "kitchen")
     assert "There is no vector store kitchen." in run("list", "kitchen", code=1)

@@ -20,7 +20,7 @@ from tunewright.cli.terminal import (
     screen,
     size_of,
 )
-from tunewright.cli.verbs import bar, list_records
+from tunewright.cli.verbs import bar, list_records, must_be
 from tunewright.errors import BadRequest, JobFailed, TunewrightError
 from tunewright.wording import counted
 
@@ -387,6 +387,40 @@ def _say_recall(done: "StoreVerification") -> None:
         f"recall@{done.k} {done.recall:.4f} (95 % interval {low:.4f} to {high:.4f}), by "
         f"{counted(done.queries, 'query')} against every vector"
     )
+
+
+@app.command()
+def reembed(
+    store: StoreArgument,
+    model: Annotated[
+        str, typer.Option(metavar="MODEL", help="The embedding model that the store has then.")
+    ],
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Embed the texts of a store anew by another model, and watch. It is searched by its old
+    vectors until the new ones are complete. Where no server runs, it is done here.
+
+    Stopped, it goes on when a server runs, or with the same command.
+
+    Example: tunewright vectors reembed handbook --model text-embedding-3-small
+    """
+    from tunewright.cli.opening import running
+
+    with running(home) as tw:
+        id = found(tw, store).id
+        reembeddings = tw.vector_stores.reembeddings
+        made = reembeddings.under_way(id, model=model) or reembeddings.create(id, model=model)
+        with bar(left=True) as show:
+            for now in reembeddings.follow(made.id):
+                said = f"{now.done:,}/{now.chunks:,} chunks"
+                show("Embedding", now.done, now.chunks or None, said)
+        done = reembeddings.retrieve(made.id)
+    if json:
+        print_json(done.wire())
+    must_be("succeeded", done)
+    if not json:
+        say(f"{id} has {counted(done.chunks, 'vector')} by {done.embedding.model}.")
 
 
 @app.command()

@@ -74,6 +74,11 @@ class Reembeddings:
                 code="embedding_model_unchanged",
             )
 
+    def under_way(self, vector_store_id: str, *, model: str) -> Reembedding | None:
+        """The one that embeds this store by `model` and has not ended."""
+        found = self._of(vector_store_id)
+        return next((each for each in found if each.model == model), None)
+
     def _of(self, store: str) -> list[Reembedding]:
         """Those of a store that have not ended."""
         found = self._shelf.all(Reembedding, subject=store)
