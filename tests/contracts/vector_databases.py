@@ -74,6 +74,20 @@ def chroma_server(folder: Path) -> Iterator[str]:
         yield f"chroma+http://127.0.0.1:{port}"
 
 
+@contextmanager
+def qdrant(folder: Path) -> Iterator[str]:
+    """The client's own mode without a server: no wheel has the server itself."""
+    client("qdrant")
+    yield f"qdrant:{folder}"
+
+
+@contextmanager
+def milvus(folder: Path) -> Iterator[str]:
+    """Milvus Lite."""
+    client("milvus")
+    yield f"milvus:{folder / 'milvus.db'}"
+
+
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -139,10 +153,12 @@ SLOW: dict[str, Opened] = {
     "local": local,
     "chroma": chroma,
     "chroma-server": chroma_server,
+    "milvus": milvus,
     "pinecone": stub("pinecone", pinecone, PINECONE_API_KEY="the-key"),
     "pinecone, whose ne matches what is missing": stub(
         "pinecone", lambda: pinecone(lenient=True), PINECONE_API_KEY="the-key"
     ),
+    "qdrant": qdrant,
 }
 """With the slow tests only, as whatever needs a client or a server."""
 

@@ -8,7 +8,10 @@ from tunewright.vectors.index import VectorIndex
 # name of a place -> its module, which is called as the extra that brings its client
 DATABASES: dict[str, str] = {
     "chroma": "chroma",
+    "milvus": "milvus",
     "pinecone": "pinecone",
+    "qdrant": "qdrant",
+    "zilliz": "milvus",
 }
 
 INDEXES = Registry(
