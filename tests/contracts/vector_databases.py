@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from pinecone_stub import pinecone
+from typesense_stub import typesense
 
 from distributions import installed
 from tunewright.vectors import INDEXES
@@ -159,6 +160,7 @@ SLOW: dict[str, Opened] = {
         "pinecone", lambda: pinecone(lenient=True), PINECONE_API_KEY="the-key"
     ),
     "qdrant": qdrant,
+    "typesense": stub("typesense", typesense, TYPESENSE_API_KEY="the-key"),
 }
 """With the slow tests only, as whatever needs a client or a server."""
 

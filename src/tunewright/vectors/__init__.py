@@ -12,6 +12,7 @@ DATABASES: dict[str, str] = {
     "pinecone": "pinecone",
     "qdrant": "qdrant",
     "zilliz": "milvus",
+    "typesense": "typesense",
 }
 
 INDEXES = Registry(

@@ -207,7 +207,8 @@ class Connected:
 
     def _split(self, where: Filter | None) -> Split:
         tree = EVERY if where is None else where
-        return Split(tree, weaker(tree, self._database.expresses))
+        part = weaker(tree, self._database.expresses)
+        return Split(tree, part if self._database.fits(part) else EVERY)
 
     def _collection(self, name: str, anew: bool = False) -> Collection:
         """Raises NotFound."""

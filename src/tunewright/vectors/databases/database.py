@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +73,7 @@ class Database(ABC):
     `error_of`.
     """
 
-    limits: ClassVar[Limits] = Limits()
+    limits: Limits = Limits()
 
     @abstractmethod
     def collection(self, name: str) -> Collection | None: ...
@@ -126,6 +126,11 @@ class Database(ABC):
         """Whether the database evaluates it exactly as `filters` says: of missing keys, of types,
         of case. What it does not is evaluated here, on rows that match the rest of the filter."""
         return False
+
+    def fits(self, where: Filter) -> bool:
+        """Whether a filter of comparisons that are expressed is not too large as a whole; where it
+        is, the database is asked without it."""
+        return True
 
     def most(self, collection: Collection, attributes: bool) -> int:
         """Hits of one search, where it depends on how large they are."""
