@@ -17,9 +17,11 @@ and with one of 1 %; each query has another value than the one before. Rivals ha
 (ef or its like) that reaches a recall@10 of 0.99, found before the rounds, for each of the three;
 where none does, the widest, and its recall is in the table. Recall counts rows as near as the
 exact tenth. Queries a second by the clock; in brackets, of the processor's time.
+Ours makes its accelerator beside the searches: it is waited for before the rounds, and said.
 Memory: resident after the searches in a process that did not build; of these, without the pages of
 files, which the system drops when it needs room. Reading the queries is part of it, rows are not.
-batch: 100 queries in one call against the same in 100 calls.
+batch: 100 queries in one call against the same in 100 calls; the ratio in brackets is that of the
+processor's time.
 insert: rows a second, batches of 100, each acknowledged before the next; RESULTS.md says who waits
 for the disk.
 crash: a process that writes batches of 100 to what was built is killed (-9); then the time from

@@ -30,6 +30,9 @@ class Engine:
 
     def open(self, data: "Data", folder: Path) -> None: ...
 
+    def settle(self, data: "Data") -> None:
+        """Wait for what it makes beside the searches."""
+
     def search(self, queries: np.ndarray, width, where: tuple[str, int] | None) -> list[list[int]]:
         """Rows of the ten nearest of queries [m, d], one query a call where m is 1."""
         raise NotImplementedError
@@ -101,6 +104,10 @@ def _open(engine: Engine, data: Data, folder: str, core: int | None = None) -> N
     if core is not None:
         os.sched_setaffinity(0, {core})
     engine.open(data, Path(folder))
+
+
+def _settle(engine: Engine, data: Data) -> None:
+    engine.settle(data)
 
 
 def _start(engine: Engine, data: Data, folder: str) -> None:

@@ -24,8 +24,14 @@ class Searched:
         self.made, self.contender = made, contender
         self.recall: dict[str | None, float] = {}
         self.rates: dict[str | None, list[tuple[float, float]]] = {each: [] for each in FILTERS}
-        self.batch: list[tuple[float, float]] = []
+        self.batch: list[tuple[float, ...]] = []
         self.failed: str | None = None
+        self.settled = 0.0
+
+    def settle(self, seconds: float) -> None:
+        self.settled = seconds
+        if seconds > 1:
+            print(f"{self.made.name}: settled after {seconds:.0f} s", file=sys.stderr)
 
     def asks(self, where: str | None) -> bool:
         return self.failed is None and (where is None or self.contender.traits["filters"])
@@ -58,7 +64,9 @@ class Searched:
         if self.contender.traits["batches"] and self.failed is None:
             one = self.once(None, self.width(None), count=BATCH, seconds=60, each=BATCH)
             apart = self.once(None, self.width(None), count=BATCH, seconds=60)
-            self.batch.append((BATCH / one["wall"], BATCH / apart["wall"]))
+            self.batch.append(
+                tuple(BATCH / found[clock] for clock in ("wall", "cpu") for found in (one, apart))
+            )
 
     def tried(self, step, *given) -> None:
         try:
@@ -73,6 +81,7 @@ def opened(made: Built, cache: Path, count: int, place: Path, core: int) -> Iter
     contender = Contender(made.name, cache, count, place / f"{made.name}.log")
     searched = Searched(made, contender)
     searched.tried(lambda: contender.ask("open", 120, folder=made.folder, core=core))
+    searched.tried(lambda: searched.settle(contender.ask("settle", 600)["wall"]))
     try:
         yield searched
     finally:
@@ -96,21 +105,28 @@ def measure(engines: list[Searched], truth: Truth, rounds: int, rows: list[str])
 def report(engines: list[Searched], rows: list[str]) -> None:
     print(
         "\n| engine | width | recall | queries/s | 10 %: width | recall | queries/s "
-        "| 1 %: width | recall | queries/s | resident MB | built in s | disk MB |"
+        "| 1 %: width | recall | queries/s | resident MB | built in s, settled | disk MB |"
     )
     print("|---|" + "---|" * 12)
     for each in engines:
         cells = [cell for where in FILTERS for cell in _cells(each, where)]
         whole, alone = each.contender.resident() if each.failed is None else (0, 0)
-        cells += [f"{whole} ({alone})", f"{each.made.seconds:.0f}", f"{each.made.megabytes}"]
+        cells += [
+            f"{whole} ({alone})",
+            f"{each.made.seconds:.0f}, {each.settled:.0f}",
+            f"{each.made.megabytes}",
+        ]
         print(f"| {each.made.name} | {' | '.join(cells)} |")
     if "batch" in rows:
         print(f"\n| engine | {BATCH} in one call, queries/s | in {BATCH} calls | ratio |")
         print("|---|---|---|---|")
         for each in engines:
             if each.batch:
-                one, apart = (statistics.median(rate) for rate in zip(*each.batch, strict=True))
-                print(f"| {each.made.name} | {one:.0f} | {apart:.0f} | {one / apart:.1f} |")
+                one, apart, used, used_apart = map(statistics.median, zip(*each.batch, strict=True))
+                print(
+                    f"| {each.made.name} | {one:.0f} | {apart:.0f} | {one / apart:.1f} "
+                    f"({used / used_apart:.1f}) |"
+                )
 
 
 def _cells(searched: Searched, where: str | None) -> list[str]:
