@@ -117,6 +117,19 @@ def leave_a_store(server: Server, word: str) -> Iterator[str]:
     yield from (f"{path}/files/{files[0]}", path, *(f"/files/{file}" for file in files))
 
 
+def attached(server: Server, store: str, text: str, attributes: dict[str, str]) -> str:
+    """A file that was read into a store."""
+    file = server.upload(text.encode(), f"{attributes}.md", "assistants")
+    body = {"file_id": file, "attributes": attributes}
+    path = f"/vector_stores/{store}/files"
+    found = server.http.post(path, json=body).json()
+    while found["status"] == "in_progress":
+        time.sleep(0.05)
+        found = server.http.get(f"{path}/{file}").json()
+    assert found["status"] == "completed", found
+    return file
+
+
 def named(server: Server, word: str, file: str, **more: object) -> str:
     """A job with the word in its name, whose creation may be repeated."""
     body = {"model": "gpt-3.5-turbo", "training_file": file, "suffix": word, **more}
@@ -142,6 +155,34 @@ def test_what_is_deleted_is_nowhere(server: Server, word: str) -> None:
         assert server.http.delete(path).status_code == 404
     assert gone(server.home, word) == []
     assert not (server.home / "jobs" / job).exists()
+
+
+def test_what_leaves_a_vector_store_that_stays_is_nowhere(server: Server, word: str) -> None:
+    """The text of a file that is taken out, an attribute that is replaced, and both of a file that
+    is attached anew."""
+    told, known = f"{word}-told", f"{word}-known"
+    store = server.http.post("/vector_stores", json={}).json()["id"]
+    for number in range(6):
+        attached(server, store, f"w{word[7:]}{number} stays", {"n": str(number)})
+    file = attached(server, store, f"The {told} is sweet.", {"name": known})
+    path = f"/vector_stores/{store}/files/{file}"
+    assert places(server.home, known), "the search finds what is there"
+    assert server.http.post(path, json={"attributes": {"name": "x"}}).status_code == 200
+    eq = {"type": "eq", "key": "name", "value": "x"}
+    search = {"query": "sweet", "filters": eq}
+    [found] = server.http.post(f"/vector_stores/{store}/search", json=search).json()["data"]
+    assert found["attributes"] == {"name": "x"}
+    assert server.http.delete(path).json()["deleted"] is True
+    assert server.http.delete(f"/files/{file}").json()["deleted"] is True
+    assert gone(server.home, told) == []
+    assert gone(server.home, known) == []
+    assert gone(server.home, f"{word[4:]}-told") == [], "an end of it, behind what words share"
+    assert len(server.http.post(f"/vector_stores/{store}/search", json=search).json()["data"]) == 0
+    everything = {"query": "stays", "max_num_results": 50}
+    found = server.http.post(f"/vector_stores/{store}/search", json=everything).json()["data"]
+    assert len(found) == 6
+    assert server.http.delete(f"/vector_stores/{store}").json()["deleted"] is True
+    assert not (server.home / "vectors" / store).exists()
 
 
 @pytest.mark.slow
