@@ -19,7 +19,7 @@ from tunewright.records.keys import KeyRequest
 from tunewright.records.vector_stores import VectorStore
 
 New = Callable[..., AbstractContextManager[Place]]
-SMALL, LONG = 12, 400  # files; sentences of the one long file
+SMALL, LONG = 12, 3000  # files; sentences of the one long file, which takes three calls
 SIZES = {"max_chunk_size_tokens": 100, "chunk_overlap_tokens": 50}
 STATIC = {"type": "static", "static": SIZES}
 
@@ -39,7 +39,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], tuple[s
         tw.files.create(file=data, filename=name, purpose="assistants").id
         for name, data in files.items()
     ]
-    store = tw.vector_stores.create(file_ids=ids, chunking_strategy=STATIC).id
+    model = {"embedding_model": "builtin-static"}
+    store = tw.vector_stores.create(file_ids=ids, chunking_strategy=STATIC, **model).id
     tw.access.create_key(tw.owner, KeyRequest(name="tests"))
     tw.close()
 
@@ -149,16 +150,32 @@ def test_killed_at(
         assert wrong(place.tw, store, calm_store) == []
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        "reembed.kept",
-        *(
-            pytest.param(f"reembed.{name}", marks=pytest.mark.slow)
-            for name in ("embedded", "complete")
-        ),
-    ],
-)
+@pytest.mark.slow
+def test_what_was_to_be_removed_goes_after_a_kill(
+    new_place: New, filled: Callable[[Path], tuple[str, Path]], tmp_path: Path
+) -> None:
+    store, root = filled(tmp_path / "home")
+    with new_place(root) as place:
+        first = place.worker("worker", TUNEWRIGHT_FAULT="vectors.deleted:kill")
+        until(place, store)
+        tw, files = place.tw, place.tw.vector_stores.files
+        doomed = next(file for file in files.list(store, limit=100).data if file.usage_bytes > 9999)
+        with tw.catalog.transaction():  # and then the server is killed
+            tw.attachments.detach(doomed)
+        for _ in range(400):
+            restart(place)
+            if not tw.tasks.subjects("remove-vectors", tw.owner.organisation):
+                break
+            time.sleep(0.05)
+        assert first.wait(10) == -signal.SIGKILL, "the fault never struck"
+        assert len(held(tw, store)) == SMALL
+        assert b"tells of taffy" not in b"".join(
+            path.read_bytes() for path in (root / "vectors").rglob("*") if path.is_file()
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["reembed.kept:3", "reembed.embedded", "reembed.complete"])
 def test_killed_while_it_is_embedded_anew(
     new_place: New,
     filled: Callable[[Path], tuple[str, Path]],
@@ -172,7 +189,7 @@ def test_killed_while_it_is_embedded_anew(
         first = place.worker("worker", TUNEWRIGHT_FAULT=f"{fault}:kill")
         until(place, store)
         anew = place.tw.vector_stores.reembeddings
-        made = anew.create(store, model="builtin-static")
+        made = anew.create(store, model="builtin-mini")
         deadline = time.monotonic() + 120
         while (found := anew.retrieve(made.id)).status in ("queued", "running"):
             restart(place)
@@ -182,10 +199,10 @@ def test_killed_while_it_is_embedded_anew(
         assert first.wait(10) == -signal.SIGKILL, "the fault never struck"
         rows = place.tw.contents.index.read(f"{store}-2", limit=100_000)
         assert rows.ids == sorted(calm_store)
-        assert rows.vectors.shape == (len(calm_store), 256)
+        assert rows.vectors.shape == (len(calm_store), 384)
         texts = [calm_store[id][0] for id in rows.ids]
         embedder = place.tw.embedder(
-            place.tw.models.weights("builtin-static", ("embedding",)), place.tw.models
+            place.tw.models.weights("builtin-mini", ("embedding",)), place.tw.models
         )
         np.testing.assert_allclose(rows.vectors, embedder.embed(texts).vectors, atol=1e-5)
 

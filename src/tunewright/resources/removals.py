@@ -285,6 +285,8 @@ def sweep(catalog: Catalog, home: Home, blobs: Blobs) -> None:
         durable.remove(home.exports / id)
     for id in _folders(home.vectors) - catalog.ids(VectorStore):
         durable.remove(home.vectors / id)
+    for id in _folders(home.vectors) - catalog.ids(VectorStore):
+        durable.remove(home.vectors / id)
     open_ = [catalog.ids(Batch, status=status) for status in OPEN_BATCH]
     for id in _folders(home.batches).difference(*open_):
         durable.remove(home.batches / id)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from tunewright import durable
 from tunewright.chunks import ChunkStore
 from tunewright.errors import NotFound
+from tunewright.faults import fault
 from tunewright.home import Home
 from tunewright.resources.claims import claim, claim_new
 from tunewright.vectors import open_index
@@ -68,6 +69,7 @@ class StoreContents:
             for name in collections(store):
                 with contextlib.suppress(NotFound):  # there is one, as a rule
                     self.index.delete(name, ids=reading.ids)
+            fault("vectors.deleted")
             chunks.remove(file)
 
     def describe(self, store: str, file: str, attributes: Attributes) -> None:
