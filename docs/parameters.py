@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import models_json_schema
 
-from tunewright.api.calls import CALLS, Call
+from tunewright.api.call import Call
+from tunewright.api.calls import CALLS
 from tunewright.records.record import Request
 
 HERE = Path(__file__).parent

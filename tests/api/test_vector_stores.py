@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from tunewright.api.application import create_api
 from tunewright.api.calls import CALLS
 from tunewright.app import Tunewright
+from tunewright.chunks import Reading
 from tunewright.records.keys import KeyRequest
 from tunewright.records.record import now
 from tunewright.records.vector_store_files import LastError, VectorStoreFile
@@ -219,6 +220,7 @@ def test_a_batch_is_cancelled_but_for_what_has_begun(
     assert passed
     assert begun.subject == f"{store}/{documents[0]}"
     tw.tasks.pass_on(passed)  # a long file that lets others go first
+    tw.contents.chunks(store).begin([Reading(documents[1], "the first time", 3)])
     path = f"vector_stores/{store}/file_batches/{batch['id']}"
     cancelled = post(http, f"{path}/cancel")
     assert (cancelled["status"], cancelled["file_counts"]["cancelled"]) == ("cancelled", 4)

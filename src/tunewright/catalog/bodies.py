@@ -9,6 +9,12 @@ from sqlalchemy import Column, ColumnElement, exists, func, select
 from tunewright.records.record import Record
 
 
+def columns(record: Record) -> dict[str, Any]:
+    """Of its table: those that it is searched by, and the whole."""
+    searched = {field: getattr(record, field) for field in record.searched}
+    return {**searched, "body": record.model_dump_json()}
+
+
 def carried(body: str, before: Record, after: Record) -> str:
     """`after` as JSON, with what `body` holds beyond `before`."""
     new = after.model_dump(mode="json")

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, delete, exc, insert, select, update
 
 from tunewright.catalog import tables
-from tunewright.catalog.bodies import carried, of_metadata
+from tunewright.catalog.bodies import carried, columns, of_metadata
 from tunewright.catalog.database import Queue, damaged, engine, plain
 from tunewright.catalog.migrations import is_current, is_new, migrate
 from tunewright.catalog.remembered import Remembered
@@ -180,9 +180,9 @@ class Shelf:
 
     def put(self, record: Record, *, subject: str | None = None) -> bool:
         """Add `record`, under `subject` (a job's id for its events). False if its id is there, or
-        was: but for a kind of which a deleted one comes again."""
+        was (`many.replace` puts it nevertheless)."""
         row = {
-            **self._columns(record),
+            **columns(record),
             "id": record.kept_as,
             "organisation": self.organisation,
             "subject": subject,
@@ -190,9 +190,6 @@ class Shelf:
         table = tables.of(type(record))
         try:
             with self.catalog.transaction() as connection, connection.begin_nested():
-                if record.comes_again:
-                    gone = delete(table).where(table.c.id == record.kept_as, table.c.deleted)
-                    connection.execute(gone)
                 connection.execute(insert(table).values(row))
         except exc.IntegrityError:
             return False
@@ -201,7 +198,7 @@ class Shelf:
     def get(self, kind: type[R], id: str) -> R | None:
         with self.catalog.reading() as connection:
             found = self._row(connection, kind, id)
-        return self._read(kind, id, found.body) if found else None
+        return self.decoded(kind, id, found.body) if found else None
 
     def page(
         self,
@@ -265,7 +262,7 @@ class Shelf:
             rows = connection.execute(more.limit(size)).all()
             for row in rows:
                 with suppress(Corrupt):
-                    yield self._read(kind, row.id, row.body)
+                    yield self.decoded(kind, row.id, row.body)
             if len(rows) < size:
                 return
             after = rows[-1].sequence
@@ -284,7 +281,7 @@ class Shelf:
             found = self._row(connection, kind, id)
             if found is None:
                 return None
-            before = self._read(kind, id, found.body)
+            before = self.decoded(kind, id, found.body)
             after = edit(before)
             if after == before:
                 return after
@@ -292,7 +289,7 @@ class Shelf:
                 update(table)
                 .where(table.c.id == id, table.c.version == found.version)
                 .values(
-                    **self._columns(after) | {"body": carried(found.body, before, after)},
+                    **columns(after) | {"body": carried(found.body, before, after)},
                     version=found.version + 1,
                 )
             )
@@ -343,7 +340,7 @@ class Shelf:
             )
             connection.execute(delete(table).where(*theirs))
 
-    def _read(self, kind: type[R], id: str, body: str) -> R:
+    def decoded(self, kind: type[R], id: str, body: str) -> R:
         """A field that this version does not know, for a newer one wrote it, is read over, and kept
         when the record changes (`change`). Raises Corrupt where the record is none of its kind,
         and logs that once."""
@@ -379,11 +376,6 @@ class Shelf:
                 table.c.id == id, table.c.organisation == self.organisation
             )
         ).scalar_one_or_none()
-
-    @staticmethod
-    def _columns(record: Record) -> dict[str, Any]:
-        searched = {field: getattr(record, field) for field in record.searched}
-        return {**searched, "body": record.model_dump_json()}
 
 
 def _id(record: Record) -> str:

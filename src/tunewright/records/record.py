@@ -39,8 +39,6 @@ class Record(BaseModel):
     # Nothing of a deleted one stays: its id is a name that a client chose, or nobody pages through
     # them.
     goes_wholly: ClassVar[bool] = False
-    # One with the id of a deleted one may be put: a client chose it, and pages go on after it.
-    comes_again: ClassVar[bool] = False
 
     model_config = ConfigDict(
         frozen=True,

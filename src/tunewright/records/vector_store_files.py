@@ -71,8 +71,11 @@ class BatchOfFilesRequest(Request):
     def wanted(self) -> list[AttachRequest]:
         if self.files is not None:
             return self.files
-        more = {"attributes": self.attributes, "chunking_strategy": self.chunking_strategy}
-        return [AttachRequest(file_id=id, **more) for id in self.file_ids or []]
+        attributes, strategy = self.attributes, self.chunking_strategy
+        return [
+            AttachRequest(file_id=id, attributes=attributes, chunking_strategy=strategy)
+            for id in self.file_ids or []
+        ]
 
 
 class AttachedPageRequest(StorePageRequest):
@@ -90,7 +93,6 @@ class VectorStoreFile(Record):
 
     table: ClassVar = "vector_store_files"
     searched: ClassVar = ("status", "file_id", "file_batch_id")
-    comes_again: ClassVar = True
 
     id: str
     object: Literal["vector_store.file"] = "vector_store.file"

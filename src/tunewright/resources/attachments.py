@@ -4,8 +4,10 @@ A status changes here only, in one transaction with the counts of its store and 
 are always those of the files that are there.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 
+from tunewright.catalog import many
 from tunewright.catalog.catalog import Shelf
 from tunewright.errors import BadRequest, NotFound
 from tunewright.records.files import File
@@ -42,26 +44,16 @@ class Attachments:
         BadRequest for one of another purpose, QuotaExceeded."""
         latest = {each.file_id: each for each in wanted}  # named twice, the last one holds
         self._check_files(list(latest))
-        if latest:
-            self._quota.check_disk(0)
-        changes = [self._put(store, each, batch) for each in latest.values()]
-        self._count(store.id, changes, used)
-
-    def _put(self, store: VectorStore, wanted: AttachRequest, batch: str | None) -> _Change:
-        file = VectorStoreFile(
-            id=wanted.file_id,
-            vector_store_id=store.id,
-            chunking_strategy=resolved(wanted.chunking_strategy),
-            attributes=wanted.attributes or {},
-            file_batch_id=batch,
-        )
-        before = self.find(store.id, file.id)
-        if before:
-            self._tasks.cancel(file.kept_as)
-            self._shelf.delete(VectorStoreFile, file.kept_as)
-        self._shelf.put(file, subject=store.id)
-        self._tasks.enqueue("ingest", file.kept_as, self._shelf.organisation)
-        return before, file
+        if not latest:
+            return
+        self._quota.check_disk(0)
+        files = [_begun(store, each, batch) for each in latest.values()]
+        keys = [file.kept_as for file in files]
+        before = many.found(self._shelf, VectorStoreFile, keys)
+        self._tasks.cancel(*before)
+        many.replace(self._shelf, files, subject=store.id)
+        self._tasks.enqueue_all("ingest", keys, self._shelf.organisation)
+        self._count(store.id, [(before.get(file.kept_as), file) for file in files], used)
 
     def find(self, store: str, file: str) -> VectorStoreFile | None:
         return self._shelf.get(VectorStoreFile, attached(store, file))
@@ -78,7 +70,7 @@ class Attachments:
                 VectorStoreFile,
                 attached(store, file),
                 leaving or ("in_progress",),
-                **update,
+                lambda file: file.model_copy(update=update),
             )
             self._count(store, [(before, after)])
         return after
@@ -86,37 +78,38 @@ class Attachments:
     def complete(self, store: str, used: Mapping[str, int]) -> None:
         """Files of a store, with the bytes that each uses, are whole from now on; but for those
         that were cancelled or detached. The counts are written once for all."""
-        changes: list[_Change] = []
         with self._shelf.catalog.transaction():
-            for file, bytes in used.items():
-                update = {"status": "completed", "usage_bytes": bytes}
-                before = self.find(store, file)
-                if before and before.status == "in_progress":
-                    key = attached(store, file)
-                    after = move(self._shelf, VectorStoreFile, key, ("in_progress",), **update)
-                    changes.append((before, after))
-            self._count(store, changes)
+            keys = [attached(store, file) for file in used]
+            there = many.found(self._shelf, VectorStoreFile, keys).items()
+            open_ = [key for key, file in there if file.status == "in_progress"]
+
+            def whole(file: VectorStoreFile) -> VectorStoreFile:
+                update = {"status": "completed", "usage_bytes": used[file.id]}
+                return file.model_copy(update=update)
+
+            self._count(store, many.change(self._shelf, VectorStoreFile, open_, whole))
 
     def cancel(self, batch: VectorStoreFileBatch) -> None:
-        """The files of a batch that nobody has begun to read are not read. Part of a
-        transaction."""
+        """The files of a batch that nobody reads at this moment are not read; what was read of one
+        before goes. Part of a transaction."""
         store = batch.vector_store_id
-        files = self._shelf.all(VectorStoreFile, subject=store, where={"file_batch_id": batch.id})
-        waiting = (file for file in files if file.status == "in_progress")
-        withdrawn = [file for file in waiting if self._withdraw(file)]
-        self._count(store, [(file, self._cancelled(file)) for file in withdrawn])
+        keys = self._in_progress(store, {"file_batch_id": batch.id})
+        self._cancelled(store, self._tasks.withdraw(keys))
 
-    def _withdraw(self, file: VectorStoreFile) -> bool:
-        begun = self._tasks.begun(file.kept_as)
-        withdrawn = self._tasks.withdraw(file.kept_as)
-        if begun and withdrawn:  # a part of it may be there
-            self._removals.order_vectors(file.kept_as)
-        return withdrawn
+    def end(self, store: str) -> None:
+        """Nothing more is read into a store. Part of a transaction."""
+        keys = self._in_progress(store, {})
+        self._tasks.cancel(*keys)
+        self._cancelled(store, keys)
 
-    def _cancelled(self, file: VectorStoreFile) -> VectorStoreFile:
-        return move(
-            self._shelf, VectorStoreFile, file.kept_as, ("in_progress",), status="cancelled"
-        )
+    def _in_progress(self, store: str, where: dict[str, str]) -> list[str]:
+        files = self._shelf.all(VectorStoreFile, subject=store, where=where)
+        return [file.kept_as for file in files if file.status == "in_progress"]
+
+    def _cancelled(self, store: str, keys: Collection[str]) -> None:
+        edit = partial(VectorStoreFile.model_copy, update={"status": "cancelled"})
+        self._count(store, many.change(self._shelf, VectorStoreFile, sorted(keys), edit))
+        self._removals.order_what_was_read(store, keys)
 
     def detach(self, file: VectorStoreFile) -> None:
         """Take a file out of its store; `Removals.carry_out` removes its chunks afterwards. Part of
@@ -126,18 +119,11 @@ class Attachments:
         self._count(file.vector_store_id, [(file, None)])
         self._removals.order_vectors(file.kept_as)
 
-    def end(self, store: str) -> None:
-        """Nothing more is read into a store. Part of a transaction."""
-        files = self._shelf.all(VectorStoreFile, subject=store, where={"status": "in_progress"})
-        for file in files:
-            self._tasks.cancel(file.kept_as)
-        self._count(store, [(file, self._cancelled(file)) for file in files])
-
     def forget(self, store: str) -> None:
         """The same for one that is deleted, with the records of its files and batches. Part of a
         transaction."""
-        for file in self._shelf.all(VectorStoreFile, subject=store):
-            self._tasks.cancel(file.kept_as)
+        files = self._shelf.all(VectorStoreFile, subject=store)
+        self._tasks.cancel(*(file.kept_as for file in files))
         self._shelf.clear(VectorStoreFile, store)
         self._shelf.clear(VectorStoreFileBatch, store)
 
@@ -146,11 +132,11 @@ class Attachments:
         return self._shelf.all(VectorStoreFile, where={"file_id": file})
 
     def _check_files(self, ids: Sequence[str]) -> None:
-        files = {id: self._shelf.get(File, id) for id in ids}
-        if unknown := [id for id, file in files.items() if file is None]:
+        files = many.found(self._shelf, File, ids)
+        if unknown := [id for id in ids if id not in files]:
             raise NotFound(f"Files [{', '.join(unknown)}] were not found")
         for id, file in files.items():
-            if file and file.purpose not in PURPOSES:
+            if file.purpose not in PURPOSES:
                 raise BadRequest(
                     f"{id} has the purpose '{file.purpose}', and files of vector stores have "
                     f"{' or '.join(map(repr, PURPOSES))}. Upload it again with one of these.",
@@ -171,6 +157,16 @@ class Attachments:
             self._shelf.change(
                 VectorStoreFileBatch, str(batch), lambda it, of=of: _batch_with(it, of)
             )
+
+
+def _begun(store: VectorStore, wanted: AttachRequest, batch: str | None) -> VectorStoreFile:
+    return VectorStoreFile(
+        id=wanted.file_id,
+        vector_store_id=store.id,
+        chunking_strategy=resolved(wanted.chunking_strategy),
+        attributes=wanted.attributes or {},
+        file_batch_id=batch,
+    )
 
 
 def _of_batch(change: _Change, batch: str | None) -> _Change:

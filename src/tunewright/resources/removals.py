@@ -6,7 +6,7 @@ ordered and nobody needs goes as well: bytes that a killed process left without 
 and what a job that ended in vain would have gone on from (`tidy`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from tunewright import durable, names
@@ -118,6 +118,12 @@ class Removals:
     def order_vectors(self, kept_as: str) -> None:
         """The same for the chunks and vectors of a file in a vector store (`STORE/FILE`)."""
         self._tasks.enqueue("remove-vectors", kept_as, self._shelf.organisation)
+
+    def order_what_was_read(self, store: str, attached: Collection[str]) -> None:
+        """The same for those of these files of which something has been kept."""
+        begun = {f"{store}/{file}" for file in self._contents.chunks(store).files()}
+        kept = [key for key in attached if key in begun]
+        self._tasks.enqueue_all("remove-vectors", kept, self._shelf.organisation)
 
     def order_attributes(self, kept_as: str) -> None:
         """Have the attributes that its record has now given to all its chunks, in place of those

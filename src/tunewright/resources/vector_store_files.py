@@ -136,14 +136,11 @@ def page_of(
 ) -> Page[VectorStoreFile]:
     """The files of a store, or those of one of its batches."""
     where = {"status": query.filter, "file_batch_id": batch}
-    edges = {
-        name: attached(store, id)
-        for name, id in (("after", query.after), ("before", query.before))
-        if id
-    }
+    after, before = (attached(store, id) if id else None for id in (query.after, query.before))
     return shelf.page(
         VectorStoreFile,
-        **edges,
+        after=after,
+        before=before,
         limit=query.limit,
         newest_first=query.order == "desc",
         subject=store,

@@ -133,7 +133,7 @@ class VectorStores:
         request: SearchRequest = SearchRequest.parse(given)
         store = live_store(self._shelf, id)
         found = self._searching.search(store, request)
-        self.touch(store)
+        self.searched(store)
         return found
 
     def verify(
@@ -170,7 +170,7 @@ class VectorStores:
         *_, last = self.follow(id)
         return last
 
-    def touch(self, store: VectorStore) -> None:
+    def searched(self, store: VectorStore) -> None:
         """It has just been searched."""
         if now() - (store.last_active_at or 0) >= USED_SECONDS:
             self._shelf.change(VectorStore, store.id, used)

@@ -13,7 +13,7 @@ a boot it begins anew, and so does every lease: a server that starts frees them 
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,19 +54,28 @@ class Tasks:
 
     def enqueue(self, kind: str, subject: str, organisation: str, *, held: bool = False) -> None:
         """Add a task of a kind of `KINDS`; part of the transaction that makes it necessary."""
+        self.enqueue_all(kind, [subject], organisation, held=held)
+
+    def enqueue_all(
+        self, kind: str, subjects: Sequence[str], organisation: str, *, held: bool = False
+    ) -> None:
+        """The same for each of many subjects."""
         lane = KINDS[kind].lane
+        rows = [
+            {
+                "id": new_id("task-"),
+                "kind": kind,
+                "lane": lane,
+                "subject": subject,
+                "organisation": organisation,
+                "state": "waiting",
+                "held": held,
+            }
+            for subject in subjects
+        ]
         with self._catalog.transaction() as connection:
-            connection.execute(
-                insert(tasks).values(
-                    id=new_id("task-"),
-                    kind=kind,
-                    lane=lane,
-                    subject=subject,
-                    organisation=organisation,
-                    state="waiting",
-                    held=held,
-                )
-            )
+            if rows:
+                connection.execute(insert(tasks), rows)
 
     def enqueue_once(self, kind: str, subject: str, organisation: str) -> None:
         """The same, unless such a task waits already. One that is being worked on does not count:
@@ -282,27 +291,25 @@ class Tasks:
                 update(tasks).where(dead).values(state="waiting", worker=None, turn=None)
             )
 
-    def cancel(self, subject: str) -> None:
-        """End the tasks of `subject`. Whoever works on one loses its lease, and hears of it at its
+    def cancel(self, *subjects: str) -> None:
+        """End the tasks of `subjects`. Whoever works on one loses its lease, and hears of it at its
         next report or heartbeat."""
         with self._catalog.transaction() as connection:
-            connection.execute(update(tasks).where(tasks.c.subject == subject).values(state="done"))
+            for some in _some(subjects):
+                ended = update(tasks).where(tasks.c.subject.in_(some)).values(state="done")
+                connection.execute(ended)
 
-    def withdraw(self, subject: str) -> bool:
-        """The same for tasks that nobody works on; False where somebody works on one."""
-        open_, waiting = _open_tasks(subject), tasks.c.state == "waiting"
+    def withdraw(self, subjects: Sequence[str]) -> set[str]:
+        """The same but for those that somebody works on; which ones were ended."""
+        busy: set[str] = set()
         with self._catalog.transaction() as connection:
-            connection.execute(update(tasks).where(open_, waiting).values(state="done"))
-            left = connection.execute(select(tasks.c.id).where(open_).limit(1))
-            return left.one_or_none() is None
-
-    def begun(self, subject: str) -> bool:
-        """Whether somebody works on an open task of `subject`, or has worked on one and let others
-        go before it."""
-        was = or_(tasks.c.turn.is_not(None), tasks.c.attempt > 0, tasks.c.reached > 0)
-        query = select(tasks.c.id).where(_open_tasks(subject), was).limit(1)
-        with self._catalog.reading() as connection:
-            return connection.execute(query).one_or_none() is not None
+            for some in _some(subjects):
+                theirs = tasks.c.subject.in_(some)
+                leased = select(tasks.c.subject).where(theirs, tasks.c.state == "leased")
+                busy.update(connection.execute(leased).scalars())
+                waiting = update(tasks).where(theirs, tasks.c.state == "waiting")
+                connection.execute(waiting.values(state="done"))
+        return set(subjects) - busy
 
     def hold(self, subject: str, held: bool) -> None:
         """Keep the open tasks of `subject` from being leased, or let go of them."""
@@ -327,6 +334,11 @@ class Tasks:
             connection.execute(
                 delete(tasks).where(tasks.c.kind == kind, tasks.c.subject == subject)
             )
+
+
+def _some(subjects: Sequence[str]) -> Iterator[Sequence[str]]:
+    """As many as one statement takes."""
+    return (subjects[at : at + 500] for at in range(0, len(subjects), 500))
 
 
 def _free(lane: Lane, now: float) -> Any:
