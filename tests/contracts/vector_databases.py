@@ -50,6 +50,19 @@ def local_in_parts(folder: Path) -> Iterator[str]:
         yield f"local:{folder / 'vectors'}"
 
 
+def accelerated(way: str) -> Opened:
+    """From the first row on, and made anew when a third of the rows are others."""
+
+    @contextmanager
+    def opened(folder: Path) -> Iterator[str]:
+        if way != "numpy":
+            pytest.importorskip("faiss")
+        with local_in_parts(folder):
+            yield f"local+{way}:{folder / 'vectors'}"
+
+    return opened
+
+
 @contextmanager
 def poor(folder: Path) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
@@ -148,10 +161,16 @@ def live(name: str) -> Opened:
 
 
 # In many parts the local one has more to get wrong: the same in one is among the slow.
-PLACES: dict[str, Opened] = {"local, of many parts": local_in_parts, "poor": poor}
+PLACES: dict[str, Opened] = {
+    "local, of many parts": local_in_parts,
+    "local, scanned by faiss": accelerated("scan"),
+    "poor": poor,
+}
 SLOW: dict[str, Opened] = {
     "of another package": of_another_package,
     "local": local,
+    "local, scanned by numpy": accelerated("numpy"),
+    "local, by a graph": accelerated("graph"),
     "chroma": chroma,
     "chroma-server": chroma_server,
     "milvus": milvus,

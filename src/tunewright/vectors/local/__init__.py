@@ -6,6 +6,10 @@
     view         what a search sees: the parts up to a sequence, read on from the store
     segments     parts as files; snapshots: all of them at a sequence, disposable
     exact        the nearest rows of a view, exact
+    scans        rows as int8, scanned and proved exact; graphs: by faiss, with HNSW
+    accelerator  int8 rows up to a slot, what filters match of them, a graph; building: its making
+    plans        which of these answers a search
+    accelerating when an accelerator is made anew
     together     searches of one moment as one product
     files        what lies in a collection's folder
     collection   one collection: its store and its newest view
@@ -24,5 +28,7 @@ __all__ = ["LocalIndex", "open_local"]
 
 
 def open_local(place: str) -> LocalIndex:
-    """place: ``local:DIRECTORY``, which is made when the first collection is."""
-    return LocalIndex(Path(place.removeprefix("local:")))
+    """place: ``local:DIRECTORY``, which is made when the first collection is. ``local+exact:`` has
+    float32 only; other ways: `accelerating.WAYS`."""
+    name, _, directory = place.partition(":")
+    return LocalIndex(Path(directory), name.partition("+")[2])

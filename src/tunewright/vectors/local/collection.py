@@ -12,7 +12,8 @@ from tunewright import durable
 from tunewright.errors import NotFound
 from tunewright.vectors.filters import Attributes, Filter, Value
 from tunewright.vectors.index import Floats, Hits, Rows
-from tunewright.vectors.local import exact, files, rows, snapshots
+from tunewright.vectors.local import files, rows, snapshots
+from tunewright.vectors.local.accelerating import Accelerating, Way
 from tunewright.vectors.local.store import Store, Writing
 from tunewright.vectors.local.together import Together
 from tunewright.vectors.local.view import Reader, View
@@ -21,7 +22,7 @@ from tunewright.vectors.local.view import Reader, View
 class Collection:
     """One of an index. ask: has `keep` done soon, in another thread."""
 
-    def __init__(self, folder: Path, name: str, ask: Callable[[], None]) -> None:
+    def __init__(self, folder: Path, name: str, ask: Callable[[], None], way: Way) -> None:
         """Raises Gone, Corrupt."""
         self.store = Store(folder / files.STORE, name)
         self._folder, self._ask = folder, ask
@@ -31,6 +32,7 @@ class Collection:
         self._snapshot = ""  # the token of the newest one that is used
         self._added = 0
         self._together = Together(self._nearest)
+        self._accelerating = Accelerating(name, way)
         log = files.log(folder)
         self._unscrubbed = log.exists() and log.stat().st_size > 0  # whoever was killed
         if self._unscrubbed:
@@ -132,7 +134,12 @@ class Collection:
 
     def _nearest(self, queries: Floats, k: int, where: Filter | None) -> Hits:
         view = self.view()
-        return exact.search(view, queries, k, view.matching(where))
+        return self._accelerating.search(view, queries, k, where)
+
+    def settled(self) -> bool:
+        """Whether no accelerator is being made."""
+        self._accelerating.consider(self.view())
+        return self._accelerating.settled()
 
     def count(self, where: Filter | None) -> int:
         view = self.view()
@@ -158,6 +165,7 @@ class Collection:
             writing.drop()
 
     def close(self) -> None:
+        self._accelerating.close()
         self.store.close()
 
 

@@ -44,13 +44,18 @@ _NOTHING = Candidates(np.empty(0, np.int64), np.empty(0, np.float32))
 def search(view: View, queries: Floats, k: int, masks: Sequence[Mask | None]) -> Hits:
     """The k nearest to each of queries [m, d] among the rows of `masks`: of each part, or None for
     all of them."""
+    return ranked(view, queries, candidates(view, queries, k, masks), k)
+
+
+def candidates(view: View, queries: Floats, k: int, masks: Sequence[Mask | None]) -> list[Places]:
+    """Of each query the rows that may be among its k nearest."""
     margins = [_margin(view, query) for query in queries]
     kept = [_NOTHING] * len(queries)
     for part, start, mask in zip(view.parts, view.starts, masks, strict=False):
         rows = np.arange(len(part)) if mask is None else np.flatnonzero(mask)
         if len(rows):
             kept = _with_part(view.metric, part, start, rows, queries, k, margins, kept)
-    return ranked(view, queries, [found.places for found in kept], k)
+    return [found.places for found in kept]
 
 
 def ranked(view: View, queries: Floats, candidates: Sequence[Places], k: int) -> Hits:
@@ -65,7 +70,7 @@ def ranked(view: View, queries: Floats, candidates: Sequence[Places], k: int) ->
 
 
 def _ranked(view: View, query: Floats, places: Places, k: int) -> tuple[list[str], Floats]:
-    distances = _distances(view, query, places)
+    distances = away(view, query, places)
     if len(places) > k:  # ids of those only that may be shown
         border = np.partition(distances, k - 1)[k - 1]
         places, distances = places[distances <= border], distances[distances <= border]
@@ -74,7 +79,7 @@ def _ranked(view: View, query: Floats, places: Places, k: int) -> tuple[list[str
     return [ids[at] for at in order], distances[order]
 
 
-def _distances(view: View, query: Floats, places: Places) -> Floats:
+def away(view: View, query: Floats, places: Places) -> Floats:
     """[d], [n] -> [n]."""
     wide = query.astype(np.float64)
     found = np.empty(len(places), np.float32)
@@ -106,7 +111,7 @@ def _with_part(
     merged: list[Candidates] = []
     step = max(1, _PRODUCTS // len(matrix))
     for first in range(0, len(queries), step):
-        near = _near(metric, queries[first : first + step], matrix, scale)  # [some, n]
+        near = near_by(metric, queries[first : first + step], matrix, scale)  # [some, n]
         if hidden is not None:
             near[:, hidden] = -np.inf
         for number, row in enumerate(near, first):
@@ -120,7 +125,7 @@ def _with_part(
     return merged
 
 
-def _near(metric: Metric, queries: Floats, matrix: Floats, scale: Floats) -> Floats:
+def near_by(metric: Metric, queries: Floats, matrix: Floats, scale: Floats) -> Floats:
     """[m, d], [n, d] -> [m, n]: more is nearer. Of cosine the similarity, of dot the product, of
     euclidean 2 q v - v v, which is the negative square of the distance but for what is the query's.
     """

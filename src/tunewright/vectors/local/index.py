@@ -17,6 +17,7 @@ from tunewright.vectors.checking import (
 from tunewright.vectors.filters import Attributes, Filter
 from tunewright.vectors.index import Floats, Hits, Metric, Rows
 from tunewright.vectors.local import files, store
+from tunewright.vectors.local.accelerating import WAYS
 from tunewright.vectors.local.collection import Collection
 from tunewright.vectors.local.opened import Opened
 
@@ -27,12 +28,18 @@ MOST_DIMENSIONS = 16_384
 class LocalIndex:
     """Each collection has a folder of its own in `directory`, with its file `index.db`.
 
-    Exact: what it finds is what comparing every row in float64 would find. Its contract:
-    `vectors.index.VectorIndex`.
+    What it finds is what comparing every row in float64 would find, but where a collection is so
+    large that a graph is faster (with faiss): that finds 0.99 of it or more, measured when it
+    is made.
+    Its contract: `vectors.index.VectorIndex`.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._opened = Opened(directory)
+    def __init__(self, directory: Path, way: str = "") -> None:
+        """way: one of `accelerating.WAYS`; by itself it goes by the number of rows."""
+        if way not in WAYS:
+            known = ", ".join(f"'local+{name}'" for name in WAYS if name)
+            raise BadRequest(f"There is no vector index 'local+{way}'. Known: 'local', {known}.")
+        self._opened = Opened(directory, WAYS[way])
 
     def create(self, name: str, dimensions: int, metric: Metric = "cosine") -> None:
         _checked(dimensions, metric)
@@ -103,6 +110,10 @@ class LocalIndex:
 
     def read(self, name: str, after: str | None = None, limit: int = 1000) -> Rows:
         return self._with(name, lambda collection: collection.read(after, limit))
+
+    def settled(self, name: str) -> bool:
+        """Whether searches of it will not become faster by waiting."""
+        return self._with(name, lambda collection: collection.settled())
 
     def close(self) -> None:
         self._opened.close()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tunewright import names
 from tunewright.errors import Unavailable
+from tunewright.vectors.local.accelerating import Way
 from tunewright.vectors.local.collection import Collection
 from tunewright.vectors.local.keeping import Keeper
 from tunewright.vectors.local.store import Gone
@@ -27,8 +28,8 @@ class _Open:
 class Opened:
     """Opens a collection when it is first used, and closes those that were not used for longest."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, way: Way) -> None:
+        self._directory, self._way = directory, way
         self._lock = threading.Lock()
         self._opening = threading.Lock()
         self._open: OrderedDict[str, _Open] = OrderedDict()  # the last one was used last
@@ -65,7 +66,8 @@ class Opened:
             folder = self.folder(name)
             if folder is None:
                 raise Gone(name)
-            opened = _Open(Collection(folder, name, partial(self._keeper.ask, name)), users=1)
+            ask = partial(self._keeper.ask, name)
+            opened = _Open(Collection(folder, name, ask, self._way), users=1)
             with self._lock:
                 self._open[name] = opened
         self._close_oldest()

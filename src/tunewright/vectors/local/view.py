@@ -16,6 +16,7 @@ Mask = NDArray[np.bool_]
 Places = NDArray[np.int64]
 """Of rows in a view: counted through its parts, from 0."""
 
+_FEW = 64
 _RANGE = 4096
 """Rows read in one transaction: some 20 ms, in which the log cannot be emptied."""
 
@@ -51,6 +52,11 @@ class View:
         ]
 
     @property
+    def rows(self) -> int:
+        """Deleted ones among them."""
+        return sum(map(len, self.parts))
+
+    @property
     def starts(self) -> list[int]:
         """The place of each part's first row, and at last the number of all."""
         return list(accumulate(map(len, self.parts), initial=0))
@@ -66,6 +72,11 @@ class View:
         """[n] -> [n, d]."""
         taken = np.empty((len(places), self.dimensions), np.float32)
         owner, row = self._found(places)
+        if len(places) <= _FEW:  # one by one, that is sooner
+            pairs = zip(owner.tolist(), row.tolist(), strict=True)
+            for at, (number, place) in enumerate(pairs):
+                taken[at] = self.parts[number].vectors[place]
+            return taken
         for number in np.unique(owner):
             mine = owner == number
             taken[mine] = self.parts[number].vectors[row[mine]]

@@ -1,0 +1,219 @@
+"""An accelerator is made: rows become int8, a graph is built over them, and both are measured."""
+
+import importlib.util
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from tunewright.vectors.index import Floats, Metric
+from tunewright.vectors.local import exact, scans
+from tunewright.vectors.local.accelerator import Accelerator, Recall
+from tunewright.vectors.local.plans import PROMISED, compared
+from tunewright.vectors.local.scans import Codes, Places, Scale, Scanned
+from tunewright.vectors.local.view import View
+
+Stop = Callable[[], bool]
+
+_BLOCK = 4096  # rows at once
+_ASKED = 300  # rows left out of the graph, as queries: of 3,000 neighbours 0.99 is +- 0.004
+_DEPTHS = (10, 20, 50, 100, 300)  # k for which the graph's width is found
+_WIDEST = 2048
+_MARGIN = 0.002  # above what is promised: what is measured is a sample
+_LARGEST = 1e15  # beyond it float32 loses products
+_TIMED = 3
+
+
+def has_faiss() -> bool:
+    return importlib.util.find_spec("faiss") is not None
+
+
+def scanning(view: View, *, faiss: bool) -> Accelerator | None:
+    """One that scans, of all rows of a view. None of rows that int8 cannot hold."""
+    scale = _scale(view)
+    if scale is None:
+        return None
+    codes, lost, longest = _codes(view, scale)
+    rows = _scanned(codes, view.metric, faiss=faiss)
+    alive = [
+        np.arange(len(part)) if live is None else np.flatnonzero(live)
+        for part, live in zip(view.parts, view.live, strict=True)
+    ]
+    parts = [*zip(view.parts, alive, strict=True)]
+    return Accelerator(
+        slots=np.concatenate([part.slots[rows] for part, rows in parts]),
+        sets=[(part.codes[rows], part.columns) for part, rows in parts],
+        scale=scale,
+        components=codes.shape[1],
+        lost=lost,
+        longest=longest,
+        rows=rows,
+        scan_seconds=_seconds_of_scan(rows, codes),
+        product_seconds=_seconds_of_product(view),
+    )
+
+
+def _scanned(codes: Codes, metric: Metric, *, faiss: bool) -> Scanned:
+    if not faiss:
+        return scans.Widened(codes, metric)
+    from tunewright.vectors.local import graphs
+
+    return graphs.flat(codes, metric)
+
+
+def _blocks(view: View) -> Iterator[Floats]:
+    """The vectors of all rows that are there."""
+    for part, live in zip(view.parts, view.live, strict=True):
+        for start in range(0, len(part), _BLOCK):
+            some = part.vectors[start : start + _BLOCK]
+            yield some if live is None else some[live[start : start + _BLOCK]]
+
+
+def _scale(view: View) -> Scale | None:
+    """None where a component is too large."""
+    centre = None
+    if view.metric == "euclidean":
+        total = sum(block.sum(axis=0, dtype=np.float64) for block in _blocks(view))
+        centre = (total / len(view)).astype(np.float32)
+    plain = Scale(view.metric, 1, centre)
+    largest = max(float(np.abs(plain.prepared(block)).max(initial=0)) for block in _blocks(view))
+    if not largest < _LARGEST:
+        return None
+    return Scale(view.metric, max(largest, 1 / _LARGEST) / scans.MOST, centre)
+
+
+def _codes(view: View, scale: Scale) -> tuple[Codes, float, float]:
+    """[n, D]; the most that a row lost; the longest row."""
+    codes = np.empty((len(view), scans.width(view.dimensions)), np.int8)
+    lost, longest, start = 0.0, 0.0, 0
+    for block in _blocks(view):
+        prepared = scale.prepared(block)
+        some = codes[start : start + len(block)] = scale.codes(prepared)
+        lost = max(lost, float(scale.lost(prepared, some).max(initial=0)))
+        squares = np.square(some.astype(np.float32)).sum(axis=1)
+        longest = max(longest, scale.step * float(np.sqrt(squares.max(initial=0))))
+        start += len(block)
+    return codes, lost, longest
+
+
+def _seconds_of_scan(rows: Scanned, codes: Codes) -> float:
+    """Of one row."""
+    query = codes[:1].astype(np.float32)
+    return _fastest(lambda: rows.best(query, 48)) / len(codes)
+
+
+def _seconds_of_product(view: View) -> float:
+    """Of one row and query, among many queries."""
+    rows = next(_blocks(view))
+    queries = rows[:64]
+    return _fastest(lambda: queries @ rows.T) / (len(queries) * len(rows) or 1)
+
+
+def _fastest(do: Callable[[], object]) -> float:
+    """Of the processor's time, for others may be at work."""
+    found: list[float] = []
+    for _ in range(_TIMED):
+        started = time.thread_time()
+        do()
+        found.append(time.thread_time() - started)
+    return min(found)
+
+
+def with_graph(made: Accelerator, view: View, stop: Stop) -> Accelerator:
+    """`made`, of the same view, with a graph where that finds what is promised. Raises Stopped.
+
+    Some rows are left out first: they ask for their neighbours, as a query that nobody has seen
+    would; then they are taken in.
+    """
+    from tunewright.vectors.local import graphs
+
+    assert isinstance(made.rows, graphs.Flat)
+    n = len(made)
+    order = np.random.default_rng(0).permutation(n)
+    asked = min(_ASKED, n // 4)
+    inside, outside = np.sort(order[: n - asked]), order[n - asked :]
+    order = np.concatenate([inside, outside])
+    graph = graphs.built(made.rows.codes, view.metric, order, n - asked, stop)
+    recalls = _recalls(made, view, graph, outside, stop)
+    graph.add(made.rows.codes(outside))
+    if not recalls:
+        return made
+    return replace(made, rows=graph.rows, graph=graph, recalls=recalls)
+
+
+def _recalls(
+    made: Accelerator, view: View, graph, outside: Places, stop: Stop
+) -> tuple[Recall, ...]:
+    live = _alive(view)
+    queries = view.vectors(live[outside])
+    deepest = min(max(_DEPTHS), len(made) - len(outside))
+    truth = _truth(view, queries, deepest, live, outside)
+    found: list[Recall] = []
+    width = 16
+    for k in _DEPTHS:
+        if k > deepest or stop():
+            break
+        recall = _narrowest(made, view, graph, queries, truth[:, :k], live, width)
+        if recall is None:
+            break
+        found.append(recall)
+        width = recall.width
+    return tuple(found)
+
+
+def _alive(view: View) -> Places:
+    """Places of the rows that are there."""
+    found = [
+        start + (np.arange(len(part)) if live is None else np.flatnonzero(live))
+        for part, live, start in zip(view.parts, view.live, view.starts, strict=False)
+    ]
+    return np.concatenate(found)
+
+
+def _truth(view: View, queries: Floats, k: int, live: Places, outside: Places) -> Places:
+    """The k nearest places of each query [m, k], nearest first, without the rows left out."""
+    hidden = np.zeros(view.starts[-1], np.bool_)
+    hidden[live[outside]] = True
+    masks = []
+    for part, mask, start in zip(view.parts, view.live, view.starts, strict=False):
+        shown = ~hidden[start : start + len(part)]
+        masks.append(shown if mask is None else mask & shown)
+    found = exact.candidates(view, queries, k, masks)
+    nearest = np.empty((len(queries), k), np.int64)
+    for number, places in enumerate(found):
+        distances = exact.away(view, queries[number], places)
+        nearest[number] = places[np.argsort(distances, kind="stable")[:k]]
+    return nearest
+
+
+def _narrowest(
+    made: Accelerator, view: View, graph, queries: Floats, truth: Places, live: Places, width: int
+) -> Recall | None:
+    """The narrowest search that finds what is promised; None where the widest does not."""
+    tried = _measured(made, view, graph, queries, truth, live, max(width, truth.shape[1]))
+    while tried.mean < PROMISED + _MARGIN:
+        if tried.width >= _WIDEST:
+            return None
+        wider = min(int(tried.width * 1.15) + 1, _WIDEST)
+        tried = _measured(made, view, graph, queries, truth, live, wider)
+    return tried
+
+
+def _measured(
+    made: Accelerator, view: View, graph, queries: Floats, truth: Places, live: Places, width: int
+) -> Recall:
+    k = truth.shape[1]
+    asked = scans.asked(made.scale, queries)
+    started = time.thread_time()
+    rows, _ = graph.best(asked.whole, compared(k), width)
+    seconds = (time.thread_time() - started) / len(queries)
+    # All that is found is compared in float64 later: a nearest one that is among it will be found.
+    shares = np.array(
+        [
+            np.isin(nearest, live[some[some >= 0]]).mean()
+            for nearest, some in zip(truth, rows, strict=True)
+        ]
+    )
+    within = 1.96 * float(shares.std()) / len(shares) ** 0.5
+    return Recall(k, width, float(shares.mean()), within, seconds)
