@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tunewright.vectors.filters import Filter
 from tunewright.vectors.index import Floats, Hits
@@ -29,14 +29,14 @@ class Way:
     beside: bool = True
 
 
-_AT_ONCE = {"rows": 1, "stale": 0.3, "few": 1, "beside": False}
+_AT_ONCE = Way(rows=1, stale=0.3, few=1, beside=False)
 WAYS = {
     "": Way(),
     # For tests and measurements: no accelerator, or one kind of it whatever the collection's size.
     "exact": Way(rows=1 << 62),
-    "numpy": Way(graph=float("inf"), faiss=False, **_AT_ONCE),
-    "scan": Way(graph=float("inf"), **_AT_ONCE),
-    "graph": Way(graph=0.0, **_AT_ONCE),
+    "numpy": replace(_AT_ONCE, graph=float("inf"), faiss=False),
+    "scan": replace(_AT_ONCE, graph=float("inf")),
+    "graph": replace(_AT_ONCE, graph=0.0),
 }
 
 

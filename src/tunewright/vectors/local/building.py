@@ -4,6 +4,7 @@ import importlib.util
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -74,7 +75,9 @@ def _scale(view: View) -> Scale | None:
     """None where a component is too large."""
     centre = None
     if view.metric == "euclidean":
-        total = sum(block.sum(axis=0, dtype=np.float64) for block in _blocks(view))
+        total = np.zeros(view.dimensions)
+        for block in _blocks(view):
+            total += block.sum(axis=0, dtype=np.float64)
         centre = (total / len(view)).astype(np.float32)
     plain = Scale(view.metric, 1, centre)
     largest = max(float(np.abs(plain.prepared(block)).max(initial=0)) for block in _blocks(view))
@@ -135,31 +138,56 @@ def with_graph(made: Accelerator, view: View, stop: Stop) -> Accelerator:
     inside, outside = np.sort(order[: n - asked]), order[n - asked :]
     order = np.concatenate([inside, outside])
     graph = graphs.built(made.rows.codes, view.metric, order, n - asked, stop)
-    recalls = _recalls(made, view, graph, outside, stop)
+    recalls = _Trial(made, view, graph, outside).recalls(stop)
     graph.add(made.rows.codes(outside))
     if not recalls:
         return made
     return replace(made, rows=graph.rows, graph=graph, recalls=recalls)
 
 
-def _recalls(
-    made: Accelerator, view: View, graph, outside: Places, stop: Stop
-) -> tuple[Recall, ...]:
-    live = _alive(view)
-    queries = view.vectors(live[outside])
-    deepest = min(max(_DEPTHS), len(made) - len(outside))
-    truth = _truth(view, queries, deepest, live, outside)
-    found: list[Recall] = []
-    width = 16
-    for k in _DEPTHS:
-        if k > deepest or stop():
-            break
-        recall = _narrowest(made, view, graph, queries, truth[:, :k], live, width)
-        if recall is None:
-            break
-        found.append(recall)
-        width = recall.width
-    return tuple(found)
+class _Trial:
+    """A graph is asked for the neighbours of rows that were left out of it."""
+
+    def __init__(self, made: Accelerator, view: View, graph: Any, outside: Places) -> None:
+        self._graph = graph
+        self._live = _alive(view)  # [n]: the place of each row
+        queries = view.vectors(self._live[outside])
+        self._asked = scans.asked(made.scale, queries)
+        deepest = min(max(_DEPTHS), len(made) - len(outside))
+        self._truth = _truth(view, queries, deepest, self._live[outside])  # [m, deepest]
+
+    def recalls(self, stop: Stop) -> tuple[Recall, ...]:
+        """For each k, as long as what is promised is found."""
+        found: list[Recall] = []
+        width = 16
+        for k in _DEPTHS:
+            if k > self._truth.shape[1] or stop():
+                break
+            recall = self._narrowest(k, max(width, k))
+            if recall is None:
+                break
+            found.append(recall)
+            width = recall.width
+        return tuple(found)
+
+    def _narrowest(self, k: int, width: int) -> Recall | None:
+        """The narrowest search that finds what is promised; None where the widest does not."""
+        tried = self._measured(k, width)
+        while tried.mean < PROMISED + _MARGIN:
+            if tried.width >= _WIDEST:
+                return None
+            tried = self._measured(k, min(int(tried.width * 1.15) + 1, _WIDEST))
+        return tried
+
+    def _measured(self, k: int, width: int) -> Recall:
+        started = time.thread_time()
+        rows, _ = self._graph.best(self._asked.whole, compared(k), width)
+        seconds = (time.thread_time() - started) / len(rows)
+        # All that is found is compared in float64 later: a nearest row among it will be found.
+        pairs = zip(self._truth[:, :k], rows, strict=True)
+        found = [np.isin(nearest, self._live[some[some >= 0]]).mean() for nearest, some in pairs]
+        within = 1.96 * float(np.std(found)) / len(found) ** 0.5
+        return Recall(k, width, float(np.mean(found)), within, seconds)
 
 
 def _alive(view: View) -> Places:
@@ -171,49 +199,16 @@ def _alive(view: View) -> Places:
     return np.concatenate(found)
 
 
-def _truth(view: View, queries: Floats, k: int, live: Places, outside: Places) -> Places:
-    """The k nearest places of each query [m, k], nearest first, without the rows left out."""
-    hidden = np.zeros(view.starts[-1], np.bool_)
-    hidden[live[outside]] = True
-    masks = []
-    for part, mask, start in zip(view.parts, view.live, view.starts, strict=False):
-        shown = ~hidden[start : start + len(part)]
-        masks.append(shown if mask is None else mask & shown)
-    found = exact.candidates(view, queries, k, masks)
+def _truth(view: View, queries: Floats, k: int, outside: Places) -> Places:
+    """The k nearest places of each query [m, k], nearest first, without those outside."""
+    shown = np.ones(view.starts[-1], np.bool_)
+    shown[outside] = False
+    masks = [
+        shown[start : start + len(part)] & (True if live is None else live)
+        for part, live, start in zip(view.parts, view.live, view.starts, strict=False)
+    ]
     nearest = np.empty((len(queries), k), np.int64)
-    for number, places in enumerate(found):
+    for number, places in enumerate(exact.candidates(view, queries, k, masks)):
         distances = exact.away(view, queries[number], places)
         nearest[number] = places[np.argsort(distances, kind="stable")[:k]]
     return nearest
-
-
-def _narrowest(
-    made: Accelerator, view: View, graph, queries: Floats, truth: Places, live: Places, width: int
-) -> Recall | None:
-    """The narrowest search that finds what is promised; None where the widest does not."""
-    tried = _measured(made, view, graph, queries, truth, live, max(width, truth.shape[1]))
-    while tried.mean < PROMISED + _MARGIN:
-        if tried.width >= _WIDEST:
-            return None
-        wider = min(int(tried.width * 1.15) + 1, _WIDEST)
-        tried = _measured(made, view, graph, queries, truth, live, wider)
-    return tried
-
-
-def _measured(
-    made: Accelerator, view: View, graph, queries: Floats, truth: Places, live: Places, width: int
-) -> Recall:
-    k = truth.shape[1]
-    asked = scans.asked(made.scale, queries)
-    started = time.thread_time()
-    rows, _ = graph.best(asked.whole, compared(k), width)
-    seconds = (time.thread_time() - started) / len(queries)
-    # All that is found is compared in float64 later: a nearest one that is among it will be found.
-    shares = np.array(
-        [
-            np.isin(nearest, live[some[some >= 0]]).mean()
-            for nearest, some in zip(truth, rows, strict=True)
-        ]
-    )
-    within = 1.96 * float(shares.std()) / len(shares) ** 0.5
-    return Recall(k, width, float(shares.mean()), within, seconds)

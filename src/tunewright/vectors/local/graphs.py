@@ -8,13 +8,14 @@ in the order in which the graph took them in: `order`.
 from collections.abc import Callable
 from typing import Any
 
-import faiss
+import faiss as typed
 import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.vectors.index import Floats, Metric
 from tunewright.vectors.local.scans import Codes, Places
 
+faiss: Any = typed  # its types say less than its methods take
 LINKS = 16  # of a row, and twice as many at the lowest level
 _WIDTH_OF_BUILDING = 100
 _CHUNK = 1024  # rows: after each, whoever builds may be asked to stop
