@@ -328,6 +328,7 @@ def test_kept_answers_go_with_what_they_tell_of(http: TestClient, tw: Tunewright
 LONG = {"type": "static", "static": {"max_chunk_size_tokens": 100, "chunk_overlap_tokens": 51}}
 BAD = [
     ("", {"file_ids": ["file-x"] * 501}, "array_above_max_length", "file_ids"),
+    ("", {"file_ids": [""]}, "string_below_min_length", "file_ids[0]"),
     ("", {"name": "n" * 257}, "string_above_max_length", "name"),
     ("", {"metadata": {str(n): "" for n in range(17)}}, "object_above_max_properties", "metadata"),
     ("", {"expires_after": {"anchor": "created_at", "days": 1}}, "invalid_value", "anchor"),
@@ -365,6 +366,15 @@ BAD = [
         {"files": [{"file_id": "$file", "attributes": {"a": {}}}]},
         "invalid_type",
         "files[0].attributes.a",
+    ),
+    (
+        "/$store/search",
+        {
+            "query": "a",
+            "ranking_options": {"hybrid_search": {"embedding_weight": 0, "text_weight": 0}},
+        },
+        "invalid_value",
+        "hybrid_search",
     ),
 ]
 

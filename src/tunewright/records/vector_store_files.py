@@ -9,6 +9,7 @@ from tunewright.records.record import Record, Request, new_id, now
 from tunewright.records.vector_stores import (
     ChunkingStrategy,
     FileCounts,
+    FileId,
     StaticChunking,
     StorePageRequest,
 )
@@ -16,7 +17,6 @@ from tunewright.records.vector_stores import (
 MOST_FILES = 2000  # of one batch
 
 AttachedStatus = Literal["in_progress", "completed", "cancelled", "failed"]
-FileId = Annotated[str, StringConstraints(min_length=1)]
 _EXACT = 2**53  # whole numbers up to here are doubles
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, StringConstraints, WrapValidator
+from pydantic import Field, StringConstraints, WrapValidator, model_validator
 
 from tunewright.records.record import Record, Request
 from tunewright.records.vector_store_files import Attributes
@@ -10,6 +10,7 @@ from tunewright.records.vector_store_files import Attributes
 MOST_QUERIES = 64
 MOST_CHARACTERS = 32_768  # of one; its tokens are counted when it is embedded
 MOST_RESULTS = 50
+MOST_WEIGHT = 1000
 
 _Query = Annotated[str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS)]
 
@@ -35,8 +36,14 @@ class HybridSearch(Request):
     """How much the places of a chunk among the nearest vectors and among the best matches of words
     count (ours here; OpenAI has it in its file_search tool). Not both 0."""
 
-    embedding_weight: Annotated[float, Field(ge=0)]
-    text_weight: Annotated[float, Field(ge=0)]
+    embedding_weight: Annotated[float, Field(ge=0, le=MOST_WEIGHT)]
+    text_weight: Annotated[float, Field(ge=0, le=MOST_WEIGHT)]
+
+    @model_validator(mode="after")
+    def _not_both_0(self) -> "HybridSearch":
+        if not (self.embedding_weight or self.text_weight):
+            raise ValueError("give at least one weight above 0")
+        return self
 
 
 class RankingOptions(Request):

@@ -21,6 +21,7 @@ CHUNK_TOKENS, CHUNK_OVERLAP = 800, 400
 DAY = 24 * 3600
 
 StoreStatus = Literal["expired", "in_progress", "completed"]
+FileId = Annotated[str, StringConstraints(min_length=1)]
 Name = Annotated[str, StringConstraints(max_length=256)]
 Description = Annotated[str, StringConstraints(max_length=512)]
 
@@ -97,7 +98,7 @@ class StoreRequest(Request):
 
     name: Name | None = None
     description: Description | None = None
-    file_ids: list[str] = Field(default=[], max_length=MOST_FIRST_FILES)
+    file_ids: list[FileId] = Field(default=[], max_length=MOST_FIRST_FILES)
     chunking_strategy: ChunkingStrategy | None = None
     expires_after: StoreExpiry | None = None
     metadata: Metadata | None = None
