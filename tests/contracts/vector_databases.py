@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from pinecone_stub import pinecone
 from typesense_stub import typesense
+from weaviate_stub import weaviate
 
 from distributions import installed
 from tunewright.vectors import INDEXES
@@ -180,6 +181,7 @@ SLOW: dict[str, Opened] = {
     ),
     "qdrant": qdrant,
     "typesense": stub("typesense", typesense, TYPESENSE_API_KEY="the-key"),
+    "weaviate": stub("weaviate", weaviate, WEAVIATE_API_KEY="the-key"),
 }
 """With the slow tests only, as whatever needs a client or a server."""
 

@@ -13,6 +13,7 @@ DATABASES: dict[str, str] = {
     "qdrant": "qdrant",
     "zilliz": "milvus",
     "typesense": "typesense",
+    "weaviate": "weaviate",
 }
 
 INDEXES = Registry(

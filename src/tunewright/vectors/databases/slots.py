@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from tunewright.vectors.databases.database import Plain
-from tunewright.vectors.filters import Kind, kind
+from tunewright.vectors.filters import Kind, Value, kind
 
 _PREFIX: dict[Kind, str] = {"string": "s_", "number": "n_", "boolean": "b_"}
 _READABLE = re.compile(r"[a-z][a-z0-9_]{0,47}")
@@ -43,6 +43,16 @@ def token(text: str) -> str:
     change the case of texts, cut them into words, or have signs of their own in them."""
     raw = text.encode()
     return raw.hex() if len(raw) <= _LONGEST else "h" + hashlib.sha256(raw).hexdigest()
+
+
+def word(key: str, value: Value) -> str:
+    """An attribute as one word of letters and digits, the same for no two attributes: for databases
+    that look for words in a field of many."""
+    of = kind(value)
+    assert of is not None
+    text = str(value) if of != "number" else float(value or 0.0).hex()  # 0.0 and -0.0 are one
+    spelled = f"{of} {len(key)} {key} {text}".encode()
+    return of[0] + hashlib.sha256(spelled).hexdigest()[:40]
 
 
 def ordered(number: float) -> int:

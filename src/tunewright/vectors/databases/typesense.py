@@ -23,7 +23,8 @@ from tunewright.vectors.databases import slots
 from tunewright.vectors.databases.connected import Connected
 from tunewright.vectors.databases.database import Collection, Database, Found, Limits, Page
 from tunewright.vectors.databases.place import Place, place_of
-from tunewright.vectors.filters import EVERY, And, Comparison, Filter, Value, kind
+from tunewright.vectors.databases.slots import word
+from tunewright.vectors.filters import EVERY, And, Comparison, Filter, kind
 from tunewright.vectors.index import Floats, Metric
 
 _PAGE = 250  # hits of one search, by Typesense's limits
@@ -114,7 +115,7 @@ class Typesense(Database):
                 "id": _key(id),
                 "name": id,
                 "json": slots.packed(one),
-                "has": ["every", *(_word(key, value) for key, value in one.items())],
+                "has": ["every", *(word(key, value) for key, value in one.items())],
                 "place": _place_of(id),
                 "vector": vector,
                 **{
@@ -263,23 +264,12 @@ def compiled(tree: Filter, never: Container[str] = ()) -> str:
         if field in never:
             return "has:=never"
         return f"{field}:{_SIGNS[tree.op]}{slots.ordered(float(tree.values[0]))}"
-    words = ",".join(_word(tree.key, value) for value in tree.values)
+    words = ",".join(word(tree.key, value) for value in tree.values)
     return f"has:{'!=' if tree.op in ('ne', 'nin') else '='}[{words}]"
 
 
 def _comparisons(tree: Filter) -> int:
     return 1 if isinstance(tree, Comparison) else sum(map(_comparisons, tree.parts))
-
-
-def _word(key: str, value: Value) -> str:
-    """An attribute as one word, the same for no two attributes."""
-    of = kind(value)
-    assert of is not None
-    text = float(value).hex() if of == "number" else str(value)
-    if of == "number" and not value:
-        text = "0"  # and not -0
-    spelled = f"{of}\0{len(key)}\0{key}\0{text}".encode()
-    return of[0] + hashlib.sha256(spelled).hexdigest()[:40]
 
 
 def _key(id: str) -> str:
