@@ -5,16 +5,13 @@
 from collections.abc import Iterator
 
 import pytest
+from vector_databases import params
 
-pytest.register_assert_rewrite("tunewright.testing.vectors")
-
-from vector_databases import params  # noqa: E402
-
-from tunewright.testing.vectors.fixtures import *  # noqa: E402, F403
-from tunewright.testing.vectors.test_filters import *  # noqa: E402, F403
-from tunewright.testing.vectors.test_histories import *  # noqa: E402, F403
-from tunewright.testing.vectors.test_refused import *  # noqa: E402, F403
-from tunewright.testing.vectors.test_rows import *  # noqa: E402, F403
+from tunewright.testing.vectors.fixtures import *  # noqa: F403
+from tunewright.testing.vectors.test_filters import *  # noqa: F403
+from tunewright.testing.vectors.test_histories import *  # noqa: F403
+from tunewright.testing.vectors.test_refused import *  # noqa: F403
+from tunewright.testing.vectors.test_rows import *  # noqa: F403
 
 
 @pytest.fixture(scope="module", params=params())

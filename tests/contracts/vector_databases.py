@@ -186,6 +186,9 @@ SLOW: dict[str, Opened] = {
 """With the slow tests only, as whatever needs a client or a server."""
 
 
+STUBS = ("pinecone", "typesense", "weaviate", "zilliz")
+
+
 def params() -> list[Any]:
     slow = SLOW | {f"live-{name}": live(name) for name in INDEXES.own if name != "local"}
     return [

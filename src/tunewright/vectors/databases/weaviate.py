@@ -248,12 +248,13 @@ class Weaviate(Database):
         return getattr(by(name), _RANGES[comparison.op])(float(comparison.values[0]))
 
     def error_of(self, error: Exception) -> TunewrightError | None:
-        said = " ".join(str(error).split())[:300]
-        if isinstance(error, exceptions.UnexpectedStatusCodeError):
-            if error.status_code in (401, 403):
-                return Unavailable(f"{self._place} refuses our key: set WEAVIATE_API_KEY.")
-            if error.status_code in (400, 422):
-                return TunewrightError(f"{self._place} refuses what we ask: {said}")
+        if not isinstance(error, exceptions.UnexpectedStatusCodeError):
+            return None
+        status, said = getattr(error, "status_code", 0), " ".join(str(error).split())[:300]
+        if status in (401, 403):
+            return Unavailable(f"{self._place} refuses our key: set WEAVIATE_API_KEY.")
+        if status in (400, 422):
+            return TunewrightError(f"{self._place} refuses what we ask: {said}")
         return None
 
     def close(self) -> None:
