@@ -289,3 +289,23 @@ def test_a_file_holds_what_was_given(index: LocalIndex, tmp_path: Path) -> None:
         {"k": True},
     ]
     assert not snapshots.due(collection(index).view()) or last.file is None
+
+
+def test_what_is_done_late_reads_no_file_twice_and_nothing_of_a_small_collection(
+    index: LocalIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(index, 0, 20)
+    fill(index, 0, 20)
+    keep(index)
+    assert collection(index)._reader is None
+    fill(index, 20, 200)
+    keep(index)
+    index.close()
+    opened: list[str] = []
+    read = segments.read
+    monkeypatch.setattr(segments, "read", lambda *given: opened.append(given[1]) or read(*given))
+    again = LocalIndex(tmp_path)
+    keep(again)
+    same_as_the_store(again)
+    assert sorted(opened) == [path.name for path in listed(tmp_path / "c")]
+    again.close()

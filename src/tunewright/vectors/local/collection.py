@@ -73,7 +73,6 @@ class Collection:
         self._unscrubbed |= bool(there)
         self._added += len(last)
         if self._unscrubbed or self._added >= rows.PART:
-            self._added = 0
             self._ask()
 
     def delete(self, ids: Sequence[str] | None, where: Filter | None) -> None:
@@ -101,6 +100,10 @@ class Collection:
         store; write files of what is in memory only, and use those that others have written. Nobody
         who searches waits. False where somebody is in the way: come again."""
         scrubbed = self._scrub()
+        if self._reader is None and self._added < rows.PART and not files.listed(self._folder):
+            return scrubbed  # nobody has it in memory, and nothing of it lies beside the store
+        self._added = 0
+        self.view()  # before: who opens it reads the files that are there, and not twice
         self._use_newest()
         if not snapshots.due(self.view()):
             return scrubbed

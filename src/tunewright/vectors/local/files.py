@@ -14,6 +14,10 @@ def segments(folder: Path) -> Iterator[Path]:
     return folder.glob(_SEGMENTS)
 
 
+def listed(folder: Path) -> bool:
+    return (folder / LIST).exists()
+
+
 def log(folder: Path) -> Path:
     """SQLite's write-ahead log."""
     return folder / f"{STORE}-wal"
