@@ -183,7 +183,7 @@ def test_a_killed_server_remembers(new_server: Callable[..., Server]) -> None:
 
 def test_every_call_that_makes_something_uses_it() -> None:
     # What computes leaves nothing behind, and the answer of the last holds a secret.
-    other = ("/completions", "/embeddings", "/check", "/admin_api_keys")
+    other = ("/completions", "/embeddings", "/search", "/check", "/admin_api_keys")
     for call in CALLS:
         if call.method == "POST" and not call.path.endswith(other):
             if isinstance(call.run, Use):

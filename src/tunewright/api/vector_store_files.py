@@ -1,4 +1,12 @@
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tunewright.api.acting import acting
+from tunewright.api.bodies import read_json
 from tunewright.api.call import Call, changes, makes, reads
+from tunewright.api.crowd import lanes
+from tunewright.api.once import once
+from tunewright.api.turns import in_turn
 from tunewright.records.pages import Page
 from tunewright.records.vector_store_files import (
     AttachedPageRequest,
@@ -10,6 +18,22 @@ from tunewright.records.vector_store_files import (
     VectorStoreFileBatch,
 )
 from tunewright.records.vector_store_search import FileContent
+
+
+async def update(request: Request) -> Response:
+    body = await read_json(request)
+    files, path = acting(request).vector_stores.files, request.path_params
+    changed: list[VectorStoreFile] = []
+
+    def effect() -> VectorStoreFile:
+        changed.append(files.describe(path["vector_store_id"], path["file_id"], body))
+        return changed[0]
+
+    answer = await once(request, effect)
+    for file in changed:  # none where it is a repetition
+        await in_turn(request, lanes(request).writing, lambda file=file: files.settle(file))
+    return answer
+
 
 _FILES = "/v1/vector_stores/{vector_store_id}/files"
 _FILE = _FILES + "/{file_id}"
@@ -50,14 +74,13 @@ calls = (
         FileContent,
         reads(lambda it, store, id: it.vector_stores.files.content(id, vector_store_id=store)),
     ),
-    # Whoever sends it twice gets what it asked for: it is not kept as one of `makes`.
     Call(
         "POST",
         _FILE,
         "vector_stores.files.update",
         "Replace the attributes of a file.",
         VectorStoreFile,
-        changes(lambda it, store, id, /, **body: it.vector_stores.files.describe(store, id, body)),
+        update,
         takes=AttributesChange,
     ),
     Call(

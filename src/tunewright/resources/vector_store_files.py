@@ -86,7 +86,9 @@ class VectorStoreFiles:
 
     def update(self, file_id: str, *, vector_store_id: str, **given: Any) -> VectorStoreFile:
         """Replace the attributes of a file. `given`: the fields of `AttributesChange`."""
-        return self.describe(vector_store_id, file_id, given)
+        changed = self.describe(vector_store_id, file_id, given)
+        self.settle(changed)
+        return changed
 
     def describe(self, store_id: str, file_id: str, given: dict[str, Any]) -> VectorStoreFile:
         self._quota.admit()
@@ -98,8 +100,12 @@ class VectorStoreFiles:
             self._shelf.change(VectorStoreFile, key, lambda it: it.model_copy(update=update))
             self._shelf.forget_replies(key)
             self._removals.order_attributes(key)
-        self._removals.carry_out("attributes", key)
-        return self.retrieve(file_id, vector_store_id=store_id)
+            return self.retrieve(file_id, vector_store_id=store_id)
+
+    def settle(self, changed: VectorStoreFile) -> None:
+        """Searches go by its new attributes from now on, and nothing has the old ones. Not part of
+        a transaction; the worker does it where this is never called."""
+        self._removals.carry_out("attributes", changed.kept_as)
 
     def delete(self, file_id: str, *, vector_store_id: str) -> DetachedFile:
         """Take a file out of a store, with its text and vectors there; the file itself stays."""
