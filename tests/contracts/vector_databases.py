@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from pinecone_stub import pinecone
+from qdrant_stub import qdrant_server
 from typesense_stub import typesense
 from weaviate_stub import weaviate
 
@@ -180,6 +181,7 @@ SLOW: dict[str, Opened] = {
         "pinecone", lambda: pinecone(lenient=True), PINECONE_API_KEY="the-key"
     ),
     "qdrant": qdrant,
+    "qdrant-stub": stub("qdrant", qdrant_server, QDRANT_API_KEY="the-key"),
     "typesense": stub("typesense", typesense, TYPESENSE_API_KEY="the-key"),
     "weaviate": stub("weaviate", weaviate, WEAVIATE_API_KEY="the-key"),
 }
