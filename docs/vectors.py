@@ -118,7 +118,7 @@ def _searching(p: Picture) -> None:
     p.arrow((152, 330), (152, 395), (1000, 395), (1000, 518))
 
 
-PLAN = ("by what the filter", "leaves: counted")
+PLAN = ("product, scan or graph,", "by what the filter leaves")
 
 if __name__ == "__main__":
     PICTURE.write_text(draw(), "utf-8")
