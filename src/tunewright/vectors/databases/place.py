@@ -76,7 +76,9 @@ def place_of(url: str) -> Place:
         raise BadRequest(f"'{transport}' of {scheme}:// is none of http and https.")
     try:
         parts = urlsplit(f"//{rest[2:]}")
-        host, port = parts.hostname, parts.port
+        options = tuple(parse_qsl(parts.query))
+        socket = "" if transport else dict(options).get("host", "")  # a folder, for PostgreSQL
+        host, port = parts.hostname or socket, parts.port
     except ValueError as error:
         raise BadRequest(f"The {scheme}:// address of an index cannot be read: {error}.") from None
     if not host:
@@ -90,11 +92,11 @@ def place_of(url: str) -> Place:
         port=port,
         user=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
-        options=tuple(parse_qsl(parts.query)),
+        options=options,
         url=url,
     )
 
 
 def _as_written(netloc: str, host: str) -> str:
     at = netloc.lower().rfind(host)
-    return netloc[at : at + len(host)]
+    return host if at < 0 else netloc[at : at + len(host)]
