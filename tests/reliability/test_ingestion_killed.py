@@ -95,7 +95,7 @@ def wrong(tw: Tunewright, store: str, calm: dict[str, tuple[str, np.ndarray]]) -
     elif not all(found[id][1] @ calm[id][1] > 0.9999 for id in calm):
         faults.append("other vectors")
     for number in range(SMALL):
-        by_words = tw.contents.chunks(store).words(f"w{number}x", 9, lambda _: True)
+        by_words = tw.contents.chunks(store).words(f"w{number}x", 9, lambda files: files)
         if len(by_words) != 1:
             faults.append(f"page {number} has {len(by_words)} chunks by its word")
     if litter := list(tw.home.root.rglob("*.tmp-*")):

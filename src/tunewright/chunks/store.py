@@ -15,6 +15,7 @@ from tunewright.chunks.database import Database
 from tunewright.chunks.words import expression, spaced
 
 _COLUMNS = 'file, number, text, tokens, "start", "end", page, heading'
+_ROWS = 128  # of a query read at once
 _PAGES = 256  # of FTS5's index merged in one transaction, for which other writers wait
 
 
@@ -147,9 +148,13 @@ class ChunkStore:
             rows = connection.execute(query).fetchall() if connection else []
         return [file for (file,) in rows]
 
-    def words(self, query: str, k: int, wanted: Callable[[str], bool]) -> list[tuple[str, float]]:
+    def words(
+        self, query: str, k: int, wanted: Callable[[set[str]], set[str]]
+    ) -> list[tuple[str, float]]:
         """(id, score) of the k best chunks for the words of a query by BM25, best first, higher is
-        better; of files that are `wanted` only. Chunks with none of the words are not among them.
+        better. Chunks with none of the words are not among them.
+
+        wanted: of some files, which are meant; asked of each file once.
 
         BM25 with k1 = 1.2 and b = 0.75, over all chunks of the store; English words by their stem
         (Porter), letters without their accents, no stop words.
@@ -184,7 +189,7 @@ def _remove(connection: sqlite3.Connection, file: str, number: int) -> None:
 
 
 def _best(
-    connection: sqlite3.Connection, asked: str, k: int, wanted: Callable[[str], bool]
+    connection: sqlite3.Connection, asked: str, k: int, wanted: Callable[[set[str]], set[str]]
 ) -> Iterator[tuple[str, float]]:
     """SQLite ranks all that match before it gives the first: who is not wanted costs little."""
     rows = connection.execute(
@@ -192,12 +197,15 @@ def _best(
         "WHERE words MATCH ? ORDER BY rank, slot",
         (asked,),
     )
-    known: dict[str, bool] = {}
-    for file, number, rank in rows:
-        if file not in known:
-            known[file] = wanted(file)
-        if known[file]:
-            yield chunk_id(file, number), -rank
-            k -= 1
-        if k <= 0:
-            return
+    known: set[str] = set()
+    meant: set[str] = set()
+    while some := rows.fetchmany(max(k, _ROWS)):
+        new = {file for file, _, _ in some} - known
+        known |= new
+        meant |= wanted(new) if new else new
+        for file, number, rank in some:
+            if file in meant:
+                yield chunk_id(file, number), -rank
+                k -= 1
+            if k <= 0:
+                return

@@ -7,7 +7,7 @@ what the first place in both would give. Of several queries each is searched, an
 best of its scores.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tunewright.catalog.catalog import Shelf
 from tunewright.chunks import Chunk, place_of
@@ -65,10 +65,7 @@ class StoreSearch:
         least, most = request.ranking_options.score_threshold, request.max_num_results
         best = [(id, score) for id, score in ranked if score >= least][:most]
         texts = self._contents.chunks(store.id).texts([id for id, _ in best])
-        found = (files.result(texts[id], score) for id, score in best if id in texts)
-        return SearchResults(
-            search_query=request.queries, data=[each for each in found if each is not None]
-        )
+        return SearchResults(search_query=request.queries, data=files.results(best, texts))
 
     def content(self, store: str, file: str) -> FileContent:
         """What was read of a file, a text a page where it has pages."""
@@ -112,9 +109,10 @@ class StoreSearch:
                 if now and now.embedding != store.embedding:
                     raise _Replaced(now) from None
                 return found
+            wanted = files.wanted({place_of(id)[0] for ids in hits.ids for id in ids})
             for query, ids, scores in zip(left, hits.ids, hits.scores, strict=True):
                 pairs = zip(ids, scores.tolist(), strict=True)
-                found[query] = [pair for pair in pairs if files.wanted(place_of(pair[0])[0])][:k]
+                found[query] = [pair for pair in pairs if place_of(pair[0])[0] in wanted][:k]
             whole = bool(hits.ids) and len(hits.ids[0]) < asked  # these are all that there are
             left = [query for query in left if len(found[query]) < k and not whole]
             asked *= 4
@@ -144,48 +142,48 @@ class _Replaced(Exception):
 class _Files:
     """Files of a store, as their records are at the time of a search. `where`: which are meant."""
 
-    MOST_SINGLY = 64
-    """Records that are read one by one; then all are, at once."""
-
     def __init__(self, shelf: Shelf, store: str, where: Filter | None) -> None:
         self.where = where
         self._shelf = shelf
         self._store = store
         self._known: dict[str, VectorStoreFile | None] = {}
-        self._all = False
 
-    def wanted(self, id: str) -> bool:
-        """Whether a file is there as a whole, and has the attributes that are asked for."""
-        file = self._record(id)
-        if file is None or file.status != "completed":
-            return False
-        return self.where is None or filters.matches(self.where, file.attributes)
+    def wanted(self, ids: set[str]) -> set[str]:
+        """Those of these that are there as a whole, and have the attributes that are asked for."""
+        self._learn(ids)
+        return {id for id in ids if (file := self._known[id]) and self._meant(file)}
 
-    def result(self, chunk: Chunk, score: float) -> SearchResult | None:
-        """None where the file has gone since."""
-        file, uploaded = self._record(chunk.file), self._shelf.get(File, chunk.file)
-        if file is None or uploaded is None:
-            return None
+    def results(self, best: Ranked, texts: Mapping[str, Chunk]) -> list[SearchResult]:
+        """In their order, without those that have gone since."""
+        uploaded = self._shelf.several(File, [chunk.file for chunk in texts.values()])
+        return [
+            self._result(texts[id], uploaded[texts[id].file].filename, score)
+            for id, score in best
+            if id in texts and texts[id].file in uploaded
+        ]
+
+    def _result(self, chunk: Chunk, filename: str, score: float) -> SearchResult:
+        file = self._known[chunk.file]
         return SearchResult(
-            file_id=file.id,
-            filename=uploaded.filename,
+            file_id=chunk.file,
+            filename=filename,
             score=min(1.0, max(0.0, score)),
-            attributes=file.attributes,
+            attributes=file.attributes if file else None,
             content=[TextContent(text=chunk.text)],
             page=chunk.page,
             heading=chunk.heading,
         )
 
-    def _record(self, id: str) -> VectorStoreFile | None:
-        if id not in self._known and not self._all:
-            if len(self._known) >= self.MOST_SINGLY:
-                of_store = self._shelf.all(VectorStoreFile, subject=self._store)
-                self._known = {file.id: file for file in of_store}
-                self._all = True
-            else:
-                found = self._shelf.get(VectorStoreFile, attached(self._store, id))
-                self._known[id] = found
-        return self._known.get(id)
+    def _meant(self, file: VectorStoreFile) -> bool:
+        if file.status != "completed":
+            return False
+        return self.where is None or filters.matches(self.where, file.attributes)
+
+    def _learn(self, ids: set[str]) -> None:
+        keys = {attached(self._store, id): id for id in ids - self._known.keys()}
+        if keys:
+            found = self._shelf.several(VectorStoreFile, keys)
+            self._known |= {id: found.get(key) for key, id in keys.items()}
 
 
 def _merged(lists: Sequence[Ranked]) -> Ranked:
