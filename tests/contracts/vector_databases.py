@@ -180,12 +180,12 @@ def live(name: str) -> Opened:
 # In many parts the local one has more to get wrong: the same in one is among the slow.
 PLACES: dict[str, Opened] = {
     "local, of many parts": local_in_parts,
-    "local, scanned by faiss": accelerated("scan"),
     "poor": poor,
 }
 SLOW: dict[str, Opened] = {
     "of another package": of_another_package,
     "local": local,
+    "local, scanned by faiss": accelerated("scan"),
     "local, scanned by numpy": accelerated("numpy"),
     "local, by a graph": accelerated("graph"),
     "chroma": chroma,

@@ -5,10 +5,11 @@ import logging
 import os
 import threading
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from tunewright.vectors.filters import Filter
 from tunewright.vectors.index import Floats, Hits
-from tunewright.vectors.local import building, exact, plans
+from tunewright.vectors.local import building, exact, files, plans
 from tunewright.vectors.local.accelerator import Accelerator, Placed
 from tunewright.vectors.local.view import View
 
@@ -43,8 +44,8 @@ WAYS = {
 class Accelerating:
     """Of one collection: answers from the newest accelerator that there is."""
 
-    def __init__(self, name: str, way: Way) -> None:
-        self._name, self._way = name, way
+    def __init__(self, name: str, way: Way, folder: Path) -> None:
+        self._name, self._way, self._folder = name, way, folder
         self._faiss = way.faiss and building.has_faiss()
         self._lock = threading.Lock()
         self._accelerator: Accelerator | None = None
@@ -80,8 +81,11 @@ class Accelerating:
         rows = view.rows
         if placed is None:
             return rows >= max(self._way.rows, 2 * self._without)
+        return self._is_stale(view, placed)
+
+    def _is_stale(self, view: View, placed: Placed) -> bool:
         changed = placed.fresh + placed.gone
-        return changed >= max(self._way.few, int(self._way.stale * rows))
+        return changed >= max(self._way.few, int(self._way.stale * view.rows))
 
     def _make(self, view: View) -> None:
         if not self._way.beside:
@@ -109,6 +113,10 @@ class Accelerating:
 
     def _build(self, view: View) -> None:
         """First one that scans, which takes seconds; then a graph, which may take minutes."""
+        made = self._kept(view)
+        if made is not None and self._is_fresh(view, made):
+            self._accelerator = made
+            return
         made = building.scanning(view, faiss=self._faiss) if len(view) else None
         if made is None:
             self._without = view.rows
@@ -116,9 +124,28 @@ class Accelerating:
         if self._accelerator is None or self._accelerator.graph is None:
             self._accelerator = made
         if self._faiss and len(made) * made.scan_seconds > self._way.graph:
-            made = building.with_graph(made, view, lambda: self._closed)
+            made = self._with_graph(made, view)
         self._accelerator = made
         self._tell(made)
+
+    def _with_graph(self, made: Accelerator, view: View) -> Accelerator:
+        from tunewright.vectors.local import kept_graphs
+
+        made = building.with_graph(made, view, lambda: self._closed)
+        if made.graph is not None and (self._folder / files.STORE).exists():
+            kept_graphs.write(self._folder / files.GRAPH, made)
+        return made
+
+    def _kept(self, view: View) -> Accelerator | None:
+        """What this process, or another one, has made before."""
+        if not self._faiss or not (self._folder / files.GRAPH).exists() or not len(view):
+            return None
+        from tunewright.vectors.local import kept_graphs
+
+        return kept_graphs.read(self._folder / files.GRAPH, view)
+
+    def _is_fresh(self, view: View, made: Accelerator) -> bool:
+        return not self._is_stale(view, Placed(view, made))
 
     def _tell(self, made: Accelerator) -> None:
         if made.graph is None:

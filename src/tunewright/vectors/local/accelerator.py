@@ -116,7 +116,7 @@ class Placed:
         for number, (part, live) in enumerate(zip(view.parts, view.live, strict=True)):
             known = int(np.searchsorted(part.slots, accelerator.last, side="right"))
             rows = np.arange(known) if live is None else np.flatnonzero(live[:known])
-            at = _rows_of(accelerator.slots, part.slots[rows])
+            at = rows_of(accelerator.slots, part.slots[rows])
             self.places[at] = self.starts[number] + rows
             self.gone -= len(rows)
             if known < len(part):
@@ -128,7 +128,7 @@ class Placed:
         self.fresh = int(self.starts[-1] - self.starts[self.covered]) - self.rest
 
 
-def _rows_of(slots: NDArray[np.int64], wanted: NDArray[np.int64]) -> Places:
+def rows_of(slots: NDArray[np.int64], wanted: NDArray[np.int64]) -> Places:
     """The place of each of `wanted` in `slots`, which has them all; both ascending."""
     if not len(wanted):
         return np.zeros(0, np.int64)

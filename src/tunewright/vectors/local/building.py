@@ -17,7 +17,7 @@ from tunewright.vectors.local.view import View
 
 Stop = Callable[[], bool]
 
-_BLOCK = 4096  # rows at once
+BLOCK = 4096  # rows at once
 _ASKED = 300  # rows left out of the graph, as queries: of 3,000 neighbours 0.99 is +- 0.004
 _DEPTHS = (10, 20, 50, 100, 300)  # k for which the graph's width is found
 _WIDEST = 2048
@@ -50,8 +50,8 @@ def scanning(view: View, *, faiss: bool) -> Accelerator | None:
         lost=lost,
         longest=longest,
         rows=rows,
-        scan_seconds=_seconds_of_scan(rows, codes),
-        product_seconds=_seconds_of_product(view),
+        scan_seconds=seconds_of_scan(rows, codes),
+        product_seconds=seconds_of_product(view),
     )
 
 
@@ -66,9 +66,9 @@ def _scanned(codes: Codes, metric: Metric, *, faiss: bool) -> Scanned:
 def _blocks(view: View) -> Iterator[Floats]:
     """The vectors of all rows that are there."""
     for part, live in zip(view.parts, view.live, strict=True):
-        for start in range(0, len(part), _BLOCK):
-            some = part.vectors[start : start + _BLOCK]
-            yield some if live is None else some[live[start : start + _BLOCK]]
+        for start in range(0, len(part), BLOCK):
+            some = part.vectors[start : start + BLOCK]
+            yield some if live is None else some[live[start : start + BLOCK]]
 
 
 def _scale(view: View) -> Scale | None:
@@ -93,20 +93,26 @@ def _codes(view: View, scale: Scale) -> tuple[Codes, float, float]:
     for block in _blocks(view):
         prepared = scale.prepared(block)
         some = codes[start : start + len(block)] = scale.codes(prepared)
-        lost = max(lost, float(scale.lost(prepared, some).max(initial=0)))
-        squares = np.square(some.astype(np.float32)).sum(axis=1)
-        longest = max(longest, scale.step * float(np.sqrt(squares.max(initial=0))))
+        sized = sizes(scale, prepared, some)
+        lost, longest = max(lost, sized[0]), max(longest, sized[1])
         start += len(block)
     return codes, lost, longest
 
 
-def _seconds_of_scan(rows: Scanned, codes: Codes) -> float:
+def sizes(scale: Scale, prepared: Floats, codes: Codes) -> tuple[float, float]:
+    """The most that a row lost; the longest row."""
+    squares = np.square(codes.astype(np.float32)).sum(axis=1)
+    longest = scale.step * float(np.sqrt(squares.max(initial=0)))
+    return float(scale.lost(prepared, codes).max(initial=0)), longest
+
+
+def seconds_of_scan(rows: Scanned, codes: Codes) -> float:
     """Of one row."""
     query = codes[:1].astype(np.float32)
     return _fastest(lambda: rows.best(query, 48)) / len(codes)
 
 
-def _seconds_of_product(view: View) -> float:
+def seconds_of_product(view: View) -> float:
     """Of one row and query, among many queries."""
     rows = next(_blocks(view))
     queries = rows[:64]
@@ -126,8 +132,8 @@ def _fastest(do: Callable[[], object]) -> float:
 def with_graph(made: Accelerator, view: View, stop: Stop) -> Accelerator:
     """`made`, of the same view, with a graph where that finds what is promised. Raises Stopped.
 
-    Some rows are left out first: they ask for their neighbours, as a query that nobody has seen
-    would; then they are taken in.
+    Rows are taken in by chance: topic by topic, as files bring them, the graph would be worse. Some
+    are left out first, and ask for their neighbours, as a query that nobody has seen would.
     """
     from tunewright.vectors.local import graphs
 
@@ -135,8 +141,7 @@ def with_graph(made: Accelerator, view: View, stop: Stop) -> Accelerator:
     n = len(made)
     order = np.random.default_rng(0).permutation(n)
     asked = min(_ASKED, n // 4)
-    inside, outside = np.sort(order[: n - asked]), order[n - asked :]
-    order = np.concatenate([inside, outside])
+    outside = order[n - asked :]
     graph = graphs.built(made.rows.codes, view.metric, order, n - asked, stop)
     recalls = _Trial(made, view, graph, outside).recalls(stop)
     graph.add(made.rows.codes(outside))

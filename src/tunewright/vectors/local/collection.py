@@ -32,7 +32,7 @@ class Collection:
         self._snapshot = ""  # the token of the newest one that is used
         self._added = 0
         self._together = Together(self._nearest)
-        self._accelerating = Accelerating(name, way)
+        self._accelerating = Accelerating(name, way, folder)
         log = files.log(folder)
         self._unscrubbed = log.exists() and log.stat().st_size > 0  # whoever was killed
         if self._unscrubbed:

@@ -7,6 +7,7 @@ from tunewright import durable
 
 STORE = "index.db"
 LIST = "rows.json"
+GRAPH = "graph.bin"
 _SEGMENTS = "rows-*.seg*"  # with those that are being written
 
 
@@ -27,5 +28,5 @@ def remove(folder: Path) -> None:
     """The collection's files. The store goes before its log: that alone is nothing, but found
     beside a new store it would be read as that one's."""
     listed = [folder / STORE, log(folder), folder / f"{STORE}-shm", folder / LIST]
-    for path in [*listed, *segments(folder)]:
+    for path in [*listed, *segments(folder), *folder.glob(f"{GRAPH}*")]:
         durable.remove(path)

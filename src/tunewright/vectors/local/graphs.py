@@ -64,9 +64,9 @@ def flat(codes: Codes, metric: Metric) -> Flat:
 class Graph:
     """order: the row that was taken in first, second ..."""
 
-    def __init__(self, index: Any, order: Places) -> None:
+    def __init__(self, index: Any, order: Places, rows: Any = None) -> None:
         self._index, self.order = index, order
-        self.rows = Flat(faiss.downcast_index(index.storage), order)
+        self.rows = Flat(rows or faiss.downcast_index(index.storage), order)
 
     def best(self, queries: Floats, count: int, width: int) -> tuple[Places, Floats]:
         """As `Scanned.best`, by a search that keeps `width` rows in sight."""
@@ -101,6 +101,18 @@ def built(
             raise Stopped
         graph.add(codes(order[start : min(start + _CHUNK, count)]))
     return graph
+
+
+def opened(links: NDArray[np.uint8], codes: Codes, metric: Metric, order: Places) -> Graph:
+    """Of what `Graph.links` gave, with its rows [n, D]. Raises RuntimeError for another thing."""
+    index = faiss.deserialize_index(links.copy())
+    if index.ntotal != len(order) or index.d != codes.shape[1]:
+        raise RuntimeError("a graph of other rows")
+    rows = faiss.IndexScalarQuantizer(codes.shape[1], _TYPE, _metric(metric))
+    for start in range(0, len(order), _CHUNK):
+        rows.add_sa_codes(codes[order[start : start + _CHUNK]].view(np.uint8) ^ _ZERO)
+    index.storage = rows
+    return Graph(index, order, rows)
 
 
 def one_thread() -> None:
