@@ -71,6 +71,7 @@ def test_kills_change_nothing(new_server: Callable[..., Server], tmp_path: Path)
     assert check_ended_once(server, job).read_bytes() == calm, "byte-equal weights"
 
 
+@pytest.mark.slow  # tests/serving has quick ones, of the engine and of who keeps it
 def test_the_engine_comes_back(server: Server) -> None:
     body = {
         "model": "gpt-3.5-turbo",

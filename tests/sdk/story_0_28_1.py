@@ -53,7 +53,8 @@ assert ask("File.wait_for_processing", file.id) == "processed"
 same = ask("File.find_matching_files", name="file", bytes=file.bytes, purpose="fine-tune")
 assert file.id in [f["id"] for f in same]
 
-job = ask("FineTuningJob.create", training_file=file.id, model="gpt-3.5-turbo")
+asked = {"model": "gpt-3.5-turbo", "hyperparameters": {"n_epochs": 2}}
+job = ask("FineTuningJob.create", training_file=file.id, **asked)
 assert job.object == "fine_tuning.job" and job.status == "validating_files", job
 assert job.fine_tuned_model is None
 assert ask("FineTuningJob.list", limit=10)["data"][0].id == job.id
