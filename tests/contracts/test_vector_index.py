@@ -8,6 +8,7 @@ import pytest
 from vector_databases import params
 
 from tunewright.testing.vectors.fixtures import *  # noqa: F403
+from tunewright.testing.vectors.test_failing import *  # noqa: F403
 from tunewright.testing.vectors.test_filters import *  # noqa: F403
 from tunewright.testing.vectors.test_histories import *  # noqa: F403
 from tunewright.testing.vectors.test_refused import *  # noqa: F403

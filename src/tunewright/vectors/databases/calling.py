@@ -1,18 +1,22 @@
 """Calls of a database's client: within a deadline, and with our errors only."""
 
+import os
 import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from tunewright.errors import TunewrightError, Unavailable
-from tunewright.vectors.databases.database import Database
+from tunewright.errors import BadRequest, TunewrightError, Unavailable
+from tunewright.vectors.databases.database import Database, Limits
 from tunewright.vectors.databases.place import Place
 
 T = TypeVar("T")
 
 _REFUSED = {401, 403}
 _OURS = {400, 404, 409, 413, 422}
+
+
+DEADLINE = "TUNEWRIGHT_VECTORS_DEADLINE"  # seconds, for all databases that have a deadline
 
 
 class Calls:
@@ -22,6 +26,7 @@ class Calls:
         self._database = database
         self._place = place
         self._workers: list[_Worker] = []  # that are idle
+        self._seconds = deadline(database.limits)
         self.closed = False
 
     def __call__(self, do: Callable[[], T]) -> T:
@@ -31,8 +36,7 @@ class Calls:
         if self.closed:
             raise Unavailable(f"The vector index {self._place} has been closed.")
         try:
-            seconds = self._database.limits.seconds
-            return do() if seconds is None else self._within(seconds, do)
+            return do() if self._seconds is None else self._within(self._seconds, do)
         except TunewrightError:
             raise
         except Exception as error:
@@ -97,6 +101,20 @@ class _Worker:
             except BaseException as error:  # raised in the thread that waits
                 answer.put((None, error))
             del call, do, answer  # nothing is kept while it waits
+
+
+def deadline(limits: Limits) -> float | None:
+    """Seconds; for clients that want to know it too. Raises BadRequest."""
+    own, given = limits.seconds, os.environ.get(DEADLINE, "")
+    if own is None or not given:
+        return own
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < threading.TIMEOUT_MAX:
+        raise BadRequest(f"{DEADLINE} is '{given[:40]}': expected a number of seconds above 0.")
+    return seconds
 
 
 def _status(error: Exception) -> int | None:

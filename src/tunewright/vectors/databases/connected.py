@@ -2,13 +2,13 @@
 done here."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, get_args
 
 import numpy as np
 
 from tunewright import names
-from tunewright.errors import BadRequest, NotFound
+from tunewright.errors import BadRequest, NotFound, TunewrightError, Unavailable
 from tunewright.vectors.checking import checked_attributes, checked_ids, checked_vectors
 from tunewright.vectors.databases.calling import Calls
 from tunewright.vectors.databases.database import Collection, Database, Limits, Page
@@ -20,7 +20,7 @@ from tunewright.vectors.filters import EVERY, NONE, Attributes, Filter
 from tunewright.vectors.index import Floats, Hits, Metric, Rows
 
 T = TypeVar("T")
-_KNOWN = 3.0  # seconds for which a collection is taken to be there still
+_KNOWN = 3.0  # seconds for which searches take a collection to be there still
 
 
 class Connected:
@@ -46,7 +46,7 @@ class Connected:
         there = self._call(lambda: self._database.collection(name))
         if there is None:
             self._call(lambda: self._database.create(name, dimensions, metric))
-            there = self._collection(name, anew=True)
+            there = self._collection(name)
         if (there.dimensions, there.metric) != (dimensions, metric):
             raise BadRequest(
                 f"The collection '{name}' has vectors of {there.dimensions} dimensions and the "
@@ -90,14 +90,22 @@ class Connected:
     ) -> None:
         checked_ids(ids)
         plain = checked_attributes(attributes, len(ids))
-        collection = self._collection(name)
+        self._with(name, lambda found: self._upsert(found, ids, vectors, plain), writes=True)
+
+    def _upsert(
+        self,
+        collection: Collection,
+        ids: Sequence[str],
+        vectors: Floats | None,
+        plain: Sequence[Mapping[str, Any]],
+    ) -> None:
         given = None if vectors is None else _rows(vectors, len(ids), collection)
         last = list({id: at for at, id in enumerate(ids)}.values())  # of an id given twice
         ids, plain = [ids[at] for at in last], [plain[at] for at in last]
         given = self._vectors_of(collection, ids) if given is None else given[last]
         if why := self._database.refusal(collection, ids, plain):
             raise BadRequest(why)
-        self._listings.forget(name)
+        self._listings.forget(collection.name)
         for some in pieces(plain, collection.dimensions, self.limits):
             self._call(
                 lambda some=some: self._database.put(
@@ -130,8 +138,12 @@ class Connected:
     ) -> None:
         if (ids is None) == (where is None):
             raise BadRequest("Which rows to delete is said by ids or by a filter, one of the two.")
-        collection = self._collection(name)
         self._listings.forget(name)
+        self._with(name, lambda collection: self._delete(collection, ids, where), writes=True)
+
+    def _delete(
+        self, collection: Collection, ids: Sequence[str] | None, where: Filter | None
+    ) -> None:
         if where is not None:
             split = self._split(where)
             if split.weaker == NONE:
@@ -145,18 +157,19 @@ class Connected:
     def search(self, name: str, queries: Floats, k: int, where: Filter | None = None) -> Hits:
         if k < 1:
             raise BadRequest(f"k is {k}: at least 1.", param="k")
-        collection = self._collection(name)
-        checked = checked_vectors(queries, collection.dimensions, collection.metric, "queries")
-        try:
-            return Nearest(self._database, collection, self._call).search(
-                checked, k, self._split(where)
-            )
-        except NotFound:
-            self._forget(name)
-            raise
+
+        def find(collection: Collection) -> Hits:
+            checked = checked_vectors(queries, collection.dimensions, collection.metric, "queries")
+            nearest = Nearest(self._database, collection, self._call)
+            return nearest.search(checked, k, self._split(where))
+
+        return self._with(name, find)
 
     def count(self, name: str, where: Filter | None = None) -> int:
-        collection, split = self._collection(name), self._split(where)
+        split = self._split(where)
+        return self._with(name, lambda collection: self._count(collection, split))
+
+    def _count(self, collection: Collection, split: Split) -> int:
         if split.weaker == NONE:
             return 0
         if split.exact:
@@ -172,13 +185,15 @@ class Connected:
             yield [page.ids[at] for at in split.keeps(page)]
 
     def read(self, name: str, after: str | None = None, limit: int = 1000) -> Rows:
-        collection = self._collection(name)
-        page = self._call(lambda: self._database.read(collection, after, limit))
-        if page is not None:
-            return _in_order(page, collection)
-        return self._read(collection, after, limit)
+        def read(collection: Collection) -> Rows:
+            page = self._call(lambda: self._database.read(collection, after, limit))
+            if page is not None:
+                return _in_order(page, collection)
+            return self._listed(collection, after, limit)
 
-    def _read(self, collection: Collection, after: str | None, limit: int) -> Rows:
+        return self._with(name, read)
+
+    def _listed(self, collection: Collection, after: str | None, limit: int) -> Rows:
         """By the sorted list of all ids, which is kept for who asks for the next page."""
 
         def ids() -> list[str]:
@@ -210,11 +225,25 @@ class Connected:
         part = weaker(tree, self._database.expresses)
         return Split(tree, part if self._database.fits(part) else EVERY)
 
-    def _collection(self, name: str, anew: bool = False) -> Collection:
-        """Raises NotFound."""
+    def _with(self, name: str, do: Callable[[Collection], T], writes: bool = False) -> T:
+        """`do` with the collection; where another one of that name is there meanwhile, with that.
+        Raises NotFound where there is none."""
         since, known = self._known.get(name, (0.0, None))
-        if known and not anew and not self._call.closed and time.monotonic() - since < _KNOWN:
-            return known
+        asks = writes and not self.limits.refuses_others
+        if known is None or asks or self._call.closed or time.monotonic() - since > _KNOWN:
+            return do(self._collection(name))
+        try:
+            return do(known)
+        except Unavailable:
+            raise
+        except TunewrightError:
+            there = self._collection(name)
+            if (there.dimensions, there.metric) == (known.dimensions, known.metric):
+                raise
+            return do(there)
+
+    def _collection(self, name: str) -> Collection:
+        """As the database has it now. Raises NotFound."""
         found = self._call(lambda: self._database.collection(name)) if _may_be(name) else None
         if found is None:
             self._forget(name)

@@ -36,6 +36,9 @@ class Limits:
     dimensions: int = 16_384
     metrics: tuple[Metric, ...] = ("cosine", "dot", "euclidean")  # others: every row is read
     seconds: float | None = 30.0  # until it is given up; None where nothing can hang
+    # Whether the database itself refuses what is meant for a collection that others have dropped,
+    # or made anew with other vectors; else it is asked for the collection before each write.
+    refuses_others: bool = False
     # Whether fewer hits than asked for are all there are; else `count` is asked.
     short_is_all: bool = False
 

@@ -22,6 +22,7 @@ import pinecone  # pyright: ignore[reportMissingImports]
 
 from tunewright.errors import BadRequest
 from tunewright.vectors.databases import slots
+from tunewright.vectors.databases.calling import deadline
 from tunewright.vectors.databases.connected import Connected
 from tunewright.vectors.databases.database import Collection, Database, Found, Limits, Page
 from tunewright.vectors.databases.place import Place, place_of
@@ -43,6 +44,7 @@ class Pinecone(Database):
     def __init__(self, place: Place) -> None:
         self._place = place
         self._family = (place.path if place.transport else place.host).lower()
+        self._indexes: dict[str, Any] = {}  # by host
         self._of: dict[str, tuple[str, Any]] = {}  # what was found last: name -> index, its client
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?", self._family):
             raise BadRequest(
@@ -55,7 +57,7 @@ class Pinecone(Database):
         return pinecone.Pinecone(
             api_key=self._place.needed("PINECONE_API_KEY"),
             host=self._place.http if self._place.transport else None,
-            timeout=30.0,
+            timeout=deadline(self.limits),
             retry_config=pinecone.RetryConfig(max_retries=1),
         )
 
@@ -63,7 +65,10 @@ class Pinecone(Database):
         """The client of one index. An emulator names a host without a scheme, for which the client
         would speak HTTPS."""
         host = model.host.rpartition("://")[2]
-        return self._client.index(host=f"{self._place.transport or 'https'}://{host}")
+        if host not in self._indexes:  # making one costs as much as many calls
+            url = f"{self._place.transport or 'https'}://{host}"
+            self._indexes[host] = self._client.index(host=url)
+        return self._indexes[host]
 
     def collection(self, name: str) -> Collection | None:
         if name in self._of and (found := self._registered(name, self._of[name][1])):

@@ -20,6 +20,7 @@ from typesense import exceptions  # pyright: ignore[reportMissingImports]
 
 from tunewright.errors import BadRequest, TunewrightError, Unavailable
 from tunewright.vectors.databases import slots
+from tunewright.vectors.databases.calling import deadline
 from tunewright.vectors.databases.connected import Connected
 from tunewright.vectors.databases.database import Collection, Database, Found, Limits, Page
 from tunewright.vectors.databases.place import Place, place_of
@@ -36,9 +37,7 @@ _SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 class Typesense(Database):
     # A batch of 40 rows is what Typesense indexes at once.
-    limits = Limits(
-        rows=40, ids=100, nearest=1000, queries=10, metrics=("cosine", "dot"), short_is_all=False
-    )
+    limits = Limits(rows=40, ids=100, nearest=1000, queries=10, metrics=("cosine", "dot"))
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -51,7 +50,7 @@ class Typesense(Database):
             {
                 "nodes": [node | ({"path": f"/{self._place.path}"} if self._place.path else {})],
                 "api_key": self._place.needed("TYPESENSE_API_KEY"),
-                "connection_timeout_seconds": 30,
+                "connection_timeout_seconds": deadline(self.limits),
                 "num_retries": 1,
                 "retry_interval_seconds": 0.1,
             }

@@ -22,6 +22,7 @@ from weaviate import classes, exceptions  # pyright: ignore[reportMissingImports
 
 from tunewright.errors import BadRequest, TunewrightError, Unavailable
 from tunewright.vectors.databases import slots
+from tunewright.vectors.databases.calling import deadline
 from tunewright.vectors.databases.connected import Connected
 from tunewright.vectors.databases.database import Collection, Database, Found, Limits, Page
 from tunewright.vectors.databases.place import Place, place_of
@@ -52,7 +53,8 @@ class Weaviate(Database):
     def _client(self) -> Any:
         place, secure = self._place, self._place.transport == "https"
         key = place.secret("WEAVIATE_API_KEY")
-        timeout = classes.init.Timeout(init=10, query=30, insert=30)
+        seconds = deadline(self.limits)
+        timeout = classes.init.Timeout(init=seconds, query=seconds, insert=seconds)
         return weaviate.connect_to_custom(
             http_host=place.host,
             http_port=place.port or (443 if secure else 8080),
