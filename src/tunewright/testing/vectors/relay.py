@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal, TypeAlias
 
-Way: TypeAlias = Literal["on", "silent", "slow", "reset"]
+Way: TypeAlias = Literal["on", "silent", "slow", "reset", "down"]
 
 
 class Relay:
-    """way: passed on; taken, and never answered; answered by one byte a second; cut off."""
+    """way: passed on; taken, and never answered; answered by one byte a second; cut off. What
+    stands for a server that is down is closed."""
 
     def __init__(self, host: str, port: int) -> None:
         self.way: Way = "on"
