@@ -54,6 +54,8 @@ class Document:
         """The alternatives that a schema stands for: of one type each, references followed."""
         if schema is None:
             return []
+        if "$recursiveRef" in schema:  # what it stands in, which is being compared already
+            return []
         if "$ref" in schema:
             return self.arms(self.named(schema["$ref"]))
         if schema.get("nullable"):

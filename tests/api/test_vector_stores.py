@@ -108,7 +108,9 @@ def test_what_is_asked_for_is_kept_and_shown(
     assert "expires_after" not in changed
     assert changed["metadata"] == asked["metadata"], "what was not named stays"
 
-    plain = post(http, "vector_stores")
+    answer = http.post("vector_stores")  # without a body
+    assert answer.status_code == 200, answer.text
+    plain = answer.json()
     assert (plain["name"], plain["metadata"], plain["status"]) == ("", None, "completed")
     assert plain["embedding_model"] == "text-embedding-3-small"
     assert plain["embedding"]["model"] == "builtin-mini"
@@ -325,6 +327,13 @@ def test_kept_answers_go_with_what_they_tell_of(http: TestClient, tw: Tunewright
     assert kept() == []
 
 
+def nested(levels: int) -> dict[str, Any]:
+    tree: dict[str, Any] = {"type": "eq", "key": "a", "value": 1}
+    for _ in range(levels):
+        tree = {"type": "and", "filters": [tree]}
+    return tree
+
+
 LONG = {"type": "static", "static": {"max_chunk_size_tokens": 100, "chunk_overlap_tokens": 51}}
 BAD = [
     ("", {"file_ids": ["file-x"] * 501}, "array_above_max_length", "file_ids"),
@@ -375,6 +384,31 @@ BAD = [
         },
         "invalid_value",
         "hybrid_search",
+    ),
+    ("/$store/search", {"query": "q" * 100_000}, "string_above_max_length", "query"),
+    ("/$store/search", {"query": []}, "array_below_min_length", "query"),
+    ("/$store/search", {"query": ["q"] * 65}, "array_above_max_length", "query"),
+    ("/$store/search", {"query": "q", "max_num_results": 51}, "integer_above_max_value", "results"),
+    ("/$store/search", {"query": "q", "filters": nested(25)}, "invalid_value", "filters[0]"),
+    ("/$store/search", {"query": "q", "filters": nested(100)}, None, None),
+    (
+        "/$store/search",
+        {"query": "q", "filters": {"type": "in", "key": "a", "value": [*range(10_000)]}},
+        "array_above_max_length",
+        "filters.value",
+    ),
+    ("/$store/search", {"query": "q", "filters": {"type": "like"}}, "invalid_value", "type"),
+    (
+        "/$store/search",
+        {"query": "q", "ranking_options": {"score_threshold": -1}},
+        "decimal_below_min_value",
+        "ranking_options.score_threshold",
+    ),
+    (
+        "/$store/search",
+        {"query": "q", "ranking_options": {"reranker": "none"}},
+        "unknown_parameter",
+        "ranking_options.reranker",
     ),
 ]
 

@@ -20,6 +20,7 @@ calls = (
         VectorStore,
         makes(lambda it, /, **body: it.vector_stores.create(**body)),
         takes=StoreRequest,
+        empty=True,
     ),
     Call(
         "GET",

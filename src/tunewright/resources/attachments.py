@@ -26,6 +26,7 @@ from tunewright.tasks import Tasks
 from tunewright.usage import Quota
 
 PURPOSES = ("assistants", "user_data")
+_NAMED = 20  # of the files that are unknown
 _Change = tuple[VectorStoreFile | None, VectorStoreFile | None]  # before, after
 
 
@@ -134,7 +135,8 @@ class Attachments:
     def _check_files(self, ids: Sequence[str]) -> None:
         files = many.found(self._shelf, File, ids)
         if unknown := [id for id in ids if id not in files]:
-            raise NotFound(f"Files [{', '.join(unknown)}] were not found")
+            more = f" and {len(unknown) - _NAMED} more" * (len(unknown) > _NAMED)
+            raise NotFound(f"Files [{', '.join(unknown[:_NAMED])}]{more} were not found")
         for id, file in files.items():
             if file.purpose not in PURPOSES:
                 raise BadRequest(
