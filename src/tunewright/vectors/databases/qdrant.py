@@ -14,7 +14,6 @@ approximate (HNSW).
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -43,15 +42,23 @@ def open_index(url: str) -> Connected:
 
 class Qdrant(Database):
     limits = Limits(queries=100)
+    _made: Any = None
 
     def __init__(self, place: Place) -> None:
         self._place, self._library = place, cast("Any", import_module("qdrant_client"))
         self._models = self._library.models
         if place.local:
             self.limits = replace(self.limits, seconds=None)
+        self._making = threading.Lock()
 
-    @cached_property
+    @property
     def _client(self) -> Any:
+        with self._making:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
+
+    def _make(self) -> Any:
         if self._place.local:
             directory = str(Path(self._place.path).expanduser().resolve())
             return _Shared.of(directory, self._library.QdrantClient)
@@ -201,8 +208,8 @@ class Qdrant(Database):
         return None
 
     def close(self) -> None:
-        if "_client" in vars(self):
-            self._client.close()
+        if self._made is not None:
+            self._made.close()
 
 
 @dataclass
