@@ -47,7 +47,7 @@ from machine import described  # noqa: E402
 from truth import Truth  # noqa: E402
 
 ENGINES = (
-    "ours,ours_without_faiss,chromadb,lancedb,zvec,milvus_lite,qdrant_edge,"
+    "ours,ours_without_faiss,ours_exact,chromadb,lancedb,zvec,milvus_lite,qdrant_edge,"
     "faiss_hnsw,faiss_int8,faiss_flat,hnswlib"
 )
 KEEP = ("ours", "chromadb", "lancedb", "zvec", "milvus_lite", "qdrant_edge")

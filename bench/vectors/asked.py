@@ -100,10 +100,14 @@ def _build(engine: Engine, data: Data, folder: str) -> None:
     engine.build(data, Path(folder))
 
 
-def _open(engine: Engine, data: Data, folder: str, core: int | None = None) -> None:
-    if core is not None:
-        os.sched_setaffinity(0, {core})
+def _open(engine: Engine, data: Data, folder: str) -> None:
     engine.open(data, Path(folder))
+
+
+def _pin(engine: Engine, data: Data, core: int) -> None:
+    """All threads that there are; those that come later inherit it."""
+    for thread in Path("/proc/self/task").iterdir():
+        os.sched_setaffinity(int(thread.name), {core})
 
 
 def _settle(engine: Engine, data: Data) -> None:

@@ -28,7 +28,7 @@ def built(
     name: str, cache: Path, count: int, place: Path, limit: float, again: bool
 ) -> Built | None:
     """None, with the reason on the standard error, where the engine cannot or takes too long. The
-    two of ours have the same rows: the second one's are a copy."""
+    three of ours have the same rows: those after the first are copies."""
     folder = (place if name in OURS else cache / "built") / f"{name}-{count}"
     kept = folder.with_suffix(".json")
     if kept.exists() and not again:

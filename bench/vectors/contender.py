@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[2]
-OURS = ("ours", "ours_without_faiss")
+OURS = ("ours", "ours_without_faiss", "ours_exact")
 ENVIRONMENTS = {"chromadb": ".sdk/chroma"}  # the others': .sdk/vectors
 
 

@@ -1,4 +1,5 @@
-"""Ours in the form of the rivals: `python ours.py NAME CACHE COUNT`, with faiss or without it."""
+"""Ours in the form of the rivals: `python ours.py NAME CACHE COUNT`. It is searched with faiss,
+without it, and with no accelerator at all."""
 
 import sys
 import time
@@ -38,8 +39,7 @@ class Ours(Engine):
 
     def settle(self, data):
         self.search(data.queries[:1], None, None)
-        settled = getattr(self.index, "settled", lambda _: True)
-        while not settled("bench"):
+        while not self.index.settled("bench"):
             time.sleep(0.1)
 
     def search(self, queries, width, where):
@@ -50,10 +50,17 @@ class Ours(Engine):
         return [[int(id) for id in ids] for ids in found.ids]
 
 
+class Exact(Ours):
+    """Every row compared, in float32: no accelerator."""
+
+    def _opened(self, folder):
+        super()._opened(f"local+exact:{folder}")
+
+
 class WithoutFaiss(Ours):
     def __init__(self) -> None:
         sys.modules["faiss"] = None  # importing it raises ImportError
 
 
 if __name__ == "__main__":
-    asked.serve({"ours": Ours, "ours_without_faiss": WithoutFaiss})
+    asked.serve({"ours": Ours, "ours_without_faiss": WithoutFaiss, "ours_exact": Exact})

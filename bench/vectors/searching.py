@@ -80,8 +80,9 @@ class Searched:
 def opened(made: Built, cache: Path, count: int, place: Path, core: int) -> Iterator[Searched]:
     contender = Contender(made.name, cache, count, place / f"{made.name}.log")
     searched = Searched(made, contender)
-    searched.tried(lambda: contender.ask("open", 120, folder=made.folder, core=core))
+    searched.tried(lambda: contender.ask("open", 120, folder=made.folder))
     searched.tried(lambda: searched.settle(contender.ask("settle", 600)["wall"]))
+    searched.tried(lambda: contender.ask("pin", core=core))
     try:
         yield searched
     finally:
