@@ -18,9 +18,11 @@ from tunewright.chunks import Chunk
 from tunewright.errors import (
     BadRequest,
     Busy,
+    Corrupt,
     JobFailed,
     NotFound,
     NotRunning,
+    StorageFull,
     UnreadableDocument,
 )
 from tunewright.faults import fault
@@ -29,7 +31,7 @@ from tunewright.records.vector_store_files import LastError, VectorStoreFile
 from tunewright.records.vector_stores import VectorStore
 from tunewright.resources.ingestion import Intake
 from tunewright.resources.progress import Moved
-from tunewright.tasks import LostLease, Task
+from tunewright.tasks import Held, LostLease, Task
 from tunewright.work.assignment import Assignment
 from tunewright.work.heartbeat import Heartbeat
 from tunewright.work.turn import Turn, be_nice
@@ -64,26 +66,37 @@ class Ingest(Assignment):
 
     def run(self) -> None:
         be_nice()
-        begun: Intake | None = self.begun.pop(self.task.id, None)
-        others = self._others() if begun is None else []
-        round = _Round(deque(others))
-        if begun is None:
-            round.waiting.appendleft(self.task)
-        else:
-            round.open.append((self.task, begun))
+        round = _Round(deque())
         try:
+            self.acting.quota.reserve(1)  # before anything is read: used up, it is for a minute
+            others = self._begin(round)
             with Heartbeat(
                 self.tw.tasks, self.task, self.stopping, lambda: None, others
             ) as heartbeat:
                 self._go_on(round, Turn(self.tw.tasks, self.task, heartbeat))
         except (Busy, NotRunning) as busy:
             log.info("reading files of %s waits: %s", self._store, busy.message)
-            self.stopping.wait(busy.retry_after and WAIT_SECONDS)
-        except Exception:
+            self.stopping.wait(WAIT_SECONDS)
+        except (StorageFull, LostLease, Held, Moved):
+            self._put_back(round)
+            raise
+        except Exception as error:
             self._put_back(round, blame=True)
+            if isinstance(error, Corrupt):  # which no repetition mends
+                raise JobFailed(error.message, code=error.code) from error
             raise
         self._put_back(round)
         self._end(round)
+
+    def _begin(self, round: _Round) -> list[Task]:
+        """What the round is of: this task, where it was before, and others."""
+        begun: Intake | None = self.begun.pop(self.task.id, None)
+        if begun is not None:
+            round.open.append((self.task, begun))
+            return []
+        others = self._others()
+        round.waiting.extend([self.task, *others])
+        return others
 
     def failed(self, error: JobFailed) -> None:
         why = LastError(code="server_error", message=error.message)
@@ -131,10 +144,10 @@ class Ingest(Assignment):
         while not round.over:
             self._read(round)
             if round.open:
-                self.acting.quota.reserve(1)
                 self._keep(round)
             if turn.is_over():
                 return
+            self.acting.quota.reserve(1)
 
     def _read(self, round: _Round) -> None:
         """Until there is enough for one call."""
