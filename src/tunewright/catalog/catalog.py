@@ -211,7 +211,7 @@ class Shelf:
                 query = query.where(table.c.id.in_(left[at : at + 500]))
                 for row in connection.execute(query):
                     with suppress(Corrupt):
-                        found[row.id] = self._read(kind, row.id, row.body)
+                        found[row.id] = self.decoded(kind, row.id, row.body)
         return found
 
     def page(
