@@ -61,6 +61,7 @@ from tunewright.serving.rows import OwnRows, Rows
 from tunewright.settings import Settings
 from tunewright.tasks import Tasks
 from tunewright.usage import Usage
+from tunewright.vectors import name_of
 from tunewright.vocabularies import Encoding, Vocabulary, open_encoding, open_vocabulary
 
 KEPT_RENDERERS = 16
@@ -236,7 +237,7 @@ class Acting:
 
     @cached_property
     def _store_models(self) -> StoreModels:
-        return StoreModels(self.models, self._embedder)
+        return StoreModels(self.models, self._embedder, name_of(self._tw.settings.vectors))
 
     @cached_property
     def attachments(self) -> Attachments:
@@ -282,7 +283,7 @@ class Tunewright(Acting):
         self.catalog = Catalog(self.home.catalog, served=lambda: durable.in_use(self.home.lock))
         self.blobs = LocalBlobs(self.home.blobs)
         self.artefacts = Artefacts(self.home)
-        self.contents = StoreContents(self.home)
+        self.contents = StoreContents(self.home, self.settings.vectors)
         self.tasks = Tasks(self.catalog, self.settings.lease_seconds)
         self.access = Access(self.catalog)
         self.usage = Usage(self.catalog, self.settings, self.blobs.size)

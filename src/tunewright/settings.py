@@ -68,6 +68,11 @@ class Settings(BaseSettings):
         min_length=1,
         description="embeds the files of a vector store that is made without `embedding_model`",
     )
+    vectors: str = Field(
+        default="",
+        description="where vector stores keep their vectors, such as qdrant+http://127.0.0.1:6333; "
+        "empty: in the home",
+    )
     unknown_text: Literal["refuse", "allow"] = Field(
         default="refuse",
         description="a text of which an embedding model can read nothing: refused, or embedded",
@@ -181,6 +186,7 @@ class Settings(BaseSettings):
         return {
             "TUNEWRIGHT_COMPUTE_DTYPE": self.compute_dtype,
             "TUNEWRIGHT_EMBEDDING_DEVICE": self.embedding_device,
+            "TUNEWRIGHT_VECTORS": self.vectors,
         }
 
     @classmethod

@@ -25,8 +25,10 @@ KEPT_STORES = 32  # whose chunks are kept open: two connections each, of three f
 
 
 class StoreContents:
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, place: str = "") -> None:
+        """place: of the index; empty: in the home."""
         self._home = home
+        self._place = place or home.vectors
         self._lock = threading.Lock()
         self._index: VectorIndex | None = None
         self._stores: OrderedDict[str, ChunkStore] = OrderedDict()
@@ -36,7 +38,7 @@ class StoreContents:
         """Opened when it is first asked for."""
         with self._lock:
             if self._index is None:
-                self._index = open_index(self._home.vectors)
+                self._index = open_index(self._place)
             return self._index
 
     def chunks(self, store: str) -> ChunkStore:

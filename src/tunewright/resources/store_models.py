@@ -40,9 +40,13 @@ class Texts:
 
 
 class StoreModels:
-    def __init__(self, models: Models, embedder: Callable[[Weights], Embedder]) -> None:
+    def __init__(
+        self, models: Models, embedder: Callable[[Weights], Embedder], index: str = "local"
+    ) -> None:
+        """index: the name of the one that keeps vectors now."""
         self._models = models
         self._embedder = embedder
+        self._index = index
 
     def today(self, model: str) -> StoreEmbedding:
         """What the vectors of a store by this model are. Raises NotFound, and BadRequest for one
@@ -54,12 +58,15 @@ class StoreModels:
             fingerprint=weights.base_fingerprint,
             precision=chosen.precision if chosen else "exact",
             dimensions=self._embedder(weights).dimensions,
+            index=self._index,
         )
 
     def open(self, store: VectorStore, embedding: StoreEmbedding | None = None) -> Embedder:
         """embedding: another one than the store has. Raises BadRequest where the model is gone, or
-        is another one under its name now."""
+        is another one under its name now; or where another index has the vectors."""
         made = embedding or store.embedding
+        if made.index != self._index:
+            raise _elsewhere(store.id, made.index, self._index)
         try:
             today = self.today(made.model)
         except (NotFound, BadRequest) as error:
@@ -71,6 +78,16 @@ class StoreModels:
 
 def _makes(embedding: StoreEmbedding) -> tuple[str, str, int]:
     return embedding.fingerprint, embedding.precision, embedding.dimensions
+
+
+def _elsewhere(store: str, there: str, now: str) -> BadRequest:
+    return BadRequest(
+        f"The vectors of {store} are in the index '{there}', and the setting `vectors` says "
+        f"'{now}' now. Set it as it was, or have the texts of the store embedded anew, for this "
+        f"index: {command('vectors', 'reembed', store)} --model MODEL",
+        param="vector_store_id",
+        code="embedding_model_changed",
+    )
 
 
 def _changed(store: str, model: str, what: str) -> BadRequest:

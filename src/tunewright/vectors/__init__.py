@@ -44,5 +44,6 @@ def open_index(place: str | Path) -> VectorIndex:
 
 
 def name_of(place: str) -> str:
-    """Which index a place is of: ``chroma`` of ``chroma+http://127.0.0.1:8000``."""
-    return place.partition(":")[0].partition("+")[0]
+    """Which index a place is of: ``chroma`` of ``chroma+http://127.0.0.1:8000``; ``local`` of a
+    path, and of nothing."""
+    return place.partition(":")[0].partition("+")[0] if ":" in place else "local"
