@@ -8,7 +8,7 @@ inside `with catalog.transaction():` are one transaction; outside, each is its o
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -199,20 +199,6 @@ class Shelf:
         with self.catalog.reading() as connection:
             found = self._row(connection, kind, id)
         return self.decoded(kind, id, found.body) if found else None
-
-    def several(self, kind: type[R], ids: Iterable[str]) -> dict[str, R]:
-        """Those that are there and can be read, each under its id: one query for 500 of them."""
-        found: dict[str, R] = {}
-        left, table = list(dict.fromkeys(ids)), tables.of(kind)
-        mine = (table.c.organisation == self.organisation, table.c.deleted.is_(False))
-        with self.catalog.reading() as connection:
-            for at in range(0, len(left), 500):
-                query = select(table.c.id, table.c.body).where(*mine)
-                query = query.where(table.c.id.in_(left[at : at + 500]))
-                for row in connection.execute(query):
-                    with suppress(Corrupt):
-                        found[row.id] = self.decoded(kind, row.id, row.body)
-        return found
 
     def page(
         self,

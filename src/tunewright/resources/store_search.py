@@ -9,6 +9,7 @@ best of its scores.
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from tunewright.catalog import many
 from tunewright.catalog.catalog import Shelf
 from tunewright.chunks import Chunk, place_of
 from tunewright.embedding.batching import Vectors
@@ -155,7 +156,7 @@ class _Files:
 
     def results(self, best: Ranked, texts: Mapping[str, Chunk]) -> list[SearchResult]:
         """In their order, without those that have gone since."""
-        uploaded = self._shelf.several(File, [chunk.file for chunk in texts.values()])
+        uploaded = many.found(self._shelf, File, [*{chunk.file for chunk in texts.values()}])
         return [
             self._result(texts[id], uploaded[texts[id].file].filename, score)
             for id, score in best
@@ -182,7 +183,7 @@ class _Files:
     def _learn(self, ids: set[str]) -> None:
         keys = {attached(self._store, id): id for id in ids - self._known.keys()}
         if keys:
-            found = self._shelf.several(VectorStoreFile, keys)
+            found = many.found(self._shelf, VectorStoreFile, [*keys])
             self._known |= {id: found.get(key) for key, id in keys.items()}
 
 
