@@ -165,3 +165,18 @@ def test_the_graph_is_kept_and_what_does_not_fit_is_made_anew(
     with other._opened.using("c") as collection:
         assert kept_graphs.read(kept, collection.view()) is None
     other.close()
+
+
+@needs_faiss
+def test_a_search_that_began_before_the_accelerator_was_made(tmp_path: Path) -> None:
+    """It still sees rows that the accelerator never knew."""
+    index, query = filled(tmp_path, "scan"), clustered(1, 2)
+    with index._opened.using("c") as collection:
+        before = collection.view()
+        accelerating = collection._accelerating
+        nearest = index.search("c", query, 3).ids[0]
+        index.delete("c", ids=[nearest[0], *(f"{number:05}" for number in range(600, 1200))])
+        index.search("c", query, 1)  # makes one anew
+        assert accelerating.search(before, query, 3, None).ids == [nearest]
+    assert nearest[0] not in index.search("c", query, 3).ids[0]
+    index.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 from tunewright.vectors.filters import Filter
 from tunewright.vectors.index import Floats, Hits
 from tunewright.vectors.local import building, exact, files, plans
-from tunewright.vectors.local.accelerator import Accelerator, Placed
+from tunewright.vectors.local.accelerator import Accelerator, Placed, Stopped
 from tunewright.vectors.local.view import View
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class Accelerating:
         self._lock = threading.Lock()
         self._accelerator: Accelerator | None = None
         self._placed: tuple[View, Accelerator, Placed] | None = None
-        self._without: int = 0  # rows of which none could be made
+        self._without = 0  # rows of which none could be made
         self._thread: threading.Thread | None = None
         self._closed = False
 
@@ -62,6 +62,8 @@ class Accelerating:
 
     def consider(self, view: View) -> Placed | None:
         """The newest accelerator, of which one is made where it is time for it."""
+        if self._accelerator is not None and view.sequence < self._accelerator.sequence:
+            return None  # somebody was so slow
         placed = self._newest(view)
         if self._due(view, placed):
             self._make(view)
@@ -78,9 +80,10 @@ class Accelerating:
         return placed[2]
 
     def _due(self, view: View, placed: Placed | None) -> bool:
-        rows = view.rows
+        if view.rows < max(self._way.rows, 2 * self._without):
+            return False
         if placed is None:
-            return rows >= max(self._way.rows, 2 * self._without)
+            return True
         return self._is_stale(view, placed)
 
     def _is_stale(self, view: View, placed: Placed) -> bool:
@@ -90,7 +93,8 @@ class Accelerating:
     def _make(self, view: View) -> None:
         if not self._way.beside:
             with self._lock:
-                self._build(view)
+                if self._due(view, self._newest(view)):  # nobody has meanwhile
+                    self._build(view)
             return
         with self._lock:
             if self._thread is None and not self._closed:
@@ -105,6 +109,8 @@ class Accelerating:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
         try:
             self._build(view)
+        except Stopped:
+            pass
         except Exception:  # searches go on without
             log.exception("no accelerator could be made for the collection %s.", self._name)
             self._without = view.rows

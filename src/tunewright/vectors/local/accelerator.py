@@ -24,6 +24,10 @@ _FILTERS = 512  # whose rows are kept
 _COPIED = 96_000_000  # bytes of copies and masks of them, all together
 
 
+class Stopped(Exception):
+    """Whoever wanted an accelerator wants it no more."""
+
+
 @dataclass(frozen=True)
 class Recall:
     """Of the k nearest, measured on rows that were left out of the graph: the mean, and half the
@@ -55,11 +59,13 @@ class Selected:
 
 @dataclass(frozen=True, eq=False)
 class Accelerator:
-    """slots: [n], ascending. components: of an int8 row. sets: (codes, Columns) of each part that
+    """sequence: of the view that it was made of; one before it may have rows that are not here.
+    slots: [n], ascending. components: of an int8 row. sets: (codes, Columns) of each part that
     it was made of, in order.
     scan_seconds: of one row. product_seconds: of one row and query, in a product of many.
     graph: `graphs.Graph`; recalls: of it, by k."""
 
+    sequence: int
     slots: NDArray[np.int64]
     sets: Sequence[tuple[NDArray[np.int32], Columns]]
     scale: Scale

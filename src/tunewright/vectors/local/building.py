@@ -43,6 +43,7 @@ def scanning(view: View, *, faiss: bool) -> Accelerator | None:
     ]
     parts = [*zip(view.parts, alive, strict=True)]
     return Accelerator(
+        sequence=view.sequence,
         slots=np.concatenate([part.slots[rows] for part, rows in parts]),
         sets=[(part.codes[rows], part.columns) for part, rows in parts],
         scale=scale,

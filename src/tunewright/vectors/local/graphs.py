@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.vectors.index import Floats, Metric
+from tunewright.vectors.local.accelerator import Stopped
 from tunewright.vectors.local.scans import Codes, Places
 
 faiss: Any = typed  # its types say less than its methods take
@@ -21,10 +22,6 @@ _WIDTH_OF_BUILDING = 100
 _CHUNK = 1024  # rows: after each, whoever builds may be asked to stop
 _ZERO = 128  # faiss keeps -128 as 0
 _TYPE = faiss.ScalarQuantizer.QT_8bit_direct_signed
-
-
-class Stopped(Exception):
-    """Whoever wanted it wants it no more."""
 
 
 class Flat:

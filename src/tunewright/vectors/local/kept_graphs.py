@@ -114,6 +114,7 @@ def _fitted(said: dict[str, Any], arrays: dict[str, NDArray[np.uint8]], view: Vi
         raise ValueError("it is of other vectors")
     graph = graphs.opened(arrays["links"], filled.codes, view.metric, order)
     return Accelerator(
+        sequence=view.sequence,
         slots=slots.copy(),
         sets=filled.sets,
         scale=scale,

@@ -93,32 +93,39 @@ class Scanned(Protocol):
 
 @dataclass(frozen=True)
 class Asked:
-    """Queries as whole numbers. lengths: of what was prepared; missing: of what the int8 form
-    lacks."""
+    """Queries as they are multiplied, and as whole numbers times a step each."""
 
+    prepared: NDArray[np.float64]  # [m, d]
     whole: Floats  # [m, D]
     steps: NDArray[np.float64]  # [m]
-    lengths: NDArray[np.float64]  # [m]
-    missing: NDArray[np.float64]  # [m]
 
     def one(self, number: int) -> "Asked":
         at = slice(number, number + 1)
-        return Asked(self.whole[at], self.steps[at], self.lengths[at], self.missing[at])
+        return Asked(self.prepared[at], self.whole[at], self.steps[at])
+
+    def sizes(self, number: int) -> tuple[float, float]:
+        """The length of a query, and that of what its int8 form lacks."""
+        own = self.prepared[number]
+        rest = own - self.whole[number, : len(own)] * self.steps[number]
+        return float(np.dot(own, own)) ** 0.5, float(np.dot(rest, rest)) ** 0.5
 
 
 def asked(scale: Scale, queries: Floats) -> Asked:
     """Of queries [m, d]. A product may have a step of the query's own, a distance has that of the
     rows."""
-    prepared = scale.prepared(queries).astype(np.float64)
+    prepared = queries.astype(np.float64)
+    if scale.unit:
+        prepared /= np.sqrt(np.multiply(prepared, prepared).sum(axis=1))[:, None]
+    elif scale.centre is not None:
+        prepared -= scale.centre
     m, d = prepared.shape
     steps = np.full(m, scale.step)
     if scale.metric != "euclidean":
-        steps = np.maximum(np.abs(prepared).max(axis=1, initial=0), 1e-30) / MOST
+        steps = np.maximum(np.abs(prepared).max(axis=1), 1e-30) / MOST
     whole = np.zeros((m, width(d)), np.float32)
-    whole[:, :d] = np.clip(np.rint(prepared / steps[:, None]), -MOST, MOST)
-    rest = prepared - whole[:, :d] * steps[:, None]
-    lengths = np.sqrt(np.square(prepared).sum(axis=1))
-    return Asked(whole, steps, lengths, np.sqrt(np.square(rest).sum(axis=1)))
+    rounded = np.rint(prepared / steps[:, None])
+    whole[:, :d] = np.clip(rounded, -MOST, MOST) if scale.metric == "euclidean" else rounded
+    return Asked(prepared, whole, steps)
 
 
 def found(
@@ -131,7 +138,7 @@ def found(
     rows, near = scanned.best(asked.whole, count)
     for number, (some, values) in enumerate(zip(rows, near, strict=True)):
         there = some >= 0
-        missing, length = float(asked.missing[number]), float(asked.lengths[number])
+        length, missing = asked.sizes(number)
         if scale.metric == "euclidean":
             values = -np.sqrt(np.maximum(-values, 0)) * np.float32(scale.step)
             slack = missing + lost + _ROUNDED * (length + longest)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 
 import numpy as np
@@ -51,12 +52,12 @@ class View:
             for matched, live in zip(found, self.live, strict=True)
         ]
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """Deleted ones among them."""
         return sum(map(len, self.parts))
 
-    @property
+    @cached_property
     def starts(self) -> list[int]:
         """The place of each part's first row, and at last the number of all."""
         return list(accumulate(map(len, self.parts), initial=0))
@@ -84,9 +85,12 @@ class View:
 
     def _found(self, places: Places) -> tuple[Places, Places]:
         """Of each place its part, and which row of it."""
-        starts = np.array(self.starts[:-1] or [0])
-        owner = np.searchsorted(starts, places, side="right") - 1
-        return owner, places - starts[owner]
+        owner = self._firsts.searchsorted(places, side="right") - 1
+        return owner, places - self._firsts[owner]
+
+    @cached_property
+    def _firsts(self) -> Places:
+        return np.array(self.starts[:-1] or [0])
 
 
 def empty(store: Store) -> View:
