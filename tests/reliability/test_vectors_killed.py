@@ -119,7 +119,7 @@ def run(directory: Path, begin: int, fault: str | None = None) -> tuple[int, int
             for fault in (
                 *(f"vectors.making:{nth}:kill" for nth in (1,)),
                 *(f"vectors.half:{nth}:kill" for nth in (1, 2, 3, 12)),
-                *(f"vectors.deleted:{nth}:kill" for nth in (2, 3, 4, 5, 10)),
+                *(f"vectors.rows_deleted:{nth}:kill" for nth in (2, 3, 4, 5, 10)),
                 *(f"vectors.written:{nth}:kill" for nth in (1, 2, 3, 4, 5, 20)),
                 *(f"vectors.committed:{nth}:kill" for nth in (1, 2, 3, 4, 5, 20)),
                 *(f"vectors.segment:{nth}:kill" for nth in (1, 2, 3, 4, 9)),

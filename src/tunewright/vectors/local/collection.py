@@ -1,5 +1,6 @@
 """One collection: its store, and the newest view of it."""
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import orjson
 
 from tunewright import durable
-from tunewright.errors import NotFound
+from tunewright.errors import NotFound, TunewrightError
 from tunewright.vectors.filters import Attributes, Filter, Value
 from tunewright.vectors.index import Floats, Hits, Rows
 from tunewright.vectors.local import files, rows, snapshots
@@ -17,6 +18,8 @@ from tunewright.vectors.local.accelerating import Accelerating, Way
 from tunewright.vectors.local.store import Store, Writing
 from tunewright.vectors.local.together import Together
 from tunewright.vectors.local.view import Reader, View
+
+log = logging.getLogger(__name__)
 
 
 class Collection:
@@ -29,12 +32,13 @@ class Collection:
         self._refreshing = threading.Lock()
         self._reader: Reader | None = None
         self._version: int | None = None
+        self._looked: int | None = None
         self._snapshot = ""  # the token of the newest one that is used
         self._added = 0
         self._together = Together(self._nearest)
         self._accelerating = Accelerating(name, way, folder)
-        log = files.log(folder)
-        self._unscrubbed = log.exists() and log.stat().st_size > 0  # whoever was killed
+        left = files.log(folder)
+        self._unscrubbed = left.exists() and left.stat().st_size > 0  # whoever was killed
         if self._unscrubbed:
             ask()
 
@@ -51,6 +55,13 @@ class Collection:
                 if snapshots.due(reader.view):
                     self._ask()
             return reader.view
+
+    def look(self) -> None:
+        """Raises Gone where another process has dropped it, or this one."""
+        version = self.store.version()
+        if version != self._looked:
+            with self.store.reading():
+                self._looked = version
 
     def _opened(self) -> Reader:
         found = snapshots.read(self._folder, self.store)
@@ -85,14 +96,18 @@ class Collection:
                     slots = part.slots if mask is None else part.slots[mask]
                     writing.delete(slots.tolist())
         self._unscrubbed = True
-        if not self._scrub():
-            self._ask()
+        self._scrub()
+        self._ask()  # files may hold the rows, too
 
     def _scrub(self) -> bool:
         """Whether nothing that was deleted is left in the store's log."""
         if self._unscrubbed:
             self._unscrubbed = False  # before: what is deleted meanwhile asks anew
-            self._unscrubbed |= not self.store.scrub()
+            try:
+                self._unscrubbed |= not self.store.scrub()
+            except TunewrightError as error:  # what was deleted is deleted: this comes again
+                self._unscrubbed = True
+                log.warning("%s: its log stays for now: %s", self.store.path, error.message)
         return not self._unscrubbed
 
     def keep(self) -> bool:
@@ -100,6 +115,7 @@ class Collection:
         store; write files of what is in memory only, and use those that others have written. Nobody
         who searches waits. False where somebody is in the way: come again."""
         scrubbed = self._scrub()
+        self.store.shorten(snapshots.sequence(self._folder))
         if self._reader is None and self._added < rows.PART and not files.listed(self._folder):
             return scrubbed  # nobody has it in memory, and nothing of it lies beside the store
         self._added = 0
@@ -162,6 +178,13 @@ class Collection:
             vectors.reshape(len(found), self.store.dimensions).astype(np.float32),
             [orjson.loads(row.attributes) for row in found],
         )
+
+    @property
+    def held(self) -> int:
+        """Bytes of vectors that are in memory only."""
+        reader = self._reader
+        parts = reader.view.parts if reader else ()
+        return sum(part.vectors.nbytes for part in parts if part.file is None)
 
     def drop(self) -> None:
         with self.store.writing() as writing:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tunewright import durable
+from tunewright.vectors.local.store import Gone, Store
 
 STORE = "index.db"
 LIST = "rows.json"
@@ -22,6 +23,15 @@ def listed(folder: Path) -> bool:
 def log(folder: Path) -> Path:
     """SQLite's write-ahead log."""
     return folder / f"{STORE}-wal"
+
+
+def is_store(folder: Path, name: str) -> bool:
+    """Whether a collection is there: whole, and not dropped. Raises Corrupt."""
+    try:
+        Store(folder / STORE, name).close()
+    except Gone:
+        return False
+    return True
 
 
 def remove(folder: Path) -> None:

@@ -50,28 +50,25 @@ class LocalIndex:
                 "most 128.",
                 param="name",
             )
-        with durable.alone(durable.make_directory(folder)):
-            if not self._is_there(name):
+        durable.make_directory(folder)
+        with self._opened.alone():
+            if not files.is_store(folder, name):
                 files.remove(folder)  # what a drop or a making that was cut short has left
                 store.make(folder / files.STORE, dimensions, metric)
                 durable.sync_directory(folder)
-        self._with(name, lambda collection: _same(name, collection.store, dimensions, metric))
-
-    def _is_there(self, name: str) -> bool:
-        try:
-            self._with(name, lambda collection: collection.view())
-        except store.Gone:
-            return False
-        return True
+        self._with(name, lambda collection: _same(name, collection, dimensions, metric))
 
     def drop(self, name: str) -> None:
         folder = self._opened.folder(name)
         if folder is None or not folder.is_dir():
             return
-        with durable.alone(folder):
+        with durable.alone(folder):  # nobody writes files meanwhile
             with suppress(store.Gone):
                 self._with(name, Collection.drop)
-            files.remove(folder)
+            self._opened.forget(name)
+            with self._opened.alone():
+                if not files.is_store(folder, name):  # somebody may have made another one meanwhile
+                    files.remove(folder)
 
     def upsert(
         self,
@@ -84,6 +81,7 @@ class LocalIndex:
         plain = checked_attributes(attributes, len(ids))
 
         def write(collection: Collection) -> None:
+            collection.look()  # its dimensions may be others by now
             given = None if vectors is None else _rows(vectors, len(ids), collection)
             collection.upsert(ids, given, plain)
 
@@ -99,6 +97,7 @@ class LocalIndex:
         checked_k(k)
 
         def find(collection: Collection) -> Hits:
+            collection.look()
             own = collection.store
             checked = checked_vectors(queries, own.dimensions, own.metric, "queries")
             return collection.search(checked, k, where)
@@ -141,8 +140,10 @@ def _checked(dimensions: int, metric: Metric) -> None:
         )
 
 
-def _same(name: str, there: store.Store, dimensions: int, metric: Metric) -> None:
+def _same(name: str, collection: Collection, dimensions: int, metric: Metric) -> None:
     """Raises BadRequest."""
+    collection.look()
+    there = collection.store
     if (there.dimensions, there.metric) != (dimensions, metric):
         raise BadRequest(
             f"The collection '{name}' has vectors of {there.dimensions} dimensions and the metric "

@@ -1,14 +1,15 @@
 """The collections of a directory that are open."""
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tunewright import names
+from tunewright import durable, names
 from tunewright.errors import Unavailable
 from tunewright.vectors.local.accelerating import Way
 from tunewright.vectors.local.collection import Collection
@@ -16,7 +17,12 @@ from tunewright.vectors.local.keeping import Keeper
 from tunewright.vectors.local.store import Gone
 
 MOST_OPEN = 64
-"""Each has up to nine file handles, and its newest rows in memory."""
+"""Each has up to nine file handles."""
+
+MOST_HELD = 1_000_000_000
+"""Bytes of vectors in memory, beyond those that lie in files."""
+
+_LOOKED_AFTER = 30.0  # seconds, for those that another process has dropped
 
 
 @dataclass
@@ -34,6 +40,7 @@ class Opened:
         self._opening = threading.Lock()
         self._open: OrderedDict[str, _Open] = OrderedDict()  # the last one was used last
         self._closed = False
+        self._looked = time.monotonic()
         self._keeper = Keeper(self.using)
 
     def folder(self, name: str) -> Path | None:
@@ -42,6 +49,11 @@ class Opened:
             return self._directory / names.id(name)
         except ValueError:
             return None
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Nobody makes, opens or removes a collection meanwhile. SQLite bears no removing of a file
+        while somebody opens it: he would begin a new log, which is then that of another file."""
+        return durable.alone(self._directory)
 
     @contextmanager
     def using(self, name: str) -> Iterator[Collection]:
@@ -58,19 +70,22 @@ class Opened:
             self._leave(name, opened)
 
     def _taken(self, name: str) -> _Open:
+        if time.monotonic() - self._looked > _LOOKED_AFTER:
+            self._close_some()
         if found := self._found(name):
             return found
         with self._opening:  # two threads must not open the same one
             if found := self._found(name):
                 return found
             folder = self.folder(name)
-            if folder is None:
+            if folder is None or not folder.is_dir():
                 raise Gone(name)
             ask = partial(self._keeper.ask, name)
-            opened = _Open(Collection(folder, name, ask, self._way), users=1)
+            with self.alone():
+                opened = _Open(Collection(folder, name, ask, self._way), users=1)
             with self._lock:
                 self._open[name] = opened
-        self._close_oldest()
+        self._close_some()
         return opened
 
     def _found(self, name: str) -> _Open | None:
@@ -90,11 +105,28 @@ class Opened:
         if last:
             opened.collection.close()
 
-    def _close_oldest(self) -> None:
+    def forget(self, name: str) -> None:
+        """Close it, once nobody uses it any more."""
+        with self._lock:
+            opened = self._open.pop(name, None)
+            idle = opened is not None and not opened.users
+        if opened is not None and idle:
+            opened.collection.close()
+
+    def _close_some(self) -> None:
+        """Those that were not used for longest, where too much is open; and the dropped ones, whose
+        files would fill the disk for as long as they are open."""
         with self._lock:
             idle = [name for name, opened in self._open.items() if not opened.users]
-            surplus = idle[: max(0, len(self._open) - MOST_OPEN)]
-            closing = [self._open.pop(name) for name in surplus]
+            surplus = len(self._open) - MOST_OPEN
+            held = sum(opened.collection.held for opened in self._open.values()) - MOST_HELD
+            self._looked = time.monotonic()
+            closing: list[_Open] = []
+            for name in idle:
+                collection = self._open[name].collection
+                if surplus > 0 or held > 0 or not collection.store.path.exists():
+                    surplus, held = surplus - 1, held - collection.held
+                    closing.append(self._open.pop(name))
         for opened in closing:
             opened.collection.close()
 

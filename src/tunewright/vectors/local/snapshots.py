@@ -125,6 +125,12 @@ def listed(folder: Path) -> Listed | None:
         return None
 
 
+def sequence(folder: Path) -> int | None:
+    """How far the files reach; None where there are none that can be used."""
+    found = listed(folder)
+    return found.sequence if found else None
+
+
 def read(folder: Path, store: Store, known: Sequence[Part] = ()) -> Found | None:
     """The view that lies there, and None where there is none: then the store tells everything.
     known: parts that are open already."""

@@ -24,6 +24,8 @@ WHAT = "vector index"
 _PAGE = 16_384  # bytes: ten vectors of 384 dimensions, two of 1,536 (4,096 would hold none whole)
 _FORMAT = 1
 _AT_ONCE = 500  # ids in one statement
+MOST_DELETIONS = 100_000
+"""Listed at most, some 2 MB: who has slept through more than these begins anew."""
 _SCHEMA = (
     # The vectors lie apart, so that ids and attributes can be read without them.
     "CREATE TABLE IF NOT EXISTS rows (slot INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -151,6 +153,15 @@ class Store:
         with self._writing, self._plainly():
             return sqlite.scrub(self._writer, seconds)
 
+    def shorten(self, files: int | None) -> None:
+        """Forget old deletions where the list has become long, but for those that the files beside
+        the store need, which reach as far as the sequence `files`."""
+        with self.reading(pages=True) as reading:
+            if not reading.lists_more_than(MOST_DELETIONS):
+                return
+        with self.writing() as writing:
+            writing.forget(reading.sequence if files is None else files)
+
     def damaged(self, found: str) -> Corrupt:
         return sqlite.damaged(self.path, found, WHAT)
 
@@ -184,6 +195,10 @@ class Reading:
     def knows_snapshot(self, token: str) -> bool:
         query = "SELECT 1 FROM listings WHERE token = ?"
         return self._connection.execute(query, (token,)).fetchone() is not None
+
+    def lists_more_than(self, deletions: int) -> bool:
+        query = "SELECT count(*) FROM (SELECT 1 FROM deletions LIMIT ?)"
+        return self._connection.execute(query, (deletions + 1,)).fetchone()[0] > deletions
 
     def above(self, slot: int, limit: int) -> list[Row]:
         """The first rows above a slot."""
@@ -239,7 +254,7 @@ class Writing:
         self._connection.executemany(
             f"INSERT INTO deletions VALUES ({self._sequence}, ?)", sorted(gone)
         )
-        fault("vectors.deleted")
+        fault("vectors.rows_deleted")
 
     def add(self, ids: Sequence[str], attributes: Sequence[str], vectors: Sequence[Any]) -> None:
         """Rows with new slots, in this order. vectors: the bytes of each."""
