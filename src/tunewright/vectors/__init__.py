@@ -16,6 +16,8 @@ DATABASES: dict[str, str] = {
     "weaviate": "weaviate",
     "postgresql": "postgresql",
     "postgres": "postgresql",
+    "redis": "redis",
+    "rediss": "redis",
 }
 
 INDEXES = Registry(
