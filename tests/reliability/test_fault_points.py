@@ -94,12 +94,15 @@ def test_killed_at_random(new_place: New, tmp_path: Path, calm: str, seed: int) 
             assert place.wrong(job, calm, kills=kills) == []
 
 
-# test_server_killed.py, test_job_drafts.py, test_batches_killed.py, test_vectors_killed.py
+# test_server_killed.py, test_job_drafts.py, test_batches_killed.py, test_vectors_killed.py,
+# test_ingestion_killed.py
 EXERCISED_ELSEWHERE = {
     *("file.stored", "job.sealed", "job.creating", "reply.kept"),
     *("batch.kept", "batch.written"),
     *("vectors.making", "vectors.half", "vectors.written", "vectors.committed"),
     *("vectors.deleted", "vectors.rows_deleted"),
+    *("ingest.begun", "ingest.embedded", "ingest.indexed", "ingest.kept", "ingest.recorded"),
+    *("reembed.embedded", "reembed.kept", "reembed.complete"),
     *("vectors.segment", "vectors.listing", "vectors.listed"),
 }
 
