@@ -16,6 +16,12 @@ R = TypeVar("R", bound=Record)
 SOME = 500  # ids of one statement
 
 
+def found(shelf: Shelf, kind: type[R], ids: Sequence[str]) -> dict[str, R]:
+    """Those that are there, by what the catalog keeps them under. Raises Corrupt for one that
+    cannot be read."""
+    return {row.id: shelf.decoded(kind, row.id, row.body) for row in _rows(shelf, kind, ids)}
+
+
 def replace(shelf: Shelf, records: Sequence[Record], *, subject: str) -> None:
     """Put records of one kind; those that had their ids, deleted or not, are gone, with the replies
     that tell of them."""

@@ -50,7 +50,7 @@ class Attachments:
         self._quota.check_disk(0)
         files = [_begun(store, each, batch) for each in latest.values()]
         keys = [file.kept_as for file in files]
-        before = self._shelf.several(VectorStoreFile, keys)
+        before = many.found(self._shelf, VectorStoreFile, keys)
         self._tasks.cancel(*before)
         many.replace(self._shelf, files, subject=store.id)
         self._tasks.enqueue_all("ingest", keys, self._shelf.organisation)
@@ -81,7 +81,7 @@ class Attachments:
         that were cancelled or detached. The counts are written once for all."""
         with self._shelf.catalog.transaction():
             keys = [attached(store, file) for file in used]
-            there = self._shelf.several(VectorStoreFile, keys).items()
+            there = many.found(self._shelf, VectorStoreFile, keys).items()
             open_ = [key for key, file in there if file.status == "in_progress"]
 
             def whole(file: VectorStoreFile) -> VectorStoreFile:
@@ -133,7 +133,7 @@ class Attachments:
         return self._shelf.all(VectorStoreFile, where={"file_id": file})
 
     def _check_files(self, ids: Sequence[str]) -> None:
-        files = self._shelf.several(File, ids)
+        files = many.found(self._shelf, File, ids)
         if unknown := [id for id in ids if id not in files]:
             more = f" and {len(unknown) - _NAMED} more" * (len(unknown) > _NAMED)
             raise NotFound(f"Files [{', '.join(unknown[:_NAMED])}]{more} were not found")
