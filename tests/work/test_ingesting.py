@@ -11,6 +11,7 @@ import pytest
 
 from tunewright.app import Acting, Tunewright
 from tunewright.errors import BadRequest
+from tunewright.records.embeddings import too_long
 from tunewright.records.vector_store_files import VectorStoreFile
 from tunewright.records.vector_stores import VectorStore
 from tunewright.resources import store_models
@@ -203,3 +204,25 @@ def test_vectors_of_a_model_that_has_changed_are_not_compared(tw: Tunewright) ->
         tw.vector_stores.files.create(store, file_id=file.id)
         read(tw, store)
         assert len(tw.vector_stores.search(store, query="taffy").data) == 1
+
+
+def test_chunks_that_the_model_refuses_fail_their_file(
+    tw: Tunewright, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One whose inputs may not be longer than it reads at once."""
+    embedded = Ingestion.embedded
+
+    def refused(self: Ingestion, embedder: object, portion: list) -> object:
+        if any(chunk.tokens > 50 for _, chunks in portion for chunk in chunks):
+            raise too_long("60", 50)
+        return embedded(self, embedder, portion)  # pyright: ignore[reportArgumentType]
+
+    monkeypatch.setattr(Ingestion, "embedded", refused)
+    monkeypatch.setattr(worker, "RETRY_SECONDS", 0.0)
+    store = filled(tw, ["short", "taffy " * 60, "as short"])
+    with working(tw):
+        counts = read(tw, store).file_counts
+    assert (counts.completed, counts.failed) == (2, 1)
+    [bad] = [file for file in files(tw, store) if file.status == "failed"]
+    assert bad.last_error is not None
+    assert "maximum context length is 50 tokens" in bad.last_error.message

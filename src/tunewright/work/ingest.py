@@ -8,7 +8,7 @@ a worker died, each of the files that it had goes on alone: one that ends its wo
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -80,10 +80,13 @@ class Ingest(Assignment):
         except (StorageFull, LostLease, Held, Moved):
             self._put_back(round)
             raise
-        except Exception as error:
+        except (BadRequest, Corrupt) as error:
             self._put_back(round, blame=True)
-            if isinstance(error, Corrupt):  # which no repetition mends
-                raise JobFailed(error.message, code=error.code) from error
+            if len(round.open) > 1:  # it may be about another one
+                raise
+            raise JobFailed(error.message, code=error.code, param=error.param) from error
+        except Exception:
+            self._put_back(round, blame=True)
             raise
         self._put_back(round)
         self._end(round)
@@ -135,7 +138,7 @@ class Ingest(Assignment):
         for task, _ in round.open:
             self._unless_lost(self.tw.tasks.retry if blame else self.tw.tasks.release, task)
 
-    def _unless_lost(self, put_back, task: Task) -> None:
+    def _unless_lost(self, put_back: Callable[[Task], None], task: Task) -> None:
         if task is not self.task:
             with contextlib.suppress(LostLease):
                 put_back(task)
@@ -195,9 +198,9 @@ class Ingest(Assignment):
         with self._claimed(round) as now:
             if now.embedding != store.embedding:
                 return  # embedded anew meanwhile: this is to be done once more
-            open = {task.id for task, intake in round.open if ingestion.still_begun(now.id, intake)}
-            kept = [task.id in open for task, (_, chunks) in portion for _ in chunks]
-            there = [pair for task, pair in portion if task.id in open]
+            ours = {task.id for task, intake in round.open if ingestion.still_begun(now.id, intake)}
+            kept = [task.id in ours for task, (_, chunks) in portion for _ in chunks]
+            there = [pair for task, pair in portion if task.id in ours]
             ingestion.keep(now, there, vectors[np.array(kept, bool)])
             ingestion.describe(now.id, [intake for _, intake in round.open if not intake.left])
             self._record(round, now)
@@ -260,11 +263,11 @@ class Ingest(Assignment):
             self._unless_lost(self.tw.tasks.finish, task)
 
 
-def _portion(open: Iterable[tuple[Task, Intake]]) -> list[tuple[Task, tuple[Intake, list[Chunk]]]]:
+def _portion(read: Iterable[tuple[Task, Intake]]) -> list[tuple[Task, tuple[Intake, list[Chunk]]]]:
     """The next chunks of these files, for one call."""
     room = AT_ONCE
     some: list[tuple[Task, tuple[Intake, list[Chunk]]]] = []
-    for task, intake in open:
+    for task, intake in read:
         taken: list[Chunk] = []
         for chunk in intake.left:
             if room <= 0:
