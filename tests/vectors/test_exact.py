@@ -61,9 +61,16 @@ def view(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtur
 
 @pytest.mark.parametrize(
     "view",
-    [(metric, kind) for metric in METRICS for kind in KINDS],
+    [
+        pytest.param(
+            (metric, kind),
+            id=f"{metric} {kind}",
+            marks=() if kind in ("of all sizes", "duplicates") else pytest.mark.slow,
+        )
+        for metric in METRICS
+        for kind in KINDS
+    ],
     indirect=True,
-    ids=lambda given: " ".join(given),
 )
 def test_it_finds_what_float64_finds(view: View) -> None:
     stored = view.vectors(np.arange(N))

@@ -95,7 +95,7 @@ def test_made_and_dropped_by_many_at_once(index: LocalIndex, tmp_path: Path) -> 
     other, wrong = LocalIndex(tmp_path), list[Exception]()
 
     def act(mine: LocalIndex) -> None:
-        for _ in range(15):
+        for _ in range(6):
             try:
                 mine.create("a", 4)
                 mine.upsert("a", ["x"], ONE, [{}])

@@ -190,7 +190,16 @@ def test_one_that_slept_begins_anew_where_deletions_are_forgotten(
     other.close()
 
 
-@pytest.mark.parametrize("damage", ["cut", "a bit", "header", "gone", "empty", "list", "list gone"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *("a bit", "list"),
+        *(
+            pytest.param(damage, marks=pytest.mark.slow)
+            for damage in ("cut", "header", "gone", "empty", "list gone")
+        ),
+    ],
+)
 def test_damaged_files_are_not_used_and_written_anew(
     index: LocalIndex, tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -246,7 +255,13 @@ def test_files_of_another_history_are_not_used(index: LocalIndex, tmp_path: Path
     again.close()
 
 
-@pytest.mark.parametrize("damage", ["header", "middle", "cut", "a vector", "an id"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *("middle", "a vector"),
+        *(pytest.param(damage, marks=pytest.mark.slow) for damage in ("header", "cut", "an id")),
+    ],
+)
 def test_a_damaged_store_is_refused_with_the_remedy(tmp_path: Path, damage: str) -> None:
     index = LocalIndex(tmp_path)
     index.create("c", D)
