@@ -26,6 +26,7 @@ from tunewright.vectors.databases import slots
 from tunewright.vectors.databases.connected import Connected
 from tunewright.vectors.databases.database import Collection, Database, Found, Limits, Page
 from tunewright.vectors.databases.place import Place, place_of
+from tunewright.vectors.databases.units import units
 from tunewright.vectors.filters import EVERY, And, Comparison, Filter, Kind, Value
 from tunewright.vectors.index import Floats, Metric
 
@@ -34,6 +35,7 @@ _NAMES = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _KEY, _ID, _FIELDS, _ATTRIBUTES = "pk", "id", "fields", "attributes"
 _TEXT = 65_535  # bytes of a text, at most
 _PAGE = 1000
+_SHORTEST, _LONGEST = 1e-15, 1e15  # whose squares float32 has
 _NO_COLLECTION = 100  # Milvus' code
 _OPERATORS = {"eq": "==", "ne": "!=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
@@ -111,6 +113,7 @@ class Milvus(Database):
         vectors: Floats,
         attributes: Sequence[Mapping[str, Any]],
     ) -> None:
+        _checked(vectors, collection.metric)
         rows = [
             {
                 _KEY: slots.token(id),
@@ -145,7 +148,7 @@ class Milvus(Database):
     ) -> list[Found]:
         found = self._client.search(
             collection.own,
-            data=list(queries),
+            data=list(units(queries, collection.metric)[0]),
             anns_field=collection.metric,
             limit=n,
             filter=_said(where),
@@ -182,6 +185,19 @@ class Milvus(Database):
     def close(self) -> None:
         if "_client" in vars(self):
             self._client.close()
+
+
+def _checked(vectors: Floats, metric: Metric) -> None:
+    """Milvus sums the squares of a vector in float32."""
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    outside = np.flatnonzero((lengths < _SHORTEST) | (lengths > _LONGEST))
+    if metric == "cosine" and len(outside):
+        raise BadRequest(
+            f"Row {outside[0]} of vectors has the length {lengths[outside[0]]:.3g}: by cosine "
+            f"Milvus compares vectors of a length from {_SHORTEST:g} to {_LONGEST:g}. Scale it: "
+            "its direction alone counts.",
+            param="vectors",
+        )
 
 
 def _named(name: str) -> str:

@@ -108,7 +108,7 @@ class Nearest:
     def _ranked(self, query: Floats, found: Found, k: int, split: Split) -> tuple[Ranked, bool]:
         """The first k, and whether they are certain: the last row that was fetched is farther."""
         if found.vectors is None:
-            distances = found.distances
+            distances = _in_range(found.distances, self._collection.metric)
         else:
             distances = measured(self._collection.metric, query[None], found.vectors)[0]
         kept = split.keeps(found)
@@ -149,6 +149,13 @@ class _Searches:
 
 
 NOBODY = Ranked([], np.empty(0))
+
+
+def _in_range(distances: Wide, metric: Metric) -> Wide:
+    """A database's float32 has rows of a cosine similarity a little over 1."""
+    if metric == "cosine":
+        return np.clip(distances, 0, 2)
+    return np.maximum(distances, 0) if metric == "euclidean" else distances
 
 
 def _tie(distance: float) -> float:
