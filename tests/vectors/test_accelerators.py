@@ -11,7 +11,7 @@ import pytest
 
 from tunewright.vectors.filters import parse
 from tunewright.vectors.index import Floats, Metric
-from tunewright.vectors.local import LocalIndex, building, files, rows, scans
+from tunewright.vectors.local import LocalIndex, accelerator, building, files, rows, scans
 
 needs_faiss = pytest.mark.skipif(importlib.util.find_spec("faiss") is None, reason="no faiss")
 ROWS, D = 1500, 24
@@ -57,6 +57,20 @@ def test_a_scan_of_int8_is_exact(tmp_path: Path, way: str, metric: Metric) -> No
             found, truth = (index.search("c", query[None], 10, where) for index in (fast, exact))
             assert found.ids == truth.ids
             assert found.distances.tolist() == truth.distances.tolist()
+    exact.close()
+    fast.close()
+
+
+@pytest.mark.parametrize("way", ["numpy", pytest.param("scan", marks=needs_faiss)])
+def test_filters_of_too_many_rows_for_a_copy(
+    tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accelerator, "COPIED", 64 * 800)  # for a quarter of it: 200 rows
+    exact, fast = filled(tmp_path / "exact", "exact"), filled(tmp_path, way)
+    for where in FILTERS:
+        for query in clustered(15, 2):
+            found, truth = (index.search("c", query[None], 10, where) for index in (fast, exact))
+            assert found.ids == truth.ids
     exact.close()
     fast.close()
 

@@ -106,7 +106,7 @@ class Accelerating:
 
     def _beside(self, view: View) -> None:
         with contextlib.suppress(AttributeError, OSError):  # elsewhere than on Linux
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
         try:
             self._build(view)
         except Stopped:

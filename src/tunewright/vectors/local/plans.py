@@ -77,6 +77,8 @@ class _Plan:
         self._k, self._where = k, where
         self._selected = None if where is None else accelerator.selected(where)
         self._count = len(accelerator) if self._selected is None else len(self._selected.rows)
+        self._apart = self._selected is not None and self._selected.apart
+        self._scanned_rows = self._count if self._apart else len(accelerator)
         self._recall = self._graph()
 
     def _graph(self) -> Recall | None:
@@ -86,7 +88,8 @@ class _Plan:
             return None
         wanted = self._k if share == 1 else self._depth(share)
         recall = next((each for each in self._accelerator.recalls if each.k >= wanted), None)
-        if recall is None or recall.seconds > self._count * self._accelerator.scan_seconds:
+        scan = self._scanned_rows * self._accelerator.scan_seconds
+        if recall is None or recall.seconds > scan:
             return None
         return recall
 
@@ -99,7 +102,7 @@ class _Plan:
         if queries < _TOGETHER:
             return False
         own, few = self._accelerator, self._count < len(self._accelerator) // 4
-        scan = self._recall.seconds if self._recall else self._count * own.scan_seconds
+        scan = self._recall.seconds if self._recall else self._scanned_rows * own.scan_seconds
         rows = self._count if few else len(own)
         copying = rows * _COPIED * own.scan_seconds if few else 0
         return rows * own.product_seconds * queries + copying < scan * queries
@@ -139,13 +142,18 @@ class _Plan:
         return places[places >= 0] if self._placed.gone else places
 
     def _by_scan(self, asked: Asked, queries: Floats) -> list[_Near]:
-        scanned: Scanned = self._accelerator.rows
-        if self._selected is not None and self._count:
-            scanned = self._selected.copy
         count = self._k + _CANDIDATES
-        if not self._count or self._count <= count:
-            rows = np.arange(self._count)
-            return [self._compared(query, self._places(rows)) for query in queries]
+        if self._count <= count:
+            places = self._there(
+                np.arange(self._count) if self._selected is None else self._selected.rows
+            )
+            return [self._compared(query, places) for query in queries]
+        scanned = self._accelerator.rows
+        if self._selected is not None:
+            if self._apart:
+                scanned = self._selected.copy
+            else:
+                count = int(count * len(self._accelerator) / self._count) + 1
         found = self._scanned(scanned, asked, count)
         return [
             self._proved(scanned, asked.one(number), query, found[number])
@@ -158,10 +166,9 @@ class _Plan:
 
     def _places(self, rows: Places) -> Places:
         """Of rows of what is scanned."""
-        if self._selected is not None:
+        if self._selected is not None and self._apart:
             rows = self._selected.rows[rows]
-        places = self._placed.places[rows]
-        return places[places >= 0] if self._placed.gone else places
+        return self._there(rows)
 
     def _proved(self, scanned: Scanned, asked: Asked, query: Floats, found: Found) -> _Near:
         """With as many candidates as it takes."""
@@ -171,7 +178,7 @@ class _Plan:
             if self._is_proved(found, border):
                 return near
             count = 4 * len(found.rows)
-            if count > self._count // _PART:
+            if count > self._scanned_rows // _PART:
                 return self._every(query)
             (found,) = self._scanned(scanned, asked, count)
 
