@@ -120,6 +120,10 @@ def test_nothing_is_uploaded_where_a_file_is_not_there(
     assert "There is no file none.md." in run("add", id, files[0], "none.md", code=1)
     assert f"{tmp_path} is a folder." in run("add", id, str(tmp_path), code=1)
     assert "No such File object: file-none" in run("add", id, files[0], "file-none", code=1)
+    wanted = server.upload(b'{"a": 1}\n')  # of another purpose
+    refused = run("add", id, files[0], wanted, code=1)
+    assert "has the purpose 'fine-tune'" in refused
+    server.http.delete(f"/files/{wanted}")
     assert server.http.get("/files", params={"limit": 1}).json() == before
 
 

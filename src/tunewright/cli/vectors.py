@@ -1,6 +1,5 @@
 """Vector stores: files whose text is found by its meaning."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,12 +20,10 @@ from tunewright.cli.terminal import (
     size_of,
 )
 from tunewright.cli.verbs import bar, list_records, must_be
-from tunewright.errors import BadRequest, JobFailed, TunewrightError
+from tunewright.errors import BadRequest
 from tunewright.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tunewright.app import Tunewright
     from tunewright.records.store_verifications import StoreVerification
     from tunewright.records.vector_store_files import VectorStoreFile
@@ -45,7 +42,6 @@ StoreArgument = Annotated[
 ]
 _STORES = ["id", "name", "status", ">files", ">size", "model", "created"]
 _FILES = ["id", "status", ">size", "attributes", "error"]
-_NAMED = 10  # files that could not be read
 _SHOWN = 500  # characters of a chunk; --json has all
 
 
@@ -190,87 +186,30 @@ def add(
     """
     from tunewright.cli.attributes import attributes
     from tunewright.cli.opening import running
+    from tunewright.cli.store_files import attached, checked, chunking, follow, tell_of_failed
 
     given: dict[str, Any] = {"attributes": attributes(attribute or [])}
     if chunk_tokens is not None or chunk_overlap is not None:
-        given["chunking_strategy"] = _chunking(chunk_tokens or 800, chunk_overlap)
-    paths = _checked(files)
+        given["chunking_strategy"] = chunking(chunk_tokens or 800, chunk_overlap)
+    paths = checked(files)
     with running(home) as tw:
         to = found(tw, store)
-        ids = _uploaded(tw, files, paths)
-        read = _read(tw, to.id, ids, given)
+        ids, batches = attached(tw, to.id, files, paths, given)
+        try:
+            follow(tw, to.id, batches)
+        except KeyboardInterrupt:
+            again = f"{program()} vectors list {to.id}"
+            notes.print(f"They are read on as long as a server runs: {again}", markup=False)
+            raise typer.Exit(130) from None
+        files_of = tw.vector_stores.files
+        read = [files_of.retrieve(id, vector_store_id=to.id) for id in dict.fromkeys(ids)]
         to = tw.vector_stores.retrieve(to.id)
     if json:
         print_json(to.wire())
     else:
         size = size_of(to.usage_bytes)
         say(f"{to.id} has {counted(to.file_counts.completed, 'file')}, {size}.")
-    _tell_of_failed(read, dict(zip(ids, files, strict=True)))
-
-
-def _chunking(tokens: int, overlap: int | None) -> dict[str, Any]:
-    overlap = min(400, tokens // 2) if overlap is None else overlap
-    sizes = {"max_chunk_size_tokens": tokens, "chunk_overlap_tokens": overlap}
-    return {"type": "static", "static": sizes}
-
-
-def _checked(files: "Sequence[str]") -> dict[str, Path]:
-    """Those that are no ids. Raises BadRequest, before anything is uploaded, for one that is not
-    there."""
-    paths = {name: Path(name).expanduser() for name in files}
-    for name, path in paths.items():
-        if path.is_dir():
-            raise BadRequest(f"{name} is a folder. Name its files, such as {name.rstrip('/')}/*.")
-        if not path.is_file() and (not name.startswith("file-") or path.suffix):
-            raise BadRequest(f"There is no file {name}.", param="FILE")
-    return {name: path for name, path in paths.items() if path.is_file()}
-
-
-def _uploaded(tw: "Tunewright", files: "Sequence[str]", paths: dict[str, Path]) -> list[str]:
-    """Ids, in their order. Where one is refused, those before it are deleted again."""
-    made: list[str] = []
-    ids: list[str] = []
-    try:
-        with bar() as show:
-            for number, name in enumerate(files):
-                show("Uploading", number, len(files), f"{number:,}/{len(files):,}")
-                if path := paths.get(name):
-                    made.append(tw.files.create(file=path, purpose="assistants").id)
-                    ids.append(made[-1])
-                else:
-                    ids.append(tw.files.retrieve(name).id)
-    except TunewrightError:
-        for id in made:
-            tw.files.delete(id)
-        raise
-    return ids
-
-
-def _read(
-    tw: "Tunewright", store: str, ids: "Sequence[str]", given: dict[str, Any]
-) -> "list[VectorStoreFile]":
-    """The files, once the worker has read them."""
-    from tunewright.records.vector_store_files import MOST_FILES
-
-    batches = tw.vector_stores.file_batches
-    for at in range(0, len(ids), MOST_FILES):
-        batches.create(store, file_ids=list(ids[at : at + MOST_FILES]), **given)
-    with bar(left=True) as show:
-        for now in tw.vector_stores.follow(store):
-            counts = now.file_counts
-            done = counts.total - counts.in_progress
-            failed = f", {counts.failed:,} failed" if counts.failed else ""
-            show("Reading", done, counts.total, f"{done:,}/{counts.total:,} files{failed}")
-    return [tw.vector_stores.files.retrieve(id, vector_store_id=store) for id in dict.fromkeys(ids)]
-
-
-def _tell_of_failed(read: "Sequence[VectorStoreFile]", names: dict[str, str]) -> None:
-    failed = [file for file in read if file.status != "completed"]
-    for file in failed[:_NAMED]:
-        why = file.last_error.message if file.last_error else f"It is {file.status}."
-        notes.print(f"{names[file.id]}: {why}", markup=False, soft_wrap=True)
-    if failed:
-        raise JobFailed(f"{counted(len(failed), 'file')} of {len(read):,} could not be read.")
+    tell_of_failed(read, dict(zip(ids, files, strict=True)))
 
 
 @app.command()

@@ -5,6 +5,7 @@ When they are complete the store changes over in one transaction, and the old on
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from tunewright.catalog.catalog import Shelf
 from tunewright.errors import BadRequest, JobFailed, NotFound
@@ -117,12 +118,12 @@ class Reembeddings:
         why = JobError(code=error.code or "error", message=error.message, param=error.param)
         self._end(self.retrieve(id), status="failed", error=why)
 
-    def _end(self, found: Reembedding, **update: object) -> Reembedding:
+    def _end(self, found: Reembedding, **update: Any) -> Reembedding:
         self._tasks.cancel(found.id)
         self._removals.order_collections(found.vector_store_id)
         return self.move(found.id, finished_at=now(), **update)
 
-    def move(self, id: str, **update: object) -> Reembedding:
+    def move(self, id: str, **update: Any) -> Reembedding:
         """Change one that has not ended. Raises Moved otherwise."""
         return move(self._shelf, Reembedding, id, OPEN, **update)
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from tunewright.catalog.catalog import Shelf
 from tunewright.chunks import place_of
@@ -59,7 +60,7 @@ def _differences(
     return missing, surplus
 
 
-def _wire(recall: Recall | None) -> dict[str, float]:
+def _wire(recall: Recall | None) -> dict[str, Any]:
     if recall is None:
         return {}
     return {

@@ -1,6 +1,6 @@
 """Files that are attached to a vector store by one call."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,7 +16,8 @@ from tunewright.records.vector_store_files import (
 from tunewright.resources.attachments import Attachments
 from tunewright.resources.files import Files
 from tunewright.resources.live_stores import live_store, store_of
-from tunewright.resources.vector_store_files import page_of, polled
+from tunewright.resources.progress import changes
+from tunewright.resources.vector_store_files import page_of
 from tunewright.usage import Quota
 
 
@@ -92,7 +93,18 @@ class VectorStoreBatches:
     ) -> VectorStoreFileBatch:
         """The batch, once all its files are read. Needs a worker, of this process or of a
         server."""
-        return polled(lambda: self.retrieve(batch_id, vector_store_id=vector_store_id), seconds)
+        *_, last = self.follow(batch_id, vector_store_id=vector_store_id, seconds=seconds)
+        return last
+
+    def follow(
+        self, batch_id: str, *, vector_store_id: str, seconds: float = 0.2
+    ) -> Iterator[VectorStoreFileBatch]:
+        """The batch each time that it has got further, until all its files are read."""
+
+        def retrieve() -> VectorStoreFileBatch:
+            return self.retrieve(batch_id, vector_store_id=vector_store_id)
+
+        return changes(retrieve, ("in_progress",), seconds=seconds)
 
     def create_and_poll(self, vector_store_id: str, **given: Any) -> VectorStoreFileBatch:
         made = self.attach(vector_store_id, given)

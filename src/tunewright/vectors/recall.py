@@ -94,7 +94,7 @@ class _Truth:
         self, asked: Floats, own: Sequence[str], metric: Metric, k: int, found: list[list[str]]
     ) -> None:
         self._asked = _ready(asked, metric)
-        self._metric = metric
+        self._metric: Metric = metric
         self._own = {id: query for query, id in enumerate(own)}
         self._nearest = np.full((len(asked), k), np.inf, np.float32)  # [m, k]
         self._found = np.full((len(asked), k), np.inf, np.float32)  # [m, k]
