@@ -1,7 +1,7 @@
 """Qdrant as qdrant.tech's API reference ("Collections", "Points") and "Filtering" describe it.
 
 filters         must (all), should (one at least, where there are any), must_not (none); conditions
-                on a field: `match.value` of the same type, `match.any`, `range` of numbers; where
+                on a field: `match.value` of the same type, `range` of numbers; where
                 the field is not there it is false, so its must_not is true
 points          ids are numbers or UUIDs; an upsert replaces a point whole; `wait=true`: seen when
                 answered; scroll in the order of ids, `next_page_offset` is the first that is left
@@ -68,7 +68,8 @@ class Qdrant:
             case ["points", "query", "batch"]:
                 found = [self.query(name, one) for one in given["searches"]]
                 return _done([{"points": points} for points in found])
-        return 404, {"status": {"error": "/".join(call)}}
+            case _:
+                return 404, {"status": {"error": "/".join(call)}}
 
     def create(self, name: str, vectors: Any) -> Answer:
         if name in self.collections:
@@ -157,8 +158,8 @@ def _condition(given: Mapping[str, Any], payload: Mapping[str, Any]) -> bool:
     value = payload.get(given["key"])
     if match := given.get("match"):
         [(how, wanted)] = match.items()
-        assert isinstance(wanted, (str, bool, list)), "no float in `match`"
-        return value in wanted if how == "any" else type(value) is type(wanted) and value == wanted
+        assert (how, type(wanted)) in (("value", str), ("value", bool)), "no float in `match`"
+        return type(value) is type(wanted) and value == wanted
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return False
     signs = {"gt": value.__gt__, "gte": value.__ge__, "lt": value.__lt__, "lte": value.__le__}

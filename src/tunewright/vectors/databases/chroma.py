@@ -144,7 +144,7 @@ class Chroma(Database):
             where=_said(where),
             include=["distances", "metadatas"] if attributes else ["distances"],
         )
-        said = found["metadatas"] if attributes else [None] * len(queries)
+        said: list[Any] = found["metadatas"] if attributes else [None] * len(queries)
         return [
             Found(ids, _distances(near, collection.metric), fields and [_plain(f) for f in fields])
             for ids, near, fields in zip(found["ids"], found["distances"], said, strict=True)
