@@ -28,6 +28,7 @@ def working(home: Path, vectors: str) -> Iterator[Tunewright]:
         tw.close()
 
 
+@pytest.mark.slow
 def test_the_setting_says_where_vectors_are_kept(tmp_path: Path) -> None:
     """In a database that can do next to nothing, searched as the embedded index is."""
     home = tmp_path / "home"

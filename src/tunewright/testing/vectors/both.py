@@ -16,7 +16,24 @@ METRICS: tuple[Metric, ...] = ("cosine", "dot", "euclidean")
 NAMES = (f"contract_{number}_{os.getpid()}" for number in itertools.count())
 # What databases disagree about, and what a query language might take for its own.
 VALUES: list[Any] = [
-    *(1, 1.0, 0, -2.5, 2**53, 1e300, True, False, "1", "1.0", "true", "True", "null", "", " "),
+    *(
+        1,
+        1.0,
+        0,
+        -0.0,
+        -2.5,
+        2**53,
+        1e300,
+        True,
+        False,
+        "1",
+        "1.0",
+        "true",
+        "True",
+        "null",
+        "",
+        " ",
+    ),
     *("b", "B", "é", "e\u0301", "東京", "🧵", "a'b", 'a"b', "a\\b", "a`b", "a\nb", "*", "%", "a_b"),
     *("' or 1==1 --", "{a}", "[a]", "@a:{b}", "a|b", "$a", "x" * 512),
 ]

@@ -14,6 +14,7 @@ is an `or` of comparisons.
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -59,10 +60,10 @@ class Milvus(Database):
             file = Path(self._place.path).expanduser().resolve()
             file.parent.mkdir(parents=True, exist_ok=True)
             return self._library.MilvusClient(str(file if file.suffix == ".db" else f"{file}.db"))
-        uri = self._place.http if self._place.transport else f"https://{self._place.host}"
+        place = self._place if self._place.transport else replace(self._place, transport="https")
         secret = self._place.needed if self._place.name == "zilliz" else self._place.secret
         token = secret("ZILLIZ_TOKEN" if self._place.name == "zilliz" else "MILVUS_TOKEN")
-        return self._library.MilvusClient(uri=uri, token=token, timeout=self.limits.seconds)
+        return self._library.MilvusClient(uri=place.http, token=token, timeout=self.limits.seconds)
 
     def collection(self, name: str) -> Collection | None:
         own = _named(name)
