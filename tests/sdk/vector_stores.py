@@ -10,7 +10,7 @@ TEXTS = {
     "taffy.md": "# Taffy\n\nSalt water taffy is pulled until it is light.\n",
     "tea.txt": "Green tea is poured at eighty degrees and never boiled.\n",
     "notes.bin": b"\x00\x01\x02 nothing that can be read \xff",
-    "long.txt": "One sentence after another, and none of them says much. " * 4000,
+    "long.txt": "One sentence after another, and none of them says much. " * 1500,
 }
 
 

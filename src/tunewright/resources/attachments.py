@@ -95,10 +95,13 @@ class Attachments:
         before goes. Part of a transaction."""
         store = batch.vector_store_id
         keys = self._in_progress(store, {"file_batch_id": batch.id})
-        self._cancelled(store, self._tasks.withdraw(keys))
+        withdrawn = self._tasks.withdraw(keys)
+        self._cancelled(store, withdrawn)
+        self._removals.order_what_was_read(store, withdrawn)
 
     def end(self, store: str) -> None:
-        """Nothing more is read into a store. Part of a transaction."""
+        """Nothing more is read into a store, of which all will be removed. Part of a
+        transaction."""
         keys = self._in_progress(store, {})
         self._tasks.cancel(*keys)
         self._cancelled(store, keys)
@@ -110,7 +113,6 @@ class Attachments:
     def _cancelled(self, store: str, keys: Collection[str]) -> None:
         edit = partial(VectorStoreFile.model_copy, update={"status": "cancelled"})
         self._count(store, many.change(self._shelf, VectorStoreFile, sorted(keys), edit))
-        self._removals.order_what_was_read(store, keys)
 
     def detach(self, file: VectorStoreFile) -> None:
         """Take a file out of its store; `Removals.carry_out` removes its chunks afterwards. Part of
