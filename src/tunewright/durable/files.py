@@ -94,7 +94,7 @@ class Upload:
     def sha256(self) -> str:
         return self._hash.hexdigest()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         with named_full_disk(self.target):
             self._file.write(data)
         self._hash.update(data)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from tunewright.durable import sqlite
 from tunewright.errors import Corrupt, NotFound, TunewrightError
@@ -90,7 +90,7 @@ class Store:
             self.close()
             raise
         self.dimensions = int(state["dimensions"])
-        self.metric = cast("Metric", state["metric"])
+        self.metric: Metric = state["metric"]
 
     @contextmanager
     def _plainly(self) -> Iterator[None]:
@@ -100,6 +100,7 @@ class Store:
             raise sqlite.plain(error, self.path, WHAT) from error
 
     def _state_of(self, connection: sqlite3.Connection) -> dict[str, Any]:
+        names: list[str] = []
         try:
             found = connection.execute("SELECT * FROM state")
             names = [column[0] for column in found.description]
@@ -210,13 +211,13 @@ class Reading:
 
     def _rows(self, condition: str, given: tuple[object, ...]) -> list[Row]:
         query = (
-            "SELECT rows.slot, rows.id, rows.attributes, vectors.checksum, vectors.vector"
+            "SELECT rows.slot, rows.id, rows.attributes, ifnull(checksum, 0), ifnull(vector, x'')"
             f" FROM rows LEFT JOIN vectors ON vectors.slot = rows.slot WHERE {condition}"
         )
         rows = [Row(*found) for found in self._connection.execute(query, given)]
         size = 4 * self.store.dimensions
         for row in rows:
-            if row.vector is None or len(row.vector) != size or not row.whole:
+            if len(row.vector) != size or not row.whole:
                 raise self.store.damaged(f"its row {row.slot} has other bytes than were written")
         return rows
 
