@@ -43,6 +43,7 @@ def test_every_command_of_the_story_is_there():
         "embed",
         "batches",
         "tables",
+        "vectors",
         "export",
         "import",
         "organisations",

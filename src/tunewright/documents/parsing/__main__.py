@@ -62,12 +62,15 @@ def _document(kind: str, file: Path, name: str) -> Document:
 def _is_full() -> bool:
     """Parsers in C say all kinds of things when memory runs out. The system's `ru_maxrss` would
     count what the parent had."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    if allowed == resource.RLIM_INFINITY:
+        return False
     try:
         lines = _STATUS.read_text().splitlines()
     except OSError:
         return False
     most = next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
-    return most > 0.8 * MEMORY
+    return most > 0.8 * allowed
 
 
 def _too_large(name: str) -> UnreadableDocument:
