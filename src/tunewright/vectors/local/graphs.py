@@ -18,7 +18,7 @@ from tunewright.vectors.local.scans import Codes, Places
 
 faiss: Any = typed  # its types say less than its methods take
 LINKS = 16  # of a row, and twice as many at the lowest level
-_WIDTH_OF_BUILDING = 100
+_WIDTH_OF_BUILDING = 200  # of 100 a search has to be half as wide again for the same recall
 _CHUNK = 1024  # rows: after each, whoever builds may be asked to stop
 _ZERO = 128  # faiss keeps -128 as 0
 _TYPE = faiss.ScalarQuantizer.QT_8bit_direct_signed
