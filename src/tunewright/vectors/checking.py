@@ -1,10 +1,11 @@
 """What every index refuses before anything is written."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
+from tunewright import names
 from tunewright.errors import BadRequest
 from tunewright.vectors.filters import Filter, Value, value_of
 from tunewright.vectors.index import MOST_ID, Floats, Metric
@@ -23,6 +24,48 @@ def checked_vectors(given: Any, dimensions: int, metric: Metric, what: str = "ve
     if metric == "cosine":
         _refuse(~vectors.any(axis=1), what, "has the length 0, so its cosine is undefined")
     return vectors
+
+
+def checked_rows(given: Any, rows: int, dimensions: int, metric: Metric) -> Floats:
+    """The vectors of so many ids: `checked_vectors`."""
+    vectors = checked_vectors(given, dimensions, metric)
+    if len(vectors) != rows:
+        raise BadRequest(f"{rows} ids and {len(vectors)} vectors were given: one each is needed.")
+    return vectors
+
+
+def may_be_name(name: str) -> bool:
+    """Whether a collection can be called so."""
+    try:
+        names.id(name)
+    except ValueError:
+        return False
+    return True
+
+
+def check_new(name: str, dimensions: int, metric: str, most: int) -> None:
+    """What `create` is given; `most` dimensions. Raises BadRequest."""
+    if not may_be_name(name):
+        raise BadRequest(
+            f"'{name[:200]}' cannot be a collection's name: letters, digits, _ and - only, at most "
+            "128.",
+            param="name",
+        )
+    if not 1 <= dimensions <= most:
+        raise BadRequest(f"dimensions is {dimensions}: from 1 to {most}.", param="dimensions")
+    if metric not in get_args(Metric):
+        raise BadRequest(
+            f"There is no metric '{metric}'. Known: {', '.join(get_args(Metric))}.", param="metric"
+        )
+
+
+def check_same(name: str, there: tuple[int, Metric], asked: tuple[int, Metric]) -> None:
+    """(dimensions, metric) of a collection that is there. Raises BadRequest."""
+    if there != asked:
+        raise BadRequest(
+            f"The collection '{name}' has vectors of {there[0]} dimensions and the metric "
+            f"{there[1]}; {asked[0]} and {asked[1]} were asked for."
+        )
 
 
 def _refuse(bad: Any, what: str, why: str) -> None:

@@ -3,13 +3,22 @@ done here."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import numpy as np
 
-from tunewright import names
 from tunewright.errors import BadRequest, NotFound, TunewrightError, Unavailable
-from tunewright.vectors.checking import checked_attributes, checked_ids, checked_vectors
+from tunewright.vectors.checking import (
+    check_new,
+    check_same,
+    checked_attributes,
+    checked_ids,
+    checked_k,
+    checked_rows,
+    checked_vectors,
+    may_be_name,
+    one_of,
+)
 from tunewright.vectors.databases.calling import Calls
 from tunewright.vectors.databases.database import Collection, Database, Limits, Page
 from tunewright.vectors.databases.listing import Listings
@@ -42,39 +51,16 @@ class Connected:
         return f"Connected({self.place})"
 
     def create(self, name: str, dimensions: int, metric: Metric = "cosine") -> None:
-        self._checked(name, dimensions, metric)
+        check_new(name, dimensions, metric, self.limits.dimensions)
         there = self._call(lambda: self._database.collection(name))
         if there is None:
             self._call(lambda: self._database.create(name, dimensions, metric))
             there = self._collection(name)
-        if (there.dimensions, there.metric) != (dimensions, metric):
-            raise BadRequest(
-                f"The collection '{name}' has vectors of {there.dimensions} dimensions and the "
-                f"metric {there.metric}; {dimensions} and {metric} were asked for."
-            )
-
-    def _checked(self, name: str, dimensions: int, metric: Metric) -> None:
-        """Raises BadRequest."""
-        if not _may_be(name):
-            raise BadRequest(
-                f"'{name[:200]}' cannot be a collection's name: letters, digits, _ and - only, at "
-                "most 128.",
-                param="name",
-            )
-        if not 1 <= dimensions <= self.limits.dimensions:
-            raise BadRequest(
-                f"dimensions is {dimensions}: from 1 to {self.limits.dimensions}.",
-                param="dimensions",
-            )
-        if metric not in get_args(Metric):
-            raise BadRequest(
-                f"There is no metric '{metric}'. Known: {', '.join(get_args(Metric))}.",
-                param="metric",
-            )
+        check_same(name, (there.dimensions, there.metric), (dimensions, metric))
 
     def drop(self, name: str) -> None:
         self._forget(name)
-        if not _may_be(name):
+        if not may_be_name(name):
             return
         there = self._call(lambda: self._database.collection(name))
         if there is not None:
@@ -99,7 +85,9 @@ class Connected:
         vectors: Floats | None,
         plain: Sequence[Mapping[str, Any]],
     ) -> None:
-        given = None if vectors is None else _rows(vectors, len(ids), collection)
+        given = None
+        if vectors is not None:
+            given = checked_rows(vectors, len(ids), collection.dimensions, collection.metric)
         last = list({id: at for at, id in enumerate(ids)}.values())  # of an id given twice
         ids, plain = [ids[at] for at in last], [plain[at] for at in last]
         given = self._vectors_of(collection, ids) if given is None else given[last]
@@ -136,8 +124,7 @@ class Connected:
     def delete(
         self, name: str, *, ids: Sequence[str] | None = None, where: Filter | None = None
     ) -> None:
-        if (ids is None) == (where is None):
-            raise BadRequest("Which rows to delete is said by ids or by a filter, one of the two.")
+        one_of(ids, where)
         self._listings.forget(name)
         self._with(name, lambda collection: self._delete(collection, ids, where), writes=True)
 
@@ -155,8 +142,7 @@ class Connected:
             self._call(lambda some=some: self._database.remove(collection, some))
 
     def search(self, name: str, queries: Floats, k: int, where: Filter | None = None) -> Hits:
-        if k < 1:
-            raise BadRequest(f"k is {k}: at least 1.", param="k")
+        checked_k(k)
 
         def find(collection: Collection) -> Hits:
             checked = checked_vectors(queries, collection.dimensions, collection.metric, "queries")
@@ -244,7 +230,7 @@ class Connected:
 
     def _collection(self, name: str) -> Collection:
         """As the database has it now. Raises NotFound."""
-        found = self._call(lambda: self._database.collection(name)) if _may_be(name) else None
+        found = self._call(lambda: self._database.collection(name)) if may_be_name(name) else None
         if found is None:
             self._forget(name)
             raise NotFound(f"There is no collection '{name[:200]}' in the vector index.")
@@ -254,22 +240,6 @@ class Connected:
     def _forget(self, name: str) -> None:
         self._known.pop(name, None)
         self._listings.forget(name)
-
-
-def _may_be(name: str) -> bool:
-    try:
-        names.id(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _rows(given: Any, rows: int, collection: Collection) -> Floats:
-    """Raises BadRequest."""
-    vectors = checked_vectors(given, collection.dimensions, collection.metric)
-    if len(vectors) != rows:
-        raise BadRequest(f"{rows} ids and {len(vectors)} vectors were given: one each is needed.")
-    return vectors
 
 
 def _by(ids: Sequence[str], most: int) -> Iterator[Sequence[str]]:

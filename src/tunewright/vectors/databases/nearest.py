@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tunewright.vectors.databases.calling import Calls
 from tunewright.vectors.databases.database import Collection, Database, Found, Page
+from tunewright.vectors.exact import distances as distances_of
 from tunewright.vectors.filters import NONE, Filter, matches
 from tunewright.vectors.index import Floats, Hits, Metric, score_of
 
@@ -187,19 +188,8 @@ def measured(metric: Metric, queries: Floats, rows: Floats) -> Wide:
     """As `Hits.distances` has it, of queries [m, d] and rows [n, d]: [m, n], in float64 and rounded
     to float32, so that equal rows are equally far."""
     wide = rows.astype(np.float64)
-    found = [_measured(metric, query.astype(np.float64), wide) for query in queries]
+    found = [distances_of(metric, query.astype(np.float64), wide) for query in queries]
     return np.array(found, np.float64).reshape(len(queries), len(rows))
-
-
-def _measured(metric: Metric, query: Wide, rows: Wide) -> Floats:
-    if metric == "euclidean":
-        return np.sqrt(np.square(rows - query).sum(axis=1)).astype(np.float32)
-    products = np.multiply(rows, query).sum(axis=1)
-    if metric == "dot":
-        return -products.astype(np.float32)
-    lengths = np.sqrt(np.square(rows).sum(axis=1)) * np.sqrt(np.square(query).sum())
-    # Rounded before it is taken from 1: rows of one direction differ by 1e-16, which 0 would show.
-    return np.float32(1) - np.clip((products / lengths).astype(np.float32), -1, 1)
 
 
 def hits(found: Sequence[Ranked], metric: Metric) -> Hits:

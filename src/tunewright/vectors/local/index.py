@@ -3,14 +3,17 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TypeVar
 
 from tunewright import durable
 from tunewright.errors import BadRequest
 from tunewright.vectors.checking import (
+    check_new,
+    check_same,
     checked_attributes,
     checked_ids,
     checked_k,
+    checked_rows,
     checked_vectors,
     one_of,
 )
@@ -42,21 +45,22 @@ class LocalIndex:
         self._opened = Opened(directory, WAYS[way])
 
     def create(self, name: str, dimensions: int, metric: Metric = "cosine") -> None:
-        _checked(dimensions, metric)
+        check_new(name, dimensions, metric, MOST_DIMENSIONS)
         folder = self._opened.folder(name)
-        if folder is None:
-            raise BadRequest(
-                f"'{name[:200]}' cannot be a collection's name: letters, digits, _ and - only, at "
-                "most 128.",
-                param="name",
-            )
+        assert folder is not None
         durable.make_directory(folder)
         with self._opened.alone():
             if not files.is_store(folder, name):
                 files.remove(folder)  # what a drop or a making that was cut short has left
                 store.make(folder / files.STORE, dimensions, metric)
                 durable.sync_directory(folder)
-        self._with(name, lambda collection: _same(name, collection, dimensions, metric))
+
+        def same(collection: Collection) -> None:
+            collection.look()
+            own = collection.store
+            check_same(name, (own.dimensions, own.metric), (dimensions, metric))
+
+        self._with(name, same)
 
     def drop(self, name: str) -> None:
         folder = self._opened.folder(name)
@@ -82,7 +86,9 @@ class LocalIndex:
 
         def write(collection: Collection) -> None:
             collection.look()  # its dimensions may be others by now
-            given = None if vectors is None else _rows(vectors, len(ids), collection)
+            own, given = collection.store, None
+            if vectors is not None:
+                given = checked_rows(vectors, len(ids), own.dimensions, own.metric)
             collection.upsert(ids, given, plain)
 
         self._with(name, write)
@@ -126,34 +132,3 @@ class LocalIndex:
         except store.Gone:
             with self._opened.using(name) as collection:
                 return do(collection)
-
-
-def _checked(dimensions: int, metric: Metric) -> None:
-    """Raises BadRequest."""
-    if not 1 <= dimensions <= MOST_DIMENSIONS:
-        raise BadRequest(
-            f"dimensions is {dimensions}: from 1 to {MOST_DIMENSIONS}.", param="dimensions"
-        )
-    if metric not in get_args(Metric):
-        raise BadRequest(
-            f"There is no metric '{metric}'. Known: {', '.join(get_args(Metric))}.", param="metric"
-        )
-
-
-def _same(name: str, collection: Collection, dimensions: int, metric: Metric) -> None:
-    """Raises BadRequest."""
-    collection.look()
-    there = collection.store
-    if (there.dimensions, there.metric) != (dimensions, metric):
-        raise BadRequest(
-            f"The collection '{name}' has vectors of {there.dimensions} dimensions and the metric "
-            f"{there.metric}; {dimensions} and {metric} were asked for."
-        )
-
-
-def _rows(given: Any, rows: int, collection: Collection) -> Floats:
-    """Raises BadRequest."""
-    vectors = checked_vectors(given, collection.store.dimensions, collection.store.metric)
-    if len(vectors) != rows:
-        raise BadRequest(f"{rows} ids and {len(vectors)} vectors were given: one each is needed.")
-    return vectors
