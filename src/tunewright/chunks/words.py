@@ -9,21 +9,15 @@ from it, each between quotation marks.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator
-from itertools import pairwise
+
+from tunewright.analysis.words import UNPARTED, pairs, runs
 
 VERSION = 1
 MOST_WORDS = 256
 """Of one query: 4,096 characters may be a thousand."""
 
-# Thai and Lao, Burmese, Khmer, kana, Han
-_UNPARTED = (
-    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    r"\U00020000-\U0003ffff"
-)
-_LETTER = re.compile(f"[{_UNPARTED}]")
-_RUN = re.compile(f"[{_UNPARTED}]+|[^{_UNPARTED}]+")
+_LETTER = re.compile(f"[{UNPARTED}]")
 
 
 def spaced(text: str) -> str:
@@ -38,14 +32,5 @@ def expression(query: str) -> str | None:
 
 
 def _phrases(query: str) -> Iterator[str]:
-    for word in "".join(c if _in_word(c) else " " for c in query).split():
-        for run in _RUN.findall(word):
-            if not _LETTER.match(run) or len(run) == 1:
-                yield run
-            else:
-                yield from (f"{one} {next}" for one, next in pairwise(run))
-
-
-def _in_word(letter: str) -> bool:
-    """Marks too: in many scripts a word is not whole without them."""
-    return letter.isalnum() or unicodedata.category(letter)[0] == "M"
+    for run, unparted in runs(query):
+        yield from (" ".join(pair) for pair in pairs(run)) if unparted else (run,)

@@ -9,6 +9,7 @@ best of its scores.
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from tunewright.analysis.fusion import DEPTH, fused
 from tunewright.catalog import many
 from tunewright.catalog.catalog import Shelf
 from tunewright.chunks import Chunk, place_of
@@ -34,8 +35,6 @@ from tunewright.usage import Quota
 from tunewright.vectors import filters
 from tunewright.vectors.filters import Filter
 
-RANK_CONSTANT = 60  # of the fusion, as in its paper (Cormack, Clarke and Büttcher, 2009)
-DEPTH = 100  # of each of the lists that are fused
 Ranked = list[tuple[str, float]]  # (id of a chunk, score), best first
 
 
@@ -196,12 +195,8 @@ def _merged(lists: Sequence[Ranked]) -> Ranked:
 
 
 def _fused(weights: HybridSearch, vectors: Ranked, words: Ranked) -> Ranked:
-    """Reciprocal rank fusion, 1 for the first place in both."""
-    most = (weights.embedding_weight + weights.text_weight) / (RANK_CONSTANT + 1)
-    scores: dict[str, float] = {}
-    for weight, ranked in ((weights.embedding_weight, vectors), (weights.text_weight, words)):
-        for place, (id, _) in enumerate(ranked, start=1):
-            scores[id] = scores.get(id, 0.0) + weight / (RANK_CONSTANT + place) / most
+    lists = ((weights.embedding_weight, vectors), (weights.text_weight, words))
+    scores = fused((weight, [id for id, _ in ranked]) for weight, ranked in lists)
     return list(scores.items())
 
 

@@ -1,0 +1,41 @@
+"""Rows by the words of a query: BM25, by the library bm25s (numpy only)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunewright.analysis.words import asked_words, stored_words
+
+K1, B = 1.2, 0.75  # as SQLite's FTS5 has them, which ranks the chunks of vector stores
+
+
+class WordIndex:
+    """Texts, to be searched by words. Raises ImportError where bm25s is not installed."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        import bm25s
+
+        vocabulary: dict[str, int] = {}
+        # Numbers in the order of the texts: bm25s itself takes them from a set, which differs from
+        # one process to the next.
+        rows = [
+            [vocabulary.setdefault(word, len(vocabulary)) for word in stored_words(text)]
+            for text in texts
+        ]
+        self.rows = len(rows)
+        self._vocabulary = vocabulary
+        self._index = None
+        if vocabulary:
+            self._index = bm25s.BM25(k1=K1, b=B, method="lucene", dtype="float64")
+            self._index.index((rows, vocabulary), show_progress=False, create_empty_token=False)
+
+    def scores(self, query: str) -> NDArray[np.float64]:
+        """[rows], 0 or more: 0 of a row with none of the words. Each word of the query counts
+        once."""
+        known = self._vocabulary
+        asked = [known[word] for word in asked_words(query) if word in known]
+        if self._index is None or not asked:
+            return np.zeros(self.rows)
+        found: NDArray[np.float64] = self._index.get_scores_from_ids(asked)
+        return found

@@ -1,0 +1,79 @@
+"""Texts as words, in any script: what is searched by, and where a word ends.
+
+Most scripts part words by blanks. Of those that do not (Chinese, Japanese, Thai ...), each two
+letters that are neighbours count as a word: "无线耳机" is asked as 无线, 线耳 and 耳机.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from itertools import pairwise
+
+# Thai and Lao, Burmese, Khmer, kana, Han
+UNPARTED = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    r"\U00020000-\U0003ffff"
+)
+_RUN = re.compile(f"[{UNPARTED}]+|[^{UNPARTED}]+")
+_UNPARTED_RUN = re.compile(f"[{UNPARTED}]+")
+_ACCENT = re.compile(r"[\u0300-\u036f]")
+_KEPT_S = ("us", "ss", "is")
+
+
+def runs(text: str) -> Iterator[tuple[str, bool]]:
+    """The words of a text as they are written, and whether one is a run of letters of a script
+    without blanks. What is neither letter, digit nor mark parts them."""
+    for word in "".join(c if _in_word(c) else " " for c in text).split():
+        for run in _RUN.findall(word):
+            yield run, _UNPARTED_RUN.match(run) is not None
+
+
+def _in_word(letter: str) -> bool:
+    """Marks too: in many scripts a word is not whole without them."""
+    return letter.isalnum() or unicodedata.category(letter)[0] == "M"
+
+
+def pairs(run: str) -> Iterator[str]:
+    """Each two neighbours; a letter that stands alone, itself."""
+    if len(run) == 1:
+        yield run
+    yield from (one + other for one, other in pairwise(run))
+
+
+def stored_words(text: str) -> list[str]:
+    """What a text is found by, in its order: words without case, accents or the plural's s; of
+    scripts without blanks each letter, and each two neighbours."""
+    found: list[str] = []
+    for run, unparted in runs(_folded(text)):
+        if not unparted:
+            found.append(_singular(run))
+            continue
+        found += run
+        if len(run) > 1:
+            found += pairs(run)
+    return found
+
+
+def asked_words(query: str) -> list[str]:
+    """What of `stored_words` is looked for, each once. Letters alone would find too much."""
+    found: dict[str, None] = {}
+    for run, unparted in runs(_folded(query)):
+        found |= dict.fromkeys(pairs(run) if unparted else [_singular(run)])
+    return [*found]
+
+
+def _folded(text: str) -> str:
+    if text.isascii():
+        return text.lower()
+    apart = unicodedata.normalize("NFKD", text).casefold()
+    return unicodedata.normalize("NFC", _ACCENT.sub("", apart))
+
+
+def _singular(word: str) -> str:
+    """Harman's S-stemmer (1991): of English plurals the singular; a word of another language that
+    ends alike is changed alike in text and query."""
+    if len(word) < 4 or not word.endswith("s") or word.endswith(_KEPT_S):
+        return word
+    if word.endswith("ies") and not word.endswith(("eies", "aies")):
+        return word[:-3] + "y"
+    return word[:-1]
