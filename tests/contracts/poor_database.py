@@ -38,6 +38,9 @@ class Poor(Database):
     def collection(self, name: str) -> Collection | None:
         return self._all[name][0] if name in self._all else None
 
+    def names(self) -> Iterator[str]:
+        yield from self._all
+
     def create(self, name: str, dimensions: int, metric: Metric) -> None:
         self._all[name] = Collection(name, dimensions, metric), {}
 

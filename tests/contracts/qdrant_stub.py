@@ -31,6 +31,8 @@ class Qdrant:
         assert request.path[0] == "collections"
         if request.headers.get("api-key") != "the-key":
             return 401, {"status": {"error": "Must provide an API key"}}
+        if request.method == "GET" and len(request.path) == 1:
+            return _done({"collections": [{"name": name} for name in self.collections]})
         name, call = request.path[1], request.path[2:]
         if call == ["exists"]:
             return _done({"exists": name in self.collections})

@@ -46,6 +46,8 @@ class Typesense:
         match request.method, request.path:
             case "POST", ["collections"]:
                 return self.create(request.json())
+            case "GET", ["collections"]:
+                return 200, list(self.collections.values())
             case "POST", ["multi_search"]:
                 return 200, {"results": [self.search(one) for one in request.json()["searches"]]}
             case _, ["collections", name, *_] if name not in self.collections:

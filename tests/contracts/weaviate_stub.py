@@ -41,6 +41,8 @@ class Weaviate:
                 return 200, {}
             case "POST", ["schema"]:
                 return self.create(request.json())
+            case "GET", ["schema"]:
+                return 200, {"classes": list(self.classes.values())}
             case "GET", ["schema", name] if name in self.classes:
                 return 200, self.classes[name]
             case "DELETE", ["schema", name]:

@@ -40,6 +40,14 @@ class Rows:
     attributes: list[dict[str, str | bool | float]]  # [n]
 
 
+@dataclass(frozen=True)
+class Described:
+    """What a collection was made with."""
+
+    dimensions: int
+    metric: Metric
+
+
 class VectorIndex(Protocol):
     """One place (a directory, a database) with any number of named collections of vectors.
 
@@ -64,6 +72,20 @@ class VectorIndex(Protocol):
 
     def drop(self, name: str) -> None:
         """The collection and all its rows. Nothing happens where there is none."""
+        ...
+
+    def describe(self, name: str) -> Described: ...
+
+    def collections(self) -> list[str]:
+        """The names of those that `create` has made, here or in another process, sorted."""
+        ...
+
+    def refusal(self, dimensions: int, metric: Metric, rows: Rows | None = None) -> str | None:
+        """Why no collection of such vectors can be made here, or why it could not hold these rows,
+        and what to do about it: asked before the first of many writes. None: it can.
+
+        What no index can hold (an empty id, a vector that is not finite) is not asked here.
+        """
         ...
 
     def upsert(

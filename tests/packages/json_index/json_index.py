@@ -10,7 +10,7 @@ from tunewright.errors import BadRequest, NotFound, Unavailable
 from tunewright.vectors import checking
 from tunewright.vectors.exact import nearest
 from tunewright.vectors.filters import matches
-from tunewright.vectors.index import Rows
+from tunewright.vectors.index import Described, Rows
 
 
 class JsonIndex:
@@ -23,6 +23,15 @@ class JsonIndex:
                 durable.write_json(self._path(name), {"is": [dimensions, metric], "rows": {}})
         if self._read(name)["is"] != [dimensions, metric]:
             raise BadRequest(f"The collection '{name}' has other dimensions or another metric.")
+
+    def describe(self, name):
+        return Described(*self._read(name)["is"])
+
+    def collections(self):
+        return sorted(path.stem for path in self.folder.glob("*.json"))
+
+    def refusal(self, dimensions, metric, rows=None):
+        return None
 
     def drop(self, name):
         durable.remove(self._path(name))

@@ -8,7 +8,7 @@ import pytest
 from tunewright.errors import BadRequest, NotFound
 from tunewright.testing.vectors.both import METRICS, Both, grid, names
 from tunewright.vectors.filters import parse
-from tunewright.vectors.index import MOST_ID, Metric, VectorIndex
+from tunewright.vectors.index import MOST_ID, Described, Metric, Rows, VectorIndex
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -75,6 +75,32 @@ def test_a_collection_is_made_once_and_dropped(index: VectorIndex) -> None:
     index.create(both.name, 3, "dot")
     assert index.count(both.name) == 0, "nothing of the old one"
     index.drop(both.name)
+
+
+@pytest.mark.parametrize(
+    "name", ["contract_Named", "contract-by-a-name", "_" * 9 + "contract", "contract-" + "x" * 110]
+)
+def test_what_collections_there_are(index: VectorIndex, name: str) -> None:
+    before = index.collections()
+    assert name not in before
+    index.create(name, 3, "dot")
+    assert index.describe(name) == Described(3, "dot")
+    assert index.collections() == sorted([*before, name])
+    index.drop(name)
+    assert index.collections() == before
+    with pytest.raises(NotFound):
+        index.describe(name)
+
+
+def test_what_a_place_cannot_hold_is_told_before(both: Both) -> None:
+    rows = Rows(["a"], np.ones((1, 4), np.float32), [{"k": 1}])
+    assert both.index.refusal(4, both.metric) is None
+    assert both.index.refusal(4, both.metric, rows) is None
+    too_many = 1_000_000
+    if told := both.index.refusal(too_many, both.metric):
+        assert f"{too_many:,}" in told
+        with pytest.raises(BadRequest):
+            both.index.create(f"{both.name}-wide", too_many, both.metric)
 
 
 def test_an_empty_collection(both: Both) -> None:

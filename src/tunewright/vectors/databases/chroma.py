@@ -85,10 +85,16 @@ class Chroma(Database):
             )
         return Collection(name, int(said["dimensions"]), cast("Metric", said["metric"]), own)
 
+    def names(self) -> Iterator[str]:
+        for own in self._client.list_collections():
+            said = own.metadata or {}
+            if "dimensions" in said and said.get("metric") in _SPACES:
+                yield said.get("name") or _name_of(own.name) or own.name
+
     def create(self, name: str, dimensions: int, metric: Metric) -> None:
         self._client.get_or_create_collection(
             _named(name),
-            metadata={"dimensions": dimensions, "metric": metric},
+            metadata={"name": name, "dimensions": dimensions, "metric": metric},
             configuration={"hnsw": {"space": _SPACES[metric]}},
             embedding_function=None,
         )
@@ -197,6 +203,11 @@ def _named(name: str) -> str:
     """Chroma's names begin and end with a letter or digit, and have three signs at least."""
     plain = _NAMES.fullmatch(name) and not name.startswith("x-")
     return name if plain else f"x-{slots.token(name)}"
+
+
+def _name_of(own: str) -> str | None:
+    """What `_named` was given; None where that is not to be seen."""
+    return slots.untoken(own.removeprefix("x-")) if own.startswith("x-") else own
 
 
 def _said(where: Filter) -> dict[str, Any] | None:

@@ -26,7 +26,7 @@ from tunewright.vectors.databases.nearest import Nearest, Split
 from tunewright.vectors.databases.place import Place
 from tunewright.vectors.databases.splitting import weaker
 from tunewright.vectors.filters import EVERY, NONE, Attributes, Filter
-from tunewright.vectors.index import Floats, Hits, Metric, Rows
+from tunewright.vectors.index import Described, Floats, Hits, Metric, Rows
 
 T = TypeVar("T")
 _KNOWN = 3.0  # seconds for which searches take a collection to be there still
@@ -67,6 +67,23 @@ class Connected:
             self._call(lambda: self._database.drop(there))
         self._forget(name)
 
+    def describe(self, name: str) -> Described:
+        return self._with(name, lambda found: Described(found.dimensions, found.metric))
+
+    def collections(self) -> list[str]:
+        return sorted(set(self._call(lambda: list(self._database.names()))))
+
+    def refusal(self, dimensions: int, metric: Metric, rows: Rows | None = None) -> str | None:
+        if dimensions > self.limits.dimensions:
+            return (
+                f"{self.place} has vectors of at most {self.limits.dimensions:,} dimensions; these "
+                f"have {dimensions:,}. Embed with fewer dimensions."
+            )
+        if rows is None:
+            return None
+        collection = Collection("", dimensions, metric)
+        return self._database.refusal(collection, rows.ids, rows.vectors, rows.attributes)
+
     def upsert(
         self,
         name: str,
@@ -91,7 +108,7 @@ class Connected:
         last = list({id: at for at, id in enumerate(ids)}.values())  # of an id given twice
         ids, plain = [ids[at] for at in last], [plain[at] for at in last]
         given = self._vectors_of(collection, ids) if given is None else given[last]
-        if why := self._database.refusal(collection, ids, plain):
+        if why := self._database.refusal(collection, ids, given, plain):
             raise BadRequest(why)
         self._listings.forget(collection.name)
         for some in pieces(plain, collection.dimensions, self.limits):

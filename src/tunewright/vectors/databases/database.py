@@ -82,6 +82,10 @@ class Database(ABC):
     def collection(self, name: str) -> Collection | None: ...
 
     @abstractmethod
+    def names(self) -> Iterator[str]:
+        """Of the collections that `create` has made, in any order."""
+
+    @abstractmethod
     def create(self, name: str, dimensions: int, metric: Metric) -> None:
         """It is not there, or another process is just making it."""
 
@@ -143,10 +147,11 @@ class Database(ABC):
         self,
         collection: Collection,
         ids: Sequence[str],
+        vectors: Floats,
         attributes: Sequence[Mapping[str, Any]],
     ) -> str | None:
         """Why the database cannot hold one of these rows, and what to do; asked before the first
-        is written."""
+        is written, also of a collection that is not made yet (`own` is None then)."""
         return None
 
     def error_of(self, error: Exception) -> TunewrightError | None:

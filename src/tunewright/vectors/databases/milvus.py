@@ -34,6 +34,7 @@ from tunewright.vectors.index import Floats, Metric
 _METRICS = {"cosine": "COSINE", "dot": "IP", "euclidean": "L2"}
 _NAMES = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _KEY, _ID, _FIELDS, _ATTRIBUTES = "pk", "id", "fields", "attributes"
+_NAME = "tunewright.name"  # of a collection, where Milvus' own does not tell it
 _TEXT = 65_535  # bytes of a text, at most
 _PAGE = 1000
 _SHORTEST, _LONGEST = 1e-15, 1e15  # whose squares float32 has
@@ -84,6 +85,12 @@ class Milvus(Database):
             "name."
         )
 
+    def names(self) -> Iterator[str]:
+        for own in self._client.list_collections():
+            said = self._client.describe_collection(own)
+            if any(field["name"] in _METRICS for field in said["fields"]):
+                yield said.get("properties", {}).get(_NAME) or _name_of(own) or own
+
     def create(self, name: str, dimensions: int, metric: Metric) -> None:
         kinds = self._library.DataType
         schema = self._client.create_schema(auto_id=False, enable_dynamic_field=False)
@@ -94,9 +101,11 @@ class Milvus(Database):
         schema.add_field(_ATTRIBUTES, kinds.VARCHAR, max_length=_TEXT)
         index = self._client.prepare_index_params()
         index.add_index(field_name=metric, index_type="AUTOINDEX", metric_type=_METRICS[metric])
+        # Milvus Lite forgets descriptions.
+        said = {} if _name_of(_named(name)) == name else {"properties": {_NAME: name}}
         try:
             self._client.create_collection(
-                _named(name), schema=schema, index_params=index, consistency_level="Strong"
+                _named(name), schema=schema, index_params=index, consistency_level="Strong", **said
             )
         except Exception:
             if self.collection(name) is None:  # else another process has just made it
@@ -107,6 +116,21 @@ class Milvus(Database):
             self._client.drop_collection(collection.own)
             self._loaded.discard(collection.own)
 
+    def refusal(
+        self,
+        collection: Collection,
+        ids: Sequence[str],
+        vectors: Floats,
+        attributes: Sequence[Mapping[str, Any]],
+    ) -> str | None:
+        for id, one in zip(ids, attributes, strict=True):
+            if max(len(slots.packed(one).encode()), len(slots.packed(_fields(one)))) > _TEXT:
+                return (
+                    f"The attributes of '{id}' are too large for Milvus: {_TEXT:,} bytes. Leave "
+                    "out the longest, or keep it elsewhere."
+                )
+        return _too_long(ids, vectors, collection.metric)
+
     def put(
         self,
         collection: Collection,
@@ -114,7 +138,6 @@ class Milvus(Database):
         vectors: Floats,
         attributes: Sequence[Mapping[str, Any]],
     ) -> None:
-        _checked(vectors, collection.metric)
         rows = [
             {
                 _KEY: slots.token(id),
@@ -188,23 +211,30 @@ class Milvus(Database):
             self._client.close()
 
 
-def _checked(vectors: Floats, metric: Metric) -> None:
+def _too_long(ids: Sequence[str], vectors: Floats, metric: Metric) -> str | None:
     """Milvus sums the squares of a vector in float32."""
+    if metric != "cosine":
+        return None
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
     outside = np.flatnonzero((lengths < _SHORTEST) | (lengths > _LONGEST))
-    if metric == "cosine" and len(outside):
-        raise BadRequest(
-            f"Row {outside[0]} of vectors has the length {lengths[outside[0]]:.3g}: by cosine "
-            f"Milvus compares vectors of a length from {_SHORTEST:g} to {_LONGEST:g}. Scale it: "
-            "its direction alone counts.",
-            param="vectors",
-        )
+    if not len(outside):
+        return None
+    return (
+        f"The vector of '{ids[outside[0]]}' has the length {lengths[outside[0]]:.3g}: by cosine "
+        f"Milvus compares vectors of a length from {_SHORTEST:g} to {_LONGEST:g}. Scale it: "
+        "its direction alone counts."
+    )
 
 
 def _named(name: str) -> str:
     """Milvus' names have letters, digits and _ only."""
     plain = _NAMES.fullmatch(name) and not name.startswith("x_")
     return name if plain else f"x_{slots.token(name)}"
+
+
+def _name_of(own: str) -> str | None:
+    """What `_named` was given; None where that is not to be seen."""
+    return slots.untoken(own.removeprefix("x_")) if own.startswith("x_") else own
 
 
 def _fields(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -74,13 +74,28 @@ class Pinecone(Database):
         if name in self._of and (found := self._registered(name, self._of[name][1])):
             return found
         self._of.pop(name, None)
+        for called, index in self._family_of():
+            if found := self._registered(name, index):
+                self._of[name] = called, index
+                return found
+        return None
+
+    def _family_of(self) -> Iterator[tuple[str, Any]]:
         for model in self._client.indexes.list():
             if re.fullmatch(rf"{self._family}-(cosine|dot|euclidean)-\d+", model.name):
-                index = self._index(model)
-                if found := self._registered(name, index):
-                    self._of[name] = model.name, index
-                    return found
-        return None
+                yield model.name, self._index(model)
+
+    def names(self) -> Iterator[str]:
+        for _, index in self._family_of():
+            token = None
+            while True:
+                listed = index.list_paginated(
+                    namespace=_REGISTRY, limit=100, pagination_token=token
+                )
+                yield from (one.id for one in listed.vectors)
+                token = listed.pagination.next if listed.pagination else None
+                if not token:
+                    break
 
     def _registered(self, name: str, index: Any) -> Collection | None:
         try:
@@ -136,6 +151,7 @@ class Pinecone(Database):
         self,
         collection: Collection,
         ids: Sequence[str],
+        vectors: Floats,
         attributes: Sequence[Mapping[str, Any]],
     ) -> str | None:
         for id, one in zip(ids, attributes, strict=True):

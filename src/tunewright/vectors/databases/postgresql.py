@@ -74,6 +74,16 @@ class PostgreSQL(Database):
         asked = "SELECT dimensions, metric FROM tunewright_collections WHERE name = %s"
         return connection.execute(asked, [name]).fetchone()
 
+    def names(self) -> Iterator[str]:
+        def listed(connection: Any) -> list[str]:
+            there = "SELECT to_regclass('tunewright_collections')"
+            if not connection.execute(there).fetchone()[0]:
+                return []
+            rows = connection.execute("SELECT name FROM tunewright_collections").fetchall()
+            return [name for (name,) in rows]
+
+        yield from self._do(listed)
+
     def create(self, name: str, dimensions: int, metric: Metric) -> None:
         self._do(lambda connection: self._create(connection, name, dimensions, metric))
 

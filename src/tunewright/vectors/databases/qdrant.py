@@ -82,6 +82,12 @@ class Qdrant(Database):
             )
         return Collection(name, vectors[named[0]].size, cast("Metric", named[0]))
 
+    def names(self) -> Iterator[str]:
+        for found in self._client.get_collections().collections:
+            vectors = self._client.get_collection(found.name).config.params.vectors
+            if isinstance(vectors, dict) and _DISTANCES.keys() & vectors.keys():
+                yield found.name
+
     def create(self, name: str, dimensions: int, metric: Metric) -> None:
         kept = self._models.VectorParams(
             size=dimensions, distance=self._models.Distance(_DISTANCES[metric])

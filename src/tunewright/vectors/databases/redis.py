@@ -66,6 +66,9 @@ class Redis(Database):
         said = orjson.loads(found)
         return Collection(name, said["dimensions"], cast("Metric", said["metric"]))
 
+    def names(self) -> Iterator[str]:
+        yield from (name.decode() for name in self._client.hkeys(_COLLECTIONS))
+
     def create(self, name: str, dimensions: int, metric: Metric) -> None:
         vector = ["FLAT", 6, "TYPE", "FLOAT32", "DIM", dimensions]
         schema = [_TAGS, "TAG", _VECTOR, "VECTOR", *vector, "DISTANCE_METRIC", _SPACES[metric]]

@@ -45,6 +45,11 @@ def token(text: str) -> str:
     return raw.hex() if len(raw) <= _LONGEST else "h" + hashlib.sha256(raw).hexdigest()
 
 
+def untoken(token: str) -> str | None:
+    """The text of a `token`; None where that is a hash."""
+    return None if token.startswith("h") else bytes.fromhex(token).decode()
+
+
 def word(key: str, value: Value) -> str:
     """An attribute as one word of letters and digits, the same for no two attributes: for databases
     that look for words in a field of many."""

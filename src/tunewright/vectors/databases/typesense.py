@@ -68,6 +68,11 @@ class Typesense(Database):
             )
         return Collection(name, has["dimensions"], cast("Metric", has["metric"]))
 
+    def names(self) -> Iterator[str]:
+        for found in self._client.collections.retrieve():
+            if found.get("metadata", {}).get("tunewright"):
+                yield found["name"]
+
     def create(self, name: str, dimensions: int, metric: Metric) -> None:
         vector = {
             "name": "vector",

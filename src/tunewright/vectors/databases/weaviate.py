@@ -79,6 +79,11 @@ class Weaviate(Database):
         has = orjson.loads(found.description or "{}")
         return Collection(name, has["dimensions"], cast("Metric", has["metric"]), own)
 
+    def names(self) -> Iterator[str]:
+        for own, found in self._client.collections.list_all(simple=False).items():
+            if own.startswith(("Tw_", "Twx_")):
+                yield orjson.loads(found.description or "{}").get("name", own)
+
     def create(self, name: str, dimensions: int, metric: Metric) -> None:
         has = {"name": name, "dimensions": dimensions, "metric": metric}
         unread: dict[str, Any] = {"indexFilterable": False, "indexSearchable": False}

@@ -18,7 +18,7 @@ from tunewright.vectors.checking import (
     one_of,
 )
 from tunewright.vectors.filters import Attributes, Filter
-from tunewright.vectors.index import Floats, Hits, Metric, Rows
+from tunewright.vectors.index import Described, Floats, Hits, Metric, Rows
 from tunewright.vectors.local import files, store
 from tunewright.vectors.local.accelerating import WAYS
 from tunewright.vectors.local.collection import Collection
@@ -61,6 +61,25 @@ class LocalIndex:
             check_same(name, (own.dimensions, own.metric), (dimensions, metric))
 
         self._with(name, same)
+
+    def describe(self, name: str) -> Described:
+        def found(collection: Collection) -> Described:
+            collection.look()
+            return Described(collection.store.dimensions, collection.store.metric)
+
+        return self._with(name, found)
+
+    def collections(self) -> list[str]:
+        return self._opened.names()
+
+    def refusal(self, dimensions: int, metric: Metric, rows: Rows | None = None) -> str | None:
+        """Any rows are held."""
+        if dimensions <= MOST_DIMENSIONS:
+            return None
+        return (
+            f"The embedded index has vectors of at most {MOST_DIMENSIONS:,} dimensions; these have "
+            f"{dimensions:,}. Embed with fewer dimensions."
+        )
 
     def drop(self, name: str) -> None:
         folder = self._opened.folder(name)

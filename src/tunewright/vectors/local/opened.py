@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tunewright import durable, names
 from tunewright.errors import Unavailable
+from tunewright.vectors.local import files
 from tunewright.vectors.local.accelerating import Way
 from tunewright.vectors.local.collection import Collection
 from tunewright.vectors.local.keeping import Keeper
@@ -49,6 +50,17 @@ class Opened:
             return self._directory / names.id(name)
         except ValueError:
             return None
+
+    def names(self) -> list[str]:
+        """Of the collections that are there, sorted. Raises Corrupt, Unavailable after `close`."""
+        with self._lock:
+            if self._closed:
+                raise Unavailable("The vector index has been closed.")
+        if not self._directory.is_dir():
+            return []
+        found = (folder.name for folder in self._directory.iterdir() if folder.is_dir())
+        with self.alone():
+            return sorted(name for name in found if files.is_store(self._directory / name, name))
 
     def alone(self) -> AbstractContextManager[None]:
         """Nobody makes, opens or removes a collection meanwhile. SQLite bears no removing of a file
