@@ -160,22 +160,25 @@ def _named(path: Path, names: Sequence[Any]) -> Sequence[str]:
 
 def _sheet(path: Path, sheet: str | None = None) -> Source:
     """A formula counts as the value that was saved with it."""
-    try:
-        from openpyxl import load_workbook
-    except ImportError as error:
-        raise MissingExtra("Reading .xlsx files", "tables") from error
-    try:
-        book = load_workbook(path, read_only=True, data_only=True)
-    except Exception as error:  # of many kinds, by what is broken: zip, XML, a missing part
-        raise BadRequest(f"{path.name} cannot be read as .xlsx: {error}") from error
-    sheets = {one.title: one for one in book.worksheets}  # without those that are charts
-    if not sheets or (sheet is not None and sheet not in sheets):
-        what = f"{path.name} has no sheet {shown(sheet or 'of cells')}."
-        raise BadRequest(f"{what} It has: {', '.join(sheets)}.", param="sheet")
-    chosen = sheets[sheet or next(iter(sheets))]
-    rows = _whole(path, chosen.iter_rows(values_only=True))
-    names = list(next(rows, ()))
-    return _of_known(_named(path, names), _sheet_rows(rows, names), chosen.max_row or 1)
+    from openpyxl import load_workbook
+
+    with ExitStack() as keeping:
+        # As a file: openpyxl refuses a path that does not end in .xlsx.
+        file = keeping.enter_context(path.open("rb"))
+        try:
+            book = load_workbook(file, read_only=True, data_only=True)
+        except Exception as error:  # of many kinds, by what is broken: zip, XML, a missing part
+            raise BadRequest(f"{path.name} cannot be read as .xlsx: {error}") from error
+        sheets = {one.title: one for one in book.worksheets}  # without those that are charts
+        if not sheets or (sheet is not None and sheet not in sheets):
+            what = f"{path.name} has no sheet {shown(sheet or 'of cells')}."
+            raise BadRequest(f"{what} It has: {', '.join(sheets)}.", param="sheet")
+        chosen = sheets[sheet or next(iter(sheets))]
+        rows = _whole(path, chosen.iter_rows(values_only=True))
+        names = list(next(rows, ()))
+        columns = _named(path, names)
+        kept = _kept(_sheet_rows(rows, names), keeping.pop_all())
+    return _of_known(columns, kept, chosen.max_row or 1)
 
 
 def _of_known(
