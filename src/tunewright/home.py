@@ -13,7 +13,7 @@ HOME/
   exports/          what was written of models for elsewhere, each with a manifest
   vocabularies/     OpenAI's vocabularies, copied from where they were found
   imports/          what was fetched from other servers, a folder a source
-  embeddings/       vectors of the tables that `tunewright embed` searched last; written/: which
+  embeddings/       vectors of the tables that were searched or explored last; written/: which
                     outputs it has completed
   vectors/          one folder a vector store: chunks.db, the text of its chunks; index.db, their
                     vectors

@@ -15,7 +15,7 @@ from tunewright import samples
 from tunewright.app import Tunewright
 from tunewright.embedding.chosen import Chosen
 from tunewright.errors import BadRequest
-from tunewright.tables.saved import saved
+from tunewright.tables.saved import Saved, saved
 from tunewright.tables.writers import check_output
 
 TABLE = ("embed", "--file", str(samples.REVIEWS), "--column", "text")
@@ -60,7 +60,8 @@ def test_what_the_model_does_not_know_is_said_of_kept_vectors_too(run, tmp_path:
 def test_what_was_written_is_searched(run, tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"saved.{ending}"
     written = run(*TABLE, "-o", str(path), *SEARCH)
-    texts, vectors = saved(path) or ([], np.zeros((0, 0)))
+    found = saved(path) or Saved()
+    texts, vectors = found.texts, found.vectors
     assert (len(texts), vectors.shape) == (40, (40, 384))
     found = run("embed", "--file", str(path), *SEARCH)
     assert [line.split(maxsplit=2)[2] for line in found.stdout.splitlines()] == [

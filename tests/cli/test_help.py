@@ -41,6 +41,7 @@ def test_every_command_of_the_story_is_there():
         "models",
         "chat",
         "embed",
+        "explore",
         "batches",
         "tables",
         "vectors",

@@ -57,7 +57,7 @@ ALLOWED = {
     ("serving/keeper.py", "unlink"),
     ("serving/__main__.py", "unlink"),
     # Vectors that can be computed again: the oldest tables.
-    ("cli/kept_vectors.py", "unlink"),
+    ("resources/kept_vectors.py", "unlink"),
     # A plain copy in a folder for temporary files.
     ("tables/unpacking.py", "open(wb)"),
     ("documents/parsing/csv.py", "write_bytes"),

@@ -17,6 +17,7 @@ from tunewright.resources.embedding_anew import EmbeddingAnew
 from tunewright.resources.embedding_tables import EmbeddingTables
 from tunewright.resources.embeddings import Embeddings
 from tunewright.resources.estimating import Estimating
+from tunewright.resources.exploring import Exploring
 from tunewright.resources.exports import Exports
 from tunewright.resources.failures import Failures
 from tunewright.resources.files import Files
@@ -36,6 +37,7 @@ from tunewright.resources.tables import Tables
 from tunewright.resources.uploads import Uploads
 from tunewright.resources.vector_stores import VectorStores
 from tunewright.resources.verifications import Verifications
+from tunewright.resources.whole_tables import WholeTables
 from tunewright.serving.rows import OwnRows
 from tunewright.vectors import name_of
 
@@ -163,6 +165,11 @@ class Acting:
     @cached_property
     def tables(self) -> Tables:
         return Tables(self.shelf, self._embedding_tables, self._tw.tasks, self.quota)
+
+    @cached_property
+    def explore(self) -> Exploring:
+        tables = WholeTables(self.models, self._embedding_tables, self._tw.home)
+        return Exploring(self.models, self._embedder, tables, self._tw.embeds_in_engine)
 
     @cached_property
     def _embedding_tables(self) -> EmbeddingTables:

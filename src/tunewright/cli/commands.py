@@ -12,6 +12,7 @@ from tunewright.cli import (
     data,
     demo,
     embed,
+    explore,
     export,
     files,
     imports,
@@ -66,6 +67,7 @@ app.add_typer(models.app, name="models")
 app.command()(export.export)
 app.command()(chat.chat)
 app.command()(embed.embed)
+app.add_typer(explore.app, name="explore")
 app.add_typer(tables.app, name="tables")
 app.add_typer(vectors.app, name="vectors")
 app.add_typer(batches.app, name="batches")

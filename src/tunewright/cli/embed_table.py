@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunewright.cli.terminal import duration, notes, print_json
+from tunewright.cli.terminal import duration, note, print_json
 from tunewright.cli.verbs import bar
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def queue(tw: "Tunewright", asked: "Asked", output: Path, *, overwrite: bool, js
         prompt_name=asked.prompt_name,
         overwrite=overwrite,
     )
-    _note(f"{made.id}: it goes on without this command. {program()} tables follow {made.id}")
+    note(f"{made.id}: it goes on without this command. {program()} tables follow {made.id}")
     watch(tw, made.id, json=json)
 
 
@@ -92,15 +92,15 @@ def report(done: "EmbeddedTable") -> None:
     what = "text" if done.embedded == 1 else "texts"
     tokens = ", complete already: nothing was computed" if done.before else ""
     tokens = tokens or f", {done.tokens:,} tokens"
-    _note(f"{done.embedded:,} {what}{tokens}, {done.dimensions} dimensions, in {done.output}")
+    note(f"{done.embedded:,} {what}{tokens}, {done.dimensions} dimensions, in {done.output}")
     if not done.before and (equal := done.embedded - done.computed):
-        _note(f"{equal:,} of them are equal to another one and were not computed again")
+        note(f"{equal:,} of them are equal to another one and were not computed again")
     if done.chunked:
-        _note(f"{done.chunked:,} longer than the model reads at once: the mean of their parts")
+        note(f"{done.chunked:,} longer than the model reads at once: the mean of their parts")
     if done.truncated:
-        _note(f"{done.truncated:,} longer than the model reads at once: only their beginning")
+        note(f"{done.truncated:,} longer than the model reads at once: only their beginning")
     if done.unknown:
-        _note(
+        note(
             f"The model does not know {done.unknown:,} of {done.tokens:,} tokens: it cannot tell "
             "other languages and emoji apart. A multilingual embedding model can."
         )
@@ -115,13 +115,9 @@ def _left_out(path: Path, count: int) -> None:
 
     rows = (row.values or {} for row in open_source(path).rows) if path.is_file() else iter(())
     for row in itertools.islice(rows, _NAMED):
-        _note(f"left out: line {row['line']}: {row['reason']}")
+        note(f"left out: line {row['line']}: {row['reason']}")
     if count > _NAMED:
-        _note(f"left out: {count - _NAMED:,} more, all in {path}")
-
-
-def _note(said: str) -> None:
-    notes.print(said, markup=False, soft_wrap=True)
+        note(f"left out: {count - _NAMED:,} more, all in {path}")
 
 
 @contextmanager

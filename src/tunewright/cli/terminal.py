@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +19,7 @@ from rich.text import Text
 
 from tunewright.cli.plain import in_json, line, plain
 
+_NAMED = 10  # rows that are left out and named
 HomeOption = Annotated[
     Path | None,
     typer.Option(
@@ -50,6 +51,19 @@ notes = _Plain(stderr=True, highlight=False)  # progress and hints: never in a p
 def say(*parts: str) -> None:
     """Plain text as it is: no markup (ids hold brackets), no wrapping (lines are copied)."""
     screen.print(Text(plain("".join(parts))), soft_wrap=True)
+
+
+def note(said: str) -> None:
+    """Beside the data, for reading: on the standard error, not wrapped."""
+    notes.print(said, markup=False, soft_wrap=True)
+
+
+def note_left_out(left_out: Mapping[int, str]) -> None:
+    """Rows of a table, by line, and why each is left out; the first ones only."""
+    for line_, why in list(left_out.items())[:_NAMED]:
+        note(f"left out: line {line_}: {why}")
+    if len(left_out) > _NAMED:
+        note(f"left out: {len(left_out) - _NAMED:,} more")
 
 
 def complain(said: str) -> None:

@@ -50,7 +50,7 @@ class EmbeddingTables:
         self._embedder = embedder
         self._quota = quota
         self._home = home
-        self._unknown_text = unknown_text
+        self.unknown_text = unknown_text
 
     def table(self, file: Path | str, output: Path | str, /, **given: Any) -> EmbeddedTable:
         """Embed a table into `output`, whose ending says how it is written (.parquet, .csv, .jsonl
@@ -170,7 +170,7 @@ class EmbeddingTables:
         weights = self._models.weights(model, ("embedding",))
         embedder = self._embedder(weights)
         prompt = prompt_for(model, embedder.declared, prompt_name)
-        allow = self._unknown_text == "allow"
+        allow = self.unknown_text == "allow"
         distinct = Distinct(embedder, None, prompt, allow_unknown=allow)
         start = 0
         for batch in batches(texts, FEW * CHARACTERS, FEW):
@@ -200,7 +200,7 @@ class EmbeddingTables:
             fingerprint=weights.base_fingerprint,
             precision=chosen.precision if chosen else "exact",
             prompt=prompt_for(model, embedder.declared, prompt_name),
-            unknown=self._unknown_text,
+            unknown=self.unknown_text,
             dimensions=embedder.dimensions,
             ending=ending,
             batch=MANY if embedder.batch_tokens >= MANY else FEW,

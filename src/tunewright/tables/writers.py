@@ -51,7 +51,8 @@ class Rows:
 class About:
     """What is known before the first row. `columns`: of the whole table, in their order; `types`:
     of each the type that fits all of its values. `combined`: the text is a column of its own.
-    `rows`: how many will come. `said`: name and value of what the file says of itself."""
+    `rows`: how many will come. `said`: name and value of what the file says of itself.
+    `dimensions`: 0 for a table without vectors."""
 
     columns: Sequence[str]
     dimensions: int
@@ -86,7 +87,8 @@ class Csv:
         self._out = out
         self._columns = about.columns
         self._combined = about.combined
-        more = [*([COMBINED] if about.combined else []), EMBEDDING]
+        self._dimensions = about.dimensions
+        more = [*([COMBINED] if about.combined else []), *([EMBEDDING] if about.dimensions else [])]
         self._lines([[*about.columns, *more]])
 
     def write(self, rows: Rows) -> None:
@@ -95,7 +97,8 @@ class Csv:
                 row = [written(values.get(name)) for name in self._columns]
                 if self._combined:
                     row.append(rows.texts[at])
-                row.append(_numbers(rows.vectors[at]).decode())
+                if self._dimensions:
+                    row.append(_numbers(rows.vectors[at]).decode())
                 yield row
 
         self._lines(cells())
@@ -117,12 +120,14 @@ class JsonLines:
     def __init__(self, out: Out, about: About, beside: Out | None = None) -> None:
         self._out = out
         self._combined = about.combined
+        self._dimensions = about.dimensions
 
     def write(self, rows: Rows) -> None:
         lines: list[bytes] = []
         for at, values in enumerate(rows.values):
             row = {**values, COMBINED: rows.texts[at]} if self._combined else dict(values)
-            row[EMBEDDING] = rows.vectors[at]
+            if self._dimensions:
+                row[EMBEDDING] = rows.vectors[at]
             lines.append(orjson.dumps(row, default=str, option=_JSON | orjson.OPT_NON_STR_KEYS))
         self._out.write(b"".join(line + b"\n" for line in lines))
 
@@ -165,23 +170,26 @@ class Parquet:
         arrow, parquet = pyarrow()
         self._arrow = arrow
         self._about = about
-        self._flat = _flat_schema(arrow, about)
-        vectors = arrow.list_(arrow.float32(), about.dimensions)
+        self._flat = flat_schema(arrow, about)
         fields = [*self._flat]
         if about.combined:
             fields.append(arrow.field(COMBINED, arrow.string()))
+        vectors: list[Any] = []
+        if about.dimensions:
+            vector = arrow.list_(arrow.float32(), about.dimensions)
+            vectors = [arrow.field(EMBEDDING, vector)]
         said = {f"tunewright.{name}": value for name, value in about.said.items()}
         metadata = {
             **(self._flat.metadata or {}),
             **{k.encode(): v.encode() for k, v in said.items()},
         }
-        self._schema = arrow.schema([*fields, arrow.field(EMBEDDING, vectors)], metadata)
+        self._schema = arrow.schema([*fields, *vectors], metadata)
         self._writer = parquet.ParquetWriter(
             _Sink(out),
             self._schema,
             use_dictionary=[one.name for one in fields],  # type: ignore[arg-type]
             compression=dict.fromkeys(_leaves(parquet, arrow.schema(fields)), "snappy")
-            | {f"{EMBEDDING}.list.element": "none"},
+            | ({f"{EMBEDDING}.list.element": "none"} if vectors else {}),
         )
 
     def write(self, rows: Rows) -> None:
@@ -196,8 +204,9 @@ class Parquet:
             ]
         if self._about.combined:
             columns.append(arrow.array(rows.texts, arrow.string()))
-        flat = arrow.array(rows.vectors.reshape(-1))
-        columns.append(arrow.FixedSizeListArray.from_arrays(flat, self._about.dimensions))
+        if self._about.dimensions:
+            flat = arrow.array(rows.vectors.reshape(-1))
+            columns.append(arrow.FixedSizeListArray.from_arrays(flat, self._about.dimensions))
         table = arrow.Table.from_arrays(columns, schema=self._schema)
         self._writer.write_table(table, row_group_size=max(1, len(rows.lines)))
 
@@ -222,7 +231,7 @@ class _Sink(io.RawIOBase):
         return len(data)
 
 
-def _flat_schema(arrow: Any, about: About) -> Any:
+def flat_schema(arrow: Any, about: About) -> Any:
     if about.schema is not None:
         return about.schema
     types = {

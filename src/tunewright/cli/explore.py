@@ -1,0 +1,27 @@
+"""`tunewright explore`: the group; each part has a file of its own."""
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from tunewright.cli import explore_search
+
+
+class _Group(TyperGroup):
+    """What is no command is a TABLE: `explore TABLE ...` stands for `explore report TABLE ...`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        first = args[0] if args else "--help"
+        if first not in self.commands and first not in ("-h", "--help"):
+            args = ["report", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_Group,
+    no_args_is_help=True,
+    help="What embeddings are for, of a table of texts: search, clusters and more.\n\n"
+    "Example: tunewright explore search reviews.csv 'arrived broken' --column text",
+)
+app.command()(explore_search.search)
