@@ -1,0 +1,225 @@
+"""The first screen of the explore report: what was found, in sentences, and what to do about it."""
+
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from tunewright.analysis.exploration import About, Exploration
+from tunewright.pages.packing import cut
+from tunewright.wording import counted
+
+SHOWN = 4
+_FEW_ROWS = 100  # below this, what is said of a table can turn over with another sample
+_FEW_OF_A_CLASS = 20
+_BLURRED = 0.05  # a silhouette below which clusters run into each other
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """`said`: the sentence, its numbers in bold. `thin`: why it is not to be relied on, if so.
+    `command` does something about it, `does` says what. `section`: the id of its part."""
+
+    topic: str
+    section: str
+    said: Markup
+    command: str
+    does: str
+    thin: str = ""
+
+
+def conclusions(explored: Exploration) -> list[Conclusion]:
+    """Of every part that is there, the four that say most; the others stand in their parts."""
+    found: list[Conclusion] = []
+    for part, conclude in _PARTS:
+        if getattr(explored, part) is not None:
+            found.append(conclude(explored))
+    return found[:SHOWN]
+
+
+def command(about: About, use: str, **options: str | None) -> str:
+    """As it is typed. about.table: as the user gave it."""
+    named = [f"--{name.replace('_', '-')}" for name in options]
+    given = {name: value for name, value in zip(named, options.values(), strict=True) if value}
+    words = ["tunewright", "explore", use, about.table, "--column", ",".join(about.columns)]
+    for name, value in given.items():
+        words += [name, value]
+    return shlex.join(words)
+
+
+def percent(share: float) -> str:
+    """Two digits that count, and a space that keeps the line: 21 %, 2.4 %, 0.31 %."""
+    hundredths = share * 100
+    digits = 0 if hundredths >= 10 else 1 if hundredths >= 1 else 2
+    return f"{hundredths:.{digits}f}".removesuffix(".0") + "\N{NO-BREAK SPACE}%"
+
+
+def interval(found: Any, form: str = ".2f") -> str:
+    return f"95 % interval {found.low:{form}} to {found.high:{form}}"
+
+
+def _said(template: str, *values: object) -> Markup:
+    """*{}* stands for a value in bold; every value is escaped."""
+    return Markup(template.replace("*{}*", "<b>{}</b>")).format(*values)
+
+
+def _clusters(explored: Exploration) -> Conclusion:
+    clusters, rows = explored.clusters, len(explored.texts)
+    largest = max(clusters.all, key=lambda cluster: len(cluster.rows), default=None)
+    stable = sum(cluster.stable for cluster in clusters.all)
+    said = _said(
+        "The {} fall into *{}*", counted(rows, "row"), counted(len(clusters.all), "cluster")
+    )
+    if largest is not None:
+        share = percent(len(largest.rows) / rows)
+        said += _said(
+            "; the largest, “{}”, has *{}* of them ({})",
+            cut(largest.name, 60),
+            f"{len(largest.rows):,}",
+            share,
+        )
+    said += _said(
+        ". *{}* of {} are stable: other samples of the rows give them again.",
+        stable,
+        len(clusters.all),
+    )
+    return Conclusion(
+        *("Clusters", "clusters", said),
+        command(explored.about, "clusters", output="clusters.csv"),
+        "adds the cluster of each row to a copy of the table",
+        _join(_thin_clusters(clusters, stable, rows)),
+    )
+
+
+def _thin_clusters(clusters: Any, stable: int, rows: int) -> Iterator[str]:
+    noise = float((clusters.of < 0).mean())
+    if rows < _FEW_ROWS:
+        yield f"{counted(rows, 'row')} are few for clusters: {_FEW_ROWS} or more show what lasts."
+    if stable * 2 < len(clusters.all):
+        yield "Most clusters change with the sample of the rows: read them as a sketch."
+    if clusters.silhouette is not None and clusters.silhouette < _BLURRED:
+        blurred = f"silhouette {clusters.silhouette:.2f}; separate ones have 0.25 and more"
+        yield f"The clusters run into each other ({blurred})."
+    if noise > 0.3:
+        yield f"{percent(noise)} of the rows belong to none."
+
+
+def _labels(explored: Exploration) -> Conclusion:
+    found = explored.classification
+    name = explored.labels[0][0] if explored.labels else "label"
+    said = _said(
+        "“{}” can be told from the text for *{}* of the rows (95\u00a0% interval {} to {})",
+        *(
+            name,
+            percent(found.accuracy.value),
+            percent(found.accuracy.low),
+            percent(found.accuracy.high),
+        ),
+    ) + _said("; always saying the most frequent would be right for *{}*", percent(found.majority))
+    if suspects := len(found.suspects):
+        noun = "row has a label that is" if suspects == 1 else "rows have a label that is"
+        said += _said("; *{}* " + noun + " likely wrong", f"{suspects:,}")
+    return Conclusion(
+        *("Labels", "labels", said + "."),
+        command(explored.about, "classify", label=name, output="labels.csv"),
+        "adds what is predicted for each row, and how surely",
+        _join(_thin_labels(found)),
+    )
+
+
+def _thin_labels(found: Any) -> Iterator[str]:
+    if found.accuracy.low <= found.majority:
+        yield "The interval reaches down to that: the texts may say nothing of the label."
+    elif found.accuracy.high - found.accuracy.low > 0.1:
+        yield f"The interval is wide: {counted(found.rows, 'labelled row')} are few."
+    smallest = int(found.confusion.sum(axis=1).min())
+    if smallest < _FEW_OF_A_CLASS:
+        yield f"The rarest label has {counted(smallest, 'row')} only."
+
+
+def _duplicates(explored: Exploration) -> Conclusion:
+    found, rows = explored.diversity, len(explored.texts)
+    many = found.duplicate_rows
+    if many:
+        verb = "is a near-duplicate" if many == 1 else "are near-duplicates"
+        said = _said("*{}* of {} " + verb + " of another", f"{many:,}", counted(rows, "row"))
+        said += _said(
+            " (similarity {} or more), in {}",
+            f"{found.threshold:.2f}",
+            counted(len(found.duplicates), "group"),
+        )
+    else:
+        said = _said("*{}* of {} is a near-duplicate of another", "None", counted(rows, "row"))
+        said += _said(" (similarity {} or more)", f"{found.threshold:.2f}")
+    said += _said(
+        ". All in all the table is as varied as *{}* that have nothing in common.",
+        counted(round(found.vendi), "row"),
+    )
+    return Conclusion(
+        *("Diversity", "diversity", said),
+        command(explored.about, "diversity", output="duplicates.csv"),
+        "adds the group of near-duplicates to each row, so that one of each can be kept",
+        ""
+        if rows >= _FEW_ROWS
+        else f"Of {counted(rows, 'row')} only: larger tables have more of both.",
+    )
+
+
+def _anomalies(explored: Exploration) -> Conclusion:
+    found, rows = explored.anomalies, len(explored.texts)
+    said = _said(
+        "*{}* of {} lie farthest from all others", f"{len(found.found):,}", counted(rows, "row")
+    )
+    if found.found:
+        first = found.found[0]
+        said += _said(
+            "; line {} is *{}* times as far from its nearest rows as is usual: “{}”",
+            *(
+                f"{explored.lines[first.row]:,}",
+                f"{first.times_usual:.1f}",
+                cut(explored.texts[first.row], 90),
+            ),
+        )
+    return Conclusion(
+        *("Anomalies", "anomalies", said + "."),
+        command(explored.about, "anomalies", output="anomalies.csv"),
+        "adds each row's anomaly score",
+        _thin_anomalies(found),
+    )
+
+
+def _thin_anomalies(found: Any) -> str:
+    if found.found and found.found[0].times_usual < 2:
+        return "Even the farthest is not far: this table may have no anomaly at all."
+    return ""
+
+
+def _numbers(explored: Exploration) -> Conclusion:
+    found = explored.regression
+    name = explored.numbers[0][0] if explored.numbers else "number"
+    error = [f"{value:.3g}" for value in (found.mae.value, found.mae.low, found.mae.high)]
+    said = _said("“{}” is predicted from the text with a mean error of *{}*", name, error[0])
+    said += _said(" (95\u00a0% interval {} to {})", *error[1:])
+    said += _said("; always saying the mean errs by *{}*.", f"{found.baseline_mae:.3g}")
+    useless = "The interval reaches up to that: the texts may say nothing of the number."
+    return Conclusion(
+        *("Number", "number", said),
+        command(explored.about, "classify", number=name, output="numbers.csv"),
+        "adds the predicted number to each row",
+        useless if found.mae.high >= found.baseline_mae else "",
+    )
+
+
+def _join(sentences: Iterator[str]) -> str:
+    return " ".join(sentences)
+
+
+_PARTS: tuple[tuple[str, Callable[[Exploration], Conclusion]], ...] = (
+    ("clusters", _clusters),
+    ("classification", _labels),
+    ("diversity", _duplicates),
+    ("anomalies", _anomalies),
+    ("regression", _numbers),
+)

@@ -1,0 +1,142 @@
+"""What the script of the explore report is given: places on the map, columns, clusters."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunewright.analysis.exploration import Exploration
+from tunewright.pages.packing import packed
+
+CENTRAL = 30  # rows of a cluster that its panel lists
+_COLOURED = 23  # values of a column with a colour of their own; the others share one
+_RANGE = 65_535  # positions are whole numbers from 0 to this
+
+
+def data(explored: Exploration, cut: int) -> dict[str, object]:
+    """JSON. cut: the length at which the texts, which travel apart, were cut."""
+    return {
+        "rows": len(explored.texts),
+        "lines": packed(np.array(explored.lines, np.int64)),
+        "map": _map(explored.map),
+        "clusters": _clusters(explored),
+        "columns": _columns(explored),
+        "cut": cut,
+    }
+
+
+def places(positions: NDArray[np.float32]) -> NDArray[np.int64]:
+    """[n, 2] whole numbers from 0 to 65,535; both axes keep one scale. y grows upwards."""
+    low, high = positions.min(axis=0), positions.max(axis=0)
+    middle, reach = (low + high) / 2, float((high - low).max()) or 1.0
+    return np.rint(((positions - middle) / reach + 0.5) * _RANGE).astype(np.int64)
+
+
+def _map(found: Any) -> dict[str, object] | None:
+    if found is None:
+        return None
+    at = places(np.asarray(found.positions, np.float64))
+    return {"x": packed(at[:, 0]), "y": packed(at[:, 1])}
+
+
+def _clusters(explored: Exploration) -> list[dict[str, object]]:
+    if explored.clusters is None:
+        return []
+    return [
+        {
+            "name": cluster.name,
+            "terms": list(cluster.terms),
+            "rows": len(cluster.rows),
+            "central": [int(row) for row in cluster.rows[:CENTRAL]],
+            "stability": _interval(cluster.stability),
+            "stable": bool(cluster.stable),
+        }
+        for cluster in explored.clusters.all
+    ]
+
+
+def _interval(found: Any) -> list[float] | None:
+    """[value, low, high] of an Interval or of a number."""
+    if found is None:
+        return None
+    if hasattr(found, "low"):
+        return [round(float(value), 4) for value in (found.value, found.low, found.high)]
+    return [round(float(found), 4)] * 3
+
+
+def _columns(explored: Exploration) -> list[dict[str, object]]:
+    columns: list[dict[str, object]] = []
+    if explored.clusters is not None:
+        columns.append(_cluster_column(explored.clusters))
+    columns += [_labels(name, values) for name, values in explored.labels]
+    columns += [_numbers(name, values) for name, values in explored.numbers]
+    if explored.classification is not None:
+        columns.append(_predicted(explored.classification))
+    if explored.anomalies is not None:
+        columns.append(
+            _numbers("anomaly score", [float(f"{s:.3g}") for s in explored.anomalies.scores])
+        )
+    if explored.diversity is not None and explored.diversity.duplicates:
+        columns.append(_duplicates(explored))
+    return columns
+
+
+def _cluster_column(clusters: Any) -> dict[str, object]:
+    of = np.asarray(clusters.of, np.int64)
+    names = [cluster.name for cluster in clusters.all]
+    numbers = {cluster.number: place for place, cluster in enumerate(clusters.all)}
+    shown = np.array([numbers.get(int(number), len(names)) for number in of], np.int64)
+    return {
+        "kind": "cluster",
+        "name": "cluster",
+        "values": names,
+        "none": "no cluster",
+        "of": packed(shown),
+    }
+
+
+def _labels(name: str, values: Sequence[str | None]) -> dict[str, object]:
+    """Values with a colour come first, the most frequent before the others."""
+    counts = Counter(value for value in values if value is not None)
+    ranked = [value for value, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+    place = {value: at for at, value in enumerate(ranked)}
+    of = np.array([len(ranked) if v is None else place[v] for v in values], np.int64)
+    return {
+        "kind": "label",
+        "name": name,
+        "values": ranked,
+        "none": "no value",
+        "coloured": min(len(ranked), _COLOURED + (len(ranked) == _COLOURED + 1)),
+        "of": packed(of),
+    }
+
+
+def _predicted(classification: Any) -> dict[str, object]:
+    labels, predicted = classification.labels, np.asarray(classification.predicted)
+    values = [labels[int(at)] if 0 <= int(at) < len(labels) else None for at in predicted]
+    return _labels("predicted label", values)
+
+
+def _numbers(name: str, values: Sequence[float | None]) -> dict[str, object]:
+    """Exact, since rows are copied from the page: the distinct values in order, and the place of
+    each row's among them. A row without a number has the place behind the last."""
+    given = np.array([np.nan if value is None else value for value in values], np.float64)
+    known = np.isfinite(given)
+    distinct, of = np.unique(given[known], return_inverse=True)
+    ranks = np.full(len(given), len(distinct), np.int64)
+    ranks[known] = of
+    return {
+        "kind": "number",
+        "name": name,
+        "values": packed(distinct),
+        "none": "no number",
+        "of": packed(ranks),
+    }
+
+
+def _duplicates(explored: Exploration) -> dict[str, object]:
+    shared = {int(row) for group in explored.diversity.duplicates for row in group}
+    values = ["yes" if row in shared else "no" for row in range(len(explored.texts))]
+    return _labels("near-duplicate", values)

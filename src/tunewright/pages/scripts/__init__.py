@@ -1,0 +1,1 @@
+"""The reports' JavaScript: ES modules, joined into one script without a build step."""
