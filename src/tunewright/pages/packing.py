@@ -14,7 +14,7 @@ _SAMPLE = 2_000  # texts by which a cut is chosen before it is tried
 
 
 def packed(values: NDArray[Any]) -> dict[str, object]:
-    """Whole numbers or float64, as the page's `data.js` reads them: little endian."""
+    """Whole numbers or float64, as the page's data.js reads them: little endian."""
     kind = _kind(values)
     return {"type": kind, "data": _packed(values.astype(f"<{kind}").tobytes())}
 

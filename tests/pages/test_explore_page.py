@@ -1,0 +1,159 @@
+"""The explore report as text: what a browser would be given."""
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from pages.explorations import about, exploration
+from tunewright.analysis.exploration import Exploration
+from tunewright.pages.bundling import joined
+from tunewright.pages.explore import page
+from tunewright.pages.packing import packed_texts
+
+HOSTILE = (
+    "</script><script>alert(1)</script><!-- \"' & \u2028 <img src=x onerror=alert(2)> {{ 7 * 7 }}"
+)
+
+
+class Elements(HTMLParser):
+    """Every tag with its attributes, and the text inside of each script."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.inside: dict[str, list[str]] = {}
+        self._open = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._open = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open = ""
+
+    def handle_data(self, data: str) -> None:
+        self.inside.setdefault(self._open, []).append(data)
+
+
+def test_the_policy_names_style_and_script_by_their_hashes() -> None:
+    elements = Elements(page(exploration()))
+    [policy] = [a["content"] for tag, a in elements.tags if a.get("http-equiv")]
+    assert policy is not None
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe" not in policy
+    [style] = elements.inside["style"]
+    for name, text in (("style-src", style), ("script-src", elements.inside["script"][-1])):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{name} 'sha256-{digest}'" in policy
+    for tag, attributes in elements.tags:
+        assert not [name for name in attributes if name == "style" or name.startswith("on")], tag
+
+
+def test_nothing_is_asked_of_any_network() -> None:
+    text = page(exploration())
+    assert not re.search(r"https?://|url\(|@import|\bfetch\(|XMLHttpRequest|import\(", text)
+    wanted = [a[name] for _, a in Elements(text).tags for name in ("src", "href") if name in a]
+    assert all(link and link.startswith("#") for link in wanted)
+
+
+def test_what_the_table_holds_stays_text() -> None:
+    """Planted in every text of the table and of what describes it."""
+    found = exploration(rows=30)
+    hostile = replace(
+        found,
+        about=about(table=HOSTILE, columns=(HOSTILE,), left_out=((3, HOSTILE),), notes=(HOSTILE,)),
+        texts=(HOSTILE,) * 30,
+        labels=((HOSTILE, (HOSTILE,) * 30),),
+        numbers=((HOSTILE, (1.0,) * 30),),
+        absent=((HOSTILE, HOSTILE),),
+    )
+    for cluster in hostile.clusters.all:
+        cluster.name, cluster.terms = HOSTILE, (HOSTILE,)
+    text = page(hostile)
+    honest, elements = Elements(page(found)), Elements(text)
+    assert [tag for tag, _ in elements.tags if tag in ("script", "img")] == ["script"] * 3
+    assert {tag for tag, _ in elements.tags} <= {tag for tag, _ in honest.tags} | {
+        "a",
+        "h3",
+        "li",
+        "ul",
+    }
+    assert "<!--" not in text.replace("&lt;!--", "")
+    assert "{{ 7 * 7 }}" in text
+    data = json.loads(elements.inside["script"][0])
+    assert data["clusters"][0]["name"] == HOSTILE
+
+
+def test_the_texts_and_columns_come_back() -> None:
+    found = exploration(rows=40)
+    shown = replace(
+        found,
+        texts=("好喝的茶。", "", *found.texts[2:]),
+        labels=(("stars", (None, *["a", "b"] * 19, "a")),),
+    )
+    data, texts, _ = Elements(page(shown)).inside["script"]
+    assert json.loads(gzip.decompress(base64.b64decode(texts))) == list(shown.texts)
+    columns = {column["name"]: column for column in json.loads(data)["columns"]}
+    assert list(columns)[:3] == ["cluster", "stars", "price"]
+    assert columns["stars"]["values"] == ["a", "b"]
+    assert list(unpacked(columns["stars"]["of"]))[:4] == [2, 0, 1, 0]
+    prices, ranks = unpacked(columns["price"]["values"]), unpacked(columns["price"]["of"])
+    assert [prices[rank] for rank in ranks] == list(found.numbers[0][1])
+
+
+def unpacked(packed: dict[str, str]) -> memoryview:
+    data = gzip.decompress(base64.b64decode(packed["data"]))
+    return memoryview(data).cast({"u1": "B", "u2": "H", "u4": "I", "f8": "d"}[packed["type"]])
+
+
+def test_the_same_bytes_of_the_same_exploration() -> None:
+    assert page(exploration()) == page(exploration())
+
+
+def test_long_texts_are_cut_to_the_room_there_is() -> None:
+    texts = [f"{number} " * 400 for number in range(500)]
+    whole, length = packed_texts(texts, 10**6)
+    assert json.loads(gzip.decompress(base64.b64decode(whole))) == texts
+    cut, shorter = packed_texts(texts, 3_000)
+    assert len(cut) <= 3_000
+    assert shorter < length
+    assert json.loads(gzip.decompress(base64.b64decode(cut)))[499].endswith("…")
+
+
+@pytest.mark.parametrize("left", ["map", "clusters", "anomalies", "diversity", "labels"])
+def test_each_part_can_be_absent(left: str) -> None:
+    empty = () if left == "labels" else None
+    text = page(replace(exploration(), absent=((left, "too few rows"),), **{left: empty}))
+    assert "too few rows" in text
+
+
+def test_a_table_of_one_row() -> None:
+    assert "1 row" in page(exploration(rows=1, topics=1))
+
+
+def test_no_two_modules_use_one_name() -> None:
+    """They are joined into one scope."""
+    names = re.findall(
+        r"^(?:async )?(?:function|class|const) (\w+)", joined("explore.js"), re.MULTILINE
+    )
+    assert len(names) == len(set(names)) > 50
+    assert not re.search(r"^(import|export) ", joined("explore.js"), re.MULTILINE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rows", "most"), [(10_000, 2_000_000), (100_000, 6_000_000)])
+def test_the_size_of_a_page(rows: int, most: int) -> None:
+    """Texts of 80 words, 560 characters, which do not repeat each other: hardly compressible."""
+    size = len(page(large(rows)).encode())
+    assert 0.7 * most < size <= most
+
+
+def large(rows: int) -> Exploration:
+    return exploration(rows, topics=12, words=80)
