@@ -43,7 +43,8 @@ def bootstrap(
         raise ValueError("There are no rows to draw from.")
     value = float(statistic(np.arange(rows)))
     random = np.random.default_rng(seed)
-    drawn = np.array([statistic(_draw(random, rows, groups)) for _ in range(rounds)], np.float64)
+    draw = _draws(random, rows, groups)
+    drawn = np.array([statistic(draw()) for _ in range(rounds)], np.float64)
     known = drawn[np.isfinite(drawn)]
     if not len(known):
         return Interval(value, value, value)
@@ -51,9 +52,18 @@ def bootstrap(
     return Interval(value, float(min(low, value)), float(max(high, value)))
 
 
-def _draw(random: np.random.Generator, rows: int, groups: Places | None) -> Places:
+def _draws(random: np.random.Generator, rows: int, groups: Places | None) -> Callable[[], Places]:
+    """Draws rows, or groups of rows whole; of a group, the rows in order."""
     if groups is None:
-        return random.integers(rows, size=rows)
-    order = np.argsort(groups, kind="stable")
-    parts = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
-    return np.concatenate([parts[at] for at in random.integers(len(parts), size=len(parts))])
+        return lambda: random.integers(rows, size=rows)
+    order = np.argsort(groups, kind="stable")  # the rows of a group stand together
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(groups[order])) + 1])  # [groups]
+    sizes = np.diff(np.append(starts, rows))  # [groups]
+
+    def of_groups() -> Places:
+        drawn = random.integers(len(starts), size=len(starts))
+        lengths = sizes[drawn]
+        before = np.repeat(np.cumsum(lengths) - lengths, lengths)  # rows drawn before its group
+        return order[np.repeat(starts[drawn], lengths) + np.arange(len(before)) - before]
+
+    return of_groups
