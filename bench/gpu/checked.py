@@ -26,6 +26,7 @@ def gradients(base: Path, folder: Path, dtype: str) -> None:
     from tunewright.training.recipe import Recipe
     from tunewright.training.run import prepare
     from tunewright.training.steps import gradients as learn
+    from tunewright.training.supervised import METHOD
     from tunewright.weights.base import DTYPES, computing_in
 
     file = folder / "rows.jsonl"
@@ -41,7 +42,7 @@ def gradients(base: Path, folder: Path, dtype: str) -> None:
         compute_dtype=dtype,
     )
     with computing_in(DTYPES[dtype]):
-        run = prepare(recipe, folder, lambda _: None, ALONE)
+        run = prepare(METHOD, recipe, folder, lambda _: None, ALONE)
         samples = run.training.all
         learn(run, samples, sum(s.supervised for s in samples), lambda _: None)
     found = {n: p.grad.float().cpu() for n, p in run.trained.items() if p.grad is not None}

@@ -69,7 +69,8 @@ def piece_of(kind: Kind, rows: list[Sample]) -> Piece:
 
 
 def reference(model: PreTrainedModel, rows: list[Sample]) -> tuple[float, dict[str, Tensor]]:
-    """Each row alone through the plain forward: the summed loss, and the gradients of it."""
+    """Each row alone through the plain forward: the sum of the losses, each times its row's
+    weight, and the gradients of it."""
     total = 0.0
     model.zero_grad()
     for row in rows:
@@ -78,8 +79,8 @@ def reference(model: PreTrainedModel, rows: list[Sample]) -> tuple[float, dict[s
         loss = functional.cross_entropy(
             logits[row.start - 1 : -1], ids[row.start :], reduction="sum"
         )
-        loss.backward()
-        total += loss.item()
+        (loss * row.weight).backward()
+        total += loss.item() * row.weight
     return total, _taken(model)
 
 

@@ -18,7 +18,7 @@ from tunewright.training import Stopped, checkpoints
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Checkpoint, Message, Said, Started, Step
 from tunewright.training.run import prepare
-from tunewright.training.supervised import train
+from tunewright.training.supervised import METHOD, train
 
 Make = Callable[..., Recipe]
 
@@ -110,7 +110,7 @@ def test_every_region_of_a_resume_point_is_watched(recipe: Make, tmp_path: Path)
     assert sorted(p.name for p in points[-1].iterdir()) == [
         named(points[-1], name).name for name in RESUME_FILES
     ]
-    run = prepare(given, tmp_path / "task", Heard())
+    run = prepare(METHOD, given, tmp_path / "task", Heard())
     clean = {name: p.detach().clone() for name, p in run.trained.items()}
     whole = shutil.copytree(tmp_path / "task" / "resume", tmp_path / "whole")
     weights = load_file(whole / "step-3" / "weights.safetensors")

@@ -11,7 +11,7 @@ from tunewright import durable
 from tunewright.records.checks import Estimate
 from tunewright.settings import Settings
 from tunewright.training import forecast as forecasting
-from tunewright.training import method, supervised
+from tunewright.training import loop, method, supervised
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Finished, Forecast, Step
 from tunewright.training.supervised import train
@@ -36,7 +36,7 @@ def test_the_probe_changes_no_bit_of_the_weights(
     assert expected.seconds > expected.seconds_error > 0
     assert finished.peak_bytes > 2**20
 
-    monkeypatch.setattr(supervised, "forecast", lambda *_: None)
+    monkeypatch.setattr(loop, "forecast", lambda *_: None)
     train(given, tmp_path / "plain", Heard())
     assert weights(tmp_path / "probed") == weights(tmp_path / "plain") != {}
 

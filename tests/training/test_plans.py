@@ -1,6 +1,7 @@
 """Every plan gives the loss and the gradients of the rows computed one by one."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tunewright.training.examples import Sample
-from tunewright.training.loss import Objective
+from tunewright.training.loss import Objective, Way
 from tunewright.training.memory import recompute
 from tunewright.training.plans import layouts
 from tunewright.training.plans.costs import Costs
@@ -101,7 +102,23 @@ def test_no_gradient_flows_from_one_rows_loss_into_anothers_own_tokens(kind: Kin
     assert found
 
 
-@pytest.mark.parametrize("fault", ["weights", "mask", "positions"])
+@pytest.mark.parametrize("kind", ["rows", "prefix", "forest"])
+@pytest.mark.parametrize("way", ["head", "model"])
+def test_rows_count_as_they_weigh(kind: Kind, way: Way) -> None:
+    """Equal rows of opposite weights, too: what they share in a trie cancels out."""
+    model, rows = tiny("llama"), [*shared_rows(), *shared_rows()[:3]]
+    given = [0.5, -1.0, 0.0, 2.0, 0.25, -0.5, 1.0, -3.0]
+    weighed = [replace(row, weight=given[at % len(given)]) for at, row in enumerate(rows)]
+    expected = reference(model, weighed)
+    loss, found = gradients(model, Objective(model, way), [piece_of(kind, weighed)])
+    assert loss == pytest.approx(expected[0], rel=1e-4)
+    close(found, expected[1], 1e-4)
+    unweighed = reference(model, rows)
+    with pytest.raises(AssertionError):
+        close(found, unweighed[1], 1e-1)
+
+
+@pytest.mark.parametrize("fault", ["counts", "mask", "positions"])
 def test_a_wrong_trie_is_noticed(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The comparison can fail: with what is easily got wrong, it does."""
     model, rows = tiny("llama"), [*shared_rows(), shared_rows()[2]]
@@ -111,9 +128,9 @@ def test_a_wrong_trie_is_noticed(fault: str, monkeypatch: pytest.MonkeyPatch) ->
     def wrong(*given: object) -> layouts.Layout:
         made = real(*given)  # pyright: ignore[reportArgumentType]
         assert made.mask is not None
-        assert made.weights is not None
+        assert made.counts is not None
         changed: dict[str, Tensor] = {
-            "weights": torch.ones_like(made.weights),
+            "counts": torch.ones_like(made.counts),
             "mask": torch.zeros_like(made.mask).masked_fill_(
                 torch.ones_like(made.mask).triu(1).bool(), torch.finfo(made.mask.dtype).min
             ),

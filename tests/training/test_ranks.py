@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from tiny import FORKS, Heard, chat, colours, follow_without_memory
 
 from tunewright.errors import JobFailed
-from tunewright.training import Stopped, supervised
+from tunewright.training import Stopped, loop
 from tunewright.training.ranks import Ranks, joined
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Started, Step
@@ -79,7 +79,7 @@ def test_where_the_others_memory_does_not_suffice_the_leader_says_what_would(
         finally:
             child.join()
 
-    monkeypatch.setattr(supervised, "lead", lead)
+    monkeypatch.setattr(loop, "lead", lead)
     with pytest.raises(JobFailed, match=r"\(line 8\).*An example of \d+ tokens fits") as failed:
         train(given, tmp_path / "task", said)
     assert failed.value.code == "out_of_memory"

@@ -17,7 +17,7 @@ from tunewright.training.ranks import ALONE, Ranks, joined
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Message, Planned, Report, Step
 from tunewright.training.run import prepare
-from tunewright.training.supervised import train
+from tunewright.training.supervised import METHOD, train
 
 Make = Callable[..., Recipe]
 CPU = torch.device("cpu")
@@ -174,7 +174,7 @@ def test_a_job_goes_on_with_the_rates_it_began_with(
     with pytest.raises(Stopped):
         train(given, tmp_path / "task", said, lambda: len(said.of(Step)) == 4)
     durable.write_json(file, {name: asdict(calling)})
-    other = prepare(given, tmp_path / "other", Heard())
+    other = prepare(METHOD, given, tmp_path / "other", Heard())
     again = Heard()
     train(given, tmp_path / "task", again)
 

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM
 from tunewright import durable
 from tunewright.errors import JobFailed
 from tunewright.rendering import Renderer
-from tunewright.training import Stopped, supervised
+from tunewright.training import Stopped, loop
 from tunewright.training.recipe import Recipe
 from tunewright.training.report import Checkpoint, Finished, Message, Started, Step
 from tunewright.training.supervised import train
@@ -146,7 +146,7 @@ def test_a_finished_run_only_repeats_its_last_words(
     given = recipe()
     train(given, tmp_path / "task", said)
     finished = said[-1]
-    monkeypatch.setattr(supervised, "learn", None)
+    monkeypatch.setattr(loop, "learn", None)
     again = Heard()
     train(given, tmp_path / "task", again)
     assert again[-1] == finished

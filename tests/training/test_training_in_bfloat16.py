@@ -66,10 +66,10 @@ def break_trie(fault: str, patch: pytest.MonkeyPatch) -> None:
     def wrong(*given: object) -> layouts.Layout:
         made = real(*given)  # pyright: ignore[reportArgumentType]
         assert made.mask is not None
-        assert made.weights is not None
+        assert made.counts is not None
         causal = torch.ones_like(made.mask).triu(1).bool()
         changed: dict[str, Tensor] = {
-            "weights": torch.ones_like(made.weights),
+            "counts": torch.ones_like(made.counts),
             "mask": torch.zeros_like(made.mask).masked_fill_(
                 causal, torch.finfo(made.mask.dtype).min
             ),
@@ -95,7 +95,7 @@ def test_every_plan_loses_what_rounding_does(
         near, found = gradients(model, objective, [piece_of(kind, rows)])
         assert lost(found, exact) <= allowed, kind
         assert near == pytest.approx(loss, rel=UNIT)
-    for fault in ("weights", "mask", "positions") if "forest" in verdict.kinds else ():
+    for fault in ("counts", "mask", "positions") if "forest" in verdict.kinds else ():
         with monkeypatch.context() as patch:
             break_trie(fault, patch)
             _, found = gradients(model, Objective(model, "model"), [piece_of("forest", rows)])

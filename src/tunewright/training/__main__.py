@@ -73,7 +73,7 @@ def _follow(recipe: Recipe, folder: Path) -> None:
     at = sys.argv.index("--follow")
     rank, count = map(int, sys.argv[at + 1].split("/"))
     with joined(Ranks(rank, count), Path(sys.argv[at + 2])) as ranks:
-        follow(recipe, folder, ranks)
+        follow(METHODS.load(recipe.method, beside="METHOD"), recipe, folder, ranks)
 
 
 def main() -> int:

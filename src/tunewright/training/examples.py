@@ -20,13 +20,15 @@ class Sample:
     """One supervised stretch. ids: int32 [length], of which those from `start` on are supervised;
     not to be written to: where the next stretch of a conversation goes on from it, they share them.
 
-    line: in the file, from 1; turn: which of the line's supervised stretches, from 0.
+    line: in the file, from 1; turn: which of the line's supervised stretches, from 0. weight: what
+    the loss of each of its tokens is multiplied by, negative where it is to become less likely.
     """
 
     ids: NDArray[np.int32]
     start: int
     line: int
     turn: int
+    weight: float = 1.0
 
     @property
     def supervised(self) -> int:

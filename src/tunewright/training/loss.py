@@ -37,7 +37,8 @@ def plain_logits(model: PreTrainedModel, ids: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Sums:
-    """loss: nats, summed over `supervised` tokens, of which `correct` were the likeliest."""
+    """loss: nats, summed over `supervised` tokens, each times the weight of its row; `correct` of
+    them were the likeliest."""
 
     loss: Tensor  # []
     correct: Tensor  # []
@@ -148,9 +149,12 @@ class Objective:
 def _sums(logits: Tensor, layout: Layout) -> Sums:
     """logits: [supervised, vocabulary]."""
     right = logits.detach().argmax(-1) == layout.targets  # [supervised]
-    if layout.weights is None:
+    counts = layout.counts
+    correct = right.sum() if counts is None else right.to(counts.dtype) @ counts
+    weights = counts if layout.weights is None else layout.weights
+    if weights is None:
         loss = functional.cross_entropy(logits, layout.targets, reduction="sum")
-        return Sums(loss, right.sum(), layout.supervised)
-    each = functional.cross_entropy(logits, layout.targets, reduction="none")  # [supervised]
-    weights = layout.weights
-    return Sums(each @ weights, right.to(weights.dtype) @ weights, layout.supervised)
+    else:
+        each = functional.cross_entropy(logits, layout.targets, reduction="none")  # [supervised]
+        loss = each @ weights
+    return Sums(loss, correct, layout.supervised)

@@ -1,10 +1,10 @@
 """Several processes of one machine, one for each GPU, that share the rows of every step.
 
-The leader runs the loop of `supervised`; the others only compute gradients. Before a step the
+The leader runs the loop; the others only compute gradients. Before a step the
 leader sends the weights, after it the gradients are summed at the leader, which alone has an
 optimizer, reports and writes. So nothing has to be kept equal anywhere but the weights of the
 moment, and a resume point is what it is with one process. All know the whole step, and divide by
-its supervised tokens.
+what it counts (`objective.Method.parts`).
 """
 
 import contextlib

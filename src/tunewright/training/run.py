@@ -19,6 +19,7 @@ from tunewright.training.defaults import Facts, Hyperparameters, resolve
 from tunewright.training.examples import Examples, Sample, read
 from tunewright.training.loss import Objective
 from tunewright.training.memory import Room
+from tunewright.training.objective import Method
 from tunewright.training.order import Order
 from tunewright.training.plans.costs import Costs
 from tunewright.training.plans.planner import BUDGETS, Piece, Planner, Summary
@@ -38,6 +39,7 @@ DESCRIBED = 16  # steps whose plans are counted for the log
 
 @dataclass(frozen=True)
 class Run:
+    method: Method
     recipe: Recipe
     folder: Path
     training: Examples
@@ -129,6 +131,7 @@ class Run:
 
 
 def prepare(
+    method: Method,
     recipe: Recipe,
     folder: Path,
     report: Report,
@@ -157,6 +160,7 @@ def prepare(
     seconds = _seconds(costs, training, settings.n_epochs) if len(verdict.kinds) > 1 else 0.0
     rates = rates_of(recipe, folder, ranks, seconds, model.device, report)
     run = Run(
+        method=method,
         recipe=recipe,
         folder=folder,
         training=training,

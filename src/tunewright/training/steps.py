@@ -13,6 +13,7 @@ from tunewright.errors import JobFailed
 from tunewright.training.defaults import rate_at
 from tunewright.training.examples import Sample
 from tunewright.training.memory import Misfit, misfit
+from tunewright.training.objective import Method
 from tunewright.training.precision import as_it_began
 from tunewright.training.ranks import Ranks
 from tunewright.training.recipe import Recipe
@@ -39,9 +40,9 @@ def learn(run: Run, samples: Sequence[Sample], step: int, report: Report) -> Lea
     Raises JobFailed where the loss is no longer finite, or a row does not fit into memory.
     """
     began = time.perf_counter()
-    supervised = sum(sample.supervised for sample in samples)
+    parts = run.method.parts(samples)
     run.ranks.begin(step, list(run.trained.values()))
-    total, correct = gradients(run, samples, supervised, report)  # [], []: sums of the step
+    total, correct = gradients(run, samples, parts, report)  # [], []: sums of the step
     norm = torch.nn.utils.clip_grad_norm_(run.trained.values(), LARGEST_GRADIENT)
     _refuse_divergence(step, total.item(), norm.item())
     for group in run.optimizer.param_groups:
@@ -50,41 +51,41 @@ def learn(run: Run, samples: Sequence[Sample], step: int, report: Report) -> Lea
     run.optimizer.zero_grad()
     tokens = sum(len(sample.ids) for sample in samples)
     seconds = time.perf_counter() - began
-    return Learnt(total.item() / supervised, correct.item() / supervised, tokens / seconds)
+    return Learnt(total.item() / parts, correct.item() / parts, tokens / seconds)
 
 
-def follow(recipe: Recipe, folder: Path, ranks: Ranks) -> None:
+def follow(method: Method, recipe: Recipe, folder: Path, ranks: Ranks) -> None:
     """Compute this process's part of every step until the leader has ended."""
 
     def unsaid(_: Said, /) -> None:
         """The leader reports it."""
 
     with as_it_began(recipe, folder):
-        run = prepare(recipe, folder, unsaid, ranks)
+        run = prepare(method, recipe, folder, unsaid, ranks)
         weights = list(run.trained.values())
         while (step := ranks.begin(0, weights)) >= 0:
             samples = run.training.samples(run.order.of(step))
-            gradients(run, samples, sum(sample.supervised for sample in samples), unsaid)
+            gradients(run, samples, method.parts(samples), unsaid)
             run.optimizer.zero_grad()
 
 
 def gradients(
-    run: Run, samples: Sequence[Sample], supervised: int, report: Report
+    run: Run, samples: Sequence[Sample], parts: int, report: Report
 ) -> tuple[Tensor, Tensor]:
     """The step's loss and correct predictions, summed, and its gradients in the parameters.
 
-    The loss of every micro-batch is divided by the supervised tokens of the whole step, so that how
-    the rows are grouped, or divided among processes, changes nothing. When memory runs out, the
+    The loss of every micro-batch is divided by the `parts` of the whole step, so that how the rows
+    are grouped, or divided among processes, changes nothing. When memory runs out, the
     step begins again with smaller micro-batches.
     """
-    mine = run.ranks.share(samples)
+    mine = run.method.weigh(run, run.ranks.share(samples))
     while True:
         total, correct = torch.zeros(2, device=run.model.device)
         rows = mine
         try:
             for piece in run.plan(mine) if mine else ():
                 rows = piece.rows
-                sums = run.objective.learn(piece, 1 / supervised)
+                sums = run.objective.learn(piece, 1 / parts)
                 total, correct = total + sums.loss, correct + sums.correct
             went = True
         except (MemoryError, RuntimeError) as error:
