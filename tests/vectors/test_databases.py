@@ -1,5 +1,6 @@
 """What connectors have in common. The whole of it is tried by the contract, on `poor_database`."""
 
+import threading
 import time
 from itertools import pairwise
 from typing import Any
@@ -12,6 +13,7 @@ from tunewright.vectors.databases import slots
 from tunewright.vectors.databases.calling import Calls
 from tunewright.vectors.databases.connected import pieces
 from tunewright.vectors.databases.database import Limits
+from tunewright.vectors.databases.making import Made
 from tunewright.vectors.databases.place import place_of
 from tunewright.vectors.databases.splitting import weaker
 from tunewright.vectors.filters import EVERY, NONE, Comparison, parse
@@ -145,3 +147,26 @@ def test_calls_keep_the_deadline_and_give_our_errors_only() -> None:
     calls.close()
     with pytest.raises(Unavailable, match="closed"):
         calls(lambda: 7)
+
+
+def test_a_server_that_is_silent_keeps_nobody_from_the_client_of_another() -> None:
+    """Nor from a second try at the same one; what comes late is ended."""
+    silent, started, ended = threading.Event(), threading.Event(), list[str]()
+
+    def first() -> str:
+        started.set()
+        silent.wait()
+        return "late"
+
+    answers = iter([first, lambda: "other", lambda: "again"])
+    one, other = (Made(lambda: next(answers)(), ended.append) for _ in range(2))
+    waiting = threading.Thread(target=one)
+    waiting.start()
+    started.wait()
+    assert other() == "other"
+    assert one() == "again"
+    silent.set()
+    waiting.join()
+    assert ended == ["late"]
+    one.close()
+    assert ended == ["late", "again"]

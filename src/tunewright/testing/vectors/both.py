@@ -81,9 +81,10 @@ class Both:
         """On what is nearest, how near it is, and how much there is."""
         tree = None if where is None else parse(where)
         hits = self.index.search(self.name, np.array(queries, np.float32), k, tree)
+        matching = self.reference.matching(where)
         assert len(hits.ids) == len(queries)
         for number, query in enumerate(queries):
-            expected = self.reference.search(query, k, where)
+            expected = self.reference.nearest(query, k, matching)
             assert hits.ids[number] == [id for id, _ in expected], where
             away = [distance for _, distance in expected]
             np.testing.assert_allclose(hits.distances[number], away, atol=TIE, rtol=1e-5)
@@ -94,7 +95,7 @@ class Both:
             assert shown.shape == (len(queries), len(hits.ids[0]))
         assert (np.diff(hits.distances, axis=1) >= 0).all()
         assert (np.diff(hits.scores, axis=1) <= 0).all()
-        assert self.index.count(self.name, tree) == len(self.reference.matching(where))
+        assert self.index.count(self.name, tree) == len(matching)
 
     def agree_on_all(self) -> None:
         """On every stored row: read in pages."""

@@ -81,14 +81,10 @@ class Reference:
         for id in self.matching(where) if ids is None else ids:
             self.rows.pop(id, None)
 
-    def search(
-        self, query: Any, k: int, where: Mapping[str, Any] | None = None
-    ) -> list[tuple[str, float]]:
-        """The k nearest ids with their distances."""
-        found = [
-            (distance(self.metric, [*map(float, query)], self.rows[id][0]), id)
-            for id in self.matching(where)
-        ]
+    def nearest(self, query: Any, k: int, among: Sequence[str]) -> list[tuple[str, float]]:
+        """The k nearest of these ids with their distances."""
+        floats = [*map(float, query)]
+        found = [(distance(self.metric, floats, self.rows[id][0]), id) for id in among]
         ordered: list[list[tuple[float, str]]] = []
         for one in sorted(found):
             if ordered and one[0] - ordered[-1][-1][0] <= TIE:

@@ -1,4 +1,8 @@
-"""Filters: each operator with each value and key, and trees of them at random."""
+"""Filters: each operator with each value and key, and trees of them at random.
+
+The thousands are asked in parts, all of the same rows: what was cut off goes on with
+`-k "thousands and PLACE-7"`.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tunewright.testing.vectors.both import KEYS, QUIET, VALUES, Both, grid, names
+from tunewright.testing.vectors.trees import OPERATORS, distinct_trees
 from tunewright.vectors.index import VectorIndex
 
-OPERATORS = ["eq", "ne", "gt", "gte", "lt", "lte"]
+QUERIES = grid(10, seed=8)
 
 
 @pytest.fixture(scope="module")
@@ -87,13 +92,26 @@ def many(index: VectorIndex) -> Iterator[Both]:
     index.drop(both.name)
 
 
-@pytest.mark.parametrize(
-    "_times", [300, pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.timeout(3000)])]
-)
-def test_random_filters(many: Both, _times: int) -> None:
-    @settings(max_examples=_times, **QUIET)
-    @given(where=trees, query=st.integers(0, 9))
-    def agree(where: Any, query: int) -> None:
-        many.agree([grid(10, seed=8)[query]], k=15, where=where)
+FEW, MANY, PART = 300, 10_000, 1000
+
+
+def test_random_filters(many: Both, record_property: Any) -> None:
+    record_property("filters", FEW)
+
+    @settings(max_examples=FEW, **QUIET)
+    @given(where=trees, query=st.sampled_from(QUERIES))
+    def agree(where: Any, query: list[float]) -> None:
+        many.agree([query], k=15, where=where)
 
     agree()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("_part", range(MANY // PART))
+def test_thousands_of_random_filters(many: Both, _part: int, record_property: Any) -> None:
+    """No two alike, each asked for few, some and all of the rows that match."""
+    record_property("filters", PART)
+    wheres = distinct_trees(MANY, tuple(KEYS[:3]))[_part * PART :][:PART]
+    for number, where in enumerate(wheres):
+        many.agree([QUERIES[number % 10]], k=(1, 15, 200)[number % 3], where=where)

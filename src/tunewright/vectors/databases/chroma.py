@@ -16,7 +16,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -27,6 +26,7 @@ from tunewright.errors import BadRequest, NotFound, TunewrightError
 from tunewright.vectors.databases import slots
 from tunewright.vectors.databases.connected import Connected
 from tunewright.vectors.databases.database import Collection, Database, Found, Limits, Page
+from tunewright.vectors.databases.making import Made
 from tunewright.vectors.databases.place import Place, place_of
 from tunewright.vectors.databases.units import given, units
 from tunewright.vectors.filters import EVERY, And, Comparison, Filter, Value
@@ -53,10 +53,13 @@ class Chroma(Database):
         if place.local:
             self.limits = replace(self.limits, seconds=None)
         self._shared = _where(place)
+        self._made = Made(self._opened, lambda client: client.close(), alone=place.local)
 
-    @cached_property
+    @property
     def _client(self) -> Any:
-        """Made by the first call: it asks the server."""
+        return self._made()
+
+    def _opened(self) -> Any:
         settings = self._library.Settings(anonymized_telemetry=False)
         if self._place.local:
             return self._library.PersistentClient(self._shared, settings)
@@ -191,8 +194,7 @@ class Chroma(Database):
         return None
 
     def close(self) -> None:
-        if "_client" in vars(self):
-            self._client.close()
+        self._made.close()
 
 
 def _where(place: Place) -> str:

@@ -15,7 +15,6 @@ import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +25,7 @@ from tunewright.errors import BadRequest, NotFound, TunewrightError
 from tunewright.vectors.databases import slots
 from tunewright.vectors.databases.connected import Connected
 from tunewright.vectors.databases.database import Collection, Database, Found, Limits, Page
+from tunewright.vectors.databases.making import Made
 from tunewright.vectors.databases.place import Place, place_of
 from tunewright.vectors.databases.units import units
 from tunewright.vectors.filters import EVERY, And, Comparison, Filter, Kind, Value
@@ -52,11 +52,15 @@ class Milvus(Database):
 
     def __init__(self, place: Place) -> None:
         self._place, self._library = place, cast("Any", import_module("pymilvus"))
+        self._made = Made(self._opened, lambda client: client.close(), alone=place.local)
         self._loaded: set[str] = set()
         self._opening = threading.Lock()
 
-    @cached_property
+    @property
     def _client(self) -> Any:
+        return self._made()
+
+    def _opened(self) -> Any:
         if self._place.local:
             file = Path(self._place.path).expanduser().resolve()
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -207,8 +211,7 @@ class Milvus(Database):
         return None
 
     def close(self) -> None:
-        if "_client" in vars(self):
-            self._client.close()
+        self._made.close()
 
 
 def _too_long(ids: Sequence[str], vectors: Floats, metric: Metric) -> str | None:

@@ -12,7 +12,6 @@ is WEAVIATE_API_KEY; without one it is asked without.
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -25,6 +24,7 @@ from tunewright.vectors.databases import slots
 from tunewright.vectors.databases.calling import deadline
 from tunewright.vectors.databases.connected import Connected
 from tunewright.vectors.databases.database import Collection, Database, Found, Limits, Page
+from tunewright.vectors.databases.making import Made
 from tunewright.vectors.databases.place import Place, place_of
 from tunewright.vectors.databases.slots import word
 from tunewright.vectors.filters import EVERY, And, Comparison, Filter, kind
@@ -47,10 +47,14 @@ class Weaviate(Database):
 
     def __init__(self, place: Place) -> None:
         self._place = place
+        self._made = Made(self._opened, lambda client: client.close())
         self._numbers: dict[str, set[str]] = {}  # of a class: properties that are there
 
-    @cached_property
+    @property
     def _client(self) -> Any:
+        return self._made()
+
+    def _opened(self) -> Any:
         place, secure = self._place, self._place.transport == "https"
         key = place.secret("WEAVIATE_API_KEY")
         seconds = deadline(self.limits)
@@ -265,8 +269,7 @@ class Weaviate(Database):
         return None
 
     def close(self) -> None:
-        if "_client" in vars(self):
-            self._client.close()
+        self._made.close()
 
 
 def _class(name: str) -> str:
