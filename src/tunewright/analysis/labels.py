@@ -1,0 +1,57 @@
+"""Labels that are likely wrong, by what a classifier says that has not seen them.
+
+The idea is that of confident learning (https://arxiv.org/abs/1911.00068): a row is suspected where
+the confidence in another class reaches what rows of that class usually get.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Places = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """`row` was labelled `given`, which the classifier has the confidence `in_given` in, against
+    `confidence` in `predicted`."""
+
+    row: int
+    given: str
+    predicted: str
+    confidence: float
+    in_given: float
+
+
+def suspects(
+    confidence: Floats, of: Places, names: tuple[str, ...], rows: Places
+) -> tuple[Suspect, ...]:
+    """The least believed label first. confidence [n, c]: cross-validated; of [n]: as labelled;
+    rows [n]: which rows of the table these are.
+
+    Ordered by the confidence in the given label alone: of 46 labels of 925 food reviews that were
+    flipped, it finds 0.69 among as many; divided by what its class usually gets, 0.63.
+    """
+    at = np.arange(len(of))
+    usual = np.array([_mean(confidence[of == number, number]) for number in range(len(names))])
+    others = np.where(confidence >= usual, confidence, -1.0)
+    others[at, of] = -1.0
+    rival = others.argmax(axis=1)
+    found = np.flatnonzero(others[at, rival] > confidence[at, of])
+    order = found[np.argsort(confidence[found, of[found]], kind="stable")]
+    return tuple(
+        Suspect(
+            int(rows[row]),
+            names[of[row]],
+            names[rival[row]],
+            float(confidence[row, rival[row]]),
+            float(confidence[row, of[row]]),
+        )
+        for row in order
+    )
+
+
+def _mean(values: Floats) -> float:
+    return float(values.mean()) if len(values) else 1.0
