@@ -13,7 +13,7 @@ from tunewright.analysis.bm25 import WordIndex
 from tunewright.analysis.distances import similarities
 from tunewright.analysis.fusion import fused
 from tunewright.analysis.nearest import METRICS, Metric, nearest
-from tunewright.analysis.search import METHODS, search
+from tunewright.analysis.search import search
 from tunewright.analysis.variety import varied
 from tunewright.analysis.words import asked_words, stored_words
 from tunewright.vectors import exact, index
@@ -109,7 +109,7 @@ def test_the_three_differ_on_other_vectors() -> None:
     )
 
 
-def test_hybrid_is_the_fusion_of_both_orders() -> None:
+def test_rrf_is_the_fusion_of_both_orders() -> None:
     random = np.random.default_rng(1)
     vectors = random.standard_normal((len(TEXTS), 4)).astype(np.float32)
     query, words = vectors[2], WordIndex(TEXTS)
@@ -122,11 +122,37 @@ def test_hybrid_is_the_fusion_of_both_orders() -> None:
         row: sum(1 / (60 + 1 + order.index(row)) for order in orders.values() if row in order)
         for row in range(len(TEXTS))
     }
-    hits = search(vectors, words, query, "kettle", 9)
+    hits = search(vectors, words, query, "kettle", 9, method="rrf")
     assert [hit.row for hit in hits] == sorted(expected, key=lambda row: -expected[row])
     for hit in hits:
         assert hit.score == pytest.approx(expected[hit.row] / (2 / 61))
         assert hit.words == words.scores("kettle")[hit.row]
+
+
+def test_hybrid_adds_scores_of_one_scale() -> None:
+    texts = ["red kettle", "blue kettle", "green teapot", "other thing"]
+    vectors = np.array([[1, 0], [0.8, 0.6], [0, 1], [0, -1]], np.float32)
+    query, words = np.array([0.6, 0.8], np.float32), WordIndex(texts)
+    near, shares = vectors @ query, words.shares("red kettle")
+    # Every row has the usual length: one that has both words has all that is asked.
+    assert shares[0] == pytest.approx(1)
+    assert 0 < shares[1] < 0.5
+    assert words.shares("red zebra")[0] < 0.5  # half of it nobody has, and that half is the rarer
+    expected = ((near - near.mean()) / (near.max() - near.mean()) + 1.5 * shares) / 2.5
+    hits = search(vectors, words, query, "red kettle", 4)
+    assert [hit.row for hit in hits] == np.argsort(-expected).tolist()
+    assert [hit.score for hit in hits] == pytest.approx(sorted(expected, reverse=True))
+    # However narrow the range of a model's cosines is, the order is the same.
+    lifted = np.column_stack([vectors, np.full(4, 9)]).astype(np.float32)
+    tall = np.append(query, 9).astype(np.float32)
+    again = search(lifted, words, tall, "red kettle", 4, metric="dot")
+    assert [hit.score for hit in again] == pytest.approx([hit.score for hit in hits], abs=1e-5)
+    # The rows that are meant are all that counts.
+    mask = np.array([False, True, True, True])
+    assert search(vectors, words, query, "none", 1, mask=mask)[0].score == pytest.approx(1 / 2.5)
+    same = np.repeat(vectors[:1], 4, axis=0)
+    assert [hit.row for hit in search(same, words, query, "teapot", 4)] == [2, 0, 1, 3]
+    assert search(vectors, words, query, "red", 4, mask=np.zeros(4, np.bool_)) == []
 
 
 def test_weights_of_the_fusion() -> None:
@@ -151,7 +177,7 @@ def test_of_near_equals_one_is_shown_first() -> None:
     ("change", "said"),
     [
         ({"method": "words"}, "needs the words"),
-        ({"method": "other"}, "Known: hybrid, vectors, words"),
+        ({"method": "other"}, "Known: hybrid, rrf, vectors, words"),
         ({"metric": "manhattan"}, "Known: cosine, dot, euclidean"),
         ({"k": 0}, "at least 1"),
         ({"query": None}, "needs the vector"),
@@ -172,4 +198,3 @@ def test_what_does_not_fit_is_said(change: dict[str, object], said: str) -> None
     }
     with pytest.raises(ValueError, match=said):
         search(**{**given, **change})  # type: ignore[arg-type]
-    assert len(METHODS) == 3

@@ -25,6 +25,11 @@ class WordIndex:
         ]
         self.rows = len(rows)
         self._vocabulary = vocabulary
+        # [words]: in how many rows each is
+        self._among = np.bincount(
+            np.array([word for row in rows for word in set(row)], np.int64),
+            minlength=len(vocabulary),
+        )
         self._index = None
         if vocabulary:
             self._index = bm25s.BM25(k1=K1, b=B, method="lucene", dtype="float64")
@@ -32,10 +37,22 @@ class WordIndex:
 
     def scores(self, query: str) -> NDArray[np.float64]:
         """[rows], 0 or more: 0 of a row with none of the words. Each word of the query counts
-        once."""
+        once. As Lucene has it, without the constant factor k1 + 1."""
         known = self._vocabulary
         asked = [known[word] for word in asked_words(query) if word in known]
         if self._index is None or not asked:
             return np.zeros(self.rows)
         found: NDArray[np.float64] = self._index.get_scores_from_ids(asked)
         return found
+
+    def shares(self, query: str) -> NDArray[np.float64]:
+        """[rows]: the scores as shares of what a row of usual length gets that has every word of
+        the query once, those that no row has too. So rare words say more, and a query of which
+        only common words are found says little. Can exceed 1, at most k1 + 1 times."""
+        return self.scores(query) * (K1 + 1) / max(self._most(query), 1e-9)
+
+    def _most(self, query: str) -> float:
+        """The sum of the inverse document frequencies, each of which is above 0."""
+        numbers = [self._vocabulary.get(word) for word in asked_words(query)]
+        among = np.array([0 if at is None else self._among[at] for at in numbers], np.float64)
+        return float(np.log1p((self.rows - among + 0.5) / (among + 0.5)).sum())

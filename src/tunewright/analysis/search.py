@@ -1,4 +1,7 @@
-"""Search in a table: by vectors, by words, or by both. Exact: every row is looked at."""
+"""Search in a table: by vectors, by words, or by both. Exact: every row is looked at.
+
+Both together: `hybrid` adds up scores (`fusion.combined`), `rrf` goes by places (`fusion.fused`).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,20 +12,20 @@ from numpy.typing import NDArray
 
 from tunewright.analysis.bm25 import WordIndex
 from tunewright.analysis.distances import similarities, unit
-from tunewright.analysis.fusion import DEPTH, fused
+from tunewright.analysis.fusion import DEPTH, combined, fused
 from tunewright.analysis.nearest import Metric
 from tunewright.analysis.neighbours import Places, Vectors
 from tunewright.analysis.variety import POOL, varied
 
-Method = Literal["hybrid", "vectors", "words"]
+Method = Literal["hybrid", "rrf", "vectors", "words"]
 METHODS: tuple[str, ...] = get_args(Method)
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Hit:
-    """`score`: what the order is by. Of vectors it is `similarity`, of words `words`, of both their
-    reciprocal rank fusion, 1 for a row that is first in both.
+    """`score`: what the order is by: of vectors `similarity`, of words `words`; of both, about 1
+    for a row that is the nearest and has every word.
 
     `similarity`: to the query, by the metric, higher is nearer. `words`: BM25, 0 where none of them
     is there. None where the method does not ask for it.
@@ -48,8 +51,8 @@ def search(
 ) -> list[Hit]:
     """The k best rows for a query, best first; fewer where fewer are meant, or have its words.
 
-    vectors: [n, d]. words: of the same n rows; needed by hybrid and words. query: [d], the vector
-    of `text`, needed by hybrid and vectors. mask: bool [n], the rows that are meant. variety: above
+    vectors: [n, d]. words: of the same n rows; needed by all but `vectors`. query: [d], the vector
+    of `text`, needed by all but `words`. mask: bool [n], the rows that are meant. variety: above
     0, of near equals one is shown first (`variety.varied`; on unit vectors). Equal scores are in
     the order of rows. Raises ValueError for what does not fit.
     """
@@ -57,18 +60,26 @@ def search(
         raise ValueError(f"Unknown method {method!r}. Known: {', '.join(METHODS)}.")
     if k < 1:
         raise ValueError(f"k is {k}: it is at least 1.")
+    if method != "words" and query is None:
+        raise ValueError(f"The method {method} needs the vector of the query.")
+    if method != "vectors" and words is None:
+        raise ValueError(f"The method {method} needs the words of the rows.")
     meant = np.arange(len(vectors)) if mask is None else np.flatnonzero(mask)
     near = said = None
-    if method != "words":
-        if query is None:
-            raise ValueError(f"The method {method} needs the vector of the query.")
+    if query is not None and method != "words":
         near = similarities(query, vectors, metric)
-    if method != "vectors":
-        if words is None:
-            raise ValueError(f"The method {method} needs the words of the rows.")
+    if words is not None and method != "vectors":
         said = words.scores(text)
     depth = k if variety == 0 else max(POOL * k, k + 20)
-    ranked = _ranked(near, said, meant, depth)
+    if near is None or said is None:
+        ranked = _by_one(near, said, meant, depth)
+    elif method == "rrf":
+        ranked = _by_places(near, said, meant, depth)
+    else:
+        assert words is not None
+        scores = np.zeros(len(vectors))
+        scores[meant] = combined(near[meant], words.shares(text)[meant])
+        ranked = _pairs(scores, best(scores, meant, depth))
     if variety:
         ranked = _varied(ranked, vectors, k, variety)
     return [_hit(row, score, near, said) for row, score in ranked[:k]]
@@ -85,14 +96,22 @@ def best(scores: NDArray[np.float64], rows: Places, k: int) -> Places:
     return kept[np.argsort(-scores[kept], kind="stable")][:k]
 
 
-def _ranked(
+def _pairs(scores: NDArray[np.float64], rows: Places) -> list[tuple[int, float]]:
+    return [(row, float(scores[row])) for row in rows.tolist()]
+
+
+def _by_one(
     near: NDArray[np.float64] | None, said: NDArray[np.float64] | None, meant: Places, k: int
 ) -> list[tuple[int, float]]:
-    if near is None or said is None:
-        scores = near if near is not None else said
-        assert scores is not None
-        rows = meant if near is not None else meant[scores[meant] > 0]
-        return [(row, float(scores[row])) for row in best(scores, rows, k).tolist()]
+    if near is not None:
+        return _pairs(near, best(near, meant, k))
+    assert said is not None
+    return _pairs(said, best(said, meant[said[meant] > 0], k))
+
+
+def _by_places(
+    near: NDArray[np.float64], said: NDArray[np.float64], meant: Places, k: int
+) -> list[tuple[int, float]]:
     depth = max(DEPTH, k)
     by_vector = best(near, meant, depth).tolist()
     by_words = best(said, meant[said[meant] > 0], depth).tolist()
