@@ -13,15 +13,19 @@ ROWS_EACH = 40
 
 @dataclass(frozen=True)
 class Topic:
-    """`words`: those by which a person would name it."""
+    """`named`, `words`: those by which a person would name it."""
 
-    words: frozenset[str]
+    named: str
     sentences: tuple[str, ...]
+
+    @property
+    def words(self) -> set[str]:
+        return set(self.named.split())
 
 
 TOPICS = (
     Topic(
-        frozenset("bicycle bike bikes wheel chain brake brakes gear gears tyre tyres".split()),
+        "bicycle bike bikes wheel chain brake brakes gear gears tyre tyres",
         (
             "The chain of my bicycle slips whenever I change to the smallest gear.",
             "After the ride the front brake squeals, though the pads are new.",
@@ -36,7 +40,7 @@ TOPICS = (
         ),
     ),
     Topic(
-        frozenset("bread dough flour oven yeast loaf loaves sourdough baking".split()),
+        "bread dough flour oven yeast loaf loaves sourdough baking",
         (
             "The dough did not rise, because the yeast was from last year.",
             "Knead the flour with warm water until it no longer sticks.",
@@ -51,9 +55,7 @@ TOPICS = (
         ),
     ),
     Topic(
-        frozenset(
-            "telescope star stars planet planets moon sky comet galaxy mirror eyepiece".split()
-        ),
+        "telescope star stars planet planets moon sky comet galaxy mirror eyepiece",
         (
             "Through the telescope Saturn looked like a small ear with rings.",
             "The sky over the village is dark enough for the galaxy in Andromeda.",
@@ -68,7 +70,7 @@ TOPICS = (
         ),
     ),
     Topic(
-        frozenset("tax taxes invoice invoices income refund receipts deduction accountant".split()),
+        "tax taxes invoice invoices income refund receipts deduction accountant",
         (
             "The tax office wants the receipts of the last three years.",
             "Is the desk in my flat a deduction, if I work at home twice a week?",
@@ -83,9 +85,7 @@ TOPICS = (
         ),
     ),
     Topic(
-        frozenset(
-            "tomatoes seeds soil garden plants compost roses roots leaves seedlings".split()
-        ),
+        "tomatoes seeds soil garden plants compost roses roots leaves seedlings",
         (
             "The leaves of the tomatoes curl and turn yellow from below.",
             "I sow the seeds indoors in March and plant them out in May.",

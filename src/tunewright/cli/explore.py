@@ -5,7 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from tunewright.cli import explore_search
+from tunewright.cli import explore_clusters, explore_map, explore_search
 
 
 class _Group(TyperGroup):
@@ -25,3 +25,5 @@ app = typer.Typer(
     "Example: tunewright explore search reviews.csv 'arrived broken' --column text",
 )
 app.command()(explore_search.search)
+app.command()(explore_clusters.clusters)
+app.command()(explore_map.map)

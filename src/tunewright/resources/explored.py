@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,10 @@ from tunewright.tables.added import write_added
 from tunewright.tables.cells import text_of, written
 from tunewright.tables.sources import open_source
 from tunewright.tables.texts import missing
+
+if TYPE_CHECKING:
+    from tunewright.analysis.clusters import Clusters
+    from tunewright.analysis.maps import Map
 
 Floats = NDArray[np.float32]
 _OF_EXTRA = {"sklearn", "scipy", "openTSNE", "bm25s", "threadpoolctl", "joblib"}
@@ -111,6 +115,36 @@ class Explored:
         with working("Searching"):
             ids, scores = nearest(self.embedded([query]), self.vectors, top)
         return [Hit(int(row), float(score)) for row, score in zip(ids[0], scores[0], strict=True)]
+
+    def clusters(
+        self,
+        *,
+        k: int | None = None,
+        method: Literal["k-means", "hdbscan"] = "k-means",
+        seed: int = 0,
+        progress: Callable[[float], None] = lambda _: None,
+    ) -> "Clusters":
+        """Rows that are alike, in groups with names (`analysis.clusters`). k: how many, for
+        k-means; None: the number with the best silhouette."""
+        with working("Finding clusters"):
+            from tunewright.analysis.clusters import clusters
+
+            return clusters(
+                self.vectors, self.texts, k=k, method=method, seed=seed, progress=progress
+            )
+
+    def map(
+        self,
+        *,
+        method: Literal["t-sne", "pca"] = "t-sne",
+        seed: int = 0,
+        progress: Callable[[float], None] = lambda _: None,
+    ) -> "Map":
+        """Every row in the plane, near the rows that are like it (`analysis.maps`)."""
+        with working("A map"):
+            from tunewright.analysis.maps import mapped
+
+            return mapped(self.vectors, method=method, seed=seed, progress=progress)
 
     def write(self, output: Path | str, added: Mapping[str, Sequence[Any]]) -> None:
         """The table as a file (.csv, .jsonl or .parquet), without vectors, with columns `added`: of

@@ -1,0 +1,175 @@
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from tunewright.cli.exploring import (
+    AddedOutputOption,
+    Answer,
+    Asked,
+    EmbeddingModelOption,
+    OverwriteOutOption,
+    TableArgument,
+    beginning,
+    give,
+    opened,
+    progress,
+)
+from tunewright.cli.table_options import (
+    ColumnOption,
+    PromptNameOption,
+    SheetOption,
+    TemplateOption,
+)
+from tunewright.cli.terminal import HomeOption, JsonOption
+
+if TYPE_CHECKING:
+    from tunewright.analysis.clusters import Cluster, Clusters
+    from tunewright.resources.explored import Explored
+
+_CENTRAL = 3  # texts of a cluster in JSON; the first of them in the terminal
+_TEXT = 80
+
+_NumberOption = Annotated[
+    int | None,
+    typer.Option(
+        "--k",
+        min=1,
+        help="How many clusters. Not given: the number with the best silhouette.",
+        show_default=False,
+    ),
+]
+_MethodOption = Annotated[
+    Literal["k-means", "hdbscan"],
+    typer.Option(
+        help="k-means puts every row in a cluster; hdbscan leaves rows that lie alone as noise."
+    ),
+]
+SeedOption = Annotated[int, typer.Option(min=0, help="Another one draws and begins otherwise.")]
+
+
+def clusters(
+    table: TableArgument,
+    column: ColumnOption = None,
+    k: _NumberOption = None,
+    method: _MethodOption = "k-means",
+    seed: SeedOption = 0,
+    output: AddedOutputOption = None,
+    overwrite: OverwriteOutOption = False,
+    template: TemplateOption = None,
+    sheet: SheetOption = None,
+    model: EmbeddingModelOption = None,
+    prompt_name: PromptNameOption = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Group rows that are alike, name the groups, and tell which of them are found again.
+
+    Example: tunewright explore clusters reviews.csv --column text -o grouped.csv
+    """
+    asked = Asked(
+        table,
+        column,
+        template,
+        sheet,
+        model,
+        prompt_name,
+        home,
+        output=output,
+        overwrite=overwrite,
+        json=json,
+        adds=("cluster", "cluster_name"),
+    )
+    with opened(asked) as explored:
+        with progress("Clustering") as share:
+            found = explored.clusters(k=k, method=method, seed=seed, progress=share)
+        answer = Answer(
+            columns=[">cluster", "name", ">rows", ">share", "stable", "most central text"],
+            rows=_rows(explored, found),
+            wire=_wire(explored, found),
+            added=_added(found),
+            said=[*_said(found), ""],
+        )
+        give(asked, explored, answer)
+
+
+def _said(found: "Clusters") -> list[str]:
+    rows, number = len(found.of), len(found.all)
+    said = [f"{rows:,} rows in {number} {'cluster' if number == 1 else 'clusters'}."]
+    if found.tried:
+        last = found.tried[-1][0]
+        said[0] = f"{said[0][:-1]}: of 2 to {last}, the number with the best silhouette."
+    if found.silhouette is not None:
+        said.append(
+            f"Silhouette {found.silhouette:.2f}: 1 where clusters lie far apart, 0 where they run "
+            "into each other."
+        )
+    if found.sample:
+        said.append(
+            f"The number of clusters, silhouette and stability are of {found.sample:,} rows, drawn "
+            "at random."
+        )
+    stable = sum(cluster.stable for cluster in found.all)
+    if any(cluster.stability for cluster in found.all):
+        said.append(
+            f"{stable} of {number} stable: found again in other draws of the rows, with at least "
+            "0.8 of their rows in common (mean Jaccard index)."
+        )
+    return said
+
+
+def _rows(explored: "Explored", found: "Clusters") -> Iterator[tuple[object, ...]]:
+    for cluster in found.all:
+        stable = f"{'yes' if cluster.stable else 'no'}, {_stability(cluster)}"
+        yield (
+            cluster.number,
+            cluster.name,
+            f"{len(cluster.rows):,}",
+            f"{len(cluster.rows) / len(found.of):.1%}",
+            stable if cluster.stability else "",
+            beginning(explored.texts[cluster.rows[0]], _TEXT),
+        )
+    if len(found.noise):
+        yield -1, "(noise)", f"{len(found.noise):,}", f"{found.noise_share:.1%}", "", ""
+
+
+def _stability(cluster: "Cluster") -> str:
+    of = cluster.stability
+    return f"{of.value:.2f} ({of.low:.2f} to {of.high:.2f})" if of else ""
+
+
+def _wire(explored: "Explored", found: "Clusters") -> dict[str, Any]:
+    return {
+        "method": found.method,
+        "silhouette": found.silhouette,
+        "tried": [{"k": k, "silhouette": score} for k, score in found.tried],
+        "sample": found.sample,
+        "noise": {"rows": len(found.noise), "share": found.noise_share},
+        "data": [
+            {
+                "cluster": cluster.number,
+                "name": cluster.name,
+                "terms": cluster.terms,
+                "rows": len(cluster.rows),
+                "share": len(cluster.rows) / len(found.of),
+                "stable": cluster.stable,
+                "stability": _interval(cluster),
+                "central": [
+                    {"line": explored.lines[row], "text": explored.texts[row]}
+                    for row in cluster.rows[:_CENTRAL].tolist()
+                ],
+            }
+            for cluster in found.all
+        ],
+    }
+
+
+def _interval(cluster: "Cluster") -> dict[str, float] | None:
+    of = cluster.stability
+    return {"value": of.value, "low": of.low, "high": of.high} if of else None
+
+
+def _added(found: "Clusters") -> dict[str, list[Any]]:
+    numbers = found.of.tolist()
+    names = {cluster.number: cluster.name for cluster in found.all}
+    return {"cluster": numbers, "cluster_name": [names.get(number) for number in numbers]}
