@@ -54,3 +54,32 @@ def test_a_map_has_positions_of_every_row(run: Any, table: Path) -> None:
 def test_what_cannot_be_clustered_is_said_in_a_sentence(run: Any, table: Path) -> None:
     done = run("explore", "clusters", str(table), *STATIC, "--k", "201", code=1)
     assert "k is 201: it must be from 1 to the number of rows, 200." in done.stderr
+
+
+def test_other_ways_are_taken(run: Any, table: Path) -> None:
+    out = table.with_name("out.csv")
+    out.write_text("what was there")
+    again = (*STATIC, "--seed", "1", "-o", str(out), "--overwrite")
+    done = run(
+        "explore", "clusters", str(table), *again, "--k", "3", "--method", "k-means", "--json"
+    )
+    assert [each["cluster"] for each in json.loads(done.stdout)["data"]] == [0, 1, 2]
+    assert {row["cluster"] for row in rows_of(out)} == {"0", "1", "2"}
+    run("explore", "map", str(table), *again, "--method", "pca")
+    assert "x" in rows_of(out)[0]
+
+
+@pytest.mark.parametrize("part", ["clusters", "map"])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--template", "{Txt}"), "There is no column 'Txt'. Did you mean 'text'?"),
+        (("--sheet", "one"), "has no sheets"),
+        (("--column", "text", "--prompt-name", "query"), "has no prompt 'query'"),
+    ],
+)
+def test_options_of_the_table_reach_it(
+    run: Any, table: Path, part: str, options: tuple[str, ...], said: str
+) -> None:
+    done = run("explore", part, str(table), "--model", "builtin-static", *options, code=1)
+    assert said in done.stderr
