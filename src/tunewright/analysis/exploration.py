@@ -1,7 +1,18 @@
 """A table explored as a whole: what one report tells of it."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tunewright.analysis.anomalies import Anomalies
+    from tunewright.analysis.classification import Classification
+    from tunewright.analysis.clusters import Clusters
+    from tunewright.analysis.diversity import Diversity
+    from tunewright.analysis.hit_rates import HitRates
+    from tunewright.analysis.maps import Map
+    from tunewright.analysis.regression import Regression
 
 
 @dataclass(frozen=True)
@@ -38,11 +49,11 @@ class Exploration:
     texts: tuple[str, ...]
     labels: tuple[tuple[str, tuple[str | None, ...]], ...] = ()
     numbers: tuple[tuple[str, tuple[float | None, ...]], ...] = ()
-    map: Any = None
-    clusters: Any = None
-    anomalies: Any = None
-    diversity: Any = None
-    classification: Any = None
-    regression: Any = None
-    recommendations: Any = None
+    map: Map | None = None
+    clusters: Clusters | None = None
+    anomalies: Anomalies | None = None
+    diversity: Diversity | None = None
+    classification: Classification | None = None
+    regression: Regression | None = None
+    recommendations: HitRates | None = None
     absent: tuple[tuple[str, str], ...] = ()
