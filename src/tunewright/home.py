@@ -17,6 +17,7 @@ HOME/
                     outputs it has completed
   vectors/          one folder a vector store: chunks.db, the text of its chunks; index.db, their
                     vectors
+  copies/           how far `tunewright vectors copy` has come, a folder a copy
   jobs/             one folder a job: recipe, checkpoints, log
   batches/          one folder a batch that runs: the answers that there are
 """
@@ -74,6 +75,10 @@ class Home:
     @property
     def embeddings(self) -> Path:
         return self.root / "embeddings"
+
+    @property
+    def copies(self) -> Path:
+        return self.root / "copies"
 
     @property
     def jobs(self) -> Path:

@@ -23,6 +23,7 @@ from tunewright.cli import (
     serve,
     tables,
     tokens,
+    vector_copies,
     vectors,
 )
 from tunewright.cli.options import accept_earlier_names
@@ -69,6 +70,7 @@ app.command()(chat.chat)
 app.command()(embed.embed)
 app.add_typer(explore.app, name="explore")
 app.add_typer(tables.app, name="tables")
+vectors.app.command("copy")(vector_copies.copy)
 app.add_typer(vectors.app, name="vectors")
 app.add_typer(batches.app, name="batches")
 app.add_typer(imports.app, name="import")

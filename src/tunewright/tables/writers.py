@@ -185,7 +185,7 @@ class Parquet:
         }
         self._schema = arrow.schema([*fields, *vectors], metadata)
         self._writer = parquet.ParquetWriter(
-            _Sink(out),
+            ParquetSink(out),
             self._schema,
             use_dictionary=[one.name for one in fields],  # type: ignore[arg-type]
             compression=dict.fromkeys(_leaves(parquet, arrow.schema(fields)), "snappy")
@@ -214,7 +214,7 @@ class Parquet:
         self._writer.close()
 
 
-class _Sink(io.RawIOBase):
+class ParquetSink(io.RawIOBase):
     """What pyarrow writes to."""
 
     def __init__(self, out: Out) -> None:

@@ -62,7 +62,7 @@ def measure(
         return None
     k = min(k, total - 1)
     asked = np.stack(vectors)  # [m, d]
-    truth = _Truth(asked, own, metric, k, _found(index, name, asked, own, k))
+    truth = Truth(asked, own, metric, k, _found(index, name, asked, own, k))
     for start, page in _pages(index, name):
         truth.see(page)
         progress(total + start + len(page.ids), 2 * total)
@@ -87,7 +87,7 @@ def _found(
     return [[id for id in ids if id != one][:k] for ids, one in zip(found, own, strict=True)]
 
 
-class _Truth:
+class Truth:
     """The distances of the k nearest rows so far, and those of the rows that were found."""
 
     def __init__(

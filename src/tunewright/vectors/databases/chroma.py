@@ -56,7 +56,7 @@ class Chroma(Database):
         self._made = Made(self._opened, lambda client: client.close(), alone=place.local)
 
     @property
-    def _client(self) -> Any:
+    def client(self) -> Any:
         return self._made()
 
     def _opened(self) -> Any:
@@ -75,7 +75,7 @@ class Chroma(Database):
 
     def collection(self, name: str) -> Collection | None:
         try:
-            own = self._client.get_collection(_named(name), embedding_function=None)
+            own = self.client.get_collection(_named(name), embedding_function=None)
         except Exception as error:
             if isinstance(self.error_of(error), NotFound):
                 return None
@@ -89,13 +89,13 @@ class Chroma(Database):
         return Collection(name, int(said["dimensions"]), cast("Metric", said["metric"]), own)
 
     def names(self) -> Iterator[str]:
-        for own in self._client.list_collections():
+        for own in self.client.list_collections():
             said = own.metadata or {}
             if "dimensions" in said and said.get("metric") in _SPACES:
                 yield said.get("name") or _name_of(own.name) or own.name
 
     def create(self, name: str, dimensions: int, metric: Metric) -> None:
-        self._client.get_or_create_collection(
+        self.client.get_or_create_collection(
             _named(name),
             metadata={"name": name, "dimensions": dimensions, "metric": metric},
             configuration={"hnsw": {"space": _SPACES[metric]}},
@@ -103,7 +103,7 @@ class Chroma(Database):
         )
 
     def drop(self, collection: Collection) -> None:
-        self._client.delete_collection(_named(collection.name))
+        self.client.delete_collection(_named(collection.name))
 
     def put(
         self,

@@ -38,23 +38,23 @@ class Connected:
 
     def __init__(self, place: Place, database: Database) -> None:
         self.place = place
-        self._database = database
+        self.database = database
         self._call = Calls(database, place)
         self._listings = Listings()
         self._known: dict[str, tuple[float, Collection]] = {}
 
     @property
     def limits(self) -> Limits:
-        return self._database.limits
+        return self.database.limits
 
     def __repr__(self) -> str:
         return f"Connected({self.place})"
 
     def create(self, name: str, dimensions: int, metric: Metric = "cosine") -> None:
         check_new(name, dimensions, metric, self.limits.dimensions)
-        there = self._call(lambda: self._database.collection(name))
+        there = self._call(lambda: self.database.collection(name))
         if there is None:
-            self._call(lambda: self._database.create(name, dimensions, metric))
+            self._call(lambda: self.database.create(name, dimensions, metric))
             there = self._collection(name)
         check_same(name, (there.dimensions, there.metric), (dimensions, metric))
 
@@ -62,16 +62,16 @@ class Connected:
         self._forget(name)
         if not may_be_name(name):
             return
-        there = self._call(lambda: self._database.collection(name))
+        there = self._call(lambda: self.database.collection(name))
         if there is not None:
-            self._call(lambda: self._database.drop(there))
+            self._call(lambda: self.database.drop(there))
         self._forget(name)
 
     def describe(self, name: str) -> Described:
         return self._with(name, lambda found: Described(found.dimensions, found.metric))
 
     def collections(self) -> list[str]:
-        return sorted(set(self._call(lambda: list(self._database.names()))))
+        return sorted(set(self._call(lambda: list(self.database.names()))))
 
     def refusal(self, dimensions: int, metric: Metric, rows: Rows | None = None) -> str | None:
         if dimensions > self.limits.dimensions:
@@ -82,7 +82,7 @@ class Connected:
         if rows is None:
             return None
         collection = Collection("", dimensions, metric)
-        return self._database.refusal(collection, rows.ids, rows.vectors, rows.attributes)
+        return self.database.refusal(collection, rows.ids, rows.vectors, rows.attributes)
 
     def upsert(
         self,
@@ -108,14 +108,12 @@ class Connected:
         last = list({id: at for at, id in enumerate(ids)}.values())  # of an id given twice
         ids, plain = [ids[at] for at in last], [plain[at] for at in last]
         given = self._vectors_of(collection, ids) if given is None else given[last]
-        if why := self._database.refusal(collection, ids, given, plain):
+        if why := self.database.refusal(collection, ids, given, plain):
             raise BadRequest(why)
         self._listings.forget(collection.name)
         for some in pieces(plain, collection.dimensions, self.limits):
             self._call(
-                lambda some=some: self._database.put(
-                    collection, ids[some], given[some], plain[some]
-                )
+                lambda some=some: self.database.put(collection, ids[some], given[some], plain[some])
             )
 
     def _vectors_of(self, collection: Collection, ids: Sequence[str]) -> Floats:
@@ -131,7 +129,7 @@ class Connected:
     ) -> dict[str, tuple[Floats, Mapping[str, Any]]]:
         rows: dict[str, tuple[Floats, Mapping[str, Any]]] = {}
         for some in _by(ids, self.limits.ids):
-            page = self._call(lambda some=some: self._database.fetch(collection, some))
+            page = self._call(lambda some=some: self.database.fetch(collection, some))
             assert page.vectors is not None
             assert page.attributes is not None
             for id, vector, attributes in zip(page.ids, page.vectors, page.attributes, strict=True):
@@ -152,18 +150,18 @@ class Connected:
             split = self._split(where)
             if split.weaker == NONE:
                 return
-            if split.exact and self._call(lambda: self._database.remove_where(collection, where)):
+            if split.exact and self._call(lambda: self.database.remove_where(collection, where)):
                 return
             ids = [id for page in self._matching(collection, split) for id in page]
         for some in _by(list(dict.fromkeys(ids or ())), self.limits.ids):
-            self._call(lambda some=some: self._database.remove(collection, some))
+            self._call(lambda some=some: self.database.remove(collection, some))
 
     def search(self, name: str, queries: Floats, k: int, where: Filter | None = None) -> Hits:
         checked_k(k)
 
         def find(collection: Collection) -> Hits:
             checked = checked_vectors(queries, collection.dimensions, collection.metric, "queries")
-            nearest = Nearest(self._database, collection, self._call)
+            nearest = Nearest(self.database, collection, self._call)
             return nearest.search(checked, k, self._split(where))
 
         return self._with(name, find)
@@ -176,12 +174,12 @@ class Connected:
         if split.weaker == NONE:
             return 0
         if split.exact:
-            return self._call(lambda: self._database.count(collection, split.weaker))
+            return self._call(lambda: self.database.count(collection, split.weaker))
         return sum(len(page) for page in self._matching(collection, split))
 
     def _matching(self, collection: Collection, split: Split) -> Iterator[list[str]]:
         """The ids, page by page."""
-        pages = self._database.pages(
+        pages = self.database.pages(
             collection, split.weaker, vectors=False, attributes=not split.exact
         )
         while (page := self._call(lambda: next(pages, None))) is not None:
@@ -189,7 +187,7 @@ class Connected:
 
     def read(self, name: str, after: str | None = None, limit: int = 1000) -> Rows:
         def read(collection: Collection) -> Rows:
-            page = self._call(lambda: self._database.read(collection, after, limit))
+            page = self._call(lambda: self.database.read(collection, after, limit))
             if page is not None:
                 return _in_order(page, collection)
             return self._listed(collection, after, limit)
@@ -221,12 +219,12 @@ class Connected:
     def close(self) -> None:
         if not self._call.closed:
             self._call.close()
-            self._database.close()
+            self.database.close()
 
     def _split(self, where: Filter | None) -> Split:
         tree = EVERY if where is None else where
-        part = weaker(tree, self._database.expresses)
-        return Split(tree, part if self._database.fits(part) else EVERY)
+        part = weaker(tree, self.database.expresses)
+        return Split(tree, part if self.database.fits(part) else EVERY)
 
     def _with(self, name: str, do: Callable[[Collection], T], writes: bool = False) -> T:
         """`do` with the collection; where another one of that name is there meanwhile, with that.
@@ -247,7 +245,7 @@ class Connected:
 
     def _collection(self, name: str) -> Collection:
         """As the database has it now. Raises NotFound."""
-        found = self._call(lambda: self._database.collection(name)) if may_be_name(name) else None
+        found = self._call(lambda: self.database.collection(name)) if may_be_name(name) else None
         if found is None:
             self._forget(name)
             raise NotFound(f"There is no collection '{name[:200]}' in the vector index.")

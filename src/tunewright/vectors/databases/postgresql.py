@@ -65,7 +65,7 @@ class PostgreSQL(Database):
         self._knowing: WeakSet[Any] = WeakSet()  # connections that know pgvector's type
 
     def collection(self, name: str) -> Collection | None:
-        found = self._do(lambda connection: self._listed(connection, name))
+        found = self.do(lambda connection: self._listed(connection, name))
         return found and Collection(name, found[0], cast("Metric", found[1]), self._table(name))
 
     def _listed(self, connection: Any, name: str) -> tuple[int, str] | None:
@@ -82,10 +82,10 @@ class PostgreSQL(Database):
             rows = connection.execute("SELECT name FROM tunewright_collections").fetchall()
             return [name for (name,) in rows]
 
-        yield from self._do(listed)
+        yield from self.do(listed)
 
     def create(self, name: str, dimensions: int, metric: Metric) -> None:
-        self._do(lambda connection: self._create(connection, name, dimensions, metric))
+        self.do(lambda connection: self._create(connection, name, dimensions, metric))
 
     def _create(self, connection: Any, name: str, dimensions: int, metric: Metric) -> None:
         """One after the other: two that make the same table would disturb each other."""
@@ -126,7 +126,7 @@ class PostgreSQL(Database):
             gone = "DELETE FROM tunewright_collections WHERE name = %s"
             connection.execute(gone, [collection.name])
 
-        self._do(dropped)
+        self.do(dropped)
 
     def put(
         self,
@@ -146,7 +146,7 @@ class PostgreSQL(Database):
             "vector = excluded.vector, given = excluded.given, attributes = excluded.attributes",
             collection.own,
         )
-        self._do(lambda connection: connection.cursor().executemany(put, rows))
+        self.do(lambda connection: connection.cursor().executemany(put, rows))
 
     def remove(self, collection: Collection, ids: Sequence[str]) -> None:
         """Its rows are locked in the order of their ids."""
@@ -155,7 +155,7 @@ class PostgreSQL(Database):
             "(SELECT id FROM {0} WHERE id = ANY(%s) ORDER BY id FOR UPDATE)",
             collection.own,
         )
-        self._do(lambda connection: connection.execute(gone, [list(map(text_of, ids))]))
+        self.do(lambda connection: connection.execute(gone, [list(map(text_of, ids))]))
 
     def remove_where(self, collection: Collection, where: Filter) -> bool:
         matching, values = compiled(where)
@@ -164,7 +164,7 @@ class PostgreSQL(Database):
             "FOR UPDATE)",
             collection.own,
         )
-        self._do(lambda connection: connection.execute(gone, values))
+        self.do(lambda connection: connection.execute(gone, values))
         return True
 
     def fetch(self, collection: Collection, ids: Sequence[str]) -> Page:
@@ -193,9 +193,7 @@ class PostgreSQL(Database):
         self, collection: Collection, matching: str, values: Sequence[Any], end: str = ""
     ) -> Page:
         asked = self._said(f"SELECT {_COLUMNS} FROM {{}} WHERE {matching}{end}", collection.own)
-        rows = self._do(
-            lambda connection: connection.execute(asked, values, binary=True).fetchall()
-        )
+        rows = self.do(lambda connection: connection.execute(asked, values, binary=True).fetchall())
         kept = np.array([row[1] for row in rows], np.float32).reshape(-1, collection.dimensions)
         return Page(
             [plain_of(row[0]) for row in rows],
@@ -223,9 +221,9 @@ class PostgreSQL(Database):
                 connection.execute(asked, each, prepare=False).fetchall() for each in some
             ]
 
-        found = self._do(rows(every), alone=True)
+        found = self.do(rows(every), alone=True)
         if short := [at for at, each in enumerate(found) if len(each) < n]:
-            exact = self._do(_without_graph(rows([every[at] for at in short])))
+            exact = self.do(_without_graph(rows([every[at] for at in short])))
             for at, each in zip(short, exact, strict=True):
                 found[at] = each
         return [_found(each, collection.metric, attributes) for each in found]
@@ -233,7 +231,7 @@ class PostgreSQL(Database):
     def count(self, collection: Collection, where: Filter) -> int:
         matching, values = compiled(where)
         asked = self._said(f"SELECT count(*) FROM {{}} WHERE {matching}", collection.own)
-        return self._do(
+        return self.do(
             lambda connection: connection.execute(asked, values).fetchone()[0], alone=True
         )
 
@@ -262,7 +260,7 @@ class PostgreSQL(Database):
         for connection in idle:
             connection.close()
 
-    def _do(self, work: Callable[[Any], T], *, alone: bool = False) -> T:
+    def do(self, work: Callable[[Any], T], *, alone: bool = False) -> T:
         """`work` in a transaction of its own; alone: it is statements that need none. It is done
         again where others were in its way, and where a connection that was kept has ended
         meanwhile: all that is done may be done twice."""

@@ -52,7 +52,7 @@ class Qdrant(Database):
         self._making = threading.Lock()
 
     @property
-    def _client(self) -> Any:
+    def client(self) -> Any:
         with self._making:
             if self._made is None:
                 self._made = self._make()
@@ -71,9 +71,9 @@ class Qdrant(Database):
         )
 
     def collection(self, name: str) -> Collection | None:
-        if not self._client.collection_exists(name):
+        if not self.client.collection_exists(name):
             return None
-        vectors = self._client.get_collection(name).config.params.vectors
+        vectors = self.client.get_collection(name).config.params.vectors
         named = [metric for metric in _DISTANCES if isinstance(vectors, dict) and metric in vectors]
         if not named:
             raise BadRequest(
@@ -83,8 +83,8 @@ class Qdrant(Database):
         return Collection(name, vectors[named[0]].size, cast("Metric", named[0]))
 
     def names(self) -> Iterator[str]:
-        for found in self._client.get_collections().collections:
-            vectors = self._client.get_collection(found.name).config.params.vectors
+        for found in self.client.get_collections().collections:
+            vectors = self.client.get_collection(found.name).config.params.vectors
             if isinstance(vectors, dict) and _DISTANCES.keys() & vectors.keys():
                 yield found.name
 
@@ -93,13 +93,13 @@ class Qdrant(Database):
             size=dimensions, distance=self._models.Distance(_DISTANCES[metric])
         )
         try:
-            self._client.create_collection(name, vectors_config={metric: kept})
+            self.client.create_collection(name, vectors_config={metric: kept})
         except Exception:
             if self.collection(name) is None:  # else another process has just made it
                 raise
 
     def drop(self, collection: Collection) -> None:
-        self._client.delete_collection(collection.name)
+        self.client.delete_collection(collection.name)
 
     def put(
         self,
@@ -119,20 +119,20 @@ class Qdrant(Database):
             vectors={collection.metric: kept.tolist()},
             payloads=payloads,
         )
-        self._client.upsert(collection.name, points, wait=True)
+        self.client.upsert(collection.name, points, wait=True)
 
     def remove(self, collection: Collection, ids: Sequence[str]) -> None:
         chosen = self._models.PointIdsList(points=[slots.uuid_of(id) for id in ids])
-        self._client.delete(collection.name, chosen, wait=True)
+        self.client.delete(collection.name, chosen, wait=True)
 
     def remove_where(self, collection: Collection, where: Filter) -> bool:
         chosen = self._models.FilterSelector(filter=self._said(where) or self._models.Filter())
-        self._client.delete(collection.name, chosen, wait=True)
+        self.client.delete(collection.name, chosen, wait=True)
         return True
 
     def fetch(self, collection: Collection, ids: Sequence[str]) -> Page:
         asked = [slots.uuid_of(id) for id in ids]
-        found = self._client.retrieve(
+        found = self.client.retrieve(
             collection.name, asked, with_payload=True, with_vectors=[collection.metric]
         )
         return _page(found, collection, vectors=True, attributes=True)
@@ -150,11 +150,11 @@ class Qdrant(Database):
             )
             for query in units(queries, collection.metric)[0].tolist()
         ]
-        found = self._client.query_batch_points(collection.name, asked)
+        found = self.client.query_batch_points(collection.name, asked)
         return [_found(each.points, collection.metric, attributes) for each in found]
 
     def count(self, collection: Collection, where: Filter) -> int:
-        return self._client.count(collection.name, self._said(where), exact=True).count
+        return self.client.count(collection.name, self._said(where), exact=True).count
 
     def pages(
         self, collection: Collection, where: Filter, *, vectors: bool, attributes: bool
@@ -162,7 +162,7 @@ class Qdrant(Database):
         after, first = None, True
         fields = [_ID] + [_ATTRIBUTES] * attributes + [_VECTOR] * vectors
         while first or after is not None:
-            points, after = self._client.scroll(
+            points, after = self.client.scroll(
                 collection.name,
                 self._said(where),
                 limit=_PAGE,

@@ -1,0 +1,134 @@
+"""`tunewright vectors copy`."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tunewright.cli.terminal import HomeOption, JsonOption, notes, print_json, say
+from tunewright.cli.verbs import bar
+from tunewright.wording import counted
+
+if TYPE_CHECKING:
+    from tunewright.vectors.copying import Copied
+
+WhereOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        "--filter",
+        metavar="KEY=VALUE",
+        help="Only rows with this attribute; also != > >= < <=, or a filter of OpenAI's in JSON. "
+        "Of several, all must match.",
+    ),
+]
+
+
+def copy(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SRC",
+            help="PLACE#COLLECTION, such as chroma:DIR#reviews; or a file with vectors: .parquet, "
+            ".jsonl, .csv.",
+            show_default=False,
+        ),
+    ],
+    destination: Annotated[
+        str,
+        typer.Argument(
+            metavar="DST",
+            help="PLACE#COLLECTION, or PLACE for a collection that is called as SRC's; or a file "
+            "that ends in .parquet.",
+            show_default=False,
+        ),
+    ],
+    where: WhereOption = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METRIC",
+            help="cosine, dot or euclidean: of a source that does not tell, such as a file. Not "
+            "given: cosine.",
+            show_default=False,
+        ),
+    ] = None,
+    id: Annotated[
+        str | None,
+        typer.Option(
+            "--id",
+            metavar="COLUMN",
+            help="Of a file, the column with the ids. Not given: `id`, else rows are numbered.",
+            show_default=False,
+        ),
+    ] = None,
+    text: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="What the attribute with the text is called, of rows that LangChain or another "
+            "program wrote.",
+        ),
+    ] = "text",
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Copy a collection of vectors between two places: the embedded index, databases, Parquet.
+
+    Ids, vectors, attributes, dimensions and metric are kept. What DST cannot hold is told before
+    the first write; at the end each row is compared. Stopped at any moment, the same command goes
+    on. Places are those of docs/databases.md; chroma:, qdrant: and postgresql:// collections that
+    LangChain wrote can be copied from.
+
+    Example: tunewright vectors copy chroma:./db#reviews ./vectors --where 'stars>=4'
+    """
+    from tunewright.cli.attributes import filters
+    from tunewright.errors import BadRequest
+    from tunewright.vectors import copying
+
+    if metric not in (None, "cosine", "dot", "euclidean"):
+        raise BadRequest(f"There is no metric '{metric}'. Known: cosine, dot, euclidean.")
+    with bar(left=True) as show:
+        done = copying.copy(
+            source,
+            destination,
+            where=filters(where or []),
+            metric=metric,
+            id=id,
+            text=text,
+            home=home,
+            progress=lambda what, n, total: show(what, n, total, f"{n:,}/{total:,} rows"),
+        )
+    if json:
+        return print_json(_wire(done))
+    return _report(done)
+
+
+def _wire(done: "Copied") -> dict[str, Any]:
+    near = done.neighbours
+    return {
+        "object": "vectors.copy",
+        "source": done.source,
+        "destination": done.destination,
+        "rows": done.rows,
+        "dimensions": done.dimensions,
+        "metric": done.metric,
+        "rows_before": done.resumed,
+        "verified": True,
+        "neighbours": near and {"queries": near.queries, "k": near.k, "share": near.share},
+        "notes": list(done.notes),
+    }
+
+
+def _report(done: "Copied") -> None:
+    before = f", {done.resumed:,} of them by an earlier run" if done.resumed else ""
+    say(
+        f"{done.destination} has {counted(done.rows, 'row')} of {done.source}{before}: "
+        f"{done.dimensions} dimensions, {done.metric}. Each was read back and compared."
+    )
+    if near := done.neighbours:
+        say(
+            f"Of {counted(near.queries, 'row')}, a search there finds {near.share:.1%} of the "
+            f"{counted(near.k, 'nearest other', 'nearest others')}."
+        )
+    for note in done.notes:
+        notes.print(note, markup=False, soft_wrap=True)
