@@ -290,7 +290,7 @@ def test_what_is_refused_before_anything_is_written(
     refused(f"{tmp_path}/none", f"{tmp_path}/c#new", "It has none")
     refused(f"{tmp_path}/a#ol", f"{tmp_path}/c#new", "no collection 'ol'")
     refused(old, f"{tmp_path}/c#a b", "cannot be a collection's name")
-    refused(old, f"{tmp_path}/c#", "give PLACE#COLLECTION")
+    refused(old, f"{tmp_path}/c#", "Give PLACE#COLLECTION")
     refused(old, f"{tmp_path}/c.csv", r"ends in \.parquet")
     refused(old, f"{tmp_path}/no/c.parquet", "There is no folder")
     refused(old, f"{tmp_path}/c", "metric dot: it is kept", metric="cosine")

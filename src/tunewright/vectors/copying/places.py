@@ -83,7 +83,7 @@ def split(given: "str | Path") -> tuple[str, str]:
     if not sign:
         return str(given), ""
     if not place or not name:
-        raise BadRequest(f"'{given}' is no place of a collection: give PLACE#COLLECTION.")
+        raise BadRequest(f"'{given}' does not name a collection. Give PLACE#COLLECTION.")
     return place, name
 
 
