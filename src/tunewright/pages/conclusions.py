@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from tunewright.analysis.exploration import About, Exploration
 from tunewright.pages.packing import cut
-from tunewright.wording import counted
+from tunewright.wording import counted, of
 
 SHOWN = 4
 _FEW_ROWS = 100  # below this, what is said of a table can turn over with another sample
@@ -53,7 +53,7 @@ def percent(share: float) -> str:
     """Two digits that count, and a space that keeps the line: 21 %, 2.4 %, 0.31 %."""
     hundredths = share * 100
     digits = 0 if hundredths >= 10 else 1 if hundredths >= 1 else 2
-    return f"{hundredths:.{digits}f}".removesuffix(".0") + "\N{NO-BREAK SPACE}%"
+    return f"{round(hundredths, digits):g}\N{NO-BREAK SPACE}%"
 
 
 def interval(found: Any, form: str = ".2f") -> str:
@@ -68,7 +68,8 @@ def _said(template: str, *values: object) -> Markup:
 def _clusters(explored: Exploration) -> Conclusion:
     clusters, rows = explored.clusters, len(explored.texts)
     largest = max(clusters.all, key=lambda cluster: len(cluster.rows), default=None)
-    stable = sum(cluster.stable for cluster in clusters.all)
+    known = [cluster for cluster in clusters.all if cluster.stability is not None]
+    stable = sum(cluster.stable for cluster in known)
     said = _said(
         "The {} fall into *{}*", counted(rows, "row"), counted(len(clusters.all), "cluster")
     )
@@ -80,24 +81,22 @@ def _clusters(explored: Exploration) -> Conclusion:
             f"{len(largest.rows):,}",
             share,
         )
-    said += _said(
-        ". *{}* of {} are stable: other samples of the rows give them again.",
-        stable,
-        len(clusters.all),
-    )
+    if known:
+        words = ". *{}* of {} are stable: other samples of the rows give them again"
+        said += _said(words, stable, len(known))
     return Conclusion(
-        *("Clusters", "clusters", said),
+        *("Clusters", "clusters", said + "."),
         command(explored.about, "clusters", output="clusters.csv"),
         "adds the cluster of each row to a copy of the table",
-        _join(_thin_clusters(clusters, stable, rows)),
+        " ".join(_thin_clusters(clusters, known, rows)),
     )
 
 
-def _thin_clusters(clusters: Any, stable: int, rows: int) -> Iterator[str]:
+def _thin_clusters(clusters: Any, known: list[Any], rows: int) -> Iterator[str]:
     noise = float((clusters.of < 0).mean())
     if rows < _FEW_ROWS:
         yield f"{counted(rows, 'row')} are few for clusters: {_FEW_ROWS} or more show what lasts."
-    if stable * 2 < len(clusters.all):
+    if 2 * sum(cluster.stable for cluster in known) < len(known):
         yield "Most clusters change with the sample of the rows: read them as a sketch."
     if clusters.silhouette is not None and clusters.silhouette < _BLURRED:
         blurred = f"silhouette {clusters.silhouette:.2f}; separate ones have 0.25 and more"
@@ -125,7 +124,7 @@ def _labels(explored: Exploration) -> Conclusion:
         *("Labels", "labels", said + "."),
         command(explored.about, "classify", label=name, output="labels.csv"),
         "adds what is predicted for each row, and how surely",
-        _join(_thin_labels(found)),
+        " ".join(_thin_labels(found)),
     )
 
 
@@ -141,18 +140,17 @@ def _thin_labels(found: Any) -> Iterator[str]:
 
 def _duplicates(explored: Exploration) -> Conclusion:
     found, rows = explored.diversity, len(explored.texts)
-    many = found.duplicate_rows
-    if many:
-        verb = "is a near-duplicate" if many == 1 else "are near-duplicates"
-        said = _said("*{}* of {} " + verb + " of another", f"{many:,}", counted(rows, "row"))
+    some = f"{found.duplicate_rows:,}" if found.duplicate_rows else "None"
+    verb = of(found.duplicate_rows or 1, "is")
+    said = _said(
+        "*{}* of {} " + verb + " a near-duplicate of one that stays", some, counted(rows, "row")
+    )
+    if found.duplicate_rows:
         said += _said(
-            " (similarity {} or more), in {}",
-            f"{found.threshold:.2f}",
+            " (*{}*, in {})",
+            percent(found.duplicate_rows / rows),
             counted(len(found.duplicates), "group"),
         )
-    else:
-        said = _said("*{}* of {} is a near-duplicate of another", "None", counted(rows, "row"))
-        said += _said(" (similarity {} or more)", f"{found.threshold:.2f}")
     said += _said(
         ". All in all the table is as varied as *{}* that have nothing in common.",
         counted(round(found.vendi), "row"),
@@ -210,10 +208,6 @@ def _numbers(explored: Exploration) -> Conclusion:
         "adds the predicted number to each row",
         useless if found.mae.high >= found.baseline_mae else "",
     )
-
-
-def _join(sentences: Iterator[str]) -> str:
-    return " ".join(sentences)
 
 
 _PARTS: tuple[tuple[str, Callable[[Exploration], Conclusion]], ...] = (

@@ -4,9 +4,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from tunewright.analysis.exploration import Exploration
+from tunewright.pages import charts
 from tunewright.pages.bundling import joined
 from tunewright.pages.conclusions import command, conclusions, interval, percent
 from tunewright.pages.explore_data import data
@@ -15,7 +17,8 @@ from tunewright.pages.parts import rendered
 
 _ROOM = 1_555_000, 44.4  # characters of a page, and for each row: 2 MB at 10,000, 6 MB at 100,000
 _QUOTED = 420  # characters of a row that a list quotes
-_LISTED = 50  # entries of a list; the commands give all
+_FIRST, _LISTED = 12, 50  # entries of a list before the others are folded, and of the page
+_CONFUSED = 20  # pairs of labels, where a matrix would be too large
 
 
 def page(explored: Exploration) -> str:
@@ -42,11 +45,30 @@ def _page(explored: Exploration, texts: str, length: int) -> str:
         data=_json(data(explored, length if longest > length else 0)),
         texts=Markup(texts),
         quoted=_Quoted(explored.texts),
+        first=_FIRST,
         listed=_LISTED,
+        charts=charts,
+        confused=_confused,
+        f1=_f1,
         command=command,
         percent=percent,
         interval=interval,
     )
+
+
+def _confused(found: Any) -> list[tuple[str, str, int]]:
+    """(given, predicted, rows) of the labels that are confused most often."""
+    pairs = [
+        (int(found.confusion[given, predicted]), given, predicted)
+        for given, predicted in np.ndindex(*found.confusion.shape)
+        if given != predicted and found.confusion[given, predicted]
+    ]
+    first = sorted(pairs, key=lambda pair: (-pair[0], pair[1:]))[:_CONFUSED]
+    return [(found.labels[given], found.labels[other], count) for count, given, other in first]
+
+
+def _f1(classes: Sequence[Any]) -> list[tuple[str, float, bool]]:
+    return [(cut(one.label, 18), one.f1, True) for one in classes]
 
 
 class _Quoted:

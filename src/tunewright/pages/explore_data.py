@@ -58,12 +58,10 @@ def _clusters(explored: Exploration) -> list[dict[str, object]]:
 
 
 def _interval(found: Any) -> list[float] | None:
-    """[value, low, high] of an Interval or of a number."""
+    """[value, low, high]"""
     if found is None:
         return None
-    if hasattr(found, "low"):
-        return [round(float(value), 4) for value in (found.value, found.low, found.high)]
-    return [round(float(found), 4)] * 3
+    return [round(float(value), 4) for value in (found.value, found.low, found.high)]
 
 
 def _columns(explored: Exploration) -> list[dict[str, object]]:

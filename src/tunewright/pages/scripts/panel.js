@@ -45,7 +45,7 @@ export class Panel {
     const name = element("span", { className: "name", textContent: cluster.name });
     const size = element("span", { className: "amount", textContent: cluster.rows.toLocaleString("en") });
     const button = element("button", { type: "button" }, swatch, name, size);
-    if (!cluster.stable) button.append(element("span", { className: "from", textContent: "not stable" }));
+    if (cluster.stability && !cluster.stable) button.append(element("span", { className: "from", textContent: "not stable" }));
     button.addEventListener("click", () => this.acts.cluster(at));
     return element("li", {}, button);
   }
