@@ -10,8 +10,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from pages.explorations import about, exploration
+from pages.explorations import about, classification, exploration, hit_rates, regression
 from tunewright.analysis.exploration import Exploration
+from tunewright.analysis.intervals import Interval
 from tunewright.pages.bundling import joined
 from tunewright.pages.explore import page
 from tunewright.pages.packing import packed_texts
@@ -66,25 +67,21 @@ def test_nothing_is_asked_of_any_network() -> None:
 def test_what_the_table_holds_stays_text() -> None:
     """Planted in every text of the table and of what describes it."""
     found = exploration(rows=30)
+    named = [replace(one, name=HOSTILE, terms=(HOSTILE,)) for one in found.clusters.all]
     hostile = replace(
         found,
         about=about(table=HOSTILE, columns=(HOSTILE,), left_out=((3, HOSTILE),), notes=(HOSTILE,)),
         texts=(HOSTILE,) * 30,
         labels=((HOSTILE, (HOSTILE,) * 30),),
         numbers=((HOSTILE, (1.0,) * 30),),
+        clusters=replace(found.clusters, all=tuple(named)),
+        classification=classification((HOSTILE, HOSTILE + "2"), 30),
+        regression=regression(30),
         absent=((HOSTILE, HOSTILE),),
     )
-    for cluster in hostile.clusters.all:
-        cluster.name, cluster.terms = HOSTILE, (HOSTILE,)
     text = page(hostile)
-    honest, elements = Elements(page(found)), Elements(text)
+    elements = Elements(text)
     assert [tag for tag, _ in elements.tags if tag in ("script", "img")] == ["script"] * 3
-    assert {tag for tag, _ in elements.tags} <= {tag for tag, _ in honest.tags} | {
-        "a",
-        "h3",
-        "li",
-        "ul",
-    }
     assert "<!--" not in text.replace("&lt;!--", "")
     assert "{{ 7 * 7 }}" in text
     data = json.loads(elements.inside["script"][0])
@@ -132,6 +129,35 @@ def test_each_part_can_be_absent(left: str) -> None:
     empty = () if left == "labels" else None
     text = page(replace(exploration(), absent=((left, "too few rows"),), **{left: empty}))
     assert "too few rows" in text
+
+
+def test_the_findings_have_numbers_intervals_commands_and_warnings() -> None:
+    stars = ("1", "2", "3", "4", "5")
+    shown = page(exploration(rows=90, classification=classification(stars, 90)))
+    said = " ".join(re.sub(r"<[^>]+>", "", shown.partition('<ol class="conclusions">')[2]).split())
+    said = said.partition("Map Each point")[0].replace("\N{NO-BREAK SPACE}", " ")
+    assert "The 90 rows fall into 3 clusters; the largest, “" in said
+    assert "90 rows are few for clusters" in said
+    assert "told from the text for 75 % of the rows (95 % interval 71 % to 79 %)" in said
+    assert "always saying the most frequent would be right for 20 %; 20 rows have" in said
+    assert "The rarest label has 18 rows only." in said
+    assert "3 of 90 rows are a near-duplicate of one that stays (3.3 %, in 2 groups)" in said
+    assert said.count("tunewright explore ") == 4
+
+
+def test_what_is_not_better_than_guessing_is_said() -> None:
+    useless = replace(classification(("a", "b")), majority=0.72)
+    rates = replace(hit_rates(), over_popularity=Interval(0.01, -0.02, 0.04))
+    text = page(exploration(classification=useless, recommendations=rates))
+    assert "The interval reaches down to that: the texts may say nothing of the label." in text
+    assert "Not surely better than recommending what is popular." in text
+
+
+def test_many_labels_are_shown_by_what_is_confused_most() -> None:
+    names = tuple(f"label {number}" for number in range(40))
+    text = page(exploration(400, classification=classification(names, 400)))
+    assert "Confusion matrix" not in text
+    assert "40 labels: the pairs that are confused most often." in text
 
 
 def test_a_table_of_one_row() -> None:
