@@ -1,9 +1,10 @@
 """Filters and attributes in PostgreSQL's jsonb, whose numbers, texts and booleans are never equal
 to each other; its order of texts is the database's, so they are compared as texts."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
+
+import orjson
 
 from tunewright.vectors.filters import And, Comparison, Filter, Value
 
@@ -27,14 +28,17 @@ def compiled(where: Filter) -> tuple[str, list[Any]]:
 def _compared(where: Comparison) -> tuple[str, list[Any]]:
     there, key = "(attributes -> %s::text)", text_of(where.key)
     if where.op in ("eq", "in") and len(where.values) <= _FEW:  # by the index
-        pairs = [json.dumps({key: _value(value)}) for value in where.values]
+        pairs = [_json({key: _value(value)}) for value in where.values]
         return "(" + " OR ".join(["attributes @> %s::jsonb"] * len(pairs)) + ")", list(pairs)
     if where.op in ("in", "nin"):
         said = f"coalesce({there} = ANY(%s::text[]::jsonb[]), false)"
-        return (said if where.op == "in" else f"NOT {said}"), [key, list(map(_json, where.values))]
+        return (said if where.op == "in" else f"NOT {said}"), [
+            key,
+            [_json(_value(value)) for value in where.values],
+        ]
     [value] = where.values
     if where.op == "ne":
-        return f"{there} IS DISTINCT FROM %s::jsonb", [key, _json(value)]
+        return f"{there} IS DISTINCT FROM %s::jsonb", [key, _json(_value(value))]
     typed = f"jsonb_typeof({there}) = '{where.kinds[0]}'"
     if isinstance(value, str):
         # jsonb compares texts as the database's language does.
@@ -56,12 +60,12 @@ def _value(value: Value) -> Value:
     return text_of(value) if isinstance(value, str) else value
 
 
-def _json(value: Value) -> str:
-    return json.dumps(_value(value))
+def _json(said: Any) -> str:
+    return orjson.dumps(said).decode()
 
 
 def packed(attributes: Mapping[str, Any]) -> str:
-    return json.dumps({text_of(key): _value(value) for key, value in attributes.items()})
+    return _json({text_of(key): _value(value) for key, value in attributes.items()})
 
 
 def unpacked(found: Mapping[str, Any]) -> dict[str, Any]:

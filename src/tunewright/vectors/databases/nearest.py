@@ -6,7 +6,9 @@ part of the filter only. So more is fetched until k hits are certain. Where it g
 read and compared here: slow, and never wrong.
 """
 
-from collections.abc import Sequence
+import heapq
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,22 +37,24 @@ class Split:
     def exact(self) -> bool:
         return self.where == self.weaker
 
-    def keeps(self, page: Found | Page) -> NDArray[np.intp]:
+    def keeps(self, page: Found | Page) -> Sequence[int]:
         """Which rows match: [n] -> indices."""
         if self.exact:
-            return np.arange(len(page.ids))
+            return range(len(page.ids))
         assert page.attributes is not None
-        return np.array(
-            [at for at, one in enumerate(page.attributes) if matches(self.where, one)], np.intp
-        )
+        return [at for at, one in enumerate(page.attributes) if matches(self.where, one)]
 
 
 @dataclass(frozen=True)
 class Ranked:
     """Rows of one query, nearest first, equal ones by id."""
 
+    distances: list[float]
     ids: list[str]
-    distances: Wide  # [n]
+
+    @property
+    def rows(self) -> Iterator[tuple[float, str]]:
+        return zip(self.distances, self.ids, strict=True)
 
 
 class Nearest:
@@ -108,17 +112,17 @@ class Nearest:
 
     def _ranked(self, query: Floats, found: Found, k: int, split: Split) -> tuple[Ranked, bool]:
         """The first k, and whether they are certain: the last row that was fetched is farther."""
+        tie = TIE if found.vectors is None else 0.0
         if found.vectors is None:
-            distances = _in_range(found.distances, self._collection.metric)
+            distances = _in_range(found.distances.tolist(), self._collection.metric)
         else:
-            distances = measured(self._collection.metric, query[None], found.vectors)[0]
-        kept = split.keeps(found)
-        together = _groups(distances[kept], TIE if found.vectors is None else 0.0)
-        ranked = _sorted([found.ids[at] for at in kept], together, k)
+            distances = measured(self._collection.metric, query[None], found.vectors)[0].tolist()
+        kept = [(distances[at], found.ids[at]) for at in split.keeps(found)]
+        ranked = _sorted(_groups(kept, tie), k)
         if len(ranked.ids) < k:
             return ranked, False
         last = ranked.distances[-1]
-        return ranked, bool(last + _tie(last) < distances.max())
+        return ranked, last + _tie(last) < max(distances)
 
     def _read(self, searches: "_Searches", k: int, split: Split) -> None:
         """Settle the others by comparing each row."""
@@ -133,8 +137,8 @@ class Nearest:
             ids = [page.ids[at] for at in kept]
             away = measured(self._collection.metric, searches.queries[open_], page.vectors[kept])
             best = [
-                _sorted(one.ids + ids, np.concatenate([one.distances, row]), k)
-                for one, row in zip(best, away, strict=True)
+                _sorted([*one.rows, *zip(row, ids, strict=True)], k)
+                for one, row in zip(best, away.tolist(), strict=True)
             ]
         searches.done |= dict(zip(open_, best, strict=True))
 
@@ -149,39 +153,36 @@ class _Searches:
         return [at for at in range(len(self.queries)) if at not in self.done]
 
 
-NOBODY = Ranked([], np.empty(0))
+NOBODY = Ranked([], [])
 
 
-def _in_range(distances: Wide, metric: Metric) -> Wide:
+def _in_range(distances: list[float], metric: Metric) -> list[float]:
     """A database's float32 has rows of a cosine similarity a little over 1."""
     if metric == "cosine":
-        return np.clip(distances, 0, 2)
-    return np.maximum(distances, 0) if metric == "euclidean" else distances
+        return [min(max(distance, 0.0), 2.0) for distance in distances]
+    return [max(one, 0.0) for one in distances] if metric == "euclidean" else distances
 
 
 def _tie(distance: float) -> float:
     return TIE * max(1.0, abs(distance))
 
 
-def _groups(distances: Wide, tie: float) -> Wide:
-    """[n] -> [n]: those that are as good as equal are equal, to the nearest of them."""
+def _groups(rows: list[tuple[float, str]], tie: float) -> list[tuple[float, str]]:
+    """Those that are as good as equal are equal, to the nearest of them."""
     if not tie:
-        return distances
-    grouped, first = distances.copy(), np.nan
-    for at in np.argsort(distances, kind="stable").tolist():
-        if not distances[at] - first <= _tie(first):
-            first = float(distances[at])
-        grouped[at] = first
+        return rows
+    grouped: list[tuple[float, str]] = []
+    first = math.nan
+    for distance, id in sorted(rows):
+        if not distance - first <= _tie(first):
+            first = distance
+        grouped.append((first, id))
     return grouped
 
 
-def _sorted(ids: Sequence[str], distances: Wide, k: int) -> Ranked:
-    if len(ids) > k:  # only those that may be shown
-        border = np.partition(distances, k - 1)[k - 1]
-        near = np.flatnonzero(distances <= border)
-        ids, distances = [ids[at] for at in near.tolist()], distances[near]
-    order = sorted(range(len(ids)), key=lambda at: (distances[at], ids[at]))[:k]
-    return Ranked([ids[at] for at in order], distances[order])
+def _sorted(rows: Iterable[tuple[float, str]], k: int) -> Ranked:
+    best = heapq.nsmallest(k, rows)
+    return Ranked([distance for distance, _ in best], [id for _, id in best])
 
 
 def measured(metric: Metric, queries: Floats, rows: Floats) -> Wide:

@@ -39,10 +39,15 @@ _OPTIONS = (
     "-c hnsw.iterative_scan=strict_order -c hnsw.ef_search=100"  # then it looks for more
 )
 _PAGE = 1000
+_TOGETHER = 200  # rows of one statement: psycopg keeps what it makes of one of up to 4,096 letters
 _TRIES = 5
 _LONGEST = 44  # letters of a collection's name that fit into a table's
 _HEAD = 4  # bytes of a vector before its numbers: dimensions, and two more
 _COLUMNS = "id, vector, given, attributes"
+_REPLACED = (
+    "ON CONFLICT (id) DO UPDATE SET vector = excluded.vector, given = excluded.given, "
+    "attributes = excluded.attributes"
+)
 
 
 def open_index(url: str) -> Connected:
@@ -65,14 +70,15 @@ class PostgreSQL(Database):
         self._knowing: WeakSet[Any] = WeakSet()  # connections that know pgvector's type
 
     def collection(self, name: str) -> Collection | None:
-        found = self.do(lambda connection: self._listed(connection, name))
+        found = self.do(lambda connection: self._listed(connection, name), alone=True)
         return found and Collection(name, found[0], cast("Metric", found[1]), self._table(name))
 
     def _listed(self, connection: Any, name: str) -> tuple[int, str] | None:
-        if not connection.execute("SELECT to_regclass('tunewright_collections')").fetchone()[0]:
-            return None
         asked = "SELECT dimensions, metric FROM tunewright_collections WHERE name = %s"
-        return connection.execute(asked, [name]).fetchone()
+        try:
+            return connection.execute(asked, [name]).fetchone()
+        except self._psycopg.errors.UndefinedTable:
+            return None
 
     def names(self) -> Iterator[str]:
         def listed(connection: Any) -> list[str]:
@@ -97,32 +103,21 @@ class PostgreSQL(Database):
         )
         if self._listed(connection, name):
             return
+        table, operators = self._table(name), _OPERATORS[_AWAY[metric]]
         connection.execute(
-            self._said(
-                'CREATE TABLE {} (id text COLLATE "C" PRIMARY KEY, vector vector({}) NOT NULL, '
-                "given text, attributes jsonb NOT NULL)",
-                self._table(name),
-                dimensions,
-            )
+            f'CREATE TABLE {table} (id text COLLATE "C" PRIMARY KEY, '
+            f"vector vector({dimensions:d}) NOT NULL, given text, attributes jsonb NOT NULL)"
         )
         if dimensions <= _INDEXED:
-            operators = self._sql.SQL(_OPERATORS[_AWAY[metric]])
-            made = self._said(
-                "CREATE INDEX ON {} USING hnsw (vector {})", self._table(name), operators
-            )
-            connection.execute(made)
-        connection.execute(
-            self._said(
-                "CREATE INDEX ON {} USING gin (attributes jsonb_path_ops)", self._table(name)
-            )
-        )
+            connection.execute(f"CREATE INDEX ON {table} USING hnsw (vector {operators})")
+        connection.execute(f"CREATE INDEX ON {table} USING gin (attributes jsonb_path_ops)")
         connection.execute(
             "INSERT INTO tunewright_collections VALUES (%s, %s, %s)", [name, dimensions, metric]
         )
 
     def drop(self, collection: Collection) -> None:
         def dropped(connection: Any) -> None:
-            connection.execute(self._said("DROP TABLE IF EXISTS {}", collection.own))
+            connection.execute(f"DROP TABLE IF EXISTS {collection.own}")
             gone = "DELETE FROM tunewright_collections WHERE name = %s"
             connection.execute(gone, [collection.name])
 
@@ -136,34 +131,29 @@ class PostgreSQL(Database):
         attributes: Sequence[Mapping[str, Any]],
     ) -> None:
         kept, originals = units(vectors, collection.metric)
+        binary = _binary(kept)
         rows = [
-            (text_of(ids[at]), _binary(kept[at]), originals[at], packed(attributes[at]))
+            (text_of(ids[at]), binary[at], originals[at], packed(attributes[at]))
             # In order of ids, so that two that write the same rows wait, and never for each other.
             for at in sorted(range(len(ids)), key=ids.__getitem__)
         ]
-        put = self._said(
-            "INSERT INTO {} VALUES (%s, %b, %s, %s::jsonb) ON CONFLICT (id) DO UPDATE SET "
-            "vector = excluded.vector, given = excluded.given, attributes = excluded.attributes",
-            collection.own,
-        )
-        self.do(lambda connection: connection.cursor().executemany(put, rows))
+
+        def put(connection: Any) -> None:
+            for at in range(0, len(rows), _TOGETHER):
+                some = rows[at : at + _TOGETHER]
+                places = ", ".join(["(%s, %b, %s, %s)"] * len(some))
+                said = f"INSERT INTO {collection.own} VALUES {places} {_REPLACED}"
+                connection.execute(said, [value for row in some for value in row])
+
+        self.do(put, alone=len(rows) <= _TOGETHER)
 
     def remove(self, collection: Collection, ids: Sequence[str]) -> None:
-        """Its rows are locked in the order of their ids."""
-        gone = self._said(
-            "DELETE FROM {0} WHERE id IN "
-            "(SELECT id FROM {0} WHERE id = ANY(%s) ORDER BY id FOR UPDATE)",
-            collection.own,
-        )
+        gone = _deleted(collection, "id = ANY(%s)")
         self.do(lambda connection: connection.execute(gone, [list(map(text_of, ids))]))
 
     def remove_where(self, collection: Collection, where: Filter) -> bool:
         matching, values = compiled(where)
-        gone = self._said(
-            "DELETE FROM {0} WHERE id IN (SELECT id FROM {0} WHERE " + matching + " ORDER BY id "
-            "FOR UPDATE)",
-            collection.own,
-        )
+        gone = _deleted(collection, matching)
         self.do(lambda connection: connection.execute(gone, values))
         return True
 
@@ -192,7 +182,7 @@ class PostgreSQL(Database):
     def _page(
         self, collection: Collection, matching: str, values: Sequence[Any], end: str = ""
     ) -> Page:
-        asked = self._said(f"SELECT {_COLUMNS} FROM {{}} WHERE {matching}{end}", collection.own)
+        asked = f"SELECT {_COLUMNS} FROM {collection.own} WHERE {matching}{end}"
         rows = self.do(lambda connection: connection.execute(asked, values, binary=True).fetchall())
         kept = np.array([row[1] for row in rows], np.float32).reshape(-1, collection.dimensions)
         return Page(
@@ -205,32 +195,37 @@ class PostgreSQL(Database):
         self, collection: Collection, queries: Floats, n: int, where: Filter, attributes: bool
     ) -> list[Found]:
         matching, values = compiled(where)
-        way = self._sql.SQL(_AWAY[collection.metric])
-        asked = self._said(
-            f"SELECT id, vector {{0}} %b, attributes FROM {{1}} WHERE {matching} "
-            "ORDER BY vector {0} %b LIMIT %s",
-            way,
-            collection.own,
-        )
-        vectors = map(_binary, units(queries, collection.metric)[0])
-        every = [[vector, *values, vector, n] for vector in vectors]
+        way, more = _AWAY[collection.metric], ", attributes" * attributes
+        vectors = _binary(units(queries, collection.metric)[0])
 
-        def rows(some: Sequence[Any]) -> Callable[[Any], list[Any]]:
-            # A prepared statement would keep its plan, also when the graph must not be used.
-            return lambda connection: [
-                connection.execute(asked, each, prepare=False).fetchall() for each in some
-            ]
+        def rows(some: Sequence[int]) -> Callable[[Any], list[list[Any]]]:
+            """Of these queries, in one statement."""
+            asked = (
+                f"SELECT n, r.* FROM (VALUES {', '.join(f'({at}, %b)' for at in range(len(some)))})"
+                f" AS q(n, v), LATERAL (SELECT id, vector {way} v AS away{more} "
+                f"FROM {collection.own} WHERE {matching} ORDER BY away LIMIT %s) AS r"
+            )
+            told = [*(vectors[at] for at in some), *values, n]
 
-        found = self.do(rows(every), alone=True)
+            def done(connection: Any) -> list[list[Any]]:
+                found: list[list[Any]] = [[] for _ in some]
+                # A prepared statement would keep its plan, also when the graph must not be used.
+                for at, *row in connection.execute(asked, told, prepare=False):
+                    found[at].append(row)
+                return found
+
+            return done
+
+        found = self.do(rows(range(len(vectors))), alone=True)
         if short := [at for at, each in enumerate(found) if len(each) < n]:
-            exact = self.do(_without_graph(rows([every[at] for at in short])))
+            exact = self.do(_without_graph(rows(short)))
             for at, each in zip(short, exact, strict=True):
                 found[at] = each
         return [_found(each, collection.metric, attributes) for each in found]
 
     def count(self, collection: Collection, where: Filter) -> int:
         matching, values = compiled(where)
-        asked = self._said(f"SELECT count(*) FROM {{}} WHERE {matching}", collection.own)
+        asked = f"SELECT count(*) FROM {collection.own} WHERE {matching}"
         return self.do(
             lambda connection: connection.execute(asked, values).fetchone()[0], alone=True
         )
@@ -335,24 +330,26 @@ class PostgreSQL(Database):
 
         return Dumper, Loader
 
-    def _table(self, name: str) -> Any:
-        """Of at most 63 letters."""
+    def _table(self, name: str) -> str:
+        """Of at most 63 letters, quoted."""
         short = name if len(name) <= _LONGEST else hashlib.sha256(name.encode()).hexdigest()[:40]
-        return self._sql.Identifier(f"tunewright_vectors_{short}")
-
-    def _said(self, text: str, *parts: Any) -> str:
-        """As a string: psycopg keeps what it made of one."""
-        return self._sql.SQL(text).format(*parts).as_string(None)
+        return self._sql.Identifier(f"tunewright_vectors_{short}").as_string(None)
 
 
 class _Vector(bytes):
     """As pgvector sends it."""
 
 
-def _binary(vector: Floats) -> _Vector:
-    """The number of dimensions, two bytes, float32: all with the high byte first."""
-    head = len(vector).to_bytes(2, "big") + b"\0\0"
-    return _Vector(head + vector.astype(">f4").tobytes())
+def _binary(vectors: Floats) -> list[_Vector]:
+    """Of [n, d], each: the number of dimensions, two bytes, float32; the high byte first."""
+    head = vectors.shape[1].to_bytes(2, "big") + b"\0\0"
+    return [_Vector(head + row.tobytes()) for row in vectors.astype(">f4")]
+
+
+def _deleted(collection: Collection, matching: str) -> str:
+    """Rows are locked in the order of their ids."""
+    chosen = f"SELECT id FROM {collection.own} WHERE {matching} ORDER BY id FOR UPDATE"
+    return f"DELETE FROM {collection.own} WHERE id IN ({chosen})"
 
 
 def _without_graph(work: Callable[[Any], T]) -> Callable[[Any], T]:

@@ -13,7 +13,7 @@ always` keep what `VectorIndex` promises.
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib import import_module
 from typing import Any, cast
 
@@ -26,7 +26,7 @@ from tunewright.vectors.databases.database import Collection, Database, Found, L
 from tunewright.vectors.databases.place import Place, place_of
 from tunewright.vectors.databases.slots import packed, unpacked
 from tunewright.vectors.databases.units import given, units
-from tunewright.vectors.filters import EVERY, And, Comparison, Filter, Value, kind
+from tunewright.vectors.filters import EVERY, And, Comparison, Filter, Kind, Value, kind
 from tunewright.vectors.index import Floats, Metric
 
 _SPACES = {"cosine": "IP", "dot": "IP", "euclidean": "L2"}
@@ -94,15 +94,14 @@ class Redis(Database):
         attributes: Sequence[Mapping[str, Any]],
     ) -> None:
         kept, originals = units(vectors, collection.metric)
+        prefix, rows = _row(collection.name), kept.astype("<f4")
         with self._client.pipeline(transaction=True) as together:
-            for id, vector, original, said in zip(ids, kept, originals, attributes, strict=True):
-                fields = {
-                    _VECTOR: vector.astype("<f4").tobytes(),
-                    _GIVEN: original or "",
-                    _ATTRIBUTES: packed(said),
-                    _TAGS: ",".join(_tag(key, value) for key, value in said.items()),
-                }
-                together.hset(_row(collection.name) + id.encode(), mapping=fields)
+            for id, vector, original, said in zip(ids, rows, originals, attributes, strict=True):
+                tags = ",".join(tag(key, value) for key, value in said.items())
+                told = (_VECTOR, vector.tobytes(), _GIVEN, original or "")
+                together.execute_command(
+                    "HSET", prefix + id.encode(), *told, _ATTRIBUTES, packed(said), _TAGS, tags
+                )
             together.execute()
 
     def remove(self, collection: Collection, ids: Sequence[str]) -> None:
@@ -129,16 +128,22 @@ class Redis(Database):
     ) -> list[Found]:
         asked = f"({said(where)})=>[KNN $n @v $q AS d]"
         shown = ["d", _ATTRIBUTES] if attributes else ["d"]
-        with self._client.pipeline(transaction=False) as together:
-            for query in units(queries, collection.metric)[0]:
-                values = ["PARAMS", 4, "n", n, "q", query.astype("<f4").tobytes()]
-                order = ["SORTBY", "d", "LIMIT", 0, n, "TIMEOUT", _WAIT, "DIALECT", 2]
-                together.execute_command(
-                    "FT.SEARCH", _index(collection.name), asked, "RETURN", len(shown), *shown,
-                    *values, *order,
-                )  # fmt: skip
-            answers = together.execute()
+        told = ["FT.SEARCH", _index(collection.name), asked, "RETURN", len(shown), *shown]
+        order = ["SORTBY", "d", "LIMIT", 0, n, "TIMEOUT", _WAIT, "DIALECT", 2]
+        commands = [
+            [*told, *order, "PARAMS", 4, "n", n, "q", query.astype("<f4").tobytes()]
+            for query in units(queries, collection.metric)[0]
+        ]
+        answers = self._answers(commands)
         return [_found(collection, answer, attributes) for answer in answers]
+
+    def _answers(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        if len(commands) == 1:  # a pipeline costs as much as two commands
+            return [self._client.execute_command(*commands[0])]
+        with self._client.pipeline(transaction=False) as together:
+            for command in commands:
+                together.execute_command(*command)
+            return together.execute()
 
     def count(self, collection: Collection, where: Filter) -> int:
         none = ["NOCONTENT", "LIMIT", 0, 0, "TIMEOUT", _WAIT, "DIALECT", 2]
@@ -199,18 +204,22 @@ def said(where: Filter) -> str:
     if where == EVERY:
         return "*"
     if isinstance(where, Comparison):
-        tags = "|".join(_tag(where.key, value) for value in where.values)
+        tags = "|".join(tag(where.key, value) for value in where.values)
         sign = "-" if where.op in ("ne", "nin") else ""
         return f"({sign}@t:{{{tags}}})"
     how = " " if isinstance(where, And) else " | "
     return "(" + how.join(map(said, where.parts)) + ")"
 
 
-def _tag(key: str, value: Value) -> str:
+def tag(key: str, value: Value) -> str:
     """One of equal pairs only: 1 is 1.0, and neither is true or "1"."""
-    of = value if isinstance(value, (str, bool)) else (float(value) + 0.0).hex()
-    pair = orjson.dumps([key, kind(value), of])
-    return hashlib.sha256(pair).hexdigest()[:40]
+    return _tag(key, kind(value), value)
+
+
+@lru_cache(4096)
+def _tag(key: str, of: Kind | None, value: Value) -> str:
+    said = value if isinstance(value, (str, bool)) else (float(value) + 0.0).hex()
+    return hashlib.sha256(orjson.dumps([key, of, said])).hexdigest()[:40]
 
 
 def _found(collection: Collection, answer: Sequence[Any], attributes: bool) -> Found:

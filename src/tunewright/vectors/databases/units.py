@@ -19,8 +19,11 @@ def units(vectors: Floats, metric: Metric) -> tuple[Floats, list[str | None]]:
     if metric != "cosine" or not len(vectors):
         return vectors, [None] * len(vectors)
     wide = vectors.astype(np.float64)
-    lengths = np.linalg.norm(wide, axis=1)  # of float32's numbers: no square overflows or vanishes
+    # Of float32's numbers no square overflows or vanishes.
+    lengths = np.sqrt(np.einsum("nd,nd->n", wide, wide))
     same = np.abs(lengths - 1) < _SAME  # [n]
+    if same.all():  # as most embeddings are
+        return vectors, [None] * len(vectors)
     made = (wide / lengths[:, None]).astype(np.float32)
     made[same] = vectors[same]
     originals = [
