@@ -5,7 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from tunewright.cli import explore_clusters, explore_map, explore_search
+from tunewright.cli import explore_clusters, explore_map, explore_report, explore_search
 
 
 class _Group(TyperGroup):
@@ -21,9 +21,10 @@ class _Group(TyperGroup):
 app = typer.Typer(
     cls=_Group,
     no_args_is_help=True,
-    help="What embeddings are for, of a table of texts: search, clusters and more.\n\n"
-    "Example: tunewright explore search reviews.csv 'arrived broken' --column text",
+    help="What embeddings are for, of a table of texts: all of it as one report, or a part.\n\n"
+    "Example: tunewright explore reviews.csv --column text --number stars -o report.html",
 )
+app.command()(explore_report.report)
 app.command()(explore_search.search)
 app.command()(explore_clusters.clusters)
 app.command()(explore_map.map)

@@ -1,6 +1,7 @@
 """A table with a vector of each row, and what can be found out of it: one method a use."""
 
 import math
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tunewright import durable, suggestions
 from tunewright.errors import BadRequest, MissingExtra
+from tunewright.resources.whole_tables import Progress, quiet
+from tunewright.suggestions import Value
 from tunewright.tables.added import write_added
 from tunewright.tables.cells import text_of, written
 from tunewright.tables.sources import open_source
@@ -34,16 +38,18 @@ class Hit:
     score: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Explored:
     """A table whose rows have vectors: `lines`, `texts` and `vectors` [n, d], of length 1, are of
     these rows, in the table's order. `rows` counts from 0 in all that the methods give.
 
     `values`: by line, the columns of every row that could be read; `left_out`: by line, why a row
     has no vector. `columns`: of the whole table. `label`, `number`, `user`, `item`: which of them
-    has what. `model`, `fingerprint`: of the vectors; None where nobody knows. `notes`: what is
-    worth knowing of how it was read. `embedded`: texts to be searched for, into vectors [m, d] of
-    the same model; raises BadRequest where there is none.
+    has what; `text_columns` have the texts. `model`, `fingerprint`: of the vectors; None where
+    nobody knows. `notes`: what is worth knowing of how it was read. `given`, `options`: the table
+    as it was named, and what was said of it, so that a command does the same again. `embedded`:
+    texts to be searched for, into vectors [m, d] of the same model; raises BadRequest where there
+    is none.
     """
 
     path: Path
@@ -63,6 +69,9 @@ class Explored:
     sheet: str | None = None
     before: bool = False
     notes: tuple[str, ...] = field(default=())
+    text_columns: Sequence[str] = ()
+    given: str = ""
+    options: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -146,6 +155,26 @@ class Explored:
 
             return mapped(self.vectors, method=method, seed=seed, progress=progress)
 
+    def report(self, output: Path | str | None = None, *, progress: Progress = quiet) -> str:
+        """One HTML page of all that this table's columns allow, which needs nothing else; written
+        to `output` as well. Parts that there are too few rows for are named in it, with the reason.
+        The same table, model and versions give the same bytes. Raises BadRequest for an output that
+        cannot be written, before anything is computed."""
+        from tunewright.pages.explore import page
+        from tunewright.resources.explore_report import explore
+
+        if output is not None:
+            check_report(Path(output))
+        with working("The report"):
+            html = page(explore(self, self.command("report"), progress))
+        if output is not None:
+            durable.write_bytes(Path(output).absolute(), html.encode())
+        return html
+
+    def command(self, use: str, **more: Value) -> str:
+        """A command that does `use` with this table."""
+        return suggestions.command("explore", use, self.given, **self.options, **more)
+
     def write(self, output: Path | str, added: Mapping[str, Sequence[Any]]) -> None:
         """The table as a file (.csv, .jsonl or .parquet), without vectors, with columns `added`: of
         each a value for every one of the n rows. Rows without a vector are there too, with nothing
@@ -165,6 +194,19 @@ class Explored:
         if name is None:
             raise BadRequest(f"Name the column to use: --{what} COLUMN.", param=what)
         return name
+
+
+def check_report(output: Path) -> None:
+    """Raises BadRequest for a report that cannot be written here."""
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise BadRequest(f"{output}: expected a name ending in .html.", param="output")
+    parent = output.absolute().parent
+    if not parent.is_dir():
+        raise BadRequest(f"There is no folder {parent}.", param="output")
+    if output.is_dir():
+        raise BadRequest(f"{output} is a folder. Name a file in it.", param="output")
+    if not os.access(output if output.exists() else parent, os.W_OK):
+        raise BadRequest(f"{output} may not be written by you. Name another one.", param="output")
 
 
 @contextmanager

@@ -73,6 +73,7 @@ class Exploring:
             progress=progress,
         )
         columns = list(dict.fromkeys(each for row in table.values.values() for each in row))
+        asked = {"column": column, "template": template, "sheet": sheet, "model": model}
         named = {"label": label, "number": number, "user": user, "item": item}
         for param, wanted in named.items():
             if wanted is not None and wanted not in columns:
@@ -94,6 +95,9 @@ class Exploring:
             sheet=sheet,
             before=table.before,
             notes=(*_of_tokens(table), *notes),
+            text_columns=table.columns,
+            given=str(path),
+            options={**asked, **named},
         )
 
     def model_for(self, path: Path, model: str | None) -> str:

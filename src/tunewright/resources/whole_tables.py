@@ -15,6 +15,7 @@ from tunewright.resources.embedding_tables import EmbeddingTables
 from tunewright.resources.kept_vectors import Computed
 from tunewright.resources.models import Models
 from tunewright.tables.saved import saved
+from tunewright.tables.texts import Texts
 
 Floats = NDArray[np.float32]
 Progress = Callable[[float], None]
@@ -30,8 +31,9 @@ class WholeTable:
     why another has none, by its line. `values`: by line, the columns of every row that could be
     read, without its vector.
 
-    `said`: what a file with vectors says of itself. `tokens`, `unknown`: together; 0 of saved
-    vectors. `before`: nothing was computed. `kept`: where the vectors were put for the next time.
+    `columns`: of the texts. `said`: what a file with vectors says of itself. `tokens`, `unknown`:
+    together; 0 of saved vectors. `before`: nothing was computed. `kept`: where the vectors were put
+    for the next time.
     """
 
     lines: list[int] = field(default_factory=list)
@@ -40,6 +42,7 @@ class WholeTable:
     left_out: dict[int, str] = field(default_factory=dict)
     values: dict[int, dict[str, Any]] = field(default_factory=dict)
     said: dict[str, str] | None = None
+    columns: tuple[str, ...] = ()
     tokens: int = 0
     unknown: int = 0
     before: bool = False
@@ -75,6 +78,7 @@ class WholeTables:
         table = WholeTable(
             left_out={row.line: row.reason for row in read if row.reason},
             values={row.line: row.values for row in read if row.values is not None},
+            columns=Texts.read(column, template, None).columns,
         )
         rows = [(row.line, row.text) for row in read if not row.reason]
         self._embed(table, rows, model, prompt_name, progress)
@@ -90,7 +94,7 @@ class WholeTables:
         if found is None:
             return None
         of_rows = (found.lines, found.texts, found.vectors, found.left_out, found.values)
-        return WholeTable(*of_rows, found.said, before=True)
+        return WholeTable(*of_rows, found.said, (found.column,), before=True)
 
     def of_texts(
         self,

@@ -33,7 +33,7 @@ _SAID = b"tunewright."  # of a Parquet file, what is said of its vectors
 class Saved:
     """Rows that have a vector, [n, d]: `lines` and `texts`, [n]. `left_out`: why a row has none, by
     its line. `values`: by line, the other columns of every row. `said`: what the file says of
-    itself (model, fingerprint, columns ...); Parquet files only."""
+    itself (model, fingerprint, columns ...); Parquet files only. `column`: of the texts."""
 
     lines: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
@@ -41,6 +41,7 @@ class Saved:
     left_out: dict[int, str] = field(default_factory=dict)
     values: dict[int, dict[str, Any]] = field(default_factory=dict)
     said: dict[str, str] = field(default_factory=dict)
+    column: str = "text"
 
 
 def saved(path: Path, column: str | None = None, sheet: str | None = None) -> Saved | None:
@@ -93,7 +94,7 @@ def _column(parquet: Any) -> Iterator[Any]:
 def _read(
     path: Path, name: str, said: dict[str, str], pairs: Iterator[tuple[SourceRow, Any]]
 ) -> Saved:
-    found = Saved(said=said)
+    found = Saved(said=said, column=name)
     vectors: list[Floats] = []
     for row, value in pairs:
         if row.values is None:
