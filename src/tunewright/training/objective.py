@@ -19,7 +19,7 @@ class Method(Protocol):
         """What the sums of a step with these rows, those of all processes, are divided by."""
         ...
 
-    def weigh(self, run: Run, samples: Sequence[Sample], /) -> Sequence[Sample]:
+    def weigh(self, run: Run, samples: list[Sample], /) -> list[Sample]:
         """This process's rows of a step with their weights. It may compute with the model as it
         stands before the step, without gradients, and changes nothing."""
         ...

@@ -14,7 +14,7 @@ class Supervised:
     def parts(self, samples: Sequence[Sample]) -> int:
         return sum(sample.supervised for sample in samples)
 
-    def weigh(self, run: Run, samples: Sequence[Sample]) -> Sequence[Sample]:
+    def weigh(self, run: Run, samples: list[Sample]) -> list[Sample]:
         return samples
 
 
