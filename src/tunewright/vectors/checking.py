@@ -1,9 +1,11 @@
 """What every index refuses before anything is written."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tunewright import names
 from tunewright.errors import BadRequest
@@ -20,10 +22,26 @@ def checked_vectors(given: Any, dimensions: int, metric: Metric, what: str = "ve
             f"{list(vectors.shape)}, and [n, {dimensions}] is expected.",
             param=what,
         )
-    _refuse(~np.isfinite(vectors).all(axis=1), what, "has a component that is not a finite number")
-    if metric == "cosine":
-        _refuse(~vectors.any(axis=1), what, "has the length 0, so its cosine is undefined")
+    if not _fine(vectors, metric):
+        finite = np.isfinite(vectors).all(axis=1)
+        _refuse(~finite, what, "has a component that is not a finite number")
+        if metric == "cosine":
+            _refuse(~vectors.any(axis=1), what, "has the length 0, so its cosine is undefined")
     return vectors
+
+
+def _fine(vectors: Floats, metric: Metric) -> bool:
+    """Told by one pass, whose sums of squares (float64) nothing finite takes to infinity."""
+    if not len(vectors):
+        return True
+    squares = squared(vectors)
+    least, most = float(squares.min()), float(squares.max())  # NaN where one is
+    return (least > 0 if metric == "cosine" else least >= 0) and most < math.inf
+
+
+def squared(vectors: Floats) -> NDArray[np.float64]:
+    """[n, d] -> [n]: the squares of their lengths."""
+    return np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64)
 
 
 def checked_rows(given: Any, rows: int, dimensions: int, metric: Metric) -> Floats:

@@ -140,5 +140,5 @@ def score_of(distances: Floats, metric: Metric) -> Floats:
     does; dot: the product; euclidean: 1 / (1 + distance).
     """
     if metric == "cosine":
-        return np.clip(np.float32(1) - distances, 0, 1)
+        return np.minimum(np.maximum(np.float32(1) - distances, 0), 1)
     return -distances if metric == "dot" else np.float32(1) / (np.float32(1) + distances)

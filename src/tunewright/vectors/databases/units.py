@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tunewright.vectors.checking import squared
 from tunewright.vectors.index import Floats, Metric
 
 _SAME = 1e-6  # from length 1: rounding, which is not worth a second copy
@@ -18,13 +19,12 @@ def units(vectors: Floats, metric: Metric) -> tuple[Floats, list[str | None]]:
     """
     if metric != "cosine" or not len(vectors):
         return vectors, [None] * len(vectors)
-    wide = vectors.astype(np.float64)
-    # Of float32's numbers no square overflows or vanishes.
-    lengths = np.sqrt(np.einsum("nd,nd->n", wide, wide))
+    squares = squared(vectors)  # of float32's numbers: none overflows or vanishes
+    if float(squares.min()) > 1 - _SAME and float(squares.max()) < 1 + _SAME:
+        return vectors, [None] * len(vectors)  # as most embeddings are
+    lengths = np.sqrt(squares)
     same = np.abs(lengths - 1) < _SAME  # [n]
-    if same.all():  # as most embeddings are
-        return vectors, [None] * len(vectors)
-    made = (wide / lengths[:, None]).astype(np.float32)
+    made = (vectors.astype(np.float64) / lengths[:, None]).astype(np.float32)
     made[same] = vectors[same]
     originals = [
         None if kept else base64.b64encode(row.astype("<f4").tobytes()).decode()
