@@ -24,8 +24,8 @@ _SMALL = 1e-6  # a distance that float32 cannot tell from 0
 
 @dataclass(frozen=True)
 class Anomaly:
-    """times_usual: its kNN distance in units of the usual one, the median of normal rows.
-    nearest: the places of the nearest normal rows."""
+    """score: how anomalous, 1 being usual. times_usual: its kNN distance in units of the usual one
+    (with "knn", the score). nearest: the places of the nearest normal rows."""
 
     row: int
     score: float
@@ -36,11 +36,14 @@ class Anomaly:
 
 @dataclass(frozen=True)
 class Anomalies:
-    """`found`, the most anomalous first, are the rows of `scores` [n] that reach `threshold`, about
-    `share` of all. A score is the mean distance (1 - cosine) to the `k` nearest rows that are no
-    near-duplicates, or with "lof" the local outlier factor: 1 is as among its neighbours.
-    usual: the median kNN distance of normal rows. rarest: rows that are there more often than this
-    are none, however far they lie."""
+    """`found`, the most anomalous first, are the rows of `scores` [n] that reach `threshold`: about
+    `share` of all.
+
+    A score is 1 for what is usual. With "knn" it is the mean distance (1 - cosine) to the `k`
+    nearest rows that are no near-duplicates, in units of `usual`, the median of that among normal
+    rows; with "lof" the local outlier factor. rarest: what is there more often than so many times
+    is no anomaly, however far it lies.
+    """
 
     scores: NDArray[np.float64]
     threshold: float
@@ -72,28 +75,30 @@ def anomalies(
     distinct = groups.first
     near = knn(vectors[distinct], k, progress)
     distances = near.distances.astype(np.float64).mean(axis=1) if near.ids.size else _none(distinct)
-    scored = local_outlier_factors(near) if method == "lof" else distances
+    factors = local_outlier_factors(near) if method == "lof" else distances
     rarest = max(1, round(share * len(vectors)))
-    chosen = _chosen(scored, distances, groups.sizes, rarest)
+    chosen = _chosen(factors, distances, groups.sizes, rarest)
     normal = np.ones(len(distinct), np.bool_)
     normal[chosen] = False
-    usual = float(np.median(distances[normal])) if normal.any() else 0.0
+    usual = float(np.median(distances[normal]))
+    times = distances / usual if usual > _SMALL else np.sign(distances)  # [distinct]
+    scores = factors if method == "lof" else times
     of_row = np.searchsorted(distinct, groups.of)  # [n]: a row's place among the distinct ones
     shown = _nearest(vectors, distinct[chosen], distinct[normal])
     found = [
         Anomaly(
             int(row),
-            float(scored[at]),
-            float(distances[at] / usual) if usual > _SMALL else 1.0,
+            float(scores[at]),
+            float(times[at]),
             nearest_rows,
-            _reason(method, scored[at], distances[at], usual, near.ids.shape[1]),
+            _reason(method, factors[at], distances[at], usual, near.ids.shape[1]),
         )
         for at, nearest_rows in zip(chosen, shown, strict=True)
         for row in np.flatnonzero(of_row == at)
     ]
-    threshold = float(scored[chosen[-1]]) if len(chosen) else float("inf")
+    threshold = float(scores[chosen[-1]]) if len(chosen) else float("inf")
     return Anomalies(
-        scored[of_row], threshold, tuple(found), share, method, near.ids.shape[1], usual, rarest
+        scores[of_row], threshold, tuple(found), share, method, near.ids.shape[1], usual, rarest
     )
 
 
@@ -143,7 +148,8 @@ def _nearest(vectors: Vectors, rows: Places, normal: Places) -> list[tuple[int, 
 
 
 def _reason(method: str, score: float, distance: float, usual: float, k: int) -> str:
-    far = f"distance {distance:.2f} to its {k} nearest rows, usual is {usual:.2f}"
+    nearest_rows = f"its {k} nearest rows" if k > 1 else "its nearest row"
+    far = f"{distance:.2f} from {nearest_rows}, where {usual:.2f} is usual"
     if method == "lof":
         return f"{score:.1f} times as far from its neighbours as they are from theirs; {far}"
     return far
