@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tunewright.analysis.duplicates import Groups, equal
 from tunewright.analysis.knn import Knn, Places, Progress, Vectors, knn, quiet
 from tunewright.analysis.nearest import nearest
+from tunewright.wording import counted, of
 
 Method = Literal["knn", "lof"]
 METHODS: tuple[str, ...] = get_args(Method)
@@ -108,9 +109,10 @@ def _none(distinct: Places) -> NDArray[np.float64]:
 
 def _check(vectors: Vectors, share: float, method: str) -> None:
     if len(vectors) < FEWEST:
+        there = f"There {of(len(vectors), 'is', 'are')} {counted(len(vectors), 'row')}"
         raise ValueError(
-            f"There are {len(vectors)} rows with a vector. Anomalies need {FEWEST} or more: in so "
-            "few no distance is usual."
+            f"{there} with a vector. Anomalies need {FEWEST} or more: in so few no distance is "
+            "usual."
         )
     if not 0 < share < 0.5:
         raise ValueError(f"The share is {share}: name one above 0 and below 0.5, such as {SHARE}.")

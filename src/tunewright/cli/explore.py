@@ -5,7 +5,14 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from tunewright.cli import explore_clusters, explore_map, explore_report, explore_search
+from tunewright.cli import (
+    explore_anomalies,
+    explore_clusters,
+    explore_diversity,
+    explore_map,
+    explore_report,
+    explore_search,
+)
 
 
 class _Group(TyperGroup):
@@ -28,3 +35,5 @@ app.command()(explore_report.report)
 app.command()(explore_search.search)
 app.command()(explore_clusters.clusters)
 app.command()(explore_map.map)
+app.command()(explore_anomalies.anomalies)
+app.command()(explore_diversity.diversity)

@@ -22,8 +22,12 @@ from tunewright.tables.sources import open_source
 from tunewright.tables.texts import missing
 
 if TYPE_CHECKING:
+    from tunewright.analysis.anomalies import Anomalies, Method
     from tunewright.analysis.clusters import Clusters
+    from tunewright.analysis.diversity import Diversity
+    from tunewright.analysis.duplicates import Groups
     from tunewright.analysis.maps import Map
+    from tunewright.analysis.two_tables import Comparison, Coverage
 
 Floats = NDArray[np.float32]
 _OF_EXTRA = {"sklearn", "scipy", "openTSNE", "bm25s", "threadpoolctl", "joblib"}
@@ -72,6 +76,9 @@ class Explored:
     text_columns: Sequence[str] = ()
     given: str = ""
     options: Mapping[str, str | None] = field(default_factory=dict)
+    _groups: "dict[float | None, Groups]" = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def name(self) -> str:
@@ -174,6 +181,80 @@ class Explored:
     def command(self, use: str, **more: Value) -> str:
         """A command that does `use` with this table."""
         return suggestions.command("explore", use, self.given, **self.options, **more)
+
+    def near_duplicates(
+        self, *, threshold: float | None = None, progress: Progress = quiet
+    ) -> "Groups":
+        """The rows that say the same, in groups: by their words, or by a cosine of `threshold` and
+        more (`resources.near_duplicates`)."""
+        from tunewright.resources.near_duplicates import near_duplicates
+
+        key = None if threshold is None else float(threshold)
+        if key not in self._groups:
+            with working("Finding near-duplicates"):
+                found = near_duplicates(self.texts, self.vectors, threshold, progress)
+            self._groups[key] = found
+        return self._groups[key]
+
+    def anomalies(
+        self, *, share: float = 0.01, method: "Method" = "knn", progress: Progress = quiet
+    ) -> "Anomalies":
+        """The `share` of the rows that lies farthest from all others ("knn"), or is far for where
+        it lies ("lof"), each with the reason. Near-duplicates count as one row."""
+        from tunewright.analysis.anomalies import anomalies
+
+        groups = self.near_duplicates(progress=lambda done: progress(done / 2))
+        with working("Finding anomalies"):
+            return anomalies(
+                self.vectors,
+                share=share,
+                method=method,
+                groups=groups,
+                progress=lambda done: progress((1 + done) / 2),
+            )
+
+    def diversity(
+        self, *, threshold: float | None = None, progress: Progress = quiet
+    ) -> "Diversity":
+        """How varied the rows are, with their near-duplicates."""
+        from tunewright.analysis.diversity import diversity
+
+        groups = self.near_duplicates(threshold=threshold, progress=progress)
+        with working("Measuring diversity"):
+            return diversity(self.vectors, groups=groups, threshold=threshold)
+
+    def coverage(self, reference: "Explored", *, progress: Progress = quiet) -> "Coverage":
+        """Which share of another table's rows has a row of this one near, and where the holes are.
+        Raises BadRequest for a table of another embedding model."""
+        from tunewright.analysis.two_tables import coverage
+
+        self._same_model(reference)
+        groups = reference.near_duplicates(progress=lambda done: progress(done / 2))
+        with working("Measuring coverage"):
+            return coverage(
+                self.vectors,
+                reference.vectors,
+                groups=groups,
+                progress=lambda done: progress((1 + done) / 2),
+            )
+
+    def compare(self, other: "Explored", *, progress: Progress = quiet) -> "Comparison":
+        """Which of two tables is more varied, and whether their texts differ by more than chance.
+        Raises BadRequest for a table of another embedding model."""
+        from tunewright.analysis.two_tables import comparison
+
+        self._same_model(other)
+        with working("Comparing tables"):
+            return comparison(self.vectors, other.vectors, progress=progress)
+
+    def _same_model(self, other: "Explored") -> None:
+        prints = self.fingerprint, other.fingerprint
+        if None not in prints and prints[0] != prints[1]:
+            raise BadRequest(
+                f"The vectors of {self.name} are of {self.model}, those of {other.name} of "
+                f"{other.model}: distances between them mean nothing. Embed both with one model.",
+                param="reference",
+            )
 
     def write(self, output: Path | str, added: Mapping[str, Sequence[Any]]) -> None:
         """The table as a file (.csv, .jsonl or .parquet), without vectors, with columns `added`: of
