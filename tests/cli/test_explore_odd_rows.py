@@ -57,7 +57,7 @@ def test_near_duplicates_are_groups_that_can_be_dropped(run: Any, table: Path) -
     out = table.with_name("out.csv")
     asked = ("explore", "diversity", str(table), *STATIC)
     done = run(*asked, "-o", str(out))
-    assert "2 rows repeat an earlier one, in 2 groups." in done.stdout
+    assert "2 rows are near-duplicates of an earlier one, in 2 groups." in done.stdout
     found = json.loads(run(*asked, "--json").stdout)
     groups = [{"group": 1, "lines": [2, 14]}, {"group": 2, "lines": [3, 25]}]
     assert (found["duplicates"], found["duplicate_rows"]) == (groups, 2)

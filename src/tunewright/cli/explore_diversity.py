@@ -25,7 +25,7 @@ from tunewright.cli.table_options import (
     TemplateOption,
 )
 from tunewright.cli.terminal import HomeOption, JsonOption
-from tunewright.wording import counted
+from tunewright.wording import counted, of
 
 if TYPE_CHECKING:
     from tunewright.analysis.diversity import Diversity
@@ -147,10 +147,10 @@ def _said(found: "Diversity") -> list[str]:
     ]
     if not found.duplicates:
         return [*said, "No row is a near-duplicate of another."]
-    repeat = "repeats an earlier one" if found.duplicate_rows == 1 else "repeat an earlier one"
+    many = of(found.duplicate_rows, "is a near-duplicate", "are near-duplicates")
     return [
         *said,
-        f"{counted(found.duplicate_rows, 'row')} {repeat}, in "
+        f"{counted(found.duplicate_rows, 'row')} {many} of an earlier one, in "
         f"{counted(len(found.duplicates), 'group')}. With --output OUT, keep the rows in which "
         "duplicate_of is empty: of each group the first one stays.",
     ]
