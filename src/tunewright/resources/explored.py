@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -79,6 +80,7 @@ class Explored:
     _groups: "dict[float | None, Groups]" = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    _grouping: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -189,12 +191,11 @@ class Explored:
         more (`resources.near_duplicates`)."""
         from tunewright.resources.near_duplicates import near_duplicates
 
-        key = None if threshold is None else float(threshold)
-        if key not in self._groups:
-            with working("Finding near-duplicates"):
+        with self._grouping, working("Finding near-duplicates"):  # once, for whoever needs them
+            if threshold not in self._groups:
                 found = near_duplicates(self.texts, self.vectors, threshold, progress)
-            self._groups[key] = found
-        return self._groups[key]
+                self._groups[threshold] = found
+        return self._groups[threshold]
 
     def anomalies(
         self, *, share: float = 0.01, method: "Method" = "knn", progress: Progress = quiet
