@@ -18,7 +18,7 @@ demo: .venv/.train  ## three minutes: fine-tune a real base, ask it, embed, sear
 test: .venv/.dev sdk  ## all tests but the slow ones
 	.venv/bin/pytest -n 2 -m "not slow" $(TESTS)
 
-test-all: .venv/.dev sdk databases .sdk/clients/.installed  ## all tests
+test-all: .venv/.dev sdk databases .sdk/clients/.installed .sdk/langchain/.installed  ## all tests
 	.venv/bin/pytest -n 2 $(TESTS)
 
 lint: .venv/.dev  ## ruff, basedpyright, import-linter
@@ -55,6 +55,13 @@ clean:  ## remove what the other targets made
 	@.sdk/clients/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .sdk/clients
 	.sdk/clients/bin/python -m pip install --quiet --constraint tests/sdk/no_torch.txt --requirement $<
 	.sdk/clients/bin/python -m pip install --quiet --no-deps 'llama-index-finetuning==0.4.2'
+	@touch $@
+
+# What writes the collections that tests/vectors/test_from_langchain.py copies.
+.sdk/langchain/.installed: tests/sdk/langchain.txt
+	@$(call need_python)
+	@.sdk/langchain/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .sdk/langchain
+	.sdk/langchain/bin/python -m pip install --quiet --constraint tests/sdk/no_torch.txt --requirement $<
 	@touch $@
 
 .sdk/upstream/.installed:

@@ -128,6 +128,10 @@ class VectorIndex(Protocol):
         """The first `limit` rows whose id comes after this one: to copy, verify or embed anew."""
         ...
 
+    def fetch(self, name: str, ids: Sequence[str]) -> Rows:
+        """The rows with these ids, of those that are there, each once and in the order of ids."""
+        ...
+
     def close(self) -> None:
         """Calls after it raise Unavailable."""
         ...

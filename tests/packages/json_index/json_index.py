@@ -70,6 +70,13 @@ class JsonIndex:
         rows = [there["rows"][id] for id in ids]
         return Rows(ids, stacked(rows, there["is"][0]), [attributes for _, attributes in rows])
 
+    def fetch(self, name, ids):
+        checking.checked_ids(ids)
+        there = self._read(name)
+        found = sorted({id for id in ids if id in there["rows"]})
+        rows = [there["rows"][id] for id in found]
+        return Rows(found, stacked(rows, there["is"][0]), [attributes for _, attributes in rows])
+
     def close(self):
         self.folder = None
 

@@ -67,6 +67,7 @@ def test_a_collection_is_made_once_and_dropped(index: VectorIndex) -> None:
         lambda: index.search(both.name, query, 1),
         lambda: index.count(both.name),
         lambda: index.read(both.name),
+        lambda: index.fetch(both.name, ["a"]),
         lambda: index.delete(both.name, ids=["a"]),
         lambda: index.upsert(both.name, ["a"], query, [{}]),
     ):
@@ -130,6 +131,20 @@ def test_attributes_alone_are_replaced(both: Both) -> None:
     with pytest.raises(NotFound):
         both.index.upsert(both.name, ["id-1", "nobody"], None, [{"lost": 1}] * 2)
     both.agree_on_all()
+
+
+def test_rows_by_their_ids(both: Both) -> None:
+    both.upsert(names(20), grid(20), [{"k": n, "b": True} for n in range(20)])
+    found = both.index.fetch(both.name, ["id-7", "nobody", "id-11", "id-7"])
+    assert found.ids == ["id-11", "id-7"]
+    for id, vector, attributes in zip(found.ids, found.vectors, found.attributes, strict=True):
+        expected = both.reference.rows[id]
+        assert vector.tolist() == np.array(expected[0], np.float32).tolist()
+        assert attributes == expected[1]
+    nothing = both.index.fetch(both.name, [])
+    assert (nothing.ids, nothing.vectors.shape, nothing.attributes) == ([], (0, 4), [])
+    with pytest.raises(BadRequest):
+        both.index.fetch(both.name, [""])
 
 
 def test_deleted_by_id_and_by_filter(both: Both) -> None:

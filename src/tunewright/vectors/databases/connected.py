@@ -39,7 +39,7 @@ class Connected:
     def __init__(self, place: Place, database: Database) -> None:
         self.place = place
         self.database = database
-        self._call = Calls(database, place)
+        self.call = Calls(database, place)
         self._listings = Listings()
         self._known: dict[str, tuple[float, Collection]] = {}
 
@@ -52,9 +52,9 @@ class Connected:
 
     def create(self, name: str, dimensions: int, metric: Metric = "cosine") -> None:
         check_new(name, dimensions, metric, self.limits.dimensions)
-        there = self._call(lambda: self.database.collection(name))
+        there = self.call(lambda: self.database.collection(name))
         if there is None:
-            self._call(lambda: self.database.create(name, dimensions, metric))
+            self.call(lambda: self.database.create(name, dimensions, metric))
             there = self._collection(name)
         check_same(name, (there.dimensions, there.metric), (dimensions, metric))
 
@@ -62,16 +62,16 @@ class Connected:
         self._forget(name)
         if not may_be_name(name):
             return
-        there = self._call(lambda: self.database.collection(name))
+        there = self.call(lambda: self.database.collection(name))
         if there is not None:
-            self._call(lambda: self.database.drop(there))
+            self.call(lambda: self.database.drop(there))
         self._forget(name)
 
     def describe(self, name: str) -> Described:
         return self._with(name, lambda found: Described(found.dimensions, found.metric))
 
     def collections(self) -> list[str]:
-        return sorted(set(self._call(lambda: list(self.database.names()))))
+        return sorted(set(self.call(lambda: list(self.database.names()))))
 
     def refusal(self, dimensions: int, metric: Metric, rows: Rows | None = None) -> str | None:
         if dimensions > self.limits.dimensions:
@@ -112,7 +112,7 @@ class Connected:
             raise BadRequest(why)
         self._listings.forget(collection.name)
         for some in pieces(plain, collection.dimensions, self.limits):
-            self._call(
+            self.call(
                 lambda some=some: self.database.put(collection, ids[some], given[some], plain[some])
             )
 
@@ -129,7 +129,7 @@ class Connected:
     ) -> dict[str, tuple[Floats, Mapping[str, Any]]]:
         rows: dict[str, tuple[Floats, Mapping[str, Any]]] = {}
         for some in _by(ids, self.limits.ids):
-            page = self._call(lambda some=some: self.database.fetch(collection, some))
+            page = self.call(lambda some=some: self.database.fetch(collection, some))
             assert page.vectors is not None
             assert page.attributes is not None
             for id, vector, attributes in zip(page.ids, page.vectors, page.attributes, strict=True):
@@ -150,18 +150,18 @@ class Connected:
             split = self._split(where)
             if split.weaker == NONE:
                 return
-            if split.exact and self._call(lambda: self.database.remove_where(collection, where)):
+            if split.exact and self.call(lambda: self.database.remove_where(collection, where)):
                 return
             ids = [id for page in self._matching(collection, split) for id in page]
         for some in _by(list(dict.fromkeys(ids or ())), self.limits.ids):
-            self._call(lambda some=some: self.database.remove(collection, some))
+            self.call(lambda some=some: self.database.remove(collection, some))
 
     def search(self, name: str, queries: Floats, k: int, where: Filter | None = None) -> Hits:
         checked_k(k)
 
         def find(collection: Collection) -> Hits:
             checked = checked_vectors(queries, collection.dimensions, collection.metric, "queries")
-            nearest = Nearest(self.database, collection, self._call)
+            nearest = Nearest(self.database, collection, self.call)
             return nearest.search(checked, k, self._split(where))
 
         return self._with(name, find)
@@ -174,7 +174,7 @@ class Connected:
         if split.weaker == NONE:
             return 0
         if split.exact:
-            return self._call(lambda: self.database.count(collection, split.weaker))
+            return self.call(lambda: self.database.count(collection, split.weaker))
         return sum(len(page) for page in self._matching(collection, split))
 
     def _matching(self, collection: Collection, split: Split) -> Iterator[list[str]]:
@@ -182,12 +182,12 @@ class Connected:
         pages = self.database.pages(
             collection, split.weaker, vectors=False, attributes=not split.exact
         )
-        while (page := self._call(lambda: next(pages, None))) is not None:
+        while (page := self.call(lambda: next(pages, None))) is not None:
             yield [page.ids[at] for at in split.keeps(page)]
 
     def read(self, name: str, after: str | None = None, limit: int = 1000) -> Rows:
         def read(collection: Collection) -> Rows:
-            page = self._call(lambda: self.database.read(collection, after, limit))
+            page = self.call(lambda: self.database.read(collection, after, limit))
             if page is not None:
                 return _in_order(page, collection)
             return self._listed(collection, after, limit)
@@ -208,17 +208,19 @@ class Connected:
                 break
             # Some were deleted meanwhile: as many as were asked for, or the last.
             taken = self._listings.after(collection.name, taken[-1], limit - len(rows), ids)
-        order = sorted(rows)
-        vectors = np.array([rows[id][0] for id in order], np.float32)
-        return Rows(
-            order,
-            vectors.reshape(len(order), collection.dimensions),
-            [dict(rows[id][1]) for id in order],
-        )
+        return _rows(rows, collection)
+
+    def fetch(self, name: str, ids: Sequence[str]) -> Rows:
+        checked_ids(ids)
+
+        def fetched(collection: Collection) -> Rows:
+            return _rows(self._fetched(collection, list(dict.fromkeys(ids))), collection)
+
+        return self._with(name, fetched)
 
     def close(self) -> None:
-        if not self._call.closed:
-            self._call.close()
+        if not self.call.closed:
+            self.call.close()
             self.database.close()
 
     def _split(self, where: Filter | None) -> Split:
@@ -231,7 +233,7 @@ class Connected:
         Raises NotFound where there is none."""
         since, known = self._known.get(name, (0.0, None))
         asks = writes and not self.limits.refuses_others
-        if known is None or asks or self._call.closed or time.monotonic() - since > _KNOWN:
+        if known is None or asks or self.call.closed or time.monotonic() - since > _KNOWN:
             return do(self._collection(name))
         try:
             return do(known)
@@ -245,7 +247,7 @@ class Connected:
 
     def _collection(self, name: str) -> Collection:
         """As the database has it now. Raises NotFound."""
-        found = self._call(lambda: self.database.collection(name)) if may_be_name(name) else None
+        found = self.call(lambda: self.database.collection(name)) if may_be_name(name) else None
         if found is None:
             self._forget(name)
             raise NotFound(f"There is no collection '{name[:200]}' in the vector index.")
@@ -255,6 +257,16 @@ class Connected:
     def _forget(self, name: str) -> None:
         self._known.pop(name, None)
         self._listings.forget(name)
+
+
+def _rows(found: Mapping[str, tuple[Floats, Mapping[str, Any]]], collection: Collection) -> Rows:
+    order = sorted(found)
+    vectors = np.array([found[id][0] for id in order], np.float32)
+    return Rows(
+        order,
+        vectors.reshape(len(order), collection.dimensions),
+        [dict(found[id][1]) for id in order],
+    )
 
 
 def _by(ids: Sequence[str], most: int) -> Iterator[Sequence[str]]:

@@ -15,7 +15,7 @@ from tunewright.vectors.filters import Attributes, Filter, Value
 from tunewright.vectors.index import Floats, Hits, Rows
 from tunewright.vectors.local import files, rows, snapshots
 from tunewright.vectors.local.accelerating import Accelerating, Way
-from tunewright.vectors.local.store import Store, Writing
+from tunewright.vectors.local.store import Row, Store, Writing
 from tunewright.vectors.local.together import Together
 from tunewright.vectors.local.view import Reader, View
 
@@ -171,7 +171,13 @@ class Collection:
 
     def read(self, after: str | None, limit: int) -> Rows:
         with self.store.reading(pages=True) as reading:
-            found = reading.after(after or "", limit)
+            return self._rows(reading.after(after or "", limit))
+
+    def fetch(self, ids: Sequence[str]) -> Rows:
+        with self.store.reading(pages=True) as reading:
+            return self._rows(reading.of(sorted(set(ids))))
+
+    def _rows(self, found: Sequence[Row]) -> Rows:
         vectors = np.frombuffer(b"".join(row.vector for row in found), "<f4")
         return Rows(
             [row.id for row in found],

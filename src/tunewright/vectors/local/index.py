@@ -135,6 +135,10 @@ class LocalIndex:
     def read(self, name: str, after: str | None = None, limit: int = 1000) -> Rows:
         return self._with(name, lambda collection: collection.read(after, limit))
 
+    def fetch(self, name: str, ids: Sequence[str]) -> Rows:
+        checked_ids(ids)
+        return self._with(name, lambda collection: collection.fetch(ids))
+
     def settled(self, name: str) -> bool:
         """Whether searches of it will not become faster by waiting."""
         return self._with(name, lambda collection: collection.settled())

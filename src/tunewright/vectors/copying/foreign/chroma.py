@@ -17,21 +17,24 @@ _SPACES: dict[str, Metric] = {"cosine": "cosine", "ip": "dot", "l2": "euclidean"
 
 
 def names(index: Connected) -> list[str]:
-    return [own.name for own in _client(index).list_collections() if not _ours(own)]
+    return [own.name for own in _listed(index) if not _ours(own)]
 
 
 def source(
     index: Connected, collection: str, metric: Metric | None, text: str
 ) -> "ChromaSource | None":
-    for own in _client(index).list_collections():
+    for own in _listed(index):
         if own.name == collection and not _ours(own):
-            whole = _client(index).get_collection(collection, embedding_function=None)
-            return ChromaSource(f"{index.place}#{collection}", whole, text)
+            return ChromaSource(index, collection, text)
     return None
 
 
 def _client(index: Connected) -> Any:
     return cast("Chroma", index.database).client
+
+
+def _listed(index: Connected) -> list[Any]:
+    return index.call(lambda: _client(index).list_collections())
 
 
 def _ours(own: Any) -> bool:
@@ -44,26 +47,31 @@ class ChromaSource:
     repeats = False
     version = ""
 
-    def __init__(self, label: str, own: Any, text: str) -> None:
-        self.label, self.collection = label, own.name
-        self._own, self._text, self._values = own, text, Values()
+    def __init__(self, index: Connected, name: str, text: str) -> None:
+        self.label, self.collection = f"{index.place}#{name}", name
+        self._call, self._text, self._values = index.call, text, Values()
+        own: Any = self._call(lambda: _client(index).get_collection(name, embedding_function=None))
+        self._own = own
+
+    def _get(self, **asked: Any) -> Any:
+        return self._call(lambda: self._own.get(**asked))
 
     def describe(self) -> Described:
-        found = self._own.get(limit=1, include=["embeddings"])["embeddings"]
+        found = self._get(limit=1, include=["embeddings"])["embeddings"]
         if not len(found):
             raise NotFound(f"{self.label} has no rows: there is nothing to copy.")
         space = (self._own.configuration.get("hnsw") or {}).get("space", "l2")
         return Described(len(found[0]), _SPACES[space])
 
     def rows(self) -> int:
-        return self._own.count()
+        return self._call(self._own.count)
 
     def pages(self, after: Mark | None) -> Iterator[tuple[Mark, Rows]]:
-        ids = sorted(self._own.get(include=[])["ids"])
+        ids = sorted(self._get(include=[])["ids"])
         size = min(1000, rows_of_a_page(self.describe().dimensions))
         for start in range(bisect_right(ids, after or ""), len(ids), size):
             some = ids[start : start + size]
-            page = self._own.get(ids=some, include=["embeddings", "documents", "metadatas"])
+            page = self._get(ids=some, include=["embeddings", "documents", "metadatas"])
             if page["ids"]:
                 yield some[-1], self._page(page)
 

@@ -23,43 +23,44 @@ _METADATA = ("langchain_metadata", "cmetadata", "metadata")
 
 
 def names(index: Connected) -> list[str]:
-    database = cast("PostgreSQL", index.database)
     tables = _asked(
-        database,
+        index,
         "SELECT DISTINCT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid "
         "JOIN pg_type t ON t.oid = a.atttypid WHERE c.relkind IN ('r', 'p') "
         "AND t.typname = ANY(%s) AND pg_table_is_visible(c.oid) AND c.relname <> %s "
         "AND NOT starts_with(c.relname, 'tunewright_vectors_')",
         [[*_VECTORS], _EMBEDDINGS],
     )
-    return [*_collections(database), *(name for (name,) in tables)]
+    return [*_collections(index), *(name for (name,) in tables)]
 
 
 def source(
     index: Connected, collection: str, metric: Metric | None, text: str
 ) -> "TableSource | None":
-    database = cast("PostgreSQL", index.database)
     label = f"{index.place}#{collection}"
-    if of := _collections(database).get(collection):
-        table = _table(database, label, _EMBEDDINGS)
+    if of := _collections(index).get(collection):
+        table = _table(index, label, _EMBEDDINGS)
         assert table is not None
-        return TableSource(database, label, collection, table, metric, text, of)
-    table = _table(database, label, collection)
-    return table and TableSource(database, label, collection, table, metric, text)
+        return TableSource(index, label, collection, table, metric, text, of)
+    table = _table(index, label, collection)
+    return table and TableSource(index, label, collection, table, metric, text)
 
 
-def _asked(database: PostgreSQL, statement: Any, values: Sequence[Any] = ()) -> list[Any]:
-    return database.do(
-        lambda connection: connection.execute(statement, values, binary=True).fetchall()
-    )
+def _asked(index: Connected, statement: Any, values: Sequence[Any] = ()) -> list[Any]:
+    database = cast("PostgreSQL", index.database)
+
+    def rows(connection: Any) -> list[Any]:
+        return connection.execute(statement, values, binary=True).fetchall()
+
+    return index.call(lambda: database.do(rows))
 
 
-def _collections(database: PostgreSQL) -> dict[str, str]:
+def _collections(index: Connected) -> dict[str, str]:
     """Of `PGVector`: the uuid of each, by name."""
     there = "SELECT to_regclass(%s) IS NOT NULL AND to_regclass(%s) IS NOT NULL"
-    if not _asked(database, there, [_COLLECTIONS, _EMBEDDINGS])[0][0]:
+    if not _asked(index, there, [_COLLECTIONS, _EMBEDDINGS])[0][0]:
         return {}
-    found = _asked(database, f"SELECT name, uuid::text FROM {_COLLECTIONS}")
+    found = _asked(index, f"SELECT name, uuid::text FROM {_COLLECTIONS}")
     return {str(name): str(uuid) for name, uuid in found}
 
 
@@ -74,13 +75,13 @@ class _Table:
     columns: tuple[str, ...]
 
 
-def _table(database: PostgreSQL, label: str, name: str) -> _Table | None:
+def _table(index: Connected, label: str, name: str) -> _Table | None:
     """Called so, or SCHEMA.NAME. Raises BadRequest for one that cannot be read in pages."""
     parts = name.split(".") if "." in name else [name]
     named = sql.Identifier(*parts)
     quoted = named.as_string(None)
     found = _asked(
-        database,
+        index,
         "SELECT a.attname, format_type(a.atttypid, NULL), t.typname, "
         "coalesce(i.indisprimary AND i.indnkeyatts = 1, false) FROM pg_attribute a "
         "JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_index i ON i.indrelid = a.attrelid "
@@ -110,7 +111,7 @@ class TableSource:
 
     def __init__(
         self,
-        database: PostgreSQL,
+        index: Connected,
         label: str,
         collection: str,
         table: _Table,
@@ -120,7 +121,7 @@ class TableSource:
     ) -> None:
         """of: the uuid of a collection, in the one table of all."""
         self.label, self.collection = label, collection
-        self._database, self._table, self._of = database, table, of
+        self._index, self._table, self._of = index, table, of
         self._metric: Metric = metric or "cosine"  # LangChain's default: tables do not tell
         self._text, self._values = text, Values()
 
@@ -133,7 +134,7 @@ class TableSource:
     def rows(self) -> int:
         where = self._where(None)
         asked = sql.SQL("SELECT count(*) FROM {} WHERE {}").format(self._table.name, where)
-        return int(_asked(self._database, asked, [self._of] if self._of else [])[0][0])
+        return int(_asked(self._index, asked, [self._of] if self._of else [])[0][0])
 
     def pages(self, after: Mark | None) -> Iterator[tuple[Mark, Rows]]:
         size = min(1000, rows_of_a_page(self.describe().dimensions))
@@ -162,7 +163,7 @@ class TableSource:
             where=self._where(after),
         )
         values = [*([self._of] if self._of else []), *([] if after is None else [after]), limit]
-        return _asked(self._database, asked, values)
+        return _asked(self._index, asked, values)
 
     def _where(self, after: Mark | None) -> Any:
         """Rows with a vector."""

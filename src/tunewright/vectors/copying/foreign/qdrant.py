@@ -19,8 +19,8 @@ _DISTANCES: dict[str, Metric] = {"Cosine": "cosine", "Dot": "dot", "Euclid": "eu
 
 def names(index: Connected) -> list[str]:
     ours = set(index.collections())
-    there = (found.name for found in _client(index).get_collections().collections)
-    return [name for name in there if name not in ours]
+    there = index.call(lambda: _client(index).get_collections().collections)
+    return [found.name for found in there if found.name not in ours]
 
 
 def source(
@@ -28,7 +28,7 @@ def source(
 ) -> "QdrantSource | None":
     if collection not in names(index):
         return None
-    return QdrantSource(f"{index.place}#{collection}", _client(index), collection, text)
+    return QdrantSource(index, collection, text)
 
 
 def _client(index: Connected) -> Any:
@@ -41,17 +41,21 @@ class QdrantSource:
     repeats = False
     version = ""
 
-    def __init__(self, label: str, client: Any, collection: str, text: str) -> None:
-        self.label, self.collection = label, collection
-        self._client, self._text, self._values = client, text, Values()
-        vectors = client.get_collection(collection).config.params.vectors
+    def __init__(self, index: Connected, name: str, text: str) -> None:
+        self.label, self.collection = f"{index.place}#{name}", name
+        self._index, self._text, self._values = index, text, Values()
+        vectors = self._asked("get_collection").config.params.vectors
         named: Mapping[str, Any] = vectors if isinstance(vectors, Mapping) else {"": vectors}
         if len(named) != 1 or None in named.values():
             raise BadRequest(
-                f"{label} has {len(named)} vectors a point ({', '.join(named)}): only collections "
-                "with one can be copied."
+                f"{self.label} has {len(named)} vectors a point ({', '.join(named)}): only "
+                "collections with one can be copied."
             )
         [(self._vector, self._params)] = named.items()
+
+    def _asked(self, call: str, **given: Any) -> Any:
+        asked = getattr(_client(self._index), call)
+        return self._index.call(lambda: asked(self.collection, **given))
 
     def describe(self) -> Described:
         distance = getattr(self._params.distance, "value", self._params.distance)
@@ -63,14 +67,14 @@ class QdrantSource:
         return Described(self._params.size, _DISTANCES[distance])
 
     def rows(self) -> int:
-        return self._client.count(self.collection, exact=True).count
+        return self._asked("count", exact=True).count
 
     def pages(self, after: Mark | None) -> Iterator[tuple[Mark, Rows]]:
         mark = after or {"next": None}
         size = min(1000, rows_of_a_page(self._params.size))
         while mark != _END:
-            points, following = self._client.scroll(
-                self.collection,
+            points, following = self._asked(
+                "scroll",
                 limit=size,
                 offset=mark["next"],
                 with_payload=True,
