@@ -75,4 +75,6 @@ def main(home: str, source: str, destination: str) -> None:
 
 
 if __name__ == "__main__":
+    if "DATABASE_CLIENT" in os.environ:
+        sys.path.append(os.environ["DATABASE_CLIENT"])
     main(*sys.argv[1:])

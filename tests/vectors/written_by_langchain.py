@@ -1,5 +1,5 @@
-"""``.sdk/langchain/bin/python tests/vectors/written_by_langchain.py LAYOUT PLACE``: a collection that
-LangChain itself writes, and what it finds there, as JSON.
+"""``.sdk/langchain/bin/python tests/vectors/written_by_langchain.py LAYOUT PLACE``: a collection
+that LangChain itself writes, and what it finds there, as JSON.
 
 The vector of a text follows from its letters, so that the same question can be asked elsewhere.
 """
