@@ -44,9 +44,9 @@ def main(extra: str) -> int:
         print(f"Installing Tunewright[{extra}] into {VENV.name}: {SIZES[extra, cuda]}", flush=True)
         if cuda and not _has_nvidia():
             print(_NO_GPU.format(target={"train": "demo", "dev": "test"}[extra]), flush=True)
-        if failed := _pip("install", torch, **_torch_index()):
+        if failed := _install(torch, **_torch_index()):
             return failed
-    return _pip("install", "--editable", f"{ROOT}[{extra}]")
+    return _install("--editable", f"{ROOT}[{extra}]")
 
 
 _NO_GPU = """
@@ -62,8 +62,11 @@ def _python() -> Path:
     return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def _pip(*arguments: str, **environment: str) -> int:
-    command = [str(_python()), "-m", "pip", "--disable-pip-version-check", *arguments]
+def _install(*what: str, **environment: str) -> int:
+    """Not compiled: all modules of torch and transformers take 24 s of a core, and those that are
+    ever imported a fraction of that, when they are."""
+    command = [str(_python()), "-m", "pip", "--disable-pip-version-check", "install"]
+    command += ["--no-compile", *what]
     return subprocess.run(command, env={**os.environ, **environment}).returncode
 
 
