@@ -12,6 +12,7 @@ from tunewright.cli import (
     explore_map,
     explore_report,
     explore_search,
+    explore_similar,
 )
 
 
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 app.command()(explore_report.report)
 app.command()(explore_search.search)
+app.command()(explore_similar.similar)
 app.command()(explore_clusters.clusters)
 app.command()(explore_map.map)
 app.command()(explore_anomalies.anomalies)

@@ -2,10 +2,10 @@
 
 import math
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,33 +14,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright import durable, suggestions
+from tunewright.analysis.nearest import Metric
+from tunewright.analysis.recommending import Recommendation
+from tunewright.analysis.search import Hit
+from tunewright.analysis.search import Method as SearchMethod
 from tunewright.errors import BadRequest, MissingExtra
 from tunewright.resources.whole_tables import Progress, quiet
 from tunewright.suggestions import Value
 from tunewright.tables.added import write_added
-from tunewright.tables.cells import text_of, written
+from tunewright.tables.cells import number_of, written
 from tunewright.tables.sources import open_source
 from tunewright.tables.texts import missing
 
 if TYPE_CHECKING:
     from tunewright.analysis.anomalies import Anomalies, Method
+    from tunewright.analysis.bm25 import WordIndex
     from tunewright.analysis.clusters import Clusters
     from tunewright.analysis.diversity import Diversity
     from tunewright.analysis.duplicates import Groups
+    from tunewright.analysis.hit_rates import HitRates
+    from tunewright.analysis.interactions import Interactions, Suggestion
     from tunewright.analysis.maps import Map
+    from tunewright.analysis.search_quality import SearchQuality
     from tunewright.analysis.two_tables import Comparison, Coverage
 
 Floats = NDArray[np.float32]
 _OF_EXTRA = {"sklearn", "scipy", "openTSNE", "bm25s", "threadpoolctl", "joblib"}
-_GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")  # 1,234.5
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A row that was found, by its place among those with a vector."""
-
-    row: int
-    score: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +105,8 @@ class Explored:
         is written as text is one. Raises BadRequest where no row has a number."""
         name = self._asked(column, "number")
         cells = self.cells(name)
-        found = np.array([_number(cell) for cell in cells], np.float64)  # [n]
+        numbers = [number_of(cell) for cell in cells]
+        found = np.array([math.nan if each is None else each for each in numbers])  # [n]
         if np.isnan(found).all():
             at = next((at for at, cell in enumerate(cells) if cell is not None), None)
             said = "is empty" if at is None else f"holds {written(cells[at])[:40]!r}"
@@ -126,13 +126,138 @@ class Explored:
                 raise BadRequest(f"Line {line} cannot be used: {why}.", param="like")
         return [at[line] for line in lines]
 
-    def search(self, query: str, *, top: int = 10) -> list[Hit]:
-        """The rows most similar to a query, best first, by the cosine similarity of the vectors."""
-        from tunewright.analysis.nearest import nearest
+    def search(
+        self,
+        query: str,
+        *,
+        top: int = 10,
+        method: SearchMethod = "hybrid",
+        metric: Metric = "cosine",
+        where: Mapping[str, Any] | None = None,
+        variety: float = 0.0,
+    ) -> list[Hit]:
+        """The rows that answer a query best: by meaning and words together (`hybrid`; `rrf`, by
+        reciprocal rank fusion), by `vectors`, or by `words` (BM25).
 
-        with working("Searching"):
-            ids, scores = nearest(self.embedded([query]), self.vectors, top)
-        return [Hit(int(row), float(score)) for row, score in zip(ids[0], scores[0], strict=True)]
+        where: a filter on columns, as OpenAI writes it: only rows that match. variety: 0 to 1; the
+        more, the less alike the rows are. Rows of equal score are in the table's order.
+        """
+        from tunewright.analysis.search import search
+
+        vector = None if method == "words" else self.embedded([query])[0]
+        mask = self.mask(where)
+        with working("Searching by words"):
+            words = None if method == "vectors" else self.words
+            return search(
+                self.vectors,
+                words,
+                vector,
+                query,
+                top,
+                method=method,
+                metric=metric,
+                mask=mask,
+                variety=variety,
+            )
+
+    @cached_property
+    def words(self) -> "WordIndex":
+        """The texts, to be searched by words."""
+        from tunewright.analysis.bm25 import WordIndex
+
+        return WordIndex(self.texts)
+
+    def search_quality(
+        self,
+        queries: Mapping[str, Mapping[int, float]],
+        *,
+        top: int = 10,
+        method: SearchMethod = "hybrid",
+        metric: Metric = "cosine",
+        seed: int = 0,
+    ) -> "SearchQuality":
+        """How good `search` is: recall, MRR and nDCG at `top`, with intervals. queries: of each
+        query, which rows are relevant, and how much (above 0)."""
+        from tunewright.analysis.search_quality import search_quality
+
+        found = [self.search(query, top=top, method=method, metric=metric) for query in queries]
+        rows = [[hit.row for hit in hits] for hits in found]
+        with working("Measuring a search"):
+            return search_quality(rows, list(queries.values()), top, seed=seed)
+
+    def similar(
+        self,
+        row: int,
+        *,
+        top: int = 10,
+        metric: Metric = "cosine",
+        where: Mapping[str, Any] | None = None,
+        variety: float = 0.0,
+    ) -> list[Recommendation]:
+        """The rows most like one of the table, without itself."""
+        from tunewright.analysis.recommending import like
+
+        mask = self.mask(where)
+        with working("Comparing rows"):
+            return like(self.vectors, row, top, metric=metric, mask=mask, variety=variety)
+
+    def recommend(
+        self,
+        liked: Sequence[int],
+        disliked: Sequence[int] = (),
+        *,
+        top: int = 10,
+        where: Mapping[str, Any] | None = None,
+        variety: float = 0.0,
+    ) -> list[Recommendation]:
+        """Rows like those that are liked and unlike those that are disliked, none of either."""
+        from tunewright.analysis.recommending import recommend
+
+        mask = self.mask(where)
+        with working("Recommending"):
+            return recommend(
+                self.vectors, liked, top, disliked=disliked, mask=mask, variety=variety
+            )
+
+    def recommend_for(
+        self, user: str, *, top: int = 10, variety: float = 0.0
+    ) -> list["Suggestion"]:
+        """Items for a user, by the columns `user`, `item` and, as a rating, `number`; none that the
+        user had."""
+        from tunewright.analysis.interactions import suggest
+
+        with working("Recommending"):
+            return suggest(self.vectors, self.interactions, user, top, variety=variety)
+
+    def hit_rates(self, *, top: int = 10, seed: int = 0, progress: Progress = quiet) -> "HitRates":
+        """How often `recommend_for` finds an item that a user liked and that was taken away,
+        against the most popular items and chance."""
+        from tunewright.analysis.hit_rates import hit_rates
+
+        with working("Measuring recommendations"):
+            return hit_rates(self.vectors, self.interactions, top, seed=seed, progress=progress)
+
+    @cached_property
+    def interactions(self) -> "Interactions":
+        """Who had what, and how it was rated."""
+        from tunewright.analysis.interactions import interactions
+
+        ratings = None
+        if self.number is not None:
+            found = self.numbers()
+            ratings = [None if math.isnan(each) else each for each in found.tolist()]
+        users = self.labels(self._asked(None, "user"))
+        items = self.labels(self._asked(None, "item"))
+        with working("Recommending"):
+            return interactions(users, items, ratings)
+
+    def mask(self, where: Mapping[str, Any] | None) -> NDArray[np.bool_] | None:
+        """Bool [n], the rows that a filter means; None without one."""
+        if where is None:
+            return None
+        from tunewright.resources.table_filters import mask_of
+
+        return mask_of(where, [self.values[line] for line in self.lines], self.columns)
 
     def clusters(
         self,
@@ -312,17 +437,6 @@ def working(what: str) -> Iterator[None]:
 def _cell(value: Any) -> Any:
     nothing = value is None or (isinstance(value, float) and math.isnan(value))
     return None if nothing or (isinstance(value, str) and not value.strip()) else value
-
-
-def _number(value: Any) -> float:
-    if value is None or isinstance(value, bool):
-        return math.nan
-    text = (text_of(value) or "").strip()
-    try:
-        number = float(text.replace(",", "") if _GROUPED.fullmatch(text) else text)
-    except ValueError:
-        return math.nan
-    return number if math.isfinite(number) else math.nan
 
 
 def _plain(value: Any) -> Any:

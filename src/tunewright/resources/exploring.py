@@ -1,7 +1,8 @@
 """Opens a table to be explored: with the vectors that it has, or that are made of its texts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from tunewright.records.models import Weights
 from tunewright.resources.embedding_prompts import prompt_of_side
 from tunewright.resources.embedding_tables import MODEL
 from tunewright.resources.explored import Explored
+from tunewright.resources.index_search import IndexHit, search_index
 from tunewright.resources.models import Models
 from tunewright.resources.whole_tables import Progress, WholeTable, WholeTables, quiet
 from tunewright.tables.saved import said_of
@@ -98,6 +100,33 @@ class Exploring:
             text_columns=table.columns,
             given=str(path),
             options={**asked, **named},
+        )
+
+    def search_index(
+        self,
+        url: str,
+        collection: str,
+        query: str,
+        *,
+        top: int = 10,
+        where: Mapping[str, Any] | None = None,
+        model: str | None = None,
+    ) -> list[IndexHit]:
+        """The rows nearest to a query in a collection of a vector index: the embedded one
+        (``local:DIRECTORY``) or a database (``qdrant+http://127.0.0.1:6333``; `open_index`).
+
+        where: a filter on attributes, as OpenAI writes it. model: the one that made the vectors
+        (default text-embedding-ada-002). Raises BadRequest for a model whose vectors are longer or
+        shorter than the collection's, and NotFound for a collection that is not there.
+        """
+        name = model or MODEL
+        return search_index(
+            url,
+            collection,
+            query,
+            lambda texts, dimensions: self._queries(texts, name, dimensions),
+            top=top,
+            where=where,
         )
 
     def model_for(self, path: Path, model: str | None) -> str:

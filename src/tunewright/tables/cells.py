@@ -3,11 +3,14 @@
 import datetime
 import decimal
 import math
+import re
 from typing import Any
 
 import orjson
 
 from tunewright.tables.problems import Refused, kind, shown
+
+_GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")  # 1,234.5
 
 
 def cell(values: dict[str, Any], column: str) -> Any:
@@ -33,6 +36,18 @@ def text_of(value: Any) -> str | None:
     if isinstance(value, datetime.datetime) and value.time() == datetime.time():
         value = value.date()  # a sheet knows no dates without a time
     return value.isoformat() if isinstance(value, datetime.date | datetime.time) else None
+
+
+def number_of(value: Any) -> float | None:
+    """A number, or a text that is one; None of anything else, and of what is not finite."""
+    if value is None or isinstance(value, bool):
+        return None
+    text = (text_of(value) or "").strip()
+    try:
+        number = float(text.replace(",", "") if _GROUPED.fullmatch(text) else text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def written(value: Any) -> str:
