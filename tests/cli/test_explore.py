@@ -69,7 +69,7 @@ def table(tmp_path: Path) -> Path:
 def test_a_table_is_searched_and_keeps_its_rows_and_columns(explore: Explore, table: Path) -> None:
     query = ("search", table, "it came in pieces, broken", "--column", "Text", *STATIC)
     done = right(explore(*query, "--top", 2))
-    assert [line.split()[1] for line in done.stdout.splitlines()] == ["line", "2", "5"]
+    assert [line.split()[3] for line in done.stdout.splitlines()] == ["line", "2", "5"]
     assert "left out: line 3: it is empty" in done.stderr
     found = json.loads(right(explore(*query, "--json", "--top", 1)).stdout)
     assert (found["rows"], found["model"]) == (4, "builtin-static")
@@ -81,10 +81,10 @@ def test_a_table_is_searched_and_keeps_its_rows_and_columns(explore: Explore, ta
         rows = [row.values or {} for row in open_source(out).rows]
         assert [row["Text"] for row in rows] == [TEXTS[0], "", *TEXTS[1:]]
         assert [str(row["rank"] or "") for row in rows[:2]] == ["1", ""]
-        assert float(rows[0]["similarity"]) == found["data"][0]["similarity"]
+        assert float(rows[0]["score"]) == found["data"][0]["score"]
         assert "exists already" in refused(explore(*query, "-o", out))
         right(explore(*query, "-o", out, "--overwrite"))
-    assert "has a column 'similarity' already" in refused(
+    assert "has a column 'score' already" in refused(
         explore("search", out, "any", "--column", "Text", *STATIC, "-o", table.with_name("x.csv"))
     )
 
