@@ -117,7 +117,7 @@ def _labels(explored: Exploration) -> Conclusion:
             percent(found.accuracy.high),
         ),
     ) + _said("; always saying the most frequent would be right for *{}*", percent(found.majority))
-    if suspects := len(found.suspects):
+    if (suspects := len(found.suspects)) and found.accuracy.low > found.majority:
         noun = "row has a label that is" if suspects == 1 else "rows have a label that is"
         said += _said("; *{}* " + noun + " likely wrong", f"{suspects:,}")
     return Conclusion(
@@ -167,8 +167,10 @@ def _duplicates(explored: Exploration) -> Conclusion:
 
 def _anomalies(explored: Exploration) -> Conclusion:
     found, rows = explored.anomalies, len(explored.texts)
+    number = len(found.found)
+    verb = of(number, "lies", "lie")
     said = _said(
-        "*{}* of {} lie farthest from all others", f"{len(found.found):,}", counted(rows, "row")
+        "*{}* of {} {} farthest from all others", f"{number:,}", counted(rows, "row"), verb
     )
     if found.found:
         first = found.found[0]

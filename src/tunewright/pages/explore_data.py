@@ -2,17 +2,22 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tunewright.analysis.clusters import Clusters
 from tunewright.analysis.exploration import Exploration
+from tunewright.analysis.intervals import Interval
+from tunewright.analysis.maps import Map
 from tunewright.pages.packing import packed
 
 CENTRAL = 30  # rows of a cluster that its panel lists
 _COLOURED = 23  # values of a column with a colour of their own; the others share one
 _RANGE = 65_535  # positions are whole numbers from 0 to this
+
+
+Column = dict[str, object]
 
 
 def data(explored: Exploration, cut: int) -> dict[str, object]:
@@ -34,7 +39,7 @@ def places(positions: NDArray[np.float32]) -> NDArray[np.int64]:
     return np.rint(((positions - middle) / reach + 0.5) * _RANGE).astype(np.int64)
 
 
-def _map(found: Any) -> dict[str, object] | None:
+def _map(found: Map | None) -> dict[str, object] | None:
     if found is None:
         return None
     at = places(np.asarray(found.positions, np.float64))
@@ -57,21 +62,21 @@ def _clusters(explored: Exploration) -> list[dict[str, object]]:
     ]
 
 
-def _interval(found: Any) -> list[float] | None:
+def _interval(found: Interval | None) -> list[float] | None:
     """[value, low, high]"""
     if found is None:
         return None
     return [round(float(value), 4) for value in (found.value, found.low, found.high)]
 
 
-def _columns(explored: Exploration) -> list[dict[str, object]]:
-    columns: list[dict[str, object]] = []
+def _columns(explored: Exploration) -> list[Column]:
+    columns: list[Column] = []
     if explored.clusters is not None:
         columns.append(_cluster_column(explored.clusters))
     columns += [_labels(name, values) for name, values in explored.labels]
     columns += [_numbers(name, values) for name, values in explored.numbers]
     if explored.classification is not None:
-        columns.append(_predicted(explored.classification))
+        columns.append(_predicted(explored))
     if explored.anomalies is not None:
         columns.append(
             _numbers("anomaly score", [float(f"{s:.3g}") for s in explored.anomalies.scores])
@@ -81,7 +86,7 @@ def _columns(explored: Exploration) -> list[dict[str, object]]:
     return columns
 
 
-def _cluster_column(clusters: Any) -> dict[str, object]:
+def _cluster_column(clusters: Clusters) -> Column:
     of = np.asarray(clusters.of, np.int64)
     names = [cluster.name for cluster in clusters.all]
     numbers = {cluster.number: place for place, cluster in enumerate(clusters.all)}
@@ -95,10 +100,11 @@ def _cluster_column(clusters: Any) -> dict[str, object]:
     }
 
 
-def _labels(name: str, values: Sequence[str | None]) -> dict[str, object]:
-    """Values with a colour come first, the most frequent before the others."""
-    counts = Counter(value for value in values if value is not None)
-    ranked = [value for value, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+def _labels(name: str, values: Sequence[str | None], also: Sequence[str | None] = ()) -> Column:
+    """Values with a colour come first: the most frequent in `also`, then the most frequent of its
+    own, so that two columns of the same values have the same colours."""
+    counts, own = Counter(also), Counter(value for value in values if value is not None)
+    ranked = sorted(own, key=lambda value: (-counts[value], -own[value], value))
     place = {value: at for at, value in enumerate(ranked)}
     of = np.array([len(ranked) if v is None else place[v] for v in values], np.int64)
     return {
@@ -111,13 +117,16 @@ def _labels(name: str, values: Sequence[str | None]) -> dict[str, object]:
     }
 
 
-def _predicted(classification: Any) -> dict[str, object]:
-    labels, predicted = classification.labels, np.asarray(classification.predicted)
-    values = [labels[int(at)] if 0 <= int(at) < len(labels) else None for at in predicted]
-    return _labels("predicted label", values)
+def _predicted(explored: Exploration) -> Column:
+    """In the colours of the labels that were learned from."""
+    found = explored.classification
+    assert found is not None
+    values = [found.labels[at] for at in found.predicted.tolist()]
+    given = explored.labels[0][1] if explored.labels else ()
+    return _labels("predicted label", values, given)
 
 
-def _numbers(name: str, values: Sequence[float | None]) -> dict[str, object]:
+def _numbers(name: str, values: Sequence[float | None]) -> Column:
     """Exact, since rows are copied from the page: the distinct values in order, and the place of
     each row's among them. A row without a number has the place behind the last."""
     given = np.array([np.nan if value is None else value for value in values], np.float64)
@@ -134,7 +143,7 @@ def _numbers(name: str, values: Sequence[float | None]) -> dict[str, object]:
     }
 
 
-def _duplicates(explored: Exploration) -> dict[str, object]:
+def _duplicates(explored: Exploration) -> Column:
     shared = {int(row) for group in explored.diversity.duplicates for row in group}
     values = ["yes" if row in shared else "no" for row in range(len(explored.texts))]
     return _labels("near-duplicate", values)

@@ -112,7 +112,11 @@ class Explorer {
 
   rowAt(left, top) {
     const reach = REACH / this.view.scale;
-    return this.places.nearest(...this.view.toMap(left, top), reach, (row) => !this.chosen || this.chosen.has(row));
+    return this.places.nearest(...this.view.toMap(left, top), reach, (row) => this.isChosen(row));
+  }
+
+  isChosen(row) {
+    return !this.chosen || this.chosen[row] === 1;
   }
 
   point(row) {
@@ -152,7 +156,7 @@ class Explorer {
 
   chooseCluster(at) {
     this.cluster = at;
-    this.chosen = new Set(this.members[at]);
+    this.chosen = maskOf(this.members[at], this.data.rows);
     this.panel.cluster(at, this.members[at]);
     this.say(`Cluster ${this.data.clusters[at].name}, ${this.members[at].length} rows`);
     this.colour();
@@ -160,7 +164,7 @@ class Explorer {
 
   choose(rows, title, words = []) {
     this.cluster = null;
-    this.chosen = new Set(rows);
+    this.chosen = maskOf(rows, this.data.rows);
     this.panel.rows(title, rows, words);
     this.say(`${title}: ${rows.length} rows`);
     this.forgetRow();
@@ -234,7 +238,7 @@ class Explorer {
   next() {
     const corners = [this.view.toMap(0, this.view.height), this.view.toMap(this.view.width, 0)];
     const seen = [];
-    this.places.within(...corners[0], ...corners[1], (row) => { if (!this.chosen || this.chosen.has(row)) seen.push(row); });
+    this.places.within(...corners[0], ...corners[1], (row) => { if (this.isChosen(row)) seen.push(row); });
     seen.sort((one, other) => one - other);
     this.point(seen.find((row) => row > this.row) ?? seen[0] ?? -1);
     if (this.row >= 0) this.say(byId("tip").textContent);
@@ -255,6 +259,12 @@ function membersOf({ clusters, clusterColumn, rows }) {
   const members = clusters.map(() => []);
   for (let row = 0; row < rows && clusterColumn; row++) members[clusterColumn.of[row]]?.push(row);
   return members;
+}
+
+function maskOf(rows, all) {
+  const mask = new Uint8Array(all);
+  for (const row of rows) mask[row] = 1;
+  return mask;
 }
 
 function rowsWith(column, from, to) {

@@ -1,5 +1,6 @@
 // Cluster names on the map: buttons at the middle of their rows; where two would overlap, the larger cluster's stays.
 
+const LIFT = 4; // pixels above the row that the name stands at
 const SHORT = 34; // characters of a name on the map
 
 function middle(values) {
@@ -43,7 +44,7 @@ export class Names {
     const first = (label) => label.at === cluster;
     for (const label of [...this.labels.filter(first), ...this.labels.filter((label) => !first(label))]) {
       const [x, y] = view.toScreen(...label.place);
-      const box = { left: x - label.width / 2, top: y - label.height / 2, width: label.width, height: label.height };
+      const box = { left: x - label.width / 2, top: y - label.height - LIFT, width: label.width, height: label.height };
       inView(box, view);
       const free = x > 0 && y > 0 && x < view.width && y < view.height && !taken.some((other) => overlap(box, other));
       label.button.hidden = !free;

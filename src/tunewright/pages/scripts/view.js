@@ -62,7 +62,7 @@ export class View {
 
   /** Of a point, in pixels: smaller where there are many, larger when one looks closely. */
   sizeOf(rows) {
-    const usual = Math.min(Math.max(150 / Math.sqrt(rows), 2.1), 9);
+    const usual = Math.min(Math.max(200 / Math.sqrt(rows), 2.4), 9);
     return Math.min(usual * this.zoom ** 0.33, 15);
   }
 }
