@@ -1,8 +1,10 @@
-"""docs/vectors.md says of filters what the code does, and shows the picture as drawn."""
+"""docs/vectors.md says of filters what the code does, and shows the picture as drawn. The example
+of docs/databases.md runs."""
 
 import importlib.util
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -36,3 +38,18 @@ def test_the_picture_is_as_it_is_drawn() -> None:
     drawn = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(drawn)
     assert drawn.PICTURE.read_text("utf-8") == drawn.draw(), "run docs/vectors.py"
+
+
+def test_the_example_in_python_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TUNEWRIGHT_HOME", str(tmp_path / "home"))
+    page = (REPOSITORY / "docs" / "databases.md").read_text("utf-8")
+    [example] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(example, "databases.md", "exec"), {})
+    found, there, copied = capsys.readouterr().out.splitlines()
+    assert found.startswith("['r1', 'r3'] [0.99")
+    assert found.endswith("['Lovely.', 'Fine.']")
+    assert there == "['reviews'] Described(dimensions=3, metric='cosine') 2"
+    assert copied.startswith("2 rows in ")

@@ -63,3 +63,90 @@ def test_what_embed_wrote_is_copied(run: Run, table: Path, tmp_path: Path) -> No
     assert "has 2 rows already" in run("vectors", "copy", out, f"{place}#some", code=1)
     assert "no metric 'far'" in run("vectors", "copy", out, f"{place}#x", "--metric", "far", code=1)
     run("vectors", "copy", out, f"{place}#x", "--text", "said")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> str:
+    return f"{tmp_path}/vectors"
+
+
+def test_a_collection_from_texts_to_answers(run: Run, table: Path, place: str) -> None:
+    at = ("--index", place)
+    by = ("--model", "builtin-static")
+    assert run("vectors", "list", *at).split() == ["name", "rows", "dimensions", "metric"]
+    assert run("vectors", "create", "notes", *at, *by).startswith("notes\n")
+    made = json.loads(run("vectors", "create", "other", *at, "--dimensions", "3", "--metric", "dot",
+                          "--json"))  # fmt: skip
+    assert made == {
+        "object": "vectors.collection", "name": "other", "rows": 0, "dimensions": 3, "metric": "dot"
+    }  # fmt: skip
+    given = ("--column", "text", "--id", "number", "--attribute", "new=true")
+    said = run("vectors", "add", "notes", str(table), *at, *by, *given)
+    assert said == "notes has 3 rows; 3 were added.\n"
+    lines = run("vectors", "search", "notes", "a train at night", *at, *by, "--top", "1")
+    first, second = lines.splitlines()
+    assert first.split()[1:] == ["n1", "new=true,", "stars=1"]
+    assert second.strip() == TEXTS[1]
+    others = ("--filter", "stars!=1", "--json")
+    found = json.loads(run("vectors", "search", "notes", "a train", *at, *by, *others))
+    assert {row["id"] for row in found["data"]} == {"n0", "n2"}
+    assert {row["attributes"]["new"] for row in found["data"]} == {True}
+    assert run("vectors", "search", "notes", "tea", *at, *by, "--threshold", "1") == ""
+    assert run("vectors", "count", "notes", *at, "--where", "stars>=1") == "2\n"
+    assert json.loads(run("vectors", "count", "notes", *at, "--json"))["rows"] == 3
+    [row] = json.loads(run("vectors", "list", "notes", *at, "--limit", "1", "--json"))["data"]
+    assert row == {"id": "n0", "attributes": {"stars": 0.0, "text": TEXTS[0], "new": True}}
+    assert "stars=2" in run("vectors", "list", "notes", *at)
+    assert ["notes", "3", "256", "cosine"] in map(
+        str.split, run("vectors", "list", *at).splitlines()
+    )
+    assert "recall@2 1.0000" in run("vectors", "verify", "notes", *at)
+    assert json.loads(run("vectors", "verify", "other", *at, "--json"))["recall"] is None
+    assert run("vectors", "delete", "notes", "n0", *at) == "Deleted 1 row; notes has 2 now.\n"
+    gone = run("vectors", "delete", "notes", "--where", "stars>=2", *at)
+    assert gone == "Deleted 1 row; notes has 1 now.\n"
+    assert run("vectors", "delete", "notes", *at) == "Deleted notes with 1 row.\n"
+    assert "There is no collection 'notes'" in run("vectors", "count", "notes", *at, code=1)
+
+
+def test_vectors_of_a_file_and_a_vector_that_is_asked_for(
+    run: Run, tmp_path: Path, home: Path, place: str
+) -> None:
+    at, file = ("--index", place), tmp_path / "points.jsonl"
+    rows = [{"name": f"p{n}", "embedding": [1, n]} for n in range(5)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for _ in range(2):  # the same rows again: the same ids
+        run("vectors", "add", "points", str(file), *at)
+    found = json.loads(run("vectors", "search", "points", "[1, 2.1]", *at, "--top", "2", "--json"))
+    assert [row["id"] for row in found["data"]] == ["points.jsonl:3", "points.jsonl:4"]
+    assert run("vectors", "count", "points", *at) == "5\n"
+    said = run("vectors", "search", "points", "[1, 2, 3]", *at, code=1)
+    assert "have 2 dimensions, and that of the query has 3" in said
+    assert "have 2 dimensions, and that of the query has 256" in run(
+        "vectors", "search", "points", "[not a vector", *at, "--model", "builtin-static", code=1
+    )
+    assert not any((home / "copies").glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("create", "x", "--index", "P"), "Give --dimensions N, or --model MODEL"),
+        (("create", "x", "--index", "P", "--description", "d"), "--description goes with vector"),
+        (("create", "x", "--dimensions", "3"), "--dimensions goes with --index PLACE"),
+        (("add", "x", "f", "--column", "c"), "--column goes with --index PLACE"),
+        (("add", "x", "f", "--index", "P", "--chunk-tokens", "200"), "goes with vector stores"),
+        (("add", "x", "none.csv", "--index", "P"), "There is no file none.csv"),
+        (("search", "x", "q", "--hybrid", "--index", "P"), "--hybrid goes with vector stores"),
+        (("search", "x", "q", "--model", "m"), "--model goes with --index PLACE"),
+        (("search", "x", "[1]", "--index", "P"), "no collection 'x'"),
+        (("delete", "x", "--where", "a=1"), "--where goes with --index PLACE"),
+        (("delete", "x", "id", "--where", "a=1", "--index", "P"), "one of the two"),
+        (("count", "x", "--index", "none:there"), "There is no vector index 'none'"),
+    ],
+)
+def test_what_does_not_go_together(
+    run: Run, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    given = [word.replace("P", str(tmp_path / "empty")) if word == "P" else word for word in words]
+    assert said in run("vectors", *given, code=1)

@@ -9,6 +9,7 @@ from tunewright.cli import (
     batches,
     chat,
     check,
+    collections,
     data,
     demo,
     embed,
@@ -21,6 +22,7 @@ from tunewright.cli import (
     models,
     organisations,
     serve,
+    store_upkeep,
     tables,
     tokens,
     vector_copies,
@@ -70,7 +72,10 @@ app.command()(chat.chat)
 app.command()(embed.embed)
 app.add_typer(explore.app, name="explore")
 app.add_typer(tables.app, name="tables")
-vectors.app.command("copy")(vector_copies.copy)
+vectors.app.command()(store_upkeep.verify)
+vectors.app.command()(store_upkeep.reembed)
+vectors.app.command()(collections.count)
+vectors.app.command()(vector_copies.copy)
 app.add_typer(vectors.app, name="vectors")
 app.add_typer(batches.app, name="batches")
 app.add_typer(imports.app, name="import")

@@ -4,23 +4,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tunewright.cli import collections
 from tunewright.cli.terminal import HomeOption, JsonOption, notes, print_json, say
 from tunewright.cli.verbs import bar
 from tunewright.wording import counted
 
 if TYPE_CHECKING:
     from tunewright.vectors.copying import Copied
-
-WhereOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--where",
-        "--filter",
-        metavar="KEY=VALUE",
-        help="Only rows with this attribute; also != > >= < <=, or a filter of OpenAI's in JSON. "
-        "Of several, all must match.",
-    ),
-]
 
 
 def copy(
@@ -42,7 +32,7 @@ def copy(
             show_default=False,
         ),
     ],
-    where: WhereOption = None,
+    where: collections.WhereOption = None,
     metric: Annotated[
         str | None,
         typer.Option(

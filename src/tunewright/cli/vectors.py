@@ -1,16 +1,17 @@
 """Vector stores: files whose text is found by its meaning."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
+from tunewright.cli import collections
 from tunewright.cli.plain import line
 from tunewright.cli.terminal import (
     HomeOption,
     JsonOption,
     LimitOption,
-    complain,
     moment,
     notes,
     print_json,
@@ -19,26 +20,35 @@ from tunewright.cli.terminal import (
     screen,
     size_of,
 )
-from tunewright.cli.verbs import bar, list_records, must_be
+from tunewright.cli.verbs import list_records
 from tunewright.errors import BadRequest
 from tunewright.wording import counted
 
 if TYPE_CHECKING:
     from tunewright.app import Tunewright
-    from tunewright.records.store_verifications import StoreVerification
     from tunewright.records.vector_store_files import VectorStoreFile
     from tunewright.records.vector_store_search import SearchResult
     from tunewright.records.vector_stores import VectorStore
 
+MODEL = "text-embedding-ada-002"  # as of `tunewright embed`
 app = typer.Typer(
     no_args_is_help=True,
     help="Vector stores: the text of files is cut into chunks, embedded, and found by its "
     "meaning.\n\n"
-    "STORE is the id of a store, such as vs_Ab12..., or its name where only one has it.\n\n"
+    "STORE is the id of a store, such as vs_Ab12..., or its name where only one has it; with "
+    "--index PLACE the name of a collection there.\n\n"
     "Example: tunewright vectors create handbook",
 )
 StoreArgument = Annotated[
     str, typer.Argument(metavar="STORE", help="The id of a store, or its name.")
+]
+_ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        help=f"With --index: the embedding model. Not given: {MODEL}.",
+        show_default=False,
+    ),
 ]
 _STORES = ["id", "name", "status", ">files", ">size", "model", "created"]
 _FILES = ["id", "status", ">size", "attributes", "error"]
@@ -56,7 +66,7 @@ def create(
         typer.Option(
             metavar="MODEL",
             help="An embedding model, for its files and for what is asked of it. Not given: the "
-            "setting `vector_stores_model`.",
+            "setting `vector_stores_model`. With --index: for as many dimensions as it has.",
             show_default=False,
         ),
     ] = None,
@@ -66,15 +76,36 @@ def create(
             metavar="DAYS", help="Delete its text and vectors when nobody has used it for so long."
         ),
     ] = None,
+    dimensions: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="With --index: numbers of a vector.", show_default=False),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METRIC",
+            help="With --index: cosine, dot or euclidean. Not given: cosine.",
+            show_default=False,
+        ),
+    ] = None,
+    index: collections.IndexOption = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Create an empty vector store and print its id.
+    """Create an empty vector store and print its id; with --index, a collection there.
 
     Example: tunewright vectors create handbook --model text-embedding-3-small
     """
     from tunewright.cli.opening import records
 
+    collections.only(index, of_stores=True, description=description, expires_after=expires_after)
+    collections.only(index, of_stores=False, dimensions=dimensions, metric=metric)
+    if index is not None:
+        made = collections.create(index, name, dimensions, metric or "cosine", model, home)
+        if json:
+            return print_json(made)
+        say(name)
+        return collections.hint(index, name)
     given: dict[str, Any] = {"name": name, "description": description, "embedding_model": model}
     if expires_after is not None:
         given["expires_after"] = {"anchor": "last_active_at", "days": expires_after}
@@ -91,16 +122,26 @@ def create(
 def list_(
     store: Annotated[
         str | None,
-        typer.Argument(metavar="STORE", help="Show its files. Not given: the stores."),
+        typer.Argument(
+            metavar="STORE",
+            help="Show its files, or a collection's rows in the order of ids. Not given: the "
+            "stores, or collections.",
+        ),
     ] = None,
+    index: collections.IndexOption = None,
     home: HomeOption = None,
     limit: LimitOption = 20,
     json: JsonOption = False,
 ) -> None:
-    """List vector stores, or the files of one, newest first.
+    """List vector stores, or the files of one, newest first; with --index, collections, or the
+    rows of one.
 
     Example: tunewright vectors list handbook
     """
+    if index is not None and store is None:
+        return collections.list_all(index, json=json)
+    if index is not None and store is not None:
+        return collections.list_rows(index, store, limit, json=json)
     if store is None:
         return list_records(
             home, lambda tw: tw.vector_stores.list(limit=limit), _STORES, _store_row, json=json
@@ -150,7 +191,11 @@ def add(
     store: StoreArgument,
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE...", help="Files, which are uploaded; or ids of files."),
+        typer.Argument(
+            metavar="FILE...",
+            help="Files, which are uploaded; or ids of files. With --index a table: with vectors, "
+            "as `tunewright embed` writes them, or to be embedded.",
+        ),
     ],
     attribute: Annotated[
         list[str] | None,
@@ -173,6 +218,26 @@ def add(
             min=0,
         ),
     ] = None,
+    model: _ModelOption = None,
+    column: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN[,COLUMN...]",
+            help="With --index: the column of a table with the texts to embed. Not given: `text`.",
+            show_default=False,
+        ),
+    ] = None,
+    id: Annotated[
+        str | None,
+        typer.Option(
+            "--id",
+            metavar="COLUMN",
+            help="With --index: the column with the ids. Not given: `id`, else NAME:ROW of the "
+            "file.",
+            show_default=False,
+        ),
+    ] = None,
+    index: collections.IndexOption = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -182,13 +247,24 @@ def add(
     A file that cannot be read is named with its reason, and the exit status is 1; the others are
     in the store.
 
+    With --index, each row of a table becomes a row of the collection, its columns attributes; one
+    of the same id is replaced, and the collection is made where it is not there.
+
     Example: tunewright vectors add handbook handbook.pdf faq.md --attribute year=2024
     """
     from tunewright.cli.attributes import attributes
     from tunewright.cli.opening import running
     from tunewright.cli.store_files import attached, checked, chunking, follow, tell_of_failed
 
+    collections.only(index, of_stores=True, chunk_tokens=chunk_tokens, chunk_overlap=chunk_overlap)
+    collections.only(index, of_stores=False, model=model, column=column, id=id)
     given: dict[str, Any] = {"attributes": attributes(attribute or [])}
+    if index is not None:
+        tables = [
+            collections.Table(Path(file), model or MODEL, column, id, given["attributes"])
+            for file in files
+        ]
+        return collections.add(index, store, tables, home, json=json)
     if chunk_tokens is not None or chunk_overlap is not None:
         given["chunking_strategy"] = chunking(chunk_tokens or 800, chunk_overlap)
     paths = checked(files)
@@ -210,21 +286,20 @@ def add(
         size = size_of(to.usage_bytes)
         say(f"{to.id} has {counted(to.file_counts.completed, 'file')}, {size}.")
     tell_of_failed(read, dict(zip(ids, files, strict=True)))
+    return None
 
 
 @app.command()
 def search(
     store: StoreArgument,
-    query: Annotated[str, typer.Argument(metavar="QUERY", help="A question, or any text.")],
-    filter: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--filter",
-            metavar="KEY=VALUE",
-            help="Only files with this attribute; also != > >= < <=, or a filter of OpenAI's in "
-            "JSON. Of several, all must match.",
+    query: Annotated[
+        str,
+        typer.Argument(
+            metavar="QUERY",
+            help="A question, or any text; with --index also a vector: its numbers in JSON.",
         ),
-    ] = None,
+    ],
+    filter: collections.WhereOption = None,
     top: Annotated[int, typer.Option(metavar="N", help="How many to show.", min=1, max=50)] = 5,
     threshold: Annotated[
         float, typer.Option(metavar="SCORE", help="Only from this score on, 0 to 1.", min=0, max=1)
@@ -232,16 +307,33 @@ def search(
     hybrid: Annotated[
         bool, typer.Option("--hybrid", help="By the words of the query too, not by meaning alone.")
     ] = False,
+    model: _ModelOption = None,
+    index: collections.IndexOption = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show the chunks of a store that answer a query best: score, file, place, text.
+    """Show the chunks of a store that answer a query best: score, file, place, text. With --index,
+    the rows of a collection: score, id, attributes.
 
     Example: tunewright vectors search handbook 'How long can I return it?' --filter 'year>=2024'
     """
     from tunewright.cli.attributes import filters
     from tunewright.cli.opening import embedding, records
 
+    collections.only(index, of_stores=True, hybrid=hybrid)
+    collections.only(index, of_stores=False, model=model)
+    if index is not None:
+        return collections.search(
+            index,
+            store,
+            query,
+            model=model or MODEL,
+            where=collections.tree(filter),
+            top=top,
+            threshold=threshold,
+            home=home,
+            json=json,
+        )
     ranking: dict[str, Any] = {"score_threshold": threshold}
     if hybrid:
         ranking["hybrid_search"] = {"embedding_weight": 1, "text_weight": 1}
@@ -278,112 +370,35 @@ def _show(result: "SearchResult") -> None:
 
 
 @app.command()
-def verify(
-    store: StoreArgument,
-    queries: Annotated[
-        int, typer.Option(metavar="N", help="How many of its vectors to search for.", min=1)
-    ] = 1000,
-    home: HomeOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Measure a store's recall: of the 10 nearest vectors, how many does a search find? Stored
-    vectors are the queries, and what is found is compared with every vector of the store.
-
-    Also, whether each chunk has its vector; if not, the exit status is 1.
-
-    Example: tunewright vectors verify handbook
-    """
-    from tunewright.cli.opening import records
-
-    with records(home) as tw, bar() as show:
-        done = tw.vector_stores.verify(
-            found(tw, store).id,
-            queries=queries,
-            progress=lambda n, total: show("Reading", n, total, f"{n:,}/{total:,} vectors"),
-        )
-    if json:
-        print_json(done.wire())
-    else:
-        _say_recall(done)
-    if done.chunks_without_vector:
-        raise typer.Exit(1)
-
-
-def _say_recall(done: "StoreVerification") -> None:
-    say(f"{done.vector_store_id} has {counted(done.vectors, 'vector')}.")
-    if lacking := done.chunks_without_vector:
-        complain(
-            f"{counted(lacking, 'chunk has no vector', 'chunks have no vector')}. Add its files "
-            f"again: {program()} vectors add {done.vector_store_id} FILE-ID..."
-        )
-    if left := done.vectors_without_chunk:
-        said = counted(left, "vector has no chunk", "vectors have no chunk")
-        notes.print(f"{said}: what is left of files that went. They are not shown.", markup=False)
-    if done.recall is None:
-        return say("They are too few to measure recall.")
-    low, high = done.recall_low or 0.0, done.recall_high or 0.0
-    return say(
-        f"recall@{done.k} {done.recall:.4f} (95 % interval {low:.4f} to {high:.4f}), by "
-        f"{counted(done.queries, 'query')} against every vector"
-    )
-
-
-@app.command()
-def reembed(
-    store: StoreArgument,
-    model: Annotated[
-        str, typer.Option(metavar="MODEL", help="The embedding model that the store has then.")
-    ],
-    home: HomeOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Embed the texts of a store anew by another model, and watch. It is searched by its old
-    vectors until the new ones are complete. Where no server runs, it is done here.
-
-    Stopped, it goes on when a server runs, or with the same command.
-
-    Example: tunewright vectors reembed handbook --model text-embedding-3-small
-    """
-    from tunewright.cli.opening import running
-
-    with running(home) as tw:
-        id = found(tw, store).id
-        reembeddings = tw.vector_stores.reembeddings
-        made = reembeddings.under_way(id, model=model) or reembeddings.create(id, model=model)
-        with bar(left=True) as show:
-            for now in reembeddings.follow(made.id):
-                said = f"{now.done:,}/{now.chunks:,} chunks"
-                show("Embedding", now.done, now.chunks or None, said)
-        done = reembeddings.retrieve(made.id)
-    if json:
-        print_json(done.wire())
-    must_be("succeeded", done)
-    if not json:
-        say(f"{id} has {counted(done.chunks, 'vector')} by {done.embedding.model}.")
-
-
-@app.command()
 def delete(
     store: StoreArgument,
     file: Annotated[
         str | None,
         typer.Argument(
-            metavar="FILE-ID", help="Take only this file out of the store. It stays uploaded."
+            metavar="FILE-ID",
+            help="Take only this file out of the store. It stays uploaded. With --index: the id of "
+            "a row.",
         ),
     ] = None,
+    where: collections.WhereOption = None,
+    index: collections.IndexOption = None,
     home: HomeOption = None,
 ) -> None:
     """Delete a store with its text and vectors, or take one file out of it. The files that were
-    uploaded stay: `tunewright files delete` deletes one.
+    uploaded stay: `tunewright files delete` deletes one. With --index, a collection, one row of it,
+    or those that match --where.
 
     Example: tunewright vectors delete handbook
     """
     from tunewright.cli.opening import records
 
+    collections.only(index, of_stores=False, where=where)
+    if index is not None:
+        return say(collections.delete(index, store, file, collections.tree(where)))
     with records(home) as tw:
         id = found(tw, store).id
         if file is None:
             tw.vector_stores.delete(id)
         else:
             tw.vector_stores.files.delete(file, vector_store_id=id)
-    say(f"Deleted {id}." if file is None else f"{file} is no longer in {id}.")
+    return say(f"Deleted {id}." if file is None else f"{file} is no longer in {id}.")

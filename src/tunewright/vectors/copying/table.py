@@ -25,8 +25,11 @@ class OfTable:
 
     repeats = True
 
-    def __init__(self, path: Path, metric: Metric | None, id: str | None) -> None:
-        """id: the column with the ids. Raises BadRequest for a file without vectors."""
+    def __init__(
+        self, path: Path, metric: Metric | None, id: str | None, *, numbered: str = ""
+    ) -> None:
+        """id: the column with the ids. numbered: stands before the number of a row that is its id,
+        where no column has them. Raises BadRequest for a file without vectors."""
         if not path.is_file():
             raise BadRequest(f"There is no file {path}.")
         self.path = path
@@ -34,7 +37,7 @@ class OfTable:
         self.collection = path.name.partition(".")[0]
         stat = path.stat()
         self.version = f"{stat.st_size} {stat.st_mtime_ns}"
-        self._given, self._values = metric, Values()
+        self._given, self._values, self._numbered = metric, Values(), numbered
         first = next(iter(self._rows(None)), None) or self._empty()
         if not isinstance(first.get(EMBEDDING), list | str | np.ndarray):
             raise BadRequest(
@@ -137,7 +140,7 @@ class OfTable:
 
     def _id_of(self, row: Row, at: int) -> str:
         if self._id is None:
-            return str(at + 1)
+            return f"{self._numbered}{at + 1}"
         value = row.get(self._id)
         if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
             raise self._wrong(at, f"{shown(self._id)} is {value!r}, and no id: a text or a number")
