@@ -161,7 +161,9 @@ def _add(table: WholeTable, rows: Sequence[tuple[int, str]], found: Computed) ->
 
 
 def _nothing(file: Path, model: str, table: WholeTable) -> BadRequest:
-    line, why = next(iter(table.left_out.items()), (1, "the table has no rows"))
+    if not table.left_out:
+        return BadRequest(f"{file} has no rows.")
+    line, why = next(iter(table.left_out.items()))
     return BadRequest(
         f"{file} has no row with a text of which {model} knows a token. Line {line}: {why}."
     )
