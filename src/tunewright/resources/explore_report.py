@@ -38,6 +38,7 @@ _PARTS = (  # the longest first, so that the last ones to end are short
     _Part("map", 5, lambda table, say: table.map(progress=say)),
     _Part("clusters", 4, lambda table, say: table.clusters(progress=say)),
     _Part("anomalies", 2, lambda table, say: table.anomalies(progress=say)),
+    _Part("recommendations", 1, lambda table, say: table.hit_rates(progress=say), ("user", "item")),
     _Part("diversity", 1, lambda table, say: table.diversity(progress=say)),
 )
 

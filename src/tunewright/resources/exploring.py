@@ -182,7 +182,11 @@ class Exploring:
         side = next((each for each, text in prompts.items() if text == query), None)
         found = self.tables.of_texts(texts, name, side)
         for at, why in found.left_out.items():
-            raise BadRequest(f"'{texts[at - 1]}' cannot be searched for: {why}.", param="query")
+            raise BadRequest(
+                f"'{texts[at - 1]}' cannot be searched for by meaning: {why}. Search by words: "
+                '--method words (method="words").',
+                param="query",
+            )
         return found.vectors
 
 
