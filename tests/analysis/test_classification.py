@@ -130,7 +130,10 @@ def test_how_a_curve_goes_on() -> None:
         (["a"] * 9, "one class only: 9 rows with 'a'. A classifier needs two"),
         ([None, " "], "The column 'label' has no label."),
         ([f"id-{n}" for n in range(50)], "50 different values in 50 rows: it tells rows apart"),
-        ([str(n) for n in range(50)], r"predict it as a number \(--number 'label'\)"),
+        (
+            [str(n) for n in range(50)],
+            r"if it is an amount, predict it as a number \(--number .label.\)",
+        ),
         (["a", "b", "c"], "no class with 3 rows or more, among 3 rows with a label"),
         (["a", "a", "a", "b"], "1 class with 3 rows or more"),
     ],

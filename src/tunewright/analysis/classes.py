@@ -40,6 +40,11 @@ class Rule:
     first: tuple[str, float]
     second: tuple[str, float] | None
 
+    def __str__(self) -> str:
+        if self.second is None:
+            return self.names[0]
+        return f"{self.names[0]} against {self.names[1].removeprefix(self.column).strip()}"
+
     @classmethod
     def parse(cls, text: str) -> "Rule | None":
         """None where the text is not a rule: it then is the name of a column."""
@@ -72,6 +77,27 @@ class Rule:
 
 def _is(number: float, side: tuple[str, float]) -> bool:
     return bool(_COMPARED[side[0]](number, side[1]))
+
+
+def classes_by(rule: Rule, numbers: Sequence[float]) -> Classes:
+    """The two classes of a rule. Raises ValueError as `Rule.labels` and `classes_of` do."""
+    labels = rule.labels(numbers)
+    found = classes_of(labels, str(rule))
+    between = [n for n, one in zip(numbers, labels, strict=True) if one is None and n == n]
+    notes = []
+    if between:
+        values = some([f"{value:g}" for value in sorted(set(between))])
+        notes.append(
+            f"{counted(len(between), 'row')} on neither side of '{rule}' ({rule.column} {values}): "
+            "predicted, not learned from."
+        )
+    if nothing := labels.count(None) - len(between):
+        notes.append(
+            f"{counted(nothing, 'row')} without a number in '{rule.column}': predicted, not "
+            "learned from."
+        )
+    others = [note for note in found.notes if "without a label" not in note]
+    return Classes(found.names, found.of, (*notes, *others))
 
 
 def classes_of(labels: Sequence[str | None], column: str = "label") -> Classes:
@@ -110,10 +136,10 @@ def _refuse(counts: Counter[str], column: str) -> None:
         )
     if len(counts) > max(_MANY_VALUES * labelled, 2 * FEWEST):
         amount = all(_order(name)[0] < math.inf for name in counts)
-        how = f"predict it as a number (--number '{column}')" if amount else "name another column"
+        how = f", or, if it is an amount, predict it as a number (--number '{column}')"
         raise ValueError(
             f"{where} has {len(counts):,} different values in {counted(labelled, 'row')}: it tells "
-            f"rows apart, but names no classes. Instead, {how}."
+            f"rows apart, but names no classes. Name another column{how if amount else ''}."
         )
     if len(kept) < 2:
         raise ValueError(

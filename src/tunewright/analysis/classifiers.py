@@ -3,6 +3,7 @@
 Each gives scores [n, c], whose softmax is the confidence in each class.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
@@ -28,6 +29,10 @@ _JUDGED_ON = 1500  # rows that a strength is chosen by; more change the choice b
 _INNER = 3  # folds inside of a fold
 _NEVER = -30.0  # score of a class that was not among the rows to learn from: e^-30
 _STEPS = 500
+# What scikit-learn says to the terminal of few rows of many classes, and of a classifier that was
+# stopped: how good it is, is measured.
+for _said in ("The number of unique classes is greater", "lbfgs failed to converge"):
+    warnings.filterwarnings("ignore", _said, module="sklearn")
 
 
 class Classifier(Protocol):

@@ -1,7 +1,7 @@
 """Labels that are likely wrong, by what a classifier says that has not seen them.
 
 The idea is that of confident learning (https://arxiv.org/abs/1911.00068): a row is suspected where
-the confidence in another class reaches what rows of that class usually get.
+another class is predicted with at least the confidence that rows of that class usually get.
 """
 
 from dataclasses import dataclass
@@ -36,10 +36,8 @@ def suspects(
     """
     at = np.arange(len(of))
     usual = np.array([_mean(confidence[of == number, number]) for number in range(len(names))])
-    others = np.where(confidence >= usual, confidence, -1.0)
-    others[at, of] = -1.0
-    rival = others.argmax(axis=1)
-    found = np.flatnonzero(others[at, rival] > confidence[at, of])
+    rival = confidence.argmax(axis=1)
+    found = np.flatnonzero((rival != of) & (confidence[at, rival] >= usual[rival]))
     order = found[np.argsort(confidence[found, of[found]], kind="stable")]
     return tuple(
         Suspect(

@@ -13,7 +13,8 @@ from tunewright.analysis.neighbours import Vectors
 
 Places = NDArray[np.int64]
 Floats = NDArray[np.float64]
-_FIRST = 20  # rows of the first point
+_FIRST = 20  # rows of the first point, or, where there are many classes,
+_OF_A_CLASS = 4  # of each
 _REPEATED = 5  # draws of a point's rows, up to so many rows in all:
 _SMALL = 4000
 _EXPONENTS = np.linspace(0.1, 1.2, 12)  # error falls as a power of the rows; food reviews': 0.15
@@ -76,7 +77,8 @@ def curve(
     """whole [n]: whether each row was predicted rightly from all rows of the other folds, the last
     point, which is not computed again. learn: how, from rows [m, d] and their classes [m]."""
     top = int(min(np.count_nonzero(fold != number) for number in np.unique(fold)))
-    sizes = _sizes(top)
+    first = max(_FIRST, _OF_A_CLASS * len(np.unique(of)))
+    sizes = _sizes(first, top)
     draws = _REPEATED if len(of) <= _SMALL else 1
     right = np.zeros((len(sizes) + 1, draws, len(of)), np.bool_)
     right[-1] = whole
@@ -93,9 +95,9 @@ def curve(
     return Curve(np.array([*sizes, top], np.int64), right)
 
 
-def _sizes(top: int) -> list[int]:
+def _sizes(first: int, top: int) -> list[int]:
     """20, 40, 80 ... below `top`."""
-    sizes = [_FIRST]
+    sizes = [first]
     while sizes[-1] * 3 <= top * 2:
         sizes.append(sizes[-1] * 2)
     return [size for size in sizes if size * 4 <= top * 3]

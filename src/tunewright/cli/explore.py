@@ -7,6 +7,7 @@ from typer.core import TyperGroup
 
 from tunewright.cli import (
     explore_anomalies,
+    explore_classify,
     explore_clusters,
     explore_diversity,
     explore_map,
@@ -39,3 +40,5 @@ app.command()(explore_clusters.clusters)
 app.command()(explore_map.map)
 app.command()(explore_anomalies.anomalies)
 app.command()(explore_diversity.diversity)
+app.command()(explore_classify.classify)
+app.command()(explore_classify.predict)

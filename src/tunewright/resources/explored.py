@@ -29,14 +29,18 @@ from tunewright.tables.texts import missing
 if TYPE_CHECKING:
     from tunewright.analysis.anomalies import Anomalies, Method
     from tunewright.analysis.bm25 import WordIndex
+    from tunewright.analysis.classification import Classification
     from tunewright.analysis.clusters import Clusters
     from tunewright.analysis.diversity import Diversity
     from tunewright.analysis.duplicates import Groups
     from tunewright.analysis.hit_rates import HitRates
     from tunewright.analysis.interactions import Interactions, Suggestion
     from tunewright.analysis.maps import Map
+    from tunewright.analysis.regression import Regression
     from tunewright.analysis.search_quality import SearchQuality
     from tunewright.analysis.two_tables import Comparison, Coverage
+    from tunewright.analysis.zero_shot import ZeroShot
+    from tunewright.resources.predictors import Predictions, SavedPredictor
 
 Floats = NDArray[np.float32]
 _OF_EXTRA = {"sklearn", "scipy", "openTSNE", "bm25s", "threadpoolctl", "joblib"}
@@ -381,6 +385,77 @@ class Explored:
                 f"{other.model}: distances between them mean nothing. Embed both with one model.",
                 param="reference",
             )
+
+    def classify(
+        self,
+        label: str | None = None,
+        *,
+        method: Literal["logistic regression", "nearest neighbours"] = "logistic regression",
+        seed: int = 0,
+        progress: Progress = quiet,
+    ) -> "Classification":
+        """How well the labels of a column follow from the texts, what rows without one are, which
+        are likely wrong, and whether more would help: see `analysis.classification.classify`.
+
+        label: a column, or two classes of a number: ``Score >= 4 against <= 2``. Raises BadRequest
+        for labels that are no classes."""
+        from tunewright.resources.classifying import classify
+
+        with working("Classification"):
+            return classify(self, self._asked(label, "label"), method, seed, progress)
+
+    def regress(
+        self, number: str | None = None, *, seed: int = 0, progress: Progress = quiet
+    ) -> "Regression":
+        """How well a number follows from the texts: see `analysis.regression.regress`."""
+        from tunewright.analysis.regression import regress
+
+        name = self._asked(number, "number")
+        with working("Regression"):
+            return regress(
+                self.vectors, self.numbers(name), column=name, seed=seed, progress=progress
+            )
+
+    def zero_shot(
+        self,
+        labels: Sequence[str] | Mapping[str, str],
+        *,
+        templates: Sequence[str] | None = None,
+        label: str | None = None,
+        seed: int = 0,
+    ) -> "ZeroShot":
+        """Each row's label, of these, without learning: the one whose text is most similar.
+
+        labels: their names, or names with the texts that are embedded for them. templates: what the
+        texts are put into, at ``{}``. label: a column with labels (or a rule, as for `classify`)
+        to judge by."""
+        from tunewright.resources.classifying import texts_of_labels, zero_shot
+
+        with working("Classification"):
+            return zero_shot(self, texts_of_labels(labels), templates, label, seed)
+
+    def predict(self, predictor: "SavedPredictor | Path | str") -> "Predictions":
+        """Labels or numbers of the rows by what `save_predictor` wrote. Raises BadRequest where
+        that learned from vectors of another embedding model."""
+        from tunewright.resources.classifying import predict
+
+        with working("Prediction"):
+            return predict(self, predictor)
+
+    def save_predictor(
+        self,
+        found: "Classification | Regression",
+        output: Path | str,
+        *,
+        predicts: str,
+        overwrite: bool = False,
+    ) -> "SavedPredictor":
+        """What `classify` or `regress` learned, as one .safetensors file for `predict`. predicts:
+        the column. Raises BadRequest for an output that cannot be written, and where nobody knows
+        which model made the vectors."""
+        from tunewright.resources.classifying import save_predictor
+
+        return save_predictor(self, found, Path(output), predicts, overwrite=overwrite)
 
     def write(self, output: Path | str, added: Mapping[str, Sequence[Any]]) -> None:
         """The table as a file (.csv, .jsonl or .parquet), without vectors, with columns `added`: of

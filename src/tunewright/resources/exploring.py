@@ -75,7 +75,13 @@ class Exploring:
             progress=progress,
         )
         columns = list(dict.fromkeys(each for row in table.values.values() for each in row))
-        asked = {"column": column, "template": template, "sheet": sheet, "model": model}
+        asked = {
+            "column": column,
+            "template": template,
+            "sheet": sheet,
+            "model": model,
+            "prompt_name": prompt_name,
+        }
         named = {"label": label, "number": number, "user": user, "item": item}
         for param, wanted in named.items():
             if wanted is not None and wanted not in columns:
