@@ -40,6 +40,8 @@ _PARTS = (  # the longest first, so that the last ones to end are short
     _Part("anomalies", 2, lambda table, say: table.anomalies(progress=say)),
     _Part("recommendations", 1, lambda table, say: table.hit_rates(progress=say), ("user", "item")),
     _Part("diversity", 1, lambda table, say: table.diversity(progress=say)),
+    _Part("classification", 2, lambda table, say: table.classify(progress=say), ("label",)),
+    _Part("regression", 1, lambda table, say: table.regress(progress=say), ("number",)),
 )
 
 
@@ -68,8 +70,9 @@ def _made(
 ) -> tuple[dict[str, Any], tuple[tuple[str, str], ...]]:
     import openTSNE  # before there are threads: two that import scikit-learn at once get half of it
     import sklearn.cluster
+    import sklearn.linear_model
 
-    _ = openTSNE, sklearn.cluster
+    _ = openTSNE, sklearn.cluster, sklearn.linear_model
     parts = [part for part in _PARTS if all(getattr(table, name) for name in part.needs)]
     shares = _Shares({part.name: part.share for part in parts}, progress)
     made: dict[str, Any] = {}

@@ -160,12 +160,12 @@ def _restored(path: Path, said: dict[str, Any], arrays: dict[str, NDArray[Any]])
             dict(said["measured"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise BadRequest(f"{path} is no whole predictor: {error}.", param="predictor") from error
+        raise BadRequest(f"{path} is not a whole predictor: {error}.", param="predictor") from error
 
 
 def _none(path: Path) -> BadRequest:
     return BadRequest(
-        f"{path} is no predictor. Save one with: tunewright explore classify TABLE --label COLUMN "
+        f"{path} is not a predictor. Save one with: tunewright explore classify TABLE --label COLUMN "
         f"--save NAME{ENDING}",
         param="predictor",
     )
