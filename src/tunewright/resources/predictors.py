@@ -165,8 +165,8 @@ def _restored(path: Path, said: dict[str, Any], arrays: dict[str, NDArray[Any]])
 
 def _none(path: Path) -> BadRequest:
     return BadRequest(
-        f"{path} is not a predictor. Save one with: tunewright explore classify TABLE --label COLUMN "
-        f"--save NAME{ENDING}",
+        f"{path} is not a predictor. Save one with: tunewright explore classify TABLE --label "
+        f"COLUMN --save NAME{ENDING}",
         param="predictor",
     )
 
