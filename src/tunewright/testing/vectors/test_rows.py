@@ -147,6 +147,21 @@ def test_rows_by_their_ids(both: Both) -> None:
         both.index.fetch(both.name, [""])
 
 
+ODD = ["é", "a b", "#", "x" * MOST_ID, "0", "\U0001f600", 'q"\\', "\0", "a\0b", "\1", "~~", "*"]
+ODD += ["{a}", "`", "'", "or 1==1", "\n", "a,b", "\ufeff", "ä" * 200]
+
+
+def test_an_id_is_any_text(both: Both) -> None:
+    both.upsert(ODD, grid(len(ODD)), [{"k": n % 3} for n in range(len(ODD))])
+    both.upsert(ODD[::2], grid(len(ODD[::2]), seed=3), [{"k": 4} for _ in ODD[::2]])
+    both.agree_on_all()
+    both.agree(grid(2), k=30)
+    both.agree(grid(2), k=30, where={"type": "eq", "key": "k", "value": 4})
+    assert both.index.fetch(both.name, ODD).ids == sorted(ODD)
+    both.delete(ids=ODD[:10])
+    both.agree_on_all()
+
+
 def test_deleted_by_id_and_by_filter(both: Both) -> None:
     both.upsert(names(40), grid(40), [{"k": n % 4} for n in range(40)])
     both.delete(ids=["id-3", "nobody", "id-7", "id-3"])

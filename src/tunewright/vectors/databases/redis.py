@@ -23,6 +23,7 @@ import orjson
 from tunewright.errors import BadRequest, NotFound, StorageFull, TunewrightError, Unavailable
 from tunewright.vectors.databases.connected import Connected
 from tunewright.vectors.databases.database import Collection, Database, Found, Limits, Page
+from tunewright.vectors.databases.jsonb import plain_of, text_of
 from tunewright.vectors.databases.place import Place, place_of
 from tunewright.vectors.databases.slots import packed, unpacked
 from tunewright.vectors.databases.units import given, units
@@ -100,17 +101,23 @@ class Redis(Database):
                 tags = ",".join(tag(key, value) for key, value in said.items())
                 told = (_VECTOR, vector.tobytes(), _GIVEN, original or "")
                 together.execute_command(
-                    "HSET", prefix + id.encode(), *told, _ATTRIBUTES, packed(said), _TAGS, tags
+                    "HSET",
+                    prefix + text_of(id).encode(),
+                    *told,
+                    _ATTRIBUTES,
+                    packed(said),
+                    _TAGS,
+                    tags,
                 )
             together.execute()
 
     def remove(self, collection: Collection, ids: Sequence[str]) -> None:
-        self._client.delete(*(_row(collection.name) + id.encode() for id in ids))
+        self._client.delete(*(_key(collection, id) for id in ids))
 
     def fetch(self, collection: Collection, ids: Sequence[str]) -> Page:
         with self._client.pipeline(transaction=False) as together:
             for id in ids:
-                together.hmget(_row(collection.name) + id.encode(), _VECTOR, _GIVEN, _ATTRIBUTES)
+                together.hmget(_key(collection, id), _VECTOR, _GIVEN, _ATTRIBUTES)
             rows = together.execute()
         there = [at for at, row in enumerate(rows) if row[0] is not None]
         vectors = np.frombuffer(b"".join(rows[at][0] for at in there), "<f4")
@@ -161,7 +168,7 @@ class Redis(Database):
             "FT.AGGREGATE", index, said(where), *every, *paged
         )
         while True:
-            ids = [row[1][cut:].decode() for row in rows[1:]]
+            ids = [plain_of(row[1][cut:].decode()) for row in rows[1:]]
             yield self.fetch(collection, ids) if vectors or attributes else Page(ids)
             if not cursor:
                 return
@@ -195,8 +202,13 @@ def _index(name: str) -> str:
 
 
 def _row(name: str) -> bytes:
-    """What the keys of its rows begin with; an id may be any bytes."""
+    """What the keys of its rows begin with."""
     return f"tunewright:row:{name}:".encode()
+
+
+def _key(collection: Collection, id: str) -> bytes:
+    """RediSearch loses what follows a NUL."""
+    return _row(collection.name) + text_of(id).encode()
 
 
 def said(where: Filter) -> str:
@@ -231,5 +243,5 @@ def _found(collection: Collection, answer: Sequence[Any], attributes: bool) -> F
         away = np.sqrt(away)
     elif collection.metric == "dot":
         away -= 1  # Redis's is 1 - product
-    ids = [key[cut:].decode() for key in answer[1::2]]
+    ids = [plain_of(key[cut:].decode()) for key in answer[1::2]]
     return Found(ids, away, [unpacked(row[_ATTRIBUTES]) for row in rows] if attributes else None)
