@@ -141,7 +141,8 @@ def test_the_findings_have_numbers_intervals_commands_and_warnings() -> None:
     assert "told from the text for 75 % of the rows (95 % interval 71 % to 79 %)" in said
     assert "always saying the most frequent would be right for 20 %; 20 rows have" in said
     assert "The rarest label has 18 rows only." in said
-    assert "3 of 90 rows are a near-duplicate of one that stays (3.3 %, in 2 groups)" in said
+    assert "3 of 90 rows (3.3 %) could go: each is a near-duplicate of a row that" in said
+    assert "times as far from its nearest rows as is usual: “" in said
     assert said.count("tunewright explore ") == 4
 
 

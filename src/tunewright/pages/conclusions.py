@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from tunewright.analysis.exploration import About, Exploration
 from tunewright.pages.packing import cut
-from tunewright.wording import counted, of
+from tunewright.wording import counted
 
 SHOWN = 4
 _FEW_ROWS = 100  # below this, what is said of a table can turn over with another sample
@@ -140,50 +140,40 @@ def _thin_labels(found: Any) -> Iterator[str]:
 
 def _duplicates(explored: Exploration) -> Conclusion:
     found, rows = explored.diversity, len(explored.texts)
-    some = f"{found.duplicate_rows:,}" if found.duplicate_rows else "None"
-    verb = of(found.duplicate_rows or 1, "is")
-    said = _said(
-        "*{}* of {} " + verb + " a near-duplicate of one that stays", some, counted(rows, "row")
-    )
-    if found.duplicate_rows:
-        said += _said(
-            " (*{}*, in {})",
-            percent(found.duplicate_rows / rows),
-            counted(len(found.duplicates), "group"),
+    if many := found.duplicate_rows:
+        said = _said(
+            "*{}* of {} ({}) could go", f"{many:,}", counted(rows, "row"), percent(many / rows)
         )
-    said += _said(
-        ". All in all the table is as varied as *{}* that have nothing in common.",
-        counted(round(found.vendi), "row"),
-    )
+        groups = counted(len(found.duplicates), "group")
+        said += f": each is a near-duplicate of a row that stays ({groups})"
+    else:
+        said = _said("<b>None</b> of {} is a near-duplicate of another", counted(rows, "row"))
+    alike = counted(round(found.vendi), "row")
+    said += _said(". All in all the table is as varied as *{}* that have nothing in common.", alike)
     return Conclusion(
         *("Diversity", "diversity", said),
         command(explored.about, "diversity", output="duplicates.csv"),
         "adds the group of near-duplicates to each row, so that one of each can be kept",
         ""
         if rows >= _FEW_ROWS
-        else f"Of {counted(rows, 'row')} only: larger tables have more of both.",
+        else f"{counted(rows, 'row')} only: a larger table has more of both.",
     )
 
 
 def _anomalies(explored: Exploration) -> Conclusion:
-    found, rows = explored.anomalies, len(explored.texts)
-    number = len(found.found)
-    verb = of(number, "lies", "lie")
-    said = _said(
-        "*{}* of {} {} farthest from all others", f"{number:,}", counted(rows, "row"), verb
-    )
+    found = explored.anomalies
     if found.found:
         first = found.found[0]
-        said += _said(
-            "; line {} is *{}* times as far from its nearest rows as is usual: “{}”",
-            *(
-                f"{explored.lines[first.row]:,}",
-                f"{first.times_usual:.1f}",
-                cut(explored.texts[first.row], 90),
-            ),
-        )
+        line, times = f"{explored.lines[first.row]:,}", f"{first.times_usual:.1f}"
+        quoted = cut(explored.texts[first.row], 90)
+        said = _said("The most unusual row, line {}, is *{}* times as far", line, times)
+        said += _said(" from its nearest rows as is usual: “{}”.", quoted)
+        listed = _said(" *{}* are listed", counted(len(found.found), "row"))
+        said += listed + f" ({percent(found.share)} were asked for)."
+    else:
+        said = Markup("No row lies far from all others.")
     return Conclusion(
-        *("Anomalies", "anomalies", said + "."),
+        *("Anomalies", "anomalies", said),
         command(explored.about, "anomalies", output="anomalies.csv"),
         "adds each row's anomaly score",
         _thin_anomalies(found),

@@ -74,7 +74,8 @@ def _columns(explored: Exploration) -> list[Column]:
     if explored.clusters is not None:
         columns.append(_cluster_column(explored.clusters))
     columns += [_labels(name, values) for name, values in explored.labels]
-    columns += [_numbers(name, values) for name, values in explored.numbers]
+    named = {name for name, _ in explored.labels}
+    columns += [_numbers(name, some) for name, some in explored.numbers if name not in named]
     if explored.classification is not None:
         columns.append(_predicted(explored))
     if explored.anomalies is not None:

@@ -1,6 +1,8 @@
 // The layer of points: WebGL2, and a plain canvas where there is none.
 // Both are given x, y [n], colours [4 n] (red, green, blue, alpha) and the order of drawing [n].
 
+const ROUND = 20000; // points up to which the plain canvas draws circles
+
 const VERTEX = `#version 300 es
 in vec2 place; in vec4 colour;
 uniform vec2 centre, scale; uniform float size;
@@ -78,6 +80,14 @@ class Painted {
     Object.assign(this, { context, x, y });
   }
 
+  /** Round where there are few; squares are painted three times as fast. */
+  dot(left, top, size) {
+    if (this.x.length > ROUND) return this.context.fillRect(left - size / 2, top - size / 2, size, size);
+    this.context.beginPath();
+    this.context.arc(left, top, size / 2, 0, 7);
+    this.context.fill();
+  }
+
   colour(colours, order) {
     Object.assign(this, { colours, order });
   }
@@ -91,7 +101,7 @@ class Painted {
       if (left < -size || top < -size || left > view.width + size || top > view.height + size) continue;
       const [red, green, blue, alpha] = colours.subarray(4 * row, 4 * row + 4);
       context.fillStyle = `rgb(${red} ${green} ${blue} / ${alpha / 255})`;
-      context.fillRect(left - size / 2, top - size / 2, size, size);
+      this.dot(left, top, size);
     }
   }
 }
