@@ -73,7 +73,7 @@ class Explorer {
   resize() {
     this.view.resize(byId("frame").clientWidth, byId("frame").clientHeight);
     this.names.measure();
-    this.draw();
+    this.paint();
   }
 
   colourBy(at) {
@@ -91,12 +91,15 @@ class Explorer {
 
   /** Once a frame, however many things have changed. */
   draw() {
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = null;
-      this.points.draw(this.view);
-      this.names.draw(this.view, this.cluster);
-      this.mark();
-    });
+    this.frame ??= requestAnimationFrame(() => this.paint());
+  }
+
+  /** At once: no frame comes while a page is printed. */
+  paint() {
+    this.frame = null;
+    this.points.draw(this.view);
+    this.names.draw(this.view, this.cluster);
+    this.mark();
   }
 
   /** A ring around the row that is pointed at, and the lasso. */
