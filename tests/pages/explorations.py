@@ -57,6 +57,7 @@ def about(**changed: Any) -> About:
         "dimensions": 384,
         "command": "tunewright explore reviews.csv --column text -o report.html",
         "version": "0.5.0",
+        "options": (("column", "text"), ("model", "builtin-mini")),
     }
     return About(**(given | changed))
 

@@ -144,6 +144,9 @@ def test_the_findings_have_numbers_intervals_commands_and_warnings() -> None:
     assert "3 of 90 rows (3.3 %) could go: each is a near-duplicate of a row that" in said
     assert "times as far from its nearest rows as is usual: “" in said
     assert said.count("tunewright explore ") == 4
+    asked = "reviews.csv --column text --model builtin-mini"
+    assert f"tunewright explore clusters {asked} --output clusters.csv" in said
+    assert f"tunewright explore classify {asked} --label stars --output labels.csv" in said
 
 
 def test_what_is_not_better_than_guessing_is_said() -> None:

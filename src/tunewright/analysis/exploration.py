@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tunewright.suggestions import Value
+
 if TYPE_CHECKING:
     from tunewright.analysis.anomalies import Anomalies
     from tunewright.analysis.classification import Classification
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 class About:
     """Which table, and how its vectors were made: what a reader needs to make the report again.
 
+    options: what was said of how the table is read and embedded, which every command needs again.
     left_out: (line, reason) of rows that are not in it. notes: what a reader must know of the
     data, such as tokens that the model does not know, a sentence each.
     """
@@ -32,6 +35,7 @@ class About:
     command: str
     version: str
     seed: int = 0
+    options: tuple[tuple[str, Value], ...] = ()
     left_out: tuple[tuple[int, str], ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -1,14 +1,15 @@
 """The first screen of the explore report: what was found, in sentences, and what to do about it."""
 
-import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
+from tunewright import suggestions
 from tunewright.analysis.exploration import About, Exploration
 from tunewright.pages.packing import cut
+from tunewright.suggestions import Value
 from tunewright.wording import counted
 
 SHOWN = 4
@@ -39,14 +40,9 @@ def conclusions(explored: Exploration) -> list[Conclusion]:
     return found[:SHOWN]
 
 
-def command(about: About, use: str, **options: str | None) -> str:
-    """As it is typed. about.table: as the user gave it."""
-    named = [f"--{name.replace('_', '-')}" for name in options]
-    given = {name: value for name, value in zip(named, options.values(), strict=True) if value}
-    words = ["tunewright", "explore", use, about.table, "--column", ",".join(about.columns)]
-    for name, value in given.items():
-        words += [name, value]
-    return shlex.join(words)
+def command(about: About, use: str, **more: Value) -> str:
+    """What does `use` with this table, as it is typed."""
+    return suggestions.command("explore", use, about.table, **dict(about.options), **more)
 
 
 def percent(share: float) -> str:

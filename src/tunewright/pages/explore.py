@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ def _page(explored: Exploration, texts: str, length: int) -> str:
         script=joined("explore.js"),
         explored=explored,
         about=explored.about,
+        name=PurePath(explored.about.table).name,
         conclusions=conclusions(explored),
         data=_json(data(explored, length if longest > length else 0)),
         texts=Markup(texts),

@@ -20,6 +20,7 @@ Progress = Callable[[float], None]
 _BESIDE = 2  # parts at once: numpy, scikit-learn and openTSNE hold no lock of Python's
 _CLASSES = 20  # distinct values of a column by which rows are coloured as classes
 _COLOURS = 6  # columns of either kind, besides those that were named
+_NAMED = ("label", "number", "user", "item")  # columns, which only some commands take
 _LONGEST = 40  # characters of a value of such a column
 
 
@@ -58,6 +59,7 @@ def explore(table: "Explored", command: str, progress: Progress) -> Exploration:
         dimensions=table.vectors.shape[1],
         command=command,
         version=__version__,
+        options=tuple((name, said) for name, said in table.options.items() if name not in _NAMED),
         left_out=tuple(table.left_out.items()),
         notes=table.notes,
     )

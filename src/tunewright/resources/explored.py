@@ -304,7 +304,7 @@ class Explored:
         if output is not None:
             check_report(Path(output))
         with working("The report"):
-            html = page(explore(self, self.command("report"), progress))
+            html = page(explore(self, self.command("report", output="report.html"), progress))
         if output is not None:
             durable.write_bytes(Path(output).absolute(), html.encode())
         return html
