@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from tunewright.errors import NotFound
 from tunewright.vectors import filters, open_index
 from tunewright.vectors.index import VectorIndex
-from tunewright.vectors.reading import attributes_of
 
 _NAMED = 10  # collections
 Embedded = Callable[[Sequence[str], int], NDArray[np.float32]]
@@ -45,11 +44,14 @@ def search_index(
         dimensions = _dimensions(index, collection)
         hits = index.search(collection, embedded([query], dimensions), top, tree)
         [ids], [scores] = hits.ids, hits.scores.tolist()
-        attributes = attributes_of(index, collection, ids)
+        rows = index.fetch(collection, ids) if ids else None
     finally:
         index.close()
+    attributes = dict(zip(rows.ids, rows.attributes, strict=True)) if rows else {}
     return [
-        IndexHit(id, score, attributes.get(id, {})) for id, score in zip(ids, scores, strict=True)
+        IndexHit(id, score, attributes[id])
+        for id, score in zip(ids, scores, strict=True)
+        if id in attributes  # else it was deleted meanwhile
     ]
 
 

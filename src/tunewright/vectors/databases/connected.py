@@ -124,11 +124,6 @@ class Connected:
         vectors = [found[id][0] for id in ids]
         return np.array(vectors, np.float32).reshape(len(ids), collection.dimensions)
 
-    def attributes(self, name: str, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-        """By id, of those that are there."""
-        rows = self._with(name, lambda collection: self._fetched(collection, ids))
-        return {id: attributes for id, (_, attributes) in rows.items()}
-
     def _fetched(
         self, collection: Collection, ids: Sequence[str]
     ) -> dict[str, tuple[Floats, Mapping[str, Any]]]:
