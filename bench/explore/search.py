@@ -66,7 +66,12 @@ def reviews() -> Set:
 
 
 def passages(corpus: Path) -> Set:
-    texts = [text for family in FAMILIES for text in _cut(corpus / f"{family}.heldout.jsonl.gz")]
+    texts = [
+        text
+        for family in FAMILIES
+        for passages in cut(corpus / f"{family}.heldout.jsonl.gz")
+        for text in passages
+    ]
     random = np.random.default_rng(0)
     queries: list[str] = []
     relevant: list[dict[int, float]] = []
@@ -81,16 +86,19 @@ def passages(corpus: Path) -> Set:
     return Set("passages", texts, queries, relevant)
 
 
-def _cut(path: Path) -> Iterator[str]:
+def cut(path: Path) -> Iterator[list[str]]:
+    """Of each text its passages: paragraphs, until they are long enough."""
     with gzip.open(path, "rt", encoding="utf-8") as file:
         records = [json.loads(line)["text"] for line in file]
     for record in records:
+        passages: list[str] = []
         passage = ""
         for paragraph in record.split("\n\n"):
             passage = f"{passage}\n\n{paragraph}".strip()
             if len(passage) >= PASSAGE:
-                yield passage
+                passages.append(passage)
                 passage = ""
+        yield passages
 
 
 def embedded(tw: Tunewright, model: str, texts: list[str]) -> np.ndarray:

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.analysis.distances import unit
-from tunewright.analysis.interactions import Interactions, item_sums
+from tunewright.analysis.interactions import Interactions, item_sums, liked_items
 from tunewright.analysis.intervals import Interval, bootstrap
 from tunewright.analysis.neighbours import Places, Vectors
-from tunewright.analysis.recommending import taste
+from tunewright.analysis.recommending import DISLIKED
 
 MOST_USERS = 2_000
 _DIGITS = (
@@ -90,7 +90,7 @@ def _drawn(of: Interactions, random: np.random.Generator) -> list[tuple[int, int
     owners = np.bincount(had[1], minlength=len(of.items))
     drawn: list[tuple[int, int]] = []
     for user, rows in enumerate(_rows_of(of)):
-        liked = np.unique(of.item[rows][of.liking[rows] > 0])
+        liked, _ = liked_items(of, rows)
         shared = liked[owners[liked] > 1]
         if len(liked) > 1 and len(shared):
             drawn.append((user, int(random.choice(shared))))
@@ -124,19 +124,23 @@ class _Tables:
     def hits(self, user: int, item: int, k: int) -> tuple[float, float, float]:
         """How sure it is that the item is among k: ours, by popularity, by chance."""
         of, rows = self._of, self._rows[user]
-        items, likings = of.item[rows], of.liking[rows]
-        taken = items == item
-        products, owners = self._products.copy(), self._owners.copy()
+        taken = of.item[rows] == item
         gone = unit(self._vectors[of.row[rows[taken]]]).astype(np.float64).sum(axis=0)
-        products[item] = unit(self._sums[item] - gone)
+        liked, disliked = liked_items(of, rows[~taken])
+        own = self._products[[*liked, *disliked]].T  # [d, liked and disliked]
+        near = self._products @ own  # [items, liked and disliked]
+        near[item] = unit(self._sums[item] - gone) @ own
+        away = near[:, len(liked) :].max(axis=1, initial=0)
+        scores = np.round(near[:, : len(liked)].max(axis=1) - DISLIKED * away, _DIGITS)
+        owners = self._owners.copy()
         owners[item] -= 1
-        up, down = ~taken & (likings > 0), ~taken & (likings < 0)
-        weights = np.abs(np.concatenate([likings[up], likings[down]]))
-        mine = taste(products, items[up].tolist(), items[down].tolist(), weights)
-        new = np.setdiff1d(np.arange(len(products)), items[~taken])
+        new = np.setdiff1d(np.arange(len(scores)), of.item[rows[~taken]])
         place = int(np.searchsorted(new, item))
-        scores = np.round(products[new] @ mine, _DIGITS)
-        return _among(scores, place, k), _among(owners[new], place, k), min(1.0, k / len(new))
+        return (
+            _among(scores[new], place, k),
+            _among(owners[new], place, k),
+            min(1.0, k / len(new)),
+        )
 
 
 def _among(scores: NDArray[np.floating], place: int, k: int) -> float:

@@ -2,7 +2,8 @@
 
 A row of the table is one interaction: a user, an item, often a rating, and a text whose vector is
 the row's. An item's vector is the mean of its rows' (the same text in each, or one review each), a
-user's the mean of the items that he or she had, by rating.
+user's the mean of the items that he or she had, by rating. Items are recommended by the nearest
+liked one (`recommending.worth`).
 """
 
 from collections.abc import Sequence
@@ -11,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tunewright.analysis.distances import similarities, unit
+from tunewright.analysis.distances import unit
 from tunewright.analysis.neighbours import Places, Vectors
-from tunewright.analysis.recommending import taste
+from tunewright.analysis.recommending import DISLIKED, worth
 from tunewright.analysis.search import best
 from tunewright.analysis.variety import POOL, varied
 
@@ -37,8 +38,8 @@ class Interactions:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """An item for a user. `score`: the cosine of the two vectors. `because`: of the items that the
-    user liked, the nearest to it. `rows`: the item's, in order."""
+    """An item for a user. `because`: of the items that the user liked, the nearest to it. `score`:
+    as of `Recommendation`. `rows`: the item's, in order."""
 
     item: str
     score: float
@@ -87,7 +88,8 @@ def item_vectors(vectors: Vectors, of: Interactions) -> Vectors:
 
 
 def user_vectors(vectors: Vectors, of: Interactions) -> Vectors:
-    """[users, d], unit vectors; zeros for a user who liked nothing."""
+    """[users, d], unit vectors: of each user the mean of the liked items, by how much, less half
+    that of the disliked ones. Zeros for a user who liked nothing."""
     products = item_vectors(vectors, of)
     return np.stack([_of_user(products, of, user) for user in range(len(of.users))])
 
@@ -95,30 +97,37 @@ def user_vectors(vectors: Vectors, of: Interactions) -> Vectors:
 def suggest(
     vectors: Vectors, of: Interactions, user: str, k: int, *, variety: float = 0.0
 ) -> list[Suggestion]:
-    """The k items nearest to what a user liked, none that the user had. variety: see
+    """The k items nearest to one that a user liked, none that the user had. variety: see
     `variety.varied`. Raises ValueError for a user who is not there, or liked nothing."""
     if user not in of.users:
         raise ValueError(f"There is no user {user!r}.")
     number = of.users.index(user)
-    liked = _items(of, number, liked=True)
-    if not liked:
+    liked, disliked = liked_items(of, np.flatnonzero(of.user == number))
+    if not len(liked):
         raise ValueError(f"The user {user!r} liked nothing: no rating above the middle.")
     products = item_vectors(vectors, of)
-    scores = similarities(_of_user(products, of, number), products)
+    scores, because = worth(products, products[liked], products[disliked])
     new = np.setdiff1d(np.arange(len(products)), of.item[of.user == number])
     found = best(scores, new, max(POOL * k, k + 20) if variety else k)
     if variety:
         found = found[varied(scores[found], products[found], k, variety)]
-    reasons = [similarities(products[item], products[liked]).argmax() for item in found]
     return [
         Suggestion(
             of.items[item],
             float(scores[item]),
-            of.items[liked[why]],
+            of.items[liked[because[item]]],
             tuple(of.row[of.item == item].tolist()),
         )
-        for item, why in zip(found.tolist(), reasons, strict=True)
+        for item in found.tolist()
     ]
+
+
+def liked_items(of: Interactions, rows: Places) -> tuple[Places, Places]:
+    """Of some interactions, the items that were liked, and those that were not: by the sum of what
+    was said of each."""
+    items, at = np.unique(of.item[rows], return_inverse=True)
+    said = np.bincount(at, of.liking[rows], minlength=len(items))
+    return items[said > 0], items[said < 0]
 
 
 def item_sums(vectors: Vectors, of: Interactions) -> NDArray[np.float64]:
@@ -128,18 +137,14 @@ def item_sums(vectors: Vectors, of: Interactions) -> NDArray[np.float64]:
     return sums
 
 
-def _items(of: Interactions, user: int, *, liked: bool) -> list[int]:
-    mine = of.user == user
-    signs = of.liking[mine] > 0 if liked else of.liking[mine] < 0
-    return np.unique(of.item[mine][signs]).tolist()
-
-
 def _of_user(products: Vectors, of: Interactions, user: int) -> Vectors:
-    """[d]: items that were liked, by how much, less those that were not."""
+    """[d]"""
     mine = of.user == user
     items, likings = of.item[mine], of.liking[mine]
     up, down = likings > 0, likings < 0
     if not up.any():
         return np.zeros(products.shape[1], np.float32)
-    weights = np.abs(np.concatenate([likings[up], likings[down]]))
-    return taste(products, items[up].tolist(), items[down].tolist(), weights)
+    taste = np.average(products[items[up]], axis=0, weights=likings[up])
+    if down.any():
+        taste = taste - DISLIKED * np.average(products[items[down]], axis=0, weights=-likings[down])
+    return unit(taste)
