@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -125,6 +126,26 @@ def test_vectors_of_a_file_and_a_vector_that_is_asked_for(
     assert "have 2 dimensions, and that of the query has 256" in run(
         "vectors", "search", "points", "[not a vector", *at, "--model", "builtin-static", code=1
     )
+    assert not any((home / "copies").glob("*"))
+
+
+def test_rows_of_another_model_are_embedded_anew(
+    run: Run, home: Path, tmp_path: Path, place: str
+) -> None:
+    """As for a collection whose model is not here: its texts are."""
+    index = open_index(place)
+    index.create("old", 2)
+    said = [{"text": text, "id": n, "mixed": [1, "x", True][n]} for n, text in enumerate(TEXTS)]
+    index.upsert("old", ["a", "b", "c"], np.ones((3, 2), np.float32), said)
+    out = str(tmp_path / "old.parquet")
+    run("vectors", "copy", f"{place}#old", out)
+    by = ("--index", place, "--model", "builtin-static")
+    run("vectors", "add", "new", out, *by, "--column", "text")
+    found = json.loads(run("vectors", "search", "new", "a train at night", *by, "--json"))["data"]
+    assert found[0]["id"] == "b"
+    assert found[0]["attributes"] == {"text": TEXTS[1], "id": 1.0, "mixed": "x"}
+    assert index.fetch("new", ["c"]).attributes == [{"text": TEXTS[2], "id": 2.0, "mixed": True}]
+    index.close()
     assert not any((home / "copies").glob("*"))
 
 

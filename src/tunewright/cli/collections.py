@@ -3,7 +3,6 @@ vector stores."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +21,7 @@ from tunewright.cli.terminal import (
     screen,
 )
 from tunewright.cli.verbs import bar
-from tunewright.errors import BadRequest, NotFound
+from tunewright.errors import BadRequest
 from tunewright.wording import counted
 
 if TYPE_CHECKING:
@@ -142,82 +141,6 @@ def _value(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.15g}"
     return value if len(value) <= 80 else f"{value[:79]}…"
-
-
-@dataclass(frozen=True)
-class Table:
-    """A file whose rows are added. `texts`: the column or template, and the model, of one without
-    vectors. `attributes`: of every row, besides."""
-
-    file: Path
-    model: str
-    column: str | None
-    id: str | None
-    attributes: dict[str, Any]
-
-
-def add(place: str, name: str, tables: Sequence[Table], home: Path | None, *, json: bool) -> None:
-    """The rows of each."""
-    found = [_added(place, name, table, home) for table in tables]
-    done = {**found[-1], "added": sum(one["added"] for one in found)}
-    if json:
-        return print_json(done)
-    return say(f"{name} has {counted(done['rows'], 'row')}; {done['added']:,} were added.")
-
-
-def _added(place: str, name: str, table: Table, home: Path | None) -> dict[str, Any]:
-    """The rows of a table, embedded first where it has no vectors."""
-    from tunewright.cli import embed_table
-
-    if not table.file.is_file():
-        raise BadRequest(f"There is no file {table.file}.")
-    if embed_table.has_vectors(table.file, None):
-        return _add(place, name, table.file, table)
-    with _embedded(table, home) as file:
-        return _add(place, name, file, table)
-
-
-@contextmanager
-def _embedded(table: Table, home: Path | None) -> Iterator[Path]:
-    """Beside what else is copied: an embedding that is stopped goes on with the same command."""
-    import hashlib
-
-    from tunewright import durable
-    from tunewright.cli import embed_table
-    from tunewright.cli.opening import embedding
-
-    with embedding(home, table.model) as tw, embed_table.shown() as show:
-        what = f"{table.file.resolve()}\0{table.model}\0{table.column}"
-        key = hashlib.sha256(what.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        out = durable.make_directory(tw.home.copies) / f"{key}.parquet"
-        done = tw.embeddings.table(
-            table.file, out, column=table.column, model=table.model, overwrite=True, say=show
-        )
-    embed_table.report(done)
-    yield out
-    durable.remove(out)
-    if done.left_out_file:
-        durable.remove(Path(done.left_out_file))
-
-
-def _add(place: str, name: str, file: Path, table: Table) -> dict[str, Any]:
-    from tunewright.vectors.copying.table import OfTable
-
-    rows = OfTable(file, None, table.id, numbered=f"{table.file.name}:")
-    about, total, done = rows.describe(), rows.rows(), 0
-    with opened(place) as index, bar(left=True) as show:
-        try:
-            index.describe(name)
-        except NotFound:
-            index.create(name, about.dimensions, about.metric)
-        for _, page in rows.pages(None):
-            said = [{**one, **table.attributes} for one in page.attributes]
-            index.upsert(name, page.ids, page.vectors, said)
-            done += len(page.ids)
-            show("Adding", done, total, f"{done:,}/{total:,} rows")
-        for note in rows.notes():
-            notes.print(note, markup=False, soft_wrap=True)
-        return {**wire(index, name), "added": done}
 
 
 def search(

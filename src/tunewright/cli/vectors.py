@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from tunewright.cli import collections
+from tunewright.cli import adding_rows, collections
 from tunewright.cli.plain import line
 from tunewright.cli.terminal import (
     HomeOption,
@@ -223,7 +223,8 @@ def add(
         str | None,
         typer.Option(
             metavar="COLUMN[,COLUMN...]",
-            help="With --index: the column of a table with the texts to embed. Not given: `text`.",
+            help="With --index: the column of a table with the texts to embed. Not given: `text`, "
+            "and vectors that are there are used.",
             show_default=False,
         ),
     ] = None,
@@ -261,10 +262,10 @@ def add(
     given: dict[str, Any] = {"attributes": attributes(attribute or [])}
     if index is not None:
         tables = [
-            collections.Table(Path(file), model or MODEL, column, id, given["attributes"])
+            adding_rows.Table(Path(file), model or MODEL, column, id, given["attributes"])
             for file in files
         ]
-        return collections.add(index, store, tables, home, json=json)
+        return adding_rows.add(index, store, tables, home, json=json)
     if chunk_tokens is not None or chunk_overlap is not None:
         given["chunking_strategy"] = chunking(chunk_tokens or 800, chunk_overlap)
     paths = checked(files)
