@@ -1,10 +1,5 @@
-"""Planted anomalies and near-duplicates among food reviews, and what is found of them.
-
-Twenty texts of other themes and kinds, written before anything was measured, stand among the
-reviews; and fifty reviews are there twice, the second time with one small edit by a rule.
-
-    .venv/bin/python bench/explore_odd.py --data fine_food_reviews_1k.csv [--model builtin-mini]
-"""
+"""What is planted among food reviews, to be found again: twenty texts of other themes and kinds,
+written before anything was measured, and copies of reviews with one small edit by a rule."""
 
 import random
 import re
@@ -67,8 +62,10 @@ def case(text: str, draw: random.Random) -> str:
 
 
 def punctuation(text: str, draw: random.Random) -> str:
-    """Full stops become exclamation marks, or commas go."""
-    return text.replace(".", "!") if draw.random() < 0.5 else re.sub(r"[,;:]", "", text) + "!!"
+    """Full stops become exclamation marks, or commas go; numbers keep theirs."""
+    if draw.random() < 0.5:
+        return re.sub(r"\.(?!\d)", "!", text)
+    return re.sub(r"[,;:](?!\d)", "", text) + "!!"
 
 
 def word_more(text: str, draw: random.Random) -> str:
@@ -99,3 +96,10 @@ def edited(texts: list[str], count: int, seed: int = 0) -> list[tuple[int, str, 
         edit = EDITS[number % len(EDITS)]
         found.append((place, edit.__name__, edit(texts[place], draw)))
     return found
+
+
+# Rows of the 1,000 food reviews, from 0, that really say the same: their texts are equal. No other
+# two do; read by hand, down from the highest cosine. 467 and 602 share paragraphs with 466, 574 and
+# 603, all of one author, about chips of three kinds.
+TWICE = ((466, 574, 603), (10, 29))
+OF_ONE_AUTHOR = (466, 467, 574, 602, 603)
