@@ -269,6 +269,6 @@ def _described(job: "Job", status: str) -> list[tuple[str, object]]:
         ("expected to finish", moment(job.estimated_finish)),
         ("finished", moment(job.finished_at)),
         ("seed", job.seed),
-        *job.method.supervised.hyperparameters.model_dump().items(),
+        *job.method.hyperparameters.model_dump().items(),
     ]
     return [row for row in rows if row[1] not in (None, "")]

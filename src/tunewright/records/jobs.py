@@ -50,6 +50,23 @@ class Method(Request):
     type: Literal["supervised"] = "supervised"
     supervised: Supervised = Supervised()
 
+    @property
+    def hyperparameters(self) -> SupervisedHyperparameters:
+        """Those of the method that is chosen."""
+        return self._chosen.hyperparameters
+
+    def using(self, **effective: Any) -> "Method":
+        """The same with other hyperparameters, of those that the method has."""
+        names = type(self.hyperparameters).model_fields
+        known = {name: value for name, value in effective.items() if name in names}
+        hyperparameters = self.hyperparameters.model_copy(update=known)
+        chosen = self._chosen.model_copy(update={"hyperparameters": hyperparameters})
+        return self.model_copy(update={self.type: chosen})
+
+    @property
+    def _chosen(self) -> Supervised:
+        return getattr(self, self.type)
+
 
 class JobSpec(Request):
     """The fields that a client gives and that the job keeps. A new one is one line here."""

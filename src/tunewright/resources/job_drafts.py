@@ -145,7 +145,7 @@ class JobDraft:
 
     def _new(self, request: JobRequest, parent: Weights) -> Job:
         method = starting.method(request, parent, self._of.models.adapter(parent))
-        given = method.supervised.hyperparameters
+        given = method.hyperparameters
         spec = request.model_dump(
             include=JobSpec.model_fields.keys() - {"model"}, exclude_unset=True
         )

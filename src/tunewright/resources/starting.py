@@ -21,7 +21,7 @@ def method(request: JobRequest, parent: Weights, adapter: Path | None) -> Method
     are too, unless `adaptation` asks for an adapter on them. Raises BadRequest for anything else.
     """
     asked = request.resolved_method()
-    given = asked.supervised.hyperparameters
+    given = asked.hyperparameters
     if adapter is not None:
         rank = durable.read_json(adapter / "adapter_config.json")["r"]
         if given.adaptation == "full":
@@ -30,9 +30,9 @@ def method(request: JobRequest, parent: Weights, adapter: Path | None) -> Method
             )
         if given.rank not in ("auto", rank):
             raise _impossible(f"is an adapter of rank {rank}; leave 'rank' out", RANK)
-        return _with(asked, rank=rank)
+        return asked.using(rank=rank)
     if parent.adaptation == "full" and "adaptation" not in given.model_fields_set:
-        return _with(asked, adaptation="full")
+        return asked.using(adaptation="full")
     return asked
 
 
@@ -78,12 +78,6 @@ class StartFiles:
         kept = start_place(self.job, part)
         self._artefacts.link(directory, kept)
         return kept
-
-
-def _with(asked: Method, **effective: object) -> Method:
-    hyperparameters = asked.supervised.hyperparameters.model_copy(update=effective)
-    supervised = asked.supervised.model_copy(update={"hyperparameters": hyperparameters})
-    return asked.model_copy(update={"supervised": supervised})
 
 
 def _impossible(why: str, param: str) -> BadRequest:

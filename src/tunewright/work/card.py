@@ -112,7 +112,7 @@ def _data(acting: Acting, job: Job) -> Iterator[tuple[str, object]]:
 
 
 def _method(job: Job, weights: Weights) -> Iterator[tuple[str, object]]:
-    used = job.method.supervised.hyperparameters
+    used = job.method.hyperparameters
     how = "LoRA" if used.adaptation == "lora" else "all weights"
     yield "method", f"{job.method.type} fine-tuning, {how}"
     names = ["n_epochs", "batch_size", "learning_rate_multiplier"]

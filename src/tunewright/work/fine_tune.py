@@ -73,7 +73,7 @@ def _recipe(assignment: OnJob, job: Job) -> Recipe:
         training_file=assignment.data(job.training_file),
         validation_file=assignment.data(job.validation_file),
         seed=job.seed,
-        **job.method.supervised.hyperparameters.model_dump(),
+        **job.method.hyperparameters.model_dump(),
     )
 
 

@@ -69,7 +69,7 @@ def _keep_weights(assignment: OnJob, job: Job) -> Weights:
     return assignment.start.trained(
         model_name(job, assignment),
         place,
-        job.method.supervised.hyperparameters.adaptation,
+        job.method.hyperparameters.adaptation,
     )
 
 

@@ -61,16 +61,10 @@ class Reports:
             )
 
         def effective(job: Job) -> Job:
-            asked = job.method.supervised.hyperparameters
-            values = {**asked.model_dump(), **used, **said.adapter}
-            known = {k: v for k, v in values.items() if k in type(asked).model_fields}
-            supervised = job.method.supervised.model_copy(
-                update={"hyperparameters": asked.model_copy(update=known)}
-            )
             return job.model_copy(
                 update={
                     "hyperparameters": Hyperparameters.model_validate(used),
-                    "method": job.method.model_copy(update={"supervised": supervised}),
+                    "method": job.method.using(**used, **said.adapter),
                 }
             )
 
@@ -122,7 +116,7 @@ class Reports:
     def _weights(self, name: str, step: int, path: str) -> Weights:
         """What makes a checkpoint answer under its name, from the moment that it is shown."""
         place = checkpoint_place(self.job.id, path)
-        adaptation = self.job.method.supervised.hyperparameters.adaptation
+        adaptation = self.job.method.hyperparameters.adaptation
         return self._assignment.start.trained(name, place, adaptation, step)
 
     @_take.register
