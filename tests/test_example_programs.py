@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -99,3 +100,35 @@ def test_the_recipe_with_the_reviews_of_the_guide(
 ) -> None:
     said = run(example, server, REVIEWS, tmp_path / "out.csv")
     assert said.startswith("1000 reviews of ")
+
+
+EXPLORED = {  # what each finds out about the guide's reviews, whatever the processor
+    "search": r"'the package arrived broken':\n(  0\.\d\d  line \d+: .+\n){3}like line \d+:\n",
+    "clusters": r"\d+ clusters of 1000 reviews, silhouette 0\.\d\d\n(.*\n)*.* stable: .*coffee",
+    "recommendations": r"liked: lines \[\d+, \d+\], disliked: green tea\n(  0\.\d\d  B.+\n){5}",
+    "anomalies": r"10 of 1000 reviews\n(  line \d+, 0\.\d\d from its 10 nearest rows, .+\n){5}",
+    "diversity": r"(?s)mean distance 0\.6.*near-duplicates of another\n  lines \[468, 576, 605\]: ",
+    "classification": r"area under the ROC curve 0\.9.*\naccuracy 0\.9",
+}
+
+
+@pytest.fixture(scope="module")
+def explored_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One home: the reviews are embedded once."""
+    return tmp_path_factory.mktemp("explored")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not REVIEWS.is_file(), reason=f"{REVIEWS} is not here")
+@pytest.mark.parametrize("use", EXPLORED)
+def test_what_embeddings_are_for(explored_home: Path, use: str) -> None:
+    done = subprocess.run(
+        [sys.executable, str(REPOSITORY / "examples" / f"explore_{use}.py"), str(REVIEWS)],
+        env={**os.environ, "TUNEWRIGHT_HOME": str(explored_home)},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.match(EXPLORED[use], done.stdout), done.stdout
