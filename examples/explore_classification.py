@@ -2,7 +2,7 @@
 
     python explore_classification.py REVIEWS.csv
 
-The table has the columns Summary, Text and Score, such as Amazon\'s fine-food reviews.
+The table has the columns Summary, Text and Score, such as Amazon's fine-food reviews.
 """
 
 import sys
@@ -26,5 +26,6 @@ for one in found.suspects[:3]:
 stars = table.regress("Score")
 print(f"stars: off by {stars.mae.value:.2f}; always the mean: {stars.baseline_mae:.2f}")
 
-guessed = table.zero_shot({"bad": "I am disappointed", "good": "I love it"}, label=RULE)
-print(guessed)
+told = table.zero_shot({"Score >= 4": "I love it", "Score <= 2": "I am disappointed"}, label=RULE)
+if told.judged is not None and told.judged.auc is not None:
+    print(f"without learning: area under the ROC curve {told.judged.auc.value:.3f}")

@@ -2,7 +2,7 @@
 
     python explore_clusters.py REVIEWS.csv
 
-The table has the column Text, such as Amazon\'s fine-food reviews.
+The table has the column Text, such as Amazon's fine-food reviews.
 """
 
 import sys

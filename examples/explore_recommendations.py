@@ -2,7 +2,7 @@
 
     python explore_recommendations.py REVIEWS.csv
 
-The table has the columns Text and ProductId, such as Amazon\'s fine-food reviews.
+The table has the columns Text and ProductId, such as Amazon's fine-food reviews.
 """
 
 import sys

@@ -51,7 +51,7 @@ def report(
 
     Example: tunewright explore report reviews.csv --column text --number stars -o report.html
     """
-    from tunewright.resources.explored import check_report
+    from tunewright.resources.explore_report import check_report
 
     check_report(output)
     asked = Asked(

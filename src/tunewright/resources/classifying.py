@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tunewright.errors import BadRequest
+from tunewright.resources.explored_table import rule_of
 from tunewright.resources.predictors import (
     Predictions,
     SavedPredictor,
@@ -33,7 +34,7 @@ def classify(
     if method not in METHODS:
         known = " or ".join(f"'{one}'" for one in METHODS)
         raise BadRequest(f"There is no method '{method}'. Use {known}.", param="method")
-    rule = rule_of(table, label)
+    rule = rule_of(label, table.columns)
     if rule is None:
         classes = classes_of(table.labels(label), label)
     else:
@@ -41,16 +42,6 @@ def classify(
     return classified(
         table.vectors, classes, method=method, column=label, seed=seed, progress=progress
     )
-
-
-def rule_of(table: "Explored", label: str) -> Any:
-    """``Score >= 4`` as a Rule; None for the name of a column. Raises BadRequest where there is no
-    such column."""
-    from tunewright.analysis.classes import Rule
-
-    rule = None if label in table.columns else Rule.parse(label)
-    table.cells(label if rule is None else rule.column)
-    return rule
 
 
 def zero_shot(
@@ -63,13 +54,7 @@ def zero_shot(
     from tunewright.analysis.zero_shot import TEMPLATES, filled
     from tunewright.analysis.zero_shot import zero_shot as told
 
-    given = None
-    if label is not None:
-        rule = rule_of(table, label)
-        if rule is None:
-            given = table.labels(label)
-        else:
-            given = rule.labels(table.numbers(rule.column).tolist())
+    given = None if label is None else table.labels(label)
     texts = filled(list(labels.values()), templates or TEMPLATES)
     return told(table.vectors, table.embedded(texts), list(labels), given, seed=seed)
 

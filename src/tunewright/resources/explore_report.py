@@ -1,8 +1,10 @@
 """The whole report of a table: each part that its columns allow, two of them beside each other."""
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +46,19 @@ _PARTS = (  # the longest first, so that the last ones to end are short
     _Part("classification", 2, lambda table, say: table.classify(progress=say), ("label",)),
     _Part("regression", 1, lambda table, say: table.regress(progress=say), ("number",)),
 )
+
+
+def check_report(output: Path) -> None:
+    """Raises BadRequest for a report that cannot be written here."""
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise BadRequest(f"{output}: expected a name ending in .html.", param="output")
+    parent = output.absolute().parent
+    if not parent.is_dir():
+        raise BadRequest(f"There is no folder {parent}.", param="output")
+    if output.is_dir():
+        raise BadRequest(f"{output} is a folder. Name a file in it.", param="output")
+    if not os.access(output if output.exists() else parent, os.W_OK):
+        raise BadRequest(f"{output} may not be written by you. Name another one.", param="output")
 
 
 def explore(table: "Explored", command: str, progress: Progress) -> Exploration:

@@ -1,9 +1,7 @@
 """A table with a vector of each row, and what can be found out of it: one method a use."""
 
 import math
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,18 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tunewright import durable, suggestions
+from tunewright import durable
 from tunewright.analysis.nearest import Metric
 from tunewright.analysis.recommending import Recommendation
 from tunewright.analysis.search import Hit
 from tunewright.analysis.search import Method as SearchMethod
-from tunewright.errors import BadRequest, MissingExtra
+from tunewright.resources.explored_table import ExploredTable, working
 from tunewright.resources.whole_tables import Progress, quiet
-from tunewright.suggestions import Value
-from tunewright.tables.added import write_added
-from tunewright.tables.cells import number_of, written
-from tunewright.tables.sources import open_source
-from tunewright.tables.texts import missing
 
 if TYPE_CHECKING:
     from tunewright.analysis.anomalies import Anomalies, Method
@@ -43,92 +36,18 @@ if TYPE_CHECKING:
     from tunewright.resources.predictors import Predictions, SavedPredictor
 
 Floats = NDArray[np.float32]
-_OF_EXTRA = {"sklearn", "scipy", "openTSNE", "bm25s", "threadpoolctl", "joblib"}
 
 
 @dataclass(frozen=True, eq=False)
-class Explored:
-    """A table whose rows have vectors: `lines`, `texts` and `vectors` [n, d], of length 1, are of
-    these rows, in the table's order. `rows` counts from 0 in all that the methods give.
+class Explored(ExploredTable):
+    """Rows are named by their places, from 0, in all that the methods give. Each method computes
+    by one thread, with a fixed seed: the same table gives the same result anywhere. Raises
+    BadRequest for what cannot be found out of this table, and MissingExtra."""
 
-    `values`: by line, the columns of every row that could be read; `left_out`: by line, why a row
-    has no vector. `columns`: of the whole table. `label`, `number`, `user`, `item`: which of them
-    has what; `text_columns` have the texts. `model`, `fingerprint`: of the vectors; None where
-    nobody knows. `notes`: what is worth knowing of how it was read. `given`, `options`: the table
-    as it was named, and what was said of it, so that a command does the same again. `embedded`:
-    texts to be searched for, into vectors [m, d] of the same model; raises BadRequest where there
-    is none.
-    """
-
-    path: Path
-    lines: Sequence[int]
-    texts: Sequence[str]
-    vectors: Floats
-    values: Mapping[int, Mapping[str, Any]]
-    left_out: Mapping[int, str]
-    columns: Sequence[str]
-    embedded: Callable[[Sequence[str]], Floats]
-    model: str | None = None
-    fingerprint: str | None = None
-    label: str | None = None
-    number: str | None = None
-    user: str | None = None
-    item: str | None = None
-    sheet: str | None = None
-    before: bool = False
-    notes: tuple[str, ...] = field(default=())
-    text_columns: Sequence[str] = ()
-    given: str = ""
-    options: Mapping[str, str | None] = field(default_factory=dict)
     _groups: "dict[float | None, Groups]" = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
     _grouping: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
-
-    @property
-    def name(self) -> str:
-        return self.path.name
-
-    def __len__(self) -> int:
-        return len(self.lines)
-
-    def cells(self, column: str) -> list[Any]:
-        """What the rows have in a column, as the table has it; None for nothing. Raises BadRequest
-        for a column that the table does not have, naming near ones."""
-        if column not in self.columns:
-            raise BadRequest(missing(column, self.columns), param="column")
-        return [_cell(self.values[line].get(column)) for line in self.lines]
-
-    def labels(self, column: str | None = None) -> list[str | None]:
-        """Of the label column, or another one: texts as they are written, None for nothing."""
-        cells = self.cells(self._asked(column, "label"))
-        return [None if cell is None else written(cell).strip() for cell in cells]
-
-    def numbers(self, column: str | None = None) -> NDArray[np.float64]:
-        """Of the number column, or another one, [n]: NaN where a row has no number. A number that
-        is written as text is one. Raises BadRequest where no row has a number."""
-        name = self._asked(column, "number")
-        cells = self.cells(name)
-        numbers = [number_of(cell) for cell in cells]
-        found = np.array([math.nan if each is None else each for each in numbers])  # [n]
-        if np.isnan(found).all():
-            at = next((at for at, cell in enumerate(cells) if cell is not None), None)
-            said = "is empty" if at is None else f"holds {written(cells[at])[:40]!r}"
-            line = self.lines[at or 0]
-            raise BadRequest(
-                f"The column {name!r} has no number: line {line} {said}. Name another column.",
-                param="number",
-            )
-        return found
-
-    def rows_of(self, lines: Sequence[int]) -> list[int]:
-        """The places of these lines of the table. Raises BadRequest for one that has no vector."""
-        at = {line: row for row, line in enumerate(self.lines)}
-        for line in lines:
-            if line not in at:
-                why = self.left_out.get(line, "the table has no row that begins there")
-                raise BadRequest(f"Line {line} cannot be used: {why}.", param="like")
-        return [at[line] for line in lines]
 
     def search(
         self,
@@ -255,14 +174,6 @@ class Explored:
         with working("Recommending"):
             return interactions(users, items, ratings)
 
-    def mask(self, where: Mapping[str, Any] | None) -> NDArray[np.bool_] | None:
-        """Bool [n], the rows that a filter means; None without one."""
-        if where is None:
-            return None
-        from tunewright.resources.table_filters import mask_of
-
-        return mask_of(where, [self.values[line] for line in self.lines], self.columns)
-
     def clusters(
         self,
         *,
@@ -299,7 +210,7 @@ class Explored:
         The same table, model and versions give the same bytes. Raises BadRequest for an output that
         cannot be written, before anything is computed."""
         from tunewright.pages.explore import page
-        from tunewright.resources.explore_report import explore
+        from tunewright.resources.explore_report import check_report, explore
 
         if output is not None:
             check_report(Path(output))
@@ -308,10 +219,6 @@ class Explored:
         if output is not None:
             durable.write_bytes(Path(output).absolute(), html.encode())
         return html
-
-    def command(self, use: str, **more: Value) -> str:
-        """A command that does `use` with this table."""
-        return suggestions.command("explore", use, self.given, **self.options, **more)
 
     def near_duplicates(
         self, *, threshold: float | None = None, progress: Progress = quiet
@@ -376,15 +283,6 @@ class Explored:
         self._same_model(other)
         with working("Comparing tables"):
             return comparison(self.vectors, other.vectors, progress=progress)
-
-    def _same_model(self, other: "Explored") -> None:
-        prints = self.fingerprint, other.fingerprint
-        if None not in prints and prints[0] != prints[1]:
-            raise BadRequest(
-                f"The vectors of {self.name} are of {self.model}, those of {other.name} of "
-                f"{other.model}: distances between them mean nothing. Embed both with one model.",
-                param="reference",
-            )
 
     def classify(
         self,
@@ -456,64 +354,3 @@ class Explored:
         from tunewright.resources.classifying import save_predictor
 
         return save_predictor(self, found, Path(output), predicts, overwrite=overwrite)
-
-    def write(self, output: Path | str, added: Mapping[str, Sequence[Any]]) -> None:
-        """The table as a file (.csv, .jsonl or .parquet), without vectors, with columns `added`: of
-        each a value for every one of the n rows. Rows without a vector are there too, with nothing
-        in them."""
-        place = {line: at for at, line in enumerate(self.lines)}
-        places = [place.get(line) for line in self.values]
-        columns = {
-            name: [None if at is None else _plain(column[at]) for at in places]
-            for name, column in added.items()
-        }
-        source = open_source(self.path, self.sheet) if self.path.suffix != ".npy" else None
-        schema = source.parquet.schema_arrow if source and source.parquet else None
-        write_added(Path(output), list(self.values.values()), columns, schema)
-
-    def _asked(self, column: str | None, what: str) -> str:
-        name = column or getattr(self, what)
-        if name is None:
-            raise BadRequest(f"Name the column to use: --{what} COLUMN.", param=what)
-        return name
-
-
-def check_report(output: Path) -> None:
-    """Raises BadRequest for a report that cannot be written here."""
-    if output.suffix.lower() not in (".html", ".htm"):
-        raise BadRequest(f"{output}: expected a name ending in .html.", param="output")
-    parent = output.absolute().parent
-    if not parent.is_dir():
-        raise BadRequest(f"There is no folder {parent}.", param="output")
-    if output.is_dir():
-        raise BadRequest(f"{output} is a folder. Name a file in it.", param="output")
-    if not os.access(output if output.exists() else parent, os.W_OK):
-        raise BadRequest(f"{output} may not be written by you. Name another one.", param="output")
-
-
-@contextmanager
-def working(what: str) -> Iterator[None]:
-    """One computation of `analysis`: by one thread, so that it gives the same bits everywhere.
-    Raises MissingExtra where a library that it needs is not installed, BadRequest for what cannot
-    be computed of this table."""
-    from tunewright.analysis.threads import one_thread
-
-    try:
-        with one_thread():
-            yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in _OF_EXTRA:
-            raise
-        raise MissingExtra(what, "explore") from error
-    except ValueError as error:
-        raise BadRequest(str(error)) from error
-
-
-def _cell(value: Any) -> Any:
-    nothing = value is None or (isinstance(value, float) and math.isnan(value))
-    return None if nothing or (isinstance(value, str) and not value.strip()) else value
-
-
-def _plain(value: Any) -> Any:
-    """Of numpy's kinds of value, Python's own."""
-    return value.item() if isinstance(value, np.generic) else value

@@ -13,6 +13,7 @@ from tunewright.records.models import Weights
 from tunewright.resources.embedding_prompts import prompt_of_side
 from tunewright.resources.embedding_tables import MODEL
 from tunewright.resources.explored import Explored
+from tunewright.resources.explored_table import rule_of
 from tunewright.resources.index_search import IndexHit, search_index
 from tunewright.resources.models import Models
 from tunewright.resources.whole_tables import Progress, WholeTable, WholeTables, quiet
@@ -84,7 +85,9 @@ class Exploring:
         }
         named = {"label": label, "number": number, "user": user, "item": item}
         for param, wanted in named.items():
-            if wanted is not None and wanted not in columns:
+            if param == "label" and wanted is not None:
+                rule_of(wanted, columns)
+            elif wanted is not None and wanted not in columns:
                 raise BadRequest(missing(wanted, columns), param=param)
         vectors, notes = _of_length_one(table)
         made_by = self._made_by(table, name, model)
