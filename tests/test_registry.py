@@ -148,6 +148,15 @@ def test_a_fault_of_ours_is_no_fault_of_a_package(monkeypatch: pytest.MonkeyPatc
         absent.load("own")
 
 
+def test_a_library_that_is_missing_only_when_an_instance_is_made(package: Package) -> None:
+    package("late", "def make(): import not_installed")
+    late = Registry("toy", "tests.toys", {"own": "late:make"}, extras={"own": "toys"})
+    with pytest.raises(
+        MissingExtra, match=r"The toy 'own' \(not_installed is not installed\) needs .*\[toys\]"
+    ):
+        late.make("own")
+
+
 def test_a_training_method_of_another_package(package: Package) -> None:
     """With its forecast, if it has one."""
     source = "def train(recipe, folder, report, should_stop): ...\ndef expect(*given): ..."

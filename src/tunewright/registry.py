@@ -11,6 +11,7 @@ process may not load torch, and one package that is broken harms nobody else.
 
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import EntryPoint, distributions
@@ -59,7 +60,8 @@ class Registry:
         protocol."""
         maker = self.load(name)
         if name in self.own:
-            return maker(*given)
+            with self._libraries(name):  # a maker may import its library itself
+                return maker(*given)
         try:
             made = maker(*given)
         except TunewrightError:
@@ -73,10 +75,16 @@ class Registry:
 
     def _own(self, name: str, beside: str) -> Any:
         module, _, attribute = self.own[name].partition(":")
+        with self._libraries(name):
+            return getattr(import_module(module), beside or attribute)
+
+    @contextmanager
+    def _libraries(self, name: str) -> Iterator[None]:
+        """Raises MissingExtra where a library of ours is absent."""
         extra = self.extras.get(name)
         needs = (f"The {self.what} '{name}'", extra) if extra else self.needs
         try:
-            return getattr(import_module(module), beside or attribute)
+            yield
         except ImportError as error:
             # A fault of ours, which no extra mends.
             if needs is None or (error.name or "").startswith("tunewright"):

@@ -55,8 +55,10 @@ def test_by_meaning_and_by_words(run: Any) -> None:
     for method in ("hybrid", "rrf", "vectors", "words"):
         done = run(*SEARCH, "scared daughter", *TABLE, "--method", method, "--json", "--top", "1")
         assert found(done) == [33]
-    words = run(*SEARCH, "kettle zebra", *TABLE, "--method", "words")
-    assert "No row was found" in words.stderr
+    words = run(*SEARCH, "zebra", *TABLE, "--method", "words")
+    assert "No row has a word of the query." in words.stderr
+    nothing = run(*SEARCH, "kettle", *TABLE, "--filter", "stars>5")
+    assert "No row matches the filter." in nothing.stderr
     shown = run(*SEARCH, "scared of the dark", *TABLE, "--top", "1").stdout.splitlines()
     assert shown[0].split() == ["score", "similarity", "words", "line", "text"]
     alike = [
@@ -137,6 +139,7 @@ def test_like_some_rows_and_unlike_others(run: Any) -> None:
     both = found(run(*SIMILAR, "--like", "2", "--like", "3", "--unlike", "5", "--json"))
     assert not set(both) & {2, 3, 5}
     by_name = ("--template", "{product}", *STATIC)  # line 6 is of the same product
+    assert "No other row matches" in run(*SIMILAR, "--like", "2", "--filter", "stars>5").stderr
     named = run("explore", "similar", REVIEWS, *by_name, "--like", "5", "--top", "1", "--json")
     assert found(named) == [6]
     done = run(*SIMILAR, "--like", "2", "--like", "5", "--filter", "stars=4", "--variety", "0.2")

@@ -102,8 +102,13 @@ def search(
             variety=variety,
         )
         if not hits:
-            note("No row was found: none that is meant has a word of the query.")
+            note(_nothing(words=method == "words", filtered=where is not None))
         return give(asked, explored, _answer(explored, query, hits, top))
+
+
+def _nothing(*, words: bool, filtered: bool) -> str:
+    of = "No row that matches the filter" if filtered else "No row"
+    return f"{of} has a word of the query." if words else "No row matches the filter."
 
 
 def _alone(options: Mapping[str, object]) -> None:

@@ -132,6 +132,8 @@ def similar(
             found = explored.similar(
                 liked[0], top=most, metric=metric or "cosine", where=where, variety=variety
             )
+        if not found:
+            note("No other row matches the filter." if filter else "There is no other row.")
         return give(asked, explored, _of_rows(explored, found, top))
 
 
@@ -209,6 +211,8 @@ def _for_users(explored: "Explored", user: str | None, top: int, variety: float)
     except BadRequest as error:
         note(str(error))
         rates = None
+    if not found:
+        note(f"{user} has had every item.")
     data = [
         {
             "item": one.item,
