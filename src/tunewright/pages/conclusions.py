@@ -165,7 +165,7 @@ def _anomalies(explored: Exploration) -> Conclusion:
         said = _said("The most unusual row, line {}, is *{}* times as far", line, times)
         said += _said(" from its nearest rows as is usual: “{}”.", quoted)
         listed = _said(" *{}* are listed", counted(len(found.found), "row"))
-        said += listed + f" ({percent(found.share)} were asked for)."
+        said += listed + f" (the share that was asked for: {percent(found.share)})."
     else:
         said = Markup("No row lies far from all others.")
     return Conclusion(

@@ -32,8 +32,12 @@ def data(explored: Exploration, cut: int) -> dict[str, object]:
     }
 
 
-def places(positions: NDArray[np.float32]) -> NDArray[np.int64]:
-    """[n, 2] whole numbers from 0 to 65,535; both axes keep one scale. y grows upwards."""
+def places(positions: NDArray[np.float64]) -> NDArray[np.int64]:
+    """[n, 2] whole numbers from 0 to 65,535; both axes keep one scale. y grows upwards. What is
+    taller than wide is turned by a right angle, since screens are wide."""
+    wide, tall = np.ptp(positions, axis=0)
+    if tall > wide:
+        positions = positions[:, ::-1] * (1, -1)
     low, high = positions.min(axis=0), positions.max(axis=0)
     middle, reach = (low + high) / 2, float((high - low).max()) or 1.0
     return np.rint(((positions - middle) / reach + 0.5) * _RANGE).astype(np.int64)
