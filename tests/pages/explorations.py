@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tunewright import suggestions
 from tunewright.analysis.anomalies import Anomalies, Anomaly
 from tunewright.analysis.classification import Classification
 from tunewright.analysis.classifiers import Linear
@@ -55,11 +56,12 @@ def about(**changed: Any) -> About:
         "model": "builtin-mini",
         "fingerprint": hashlib.sha256(b"model").hexdigest(),
         "dimensions": 384,
-        "command": "tunewright explore reviews.csv --column text -o report.html",
         "version": "0.5.0",
         "options": (("column", "text"), ("model", "builtin-mini")),
     }
-    return About(**(given | changed))
+    given |= changed
+    again = suggestions.command("explore", "report", given["table"], output="report.html")
+    return About(**({"command": again} | given))
 
 
 def _texts(of: Any, words: int, random: Any) -> tuple[str, ...]:

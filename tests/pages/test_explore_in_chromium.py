@@ -13,6 +13,7 @@ import pytest
 from pages.chromium import BINARY, Page, chromium
 from pages.explorations import classification, exploration, hit_rates, regression
 from tunewright.pages.explore import page as explore_page
+from tunewright.pages.explore_data import places
 
 pytestmark = [
     pytest.mark.slow,
@@ -156,9 +157,8 @@ def test_half_a_lasso_selects_what_is_inside(page: Page) -> None:
     middle, bottom = left + width / 2, top + height - 3
     page.drag([(left + 2, top + 2), (middle, top + 2), (middle, bottom), (left + 2, bottom)])
     rows = copied_rows(page)
-    positions = exploration(300, topics=4).map.positions[:, 0]
-    centre = (positions.min() + positions.max()) / 2
-    assert {int(row["line"]) - 2 for row in rows} == set((positions < centre).nonzero()[0].tolist())
+    at = places(exploration(300, topics=4).map.positions.astype(float))[:, 0]
+    assert {int(row["line"]) - 2 for row in rows} == set((at < 65_535 / 2).nonzero()[0].tolist())
 
 
 @pytest.mark.parametrize("column", ["stars", "price", "anomaly score", "near-duplicate"])

@@ -3,16 +3,20 @@
 import base64
 import gzip
 import hashlib
+import html
 import json
 import re
+import shlex
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+import typer
 
 from pages.explorations import about, classification, exploration, hit_rates, regression
 from tunewright.analysis.exploration import Exploration
 from tunewright.analysis.intervals import Interval
+from tunewright.cli.commands import app
 from tunewright.pages.bundling import joined
 from tunewright.pages.explore import page
 from tunewright.pages.packing import packed_texts
@@ -147,6 +151,22 @@ def test_the_findings_have_numbers_intervals_commands_and_warnings() -> None:
     asked = "reviews.csv --column text --model builtin-mini"
     assert f"tunewright explore clusters {asked} --output clusters.csv" in said
     assert f"tunewright explore classify {asked} --label stars --output labels.csv" in said
+
+
+def test_every_command_of_a_page_is_one() -> None:
+    """As the command line reads it, without running it. Names with spaces and quotes are planted."""
+    table, options = "my 'odd' table.csv", (("column", "the text"), ("sheet", "a b"))
+    known = about(table=table, options=options)
+    text = page(exploration(about=known, classification=classification(("1", "2"))))
+    commands = [html.unescape(found) for found in re.findall(r'data-copy="([^"]*)"', text)]
+    uses = set()
+    for words in map(shlex.split, commands):
+        assert words[:2] == ["tunewright", "explore"]
+        group = typer.main.get_command(app).commands["explore"]  # type: ignore[attr-defined]
+        context = group.commands[words[2]].make_context(words[2], words[3:])
+        assert str(context.params["table"]) == table
+        uses.add(words[2])
+    assert uses == {"clusters", "classify", "diversity", "anomalies", "report"}
 
 
 def test_what_is_not_better_than_guessing_is_said() -> None:
