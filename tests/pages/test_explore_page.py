@@ -154,7 +154,7 @@ def test_the_findings_have_numbers_intervals_commands_and_warnings() -> None:
 
 
 def test_every_command_of_a_page_is_one() -> None:
-    """As the command line reads it, without running it. Names with spaces and quotes are planted."""
+    """As the command line reads it, without running it. Planted: spaces and quotes in names."""
     table, options = "my 'odd' table.csv", (("column", "the text"), ("sheet", "a b"))
     known = about(table=table, options=options)
     text = page(exploration(about=known, classification=classification(("1", "2"))))

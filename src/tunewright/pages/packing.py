@@ -3,13 +3,14 @@
 import gzip
 import json
 from base64 import b64encode
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
 from numpy.typing import NDArray
 
 LONGEST = 4_000  # characters of a text that a page ever holds
-_CUTS = (LONGEST, 2_000, 1_200, 800, 550, 400, 300, 220, 160, 120, 90, 70, 50, 30, 15)
+_CUTS = tuple(round(LONGEST * 0.87**step) for step in range(41))[::-1]  # from 13
 _SAMPLE = 2_000  # texts by which a cut is chosen before it is tried
 
 
@@ -22,13 +23,14 @@ def packed(values: NDArray[Any]) -> dict[str, object]:
 def packed_texts(texts: Sequence[str], room: int) -> tuple[str, int]:
     """The texts as a gzipped JSON list in base64, at most `room` characters of it, and the length
     at which they were cut for that (LONGEST: as good as none is cut)."""
-    for cut in _CUTS[:-1]:
-        every = max(1, len(texts) // _SAMPLE)
-        if len(_texts(texts[::every], cut)) * every <= room * 1.05:
-            data = _texts(texts, cut)
-            if len(data) <= room:
-                return data, cut
-    return _texts(texts, _CUTS[-1]), _CUTS[-1]
+    every = max(1, len(texts) // _SAMPLE)
+    few = texts[::every]
+    place = bisect_right(_CUTS, room, key=lambda most: len(_texts(few, most)) * every)
+    for most in _CUTS[max(place - 1, 1) : 0 : -1]:
+        data = _texts(texts, most)
+        if len(data) <= room:
+            return data, most
+    return _texts(texts, _CUTS[0]), _CUTS[0]
 
 
 def cut(text: str, most: int) -> str:
