@@ -1,10 +1,13 @@
 """Clusters of rows whose groups are known."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from tunewright.analysis.clusters import Clusters, clusters
+from tunewright.analysis.clusters import NOISE, Clusters, Method, clusters
 from tunewright.analysis.neighbours import Vectors
+from tunewright.analysis.stability import STABLE
 
 pytest.importorskip("sklearn", reason="the extra `explore` is not installed")
 
@@ -23,10 +26,92 @@ def groups(found: Clusters) -> set[frozenset[int]]:
 
 
 @pytest.mark.parametrize("method", ["k-means", "hdbscan"])
-def test_far_groups_of_unequal_size_are_found_and_stable(method: str) -> None:
+def test_far_groups_of_unequal_size_are_found_and_stable(method: Method) -> None:
     sizes = (90, 12)
-    found = clusters(clouds(sizes), ["text"] * 102, method=method)  # pyright: ignore[reportArgumentType]
+    found = clusters(clouds(sizes), ["text"] * 102, method=method)
     assert groups(found) == {frozenset(range(90)), frozenset(range(90, 102))}
     assert [len(cluster.rows) for cluster in found.all] == [90, 12]
     assert [cluster.stable for cluster in found.all] == [True, True]
     assert found.noise_share == 0
+
+
+def noise(rows: int, dimensions: int) -> Vectors:
+    return np.random.default_rng(8).uniform(size=(rows, dimensions)).astype(np.float32)
+
+
+def long(rows: int) -> Vectors:
+    """One cloud, much wider in a few directions than in the others, as embeddings are."""
+    random = np.random.default_rng(8)
+    points = random.normal(size=(rows, 64)) / np.arange(1, 65) + 1
+    return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize("method", ["k-means", "hdbscan"])
+@pytest.mark.parametrize(
+    "vectors",
+    [noise(200, 64), noise(150, 2), noise(30, 3), long(200)],
+    ids=["wide", "plane", "few", "long"],
+)
+def test_where_there_are_no_groups_no_cluster_is_called_stable(
+    method: Method, vectors: Vectors
+) -> None:
+    found = clusters(vectors, ["text"] * len(vectors), method=method)
+    assert not any(cluster.stable for cluster in found.all)
+
+
+def test_one_long_cloud_is_cut_at_the_same_place_each_time_and_yet_not_stable() -> None:
+    found = clusters(long(200), ["text"] * 200, k=2)
+    stabilities = [cluster.stability for cluster in found.all]
+    assert all(one is not None and one.value > STABLE for one in stabilities)
+    assert not any(cluster.stable for cluster in found.all)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 30])
+def test_rows_that_are_equal_are_one_cluster(rows: int) -> None:
+    vectors = np.repeat(clouds((1,)), rows, axis=0)
+    vectors += np.random.default_rng(1).normal(scale=1e-8, size=vectors.shape).astype(np.float32)
+    found = clusters(vectors, ["The same text."] * rows)
+    assert groups(found) == {frozenset(range(rows))}
+    [cluster] = found.all
+    assert (cluster.name, cluster.stability, cluster.stable) == ("The same text.", None, False)
+    assert clusters(vectors, ["The same text."] * rows, k=rows).of.tolist() == [0] * rows
+
+
+def test_two_texts_many_times_are_two_clusters() -> None:
+    found = clusters(np.repeat(clouds((1, 1)), (7, 3), axis=0), ["one"] * 7 + ["two"] * 3)
+    assert found.of.tolist() == [0] * 7 + [1] * 3
+    assert [cluster.name for cluster in found.all] == ["one", "two"]
+
+
+def test_a_number_of_clusters_that_is_asked_for_is_kept() -> None:
+    found = clusters(clouds((20, 20, 20)), ["text"] * 60, k=5)
+    assert (len(found.all), found.tried) == (5, ())
+    assert sorted(row for cluster in found.all for row in cluster.rows) == [*range(60)]
+    assert [len(one.rows) for one in found.all] == sorted(np.bincount(found.of), reverse=True)
+
+
+def test_rows_that_lie_alone_are_noise_and_stay_visible() -> None:
+    vectors = np.concatenate([clouds((60, 60)), clouds((1,) * 5)[2:]])
+    found = clusters(vectors, ["text"] * 123, method="hdbscan")
+    assert [len(cluster.rows) for cluster in found.all] == [60, 60]
+    assert found.noise.tolist() == [*range(120, 123)]
+    assert set(found.of[found.noise]) == {NOISE}
+    assert found.noise_share == 3 / 123
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"k": 0}, "k is 0"),
+        ({"k": 41}, "k is 41"),
+        ({"k": 2, "method": "hdbscan"}, "leave k out"),
+        ({"method": "other"}, "Unknown method 'other'. Known: k-means, hdbscan"),
+    ],
+)
+def test_what_cannot_be_clustered_is_refused(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        clusters(clouds((20, 20)), ["text"] * 40, **given)
+    vectors = clouds((20, 20))
+    vectors[7, 3] = np.nan
+    with pytest.raises(ValueError, match="The vector of row 7 holds NaN"):
+        clusters(vectors, ["text"] * 40)

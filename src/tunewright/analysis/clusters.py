@@ -1,24 +1,30 @@
 """Clusters: rows that are alike in groups, with names, and whether each is found again."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 
+from tunewright.analysis.chance import by_chance
 from tunewright.analysis.cluster_names import named
 from tunewright.analysis.components import principal
 from tunewright.analysis.distances import unit
 from tunewright.analysis.intervals import Interval
 from tunewright.analysis.neighbours import Places, Vectors
 from tunewright.analysis.partitions import (
+    FITTED,
     Density,
     KMeans,
     Partition,
     Progress,
+    Silhouettes,
     by_silhouette,
+    part,
+    quiet,
     sampled,
-    silhouette,
+    silhouettes,
 )
 from tunewright.analysis.stability import STABLE, stabilities
 from tunewright.analysis.threads import one_thread
@@ -29,6 +35,8 @@ NOISE = -1
 SAMPLE = 2_000  # rows that k, silhouette and stability are computed on
 MOST = 24  # clusters that are tried
 _DIMENSIONS = 50
+_EQUAL = 1e-4  # of a vector's length: rows nearer than that differ by rounding
+_FEW = 4  # rows below which there is one cluster
 _EACH = 5  # rows that a cluster has at least, in the mean
 
 
@@ -38,7 +46,9 @@ class Cluster:
 
     name: its first `terms`, or how its most central text begins. stability: the mean Jaccard index
     over bootstraps; None where there is nothing to compare (one cluster, too few rows).
-    stable: whether that is at least 0.8.
+    silhouette: how far it lies apart from the others, from -1 to 1 (mean of its rows). stable:
+    whether its stability is at least 0.8, and its silhouette above that of every cluster that the
+    same method finds in clouds without groups (`analysis.chance`).
     """
 
     number: int
@@ -47,6 +57,7 @@ class Cluster:
     terms: tuple[str, ...]
     stability: Interval | None
     stable: bool
+    silhouette: float | None = None
 
 
 @dataclass(frozen=True)
@@ -54,15 +65,17 @@ class Clusters:
     """of [n]: the cluster of each row, -1 for noise; `all[of[row]]` is that cluster. The largest
     is the first.
 
-    silhouette: from -1 to 1, how clearly they lie apart; None where there are not two. tried: (k,
-    its silhouette), where k was chosen. sample: how many rows these two and the stability are
-    computed on, None for all.
+    silhouette: from -1 to 1, how clearly they lie apart; None where there are not two. chance: the
+    largest silhouette of the same method in clouds without groups. tried: (k, its silhouette),
+    where k was chosen. sample: how many rows all these and the stability are computed on, None for
+    all.
     """
 
     of: Places
     all: tuple[Cluster, ...]
     method: Method
     silhouette: float | None
+    chance: float | None
     tried: tuple[tuple[int, float], ...]
     sample: int | None
 
@@ -74,10 +87,6 @@ class Clusters:
     @property
     def noise_share(self) -> float:
         return len(self.noise) / len(self.of)
-
-
-def quiet(_: float) -> None:
-    """Progress that nobody watches."""
 
 
 def clusters(
@@ -97,29 +106,53 @@ def clusters(
     """
     _check(vectors, texts, k, method)
     with one_thread():
-        rows = unit(principal(vectors, _DIMENSIONS))
-        few = sampled(len(rows), SAMPLE, seed)
+        wide = _main(vectors)
+        rows = unit(wide)
+        chosen = sampled(len(rows), SAMPLE, seed)
         tried: tuple[tuple[int, float], ...] = ()
         if method == "k-means" and k is None:
-            tried = by_silhouette(rows[few], _numbers(rows[few]), seed, lambda x: progress(x / 2))
-        partition = _partition(method, k or _best(tried), len(rows), seed)
-        of = _by_size(partition(rows))
-        number = int(of.max()) + 1
-        stable: list[Interval | None] = [None] * number
-        if number > 1 or (number and (of == NOISE).any()):
-            again = _partition(method, number, len(few), seed)
-            stable = stabilities(
-                rows[few],
-                of[few],
-                again,
-                number,
-                seed=seed,
-                progress=lambda x: progress(0.5 + x / 2),
-            )
-        apart = silhouette(rows[few], of[few])
-    found = _described(rows, of, texts, stable)
-    sample = len(few) if len(few) < len(rows) else None
-    return Clusters(of, found, method, apart, tried, sample)
+            few = wide[chosen]
+            tried = by_silhouette(few, _numbers(few), seed, part(progress, 0, 0.3))
+        number = k or _best(tried)
+        of = _by_size(_partition(method, number, len(rows), seed)(rows))
+        again = _partition(method, number, len(chosen), seed)
+        judged = _judged(wide[chosen], of[chosen], int(of.max()) + 1, again, seed, progress)
+    found = _described(rows, of, texts, judged)
+    sample = len(chosen) if len(chosen) < len(rows) else None
+    return Clusters(of, found, method, judged.apart.whole, judged.chance, tried, sample)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """Of each cluster, whether it is found again, and how far it lies apart; `chance`: how far a
+    clustering does where there are no groups, and `most`: how far one of its clusters."""
+
+    stabilities: list[Interval | None]
+    apart: Silhouettes
+    chance: float | None
+    most: float
+
+
+def _judged(
+    wide: Vectors, of: Places, number: int, again: Partition, seed: int, progress: Progress
+) -> _Judged:
+    """Of `number` clusters; None and NaN of all where there is nothing to compare."""
+    rows = unit(wide)
+    if number + (of == NOISE).any() < 2:
+        return _Judged([None] * number, Silhouettes(None, (math.nan,) * number), None, 0)
+    stable = stabilities(rows, of, again, number, seed=seed, progress=part(progress, 0.3, 0.7))
+    apart = silhouettes(wide, of)
+    missing = (math.nan,) * (number - len(apart.clusters))
+    chance = by_chance(wide, again, seed=seed, progress=part(progress, 0.7, 1))
+    whole = Silhouettes(apart.whole, apart.clusters + missing)
+    return _Judged(stable, whole, chance.whole, chance.cluster)
+
+
+def _main(vectors: Vectors) -> Vectors:
+    """Along the main directions, [n, m]; zeros where rows differ by rounding only."""
+    rows = principal(vectors, _DIMENSIONS)
+    size = np.sqrt(np.square(vectors, dtype=np.float64).sum(1).mean())
+    return np.where(rows.std(0).max(initial=0) > _EQUAL * size, rows, np.float32(0))
 
 
 def _check(vectors: Vectors, texts: Sequence[str], k: int | None, method: str) -> None:
@@ -136,8 +169,10 @@ def _check(vectors: Vectors, texts: Sequence[str], k: int | None, method: str) -
 
 
 def _numbers(rows: Vectors) -> range:
+    """Of clusters that are tried; none of fewer than four rows, or where all are equal."""
     distinct = len(np.unique(rows, axis=0))
-    return range(2, min(MOST, len(rows) // _EACH, distinct - 1) + 1)
+    most = min(MOST, max(2, len(rows) // _EACH), distinct)
+    return range(2, most + 1 if len(rows) >= _FEW else 2)
 
 
 def _best(tried: tuple[tuple[int, float], ...]) -> int:
@@ -147,7 +182,7 @@ def _best(tried: tuple[tuple[int, float], ...]) -> int:
 def _partition(method: Method, number: int, rows: int, seed: int) -> Partition:
     if method == "k-means":
         return KMeans(number, seed)
-    return Density(max(_EACH, rows // 100), seed)
+    return Density(max(_EACH, min(rows, FITTED) // 100), seed)
 
 
 def _by_size(of: Places) -> Places:
@@ -162,20 +197,23 @@ def _by_size(of: Places) -> Places:
 
 
 def _described(
-    rows: Vectors, of: Places, texts: Sequence[str], stable: list[Interval | None]
+    rows: Vectors, of: Places, texts: Sequence[str], judged: _Judged
 ) -> tuple[Cluster, ...]:
-    members = [_central(rows, np.flatnonzero(of == number)) for number in range(len(stable))]
+    number = len(judged.stabilities)
+    members = [_central(rows, np.flatnonzero(of == at)) for at in range(number)]
+    names = named(members, np.flatnonzero(of == NOISE), texts)
     return tuple(
         Cluster(
-            number,
-            places,
-            name.name,
-            name.terms,
+            at,
+            members[at],
+            names[at].name,
+            names[at].terms,
             found,
-            stable=found is not None and found.value >= STABLE,
+            stable=found is not None and found.value >= STABLE and apart > judged.most,
+            silhouette=None if math.isnan(apart) else apart,
         )
-        for number, (places, name, found) in enumerate(
-            zip(members, named(members, np.flatnonzero(of == NOISE), texts), stable, strict=True)
+        for at, (found, apart) in enumerate(
+            zip(judged.stabilities, judged.apart.clusters, strict=True)
         )
     )
 

@@ -5,7 +5,6 @@ Two ways. Principal components are there at once, and say which way the table is
 far groups, and the sizes of groups, mean nothing in it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from tunewright.analysis.components import principal
 from tunewright.analysis.nearest import nearest
 from tunewright.analysis.neighbours import Places, Vectors
-from tunewright.analysis.partitions import sampled
+from tunewright.analysis.partitions import Progress, quiet, sampled
 from tunewright.analysis.threads import one_thread
 
 Method = Literal["pca", "t-sne"]
@@ -43,16 +42,12 @@ class Map:
     sample: Places | None
 
 
-def quiet(_: float) -> None:
-    """Progress that nobody watches."""
-
-
 def mapped(
     vectors: Vectors,
     *,
     method: Method = "t-sne",
     seed: int = 0,
-    progress: Callable[[float], None] = quiet,
+    progress: Progress = quiet,
 ) -> Map:
     """Vectors [n, d] on a map; the same bits for the same input, whatever the number of threads.
 
@@ -96,7 +91,7 @@ def _scaled(positions: NDArray[np.float64]) -> NDArray[np.float32]:
     return ((positions - (low + high) / 2) / (widest / 2 if widest > 0 else 1)).astype(np.float32)
 
 
-def _tsne(rows: Vectors, progress: Callable[[float], None]) -> NDArray[np.float64]:
+def _tsne(rows: Vectors, progress: Progress) -> NDArray[np.float64]:
     """[n, 2]. Neighbours are found exactly, so no approximate index decides anything."""
     from openTSNE import TSNEEmbedding
     from openTSNE.affinity import PerplexityBasedNN

@@ -9,13 +9,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tunewright.analysis.distances import unit
 from tunewright.analysis.nearest import nearest
 from tunewright.analysis.neighbours import Places, Vectors
 
 Progress = Callable[[float], None]
 _STARTS = 4  # of k-means, of which the best is kept
-_FITTED = 10_000  # rows that HDBSCAN is computed on: its time grows with their square
+FITTED = 10_000  # rows that HDBSCAN is computed on: its time grows with their square
 _NOISE = -1
+
+
+def quiet(_: float) -> None:
+    """Progress that nobody watches."""
+
+
+def part(progress: Progress, low: float, high: float) -> Progress:
+    """Of a computation that is the part from `low` to `high` of another one."""
+    return lambda share: progress(low + (high - low) * share)
 
 
 @dataclass(frozen=True)
@@ -45,9 +55,9 @@ class Density:
     def __call__(self, rows: Vectors, weights: NDArray[np.float64] | None = None) -> Places:
         """[n]. Of more than 10,000 rows a sample is clustered, and each other row goes, noise too,
         with the one of the sample that is nearest. `weights` change nothing."""
-        if len(rows) <= _FITTED:
+        if len(rows) <= FITTED:
             return self._fitted(rows)
-        chosen = sampled(len(rows), _FITTED, self.seed)
+        chosen = sampled(len(rows), FITTED, self.seed)
         groups = self._fitted(rows[chosen])
         ids, _ = nearest(rows, rows[chosen], 1, "euclidean")
         return groups[ids[:, 0]]
@@ -71,25 +81,55 @@ def sampled(rows: int, most: int, seed: int) -> Places:
     return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
 
 
-def silhouette(rows: Vectors, of: Places) -> float | None:
-    """How clearly the groups lie apart, from -1 to 1 (Rousseeuw 1987); noise is left out. None
-    where there are fewer than two groups, or none has two rows."""
-    from sklearn.metrics import silhouette_score
+@dataclass(frozen=True)
+class Silhouettes:
+    """How clearly groups lie apart, from -1 to 1 (Rousseeuw 1987): the mean over all rows, and over
+    those of each group [number]. None where there are fewer than two groups, or none has two rows;
+    NaN of a group without rows."""
 
-    kept = of != _NOISE
-    groups = len(np.unique(of[kept]))
-    if not 2 <= groups < np.count_nonzero(kept):
-        return None
-    return float(silhouette_score(rows[kept], of[kept]))
+    whole: float | None
+    clusters: tuple[float, ...] = ()
+
+
+def silhouettes(rows: Vectors, of: Places) -> Silhouettes:
+    """rows [n, m]: better not of length 1, for on a sphere each half of a long cloud is a pole.
+    A row of noise counts with the group whose mean is nearest: without that, the less of a cloud
+    a method calls a group, the better it would look."""
+    from sklearn.metrics import silhouette_samples
+
+    number = int(of.max(initial=_NOISE)) + 1
+    groups = _with_noise(rows, of, number)
+    if not 2 <= len(np.unique(groups)) < len(rows):
+        return Silhouettes(None)
+    each = np.asarray(silhouette_samples(rows, groups), np.float64)
+    own = of != _NOISE
+    counts = np.bincount(of[own], minlength=number)
+    sums = np.bincount(of[own], each[own], minlength=number)
+    means = np.divide(sums, counts, out=np.full(number, np.nan), where=counts > 0)
+    return Silhouettes(float(each.mean()), tuple(means.tolist()))
+
+
+def _with_noise(rows: Vectors, of: Places, number: int) -> Places:
+    noise = of == _NOISE
+    if not noise.any() or not number:
+        return of
+    there = np.unique(of[~noise])
+    means = np.stack([rows[of == group].mean(0) for group in there])
+    ids, _ = nearest(rows[noise], means, 1, "euclidean")
+    groups = of.copy()
+    groups[noise] = there[ids[:, 0]]
+    return groups
 
 
 def by_silhouette(
-    rows: Vectors, numbers: range, seed: int, progress: Progress
+    wide: Vectors, numbers: range, seed: int, progress: Progress
 ) -> tuple[tuple[int, float], ...]:
-    """(k, silhouette) of k-means with each of these numbers of groups."""
+    """(k, silhouette) of k-means with each of these numbers of groups. wide [n, m]: not yet scaled
+    to length 1."""
+    rows = unit(wide)
     tried: list[tuple[int, float]] = []
     for done, number in enumerate(numbers, 1):
-        score = silhouette(rows, KMeans(number, seed)(rows))
+        score = silhouettes(wide, KMeans(number, seed)(rows)).whole
         if score is not None:
             tried.append((number, score))
         progress(done / len(numbers))

@@ -101,8 +101,8 @@ def _said(found: "Clusters") -> list[str]:
         said[0] = f"{said[0][:-1]}: of 2 to {last}, the number with the best silhouette."
     if found.silhouette is not None:
         said.append(
-            f"Silhouette {found.silhouette:.2f}: 1 where clusters lie far apart, 0 where they run "
-            "into each other."
+            f"Silhouette {found.silhouette:.2f} (1: far apart, 0: they run into each other); of "
+            f"rows without groups it would be up to {found.chance or 0:.2f}."
         )
     if found.sample:
         said.append(
@@ -112,8 +112,8 @@ def _said(found: "Clusters") -> list[str]:
     stable = sum(cluster.stable for cluster in found.all)
     if any(cluster.stability for cluster in found.all):
         said.append(
-            f"{stable} of {number} stable: found again in other draws of the rows, with at least "
-            "0.8 of their rows in common (mean Jaccard index)."
+            f"{stable} of {number} stable: found again in other draws of the rows (mean Jaccard "
+            "index of 0.8 or more), and farther apart than clusters of rows without groups."
         )
     return said
 
@@ -142,6 +142,7 @@ def _wire(explored: "Explored", found: "Clusters") -> dict[str, Any]:
     return {
         "method": found.method,
         "silhouette": found.silhouette,
+        "silhouette_by_chance": found.chance,
         "tried": [{"k": k, "silhouette": score} for k, score in found.tried],
         "sample": found.sample,
         "noise": {"rows": len(found.noise), "share": found.noise_share},
@@ -154,6 +155,7 @@ def _wire(explored: "Explored", found: "Clusters") -> dict[str, Any]:
                 "share": len(cluster.rows) / len(found.of),
                 "stable": cluster.stable,
                 "stability": _interval(cluster),
+                "silhouette": cluster.silhouette,
                 "central": [
                     {"line": explored.lines[row], "text": explored.texts[row]}
                     for row in cluster.rows[:_CENTRAL].tolist()
