@@ -46,11 +46,17 @@ def long(rows: int) -> Vectors:
     return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
 
 
-@pytest.mark.parametrize("method", ["k-means", "hdbscan"])
 @pytest.mark.parametrize(
-    "vectors",
-    [noise(200, 64), noise(150, 2), noise(30, 3), long(200)],
-    ids=["wide", "plane", "few", "long"],
+    ("method", "vectors"),
+    [
+        pytest.param("k-means", noise(200, 64), id="wide"),
+        pytest.param("hdbscan", noise(200, 64), id="wide, by density"),
+        pytest.param("k-means", noise(30, 3), id="few"),
+        pytest.param("k-means", noise(150, 2), id="plane", marks=pytest.mark.slow),
+        pytest.param("hdbscan", noise(150, 2), id="plane, by density", marks=pytest.mark.slow),
+        pytest.param("k-means", long(200), id="long", marks=pytest.mark.slow),
+        pytest.param("hdbscan", long(200), id="long, by density", marks=pytest.mark.slow),
+    ],
 )
 def test_where_there_are_no_groups_no_cluster_is_called_stable(
     method: Method, vectors: Vectors
@@ -91,12 +97,14 @@ def test_a_number_of_clusters_that_is_asked_for_is_kept() -> None:
 
 
 def test_rows_that_lie_alone_are_noise_and_stay_visible() -> None:
-    vectors = np.concatenate([clouds((60, 60)), clouds((1,) * 5)[2:]])
-    found = clusters(vectors, ["text"] * 123, method="hdbscan")
-    assert [len(cluster.rows) for cluster in found.all] == [60, 60]
-    assert found.noise.tolist() == [*range(120, 123)]
-    assert set(found.of[found.noise]) == {NOISE}
-    assert found.noise_share == 3 / 123
+    random = np.random.default_rng(4).normal(size=(40, 16))
+    around = random / np.linalg.norm(random, axis=1, keepdims=True)
+    vectors = np.concatenate([clouds((60, 60)), around]).astype(np.float32)
+    found = clusters(vectors, ["text"] * 160, method="hdbscan")
+    assert [len(set(found.of[:60])), len(set(found.of[60:120]))] == [1, 1]
+    assert set(found.noise) == set(np.flatnonzero(found.of == NOISE)) <= {*range(120, 160)}
+    assert 20 / 160 < found.noise_share == len(found.noise) / 160
+    assert sum(len(cluster.rows) for cluster in found.all) == 160 - len(found.noise)
 
 
 @pytest.mark.parametrize(

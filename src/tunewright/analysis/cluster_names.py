@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice, takewhile
 
 from tunewright.analysis.neighbours import Places
-from tunewright.analysis.words import runs
+from tunewright.analysis.words import runs, singular
 
 TERMS = 8
 _NAMED = 3  # terms in a name
@@ -83,8 +83,8 @@ def _shares(texts: list[str], spelled: dict[str, Counter[str]]) -> dict[str, flo
 
 
 def _terms(text: str) -> Iterator[tuple[str, str]]:
-    """(without case, as it is written): words, two neighbours, and of scripts without blanks each
-    2 to 4 letters."""
+    """(without case and plural, as it is written): words, two neighbours, and of scripts without
+    blanks each 2 to 4 letters."""
     before = ""
     for run, unparted in runs(text):
         if unparted:
@@ -94,10 +94,15 @@ def _terms(text: str) -> Iterator[tuple[str, str]]:
         if run.casefold() in _SMALL or len(run) == 1 or run.isdigit():
             before = ""
             continue
-        yield run.casefold(), run
+        yield _key(run), run
         if before:
-            yield f"{before} {run}".casefold(), f"{before} {run}"
+            yield f"{_key(before)} {_key(run)}", f"{before} {run}"
         before = run
+
+
+def _key(word: str) -> str:
+    """What the forms of a word have in common: no case, no plural."""
+    return singular(word.casefold())
 
 
 def _grams(run: str) -> Iterator[tuple[str, str]]:

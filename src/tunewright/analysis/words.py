@@ -46,7 +46,7 @@ def stored_words(text: str) -> list[str]:
     found: list[str] = []
     for run, unparted in runs(_folded(text)):
         if not unparted:
-            found.append(_singular(run))
+            found.append(singular(run))
             continue
         found += run
         if len(run) > 1:
@@ -58,7 +58,7 @@ def asked_words(query: str) -> list[str]:
     """What of `stored_words` is looked for, each once. Letters alone would find too much."""
     found: dict[str, None] = {}
     for run, unparted in runs(_folded(query)):
-        found |= dict.fromkeys(pairs(run) if unparted else [_singular(run)])
+        found |= dict.fromkeys(pairs(run) if unparted else [singular(run)])
     return [*found]
 
 
@@ -69,7 +69,7 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFC", _ACCENT.sub("", apart))
 
 
-def _singular(word: str) -> str:
+def singular(word: str) -> str:
     """Harman's S-stemmer (1991): of English plurals the singular; a word of another language that
     ends alike is changed alike in text and query."""
     if len(word) < 4 or not word.endswith("s") or word.endswith(_KEPT_S):
