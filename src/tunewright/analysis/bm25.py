@@ -1,6 +1,6 @@
 """Rows by the words of a query: BM25, by the library bm25s (numpy only)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,21 +8,28 @@ from numpy.typing import NDArray
 from tunewright.analysis.words import asked_words, stored_words
 
 K1, B = 1.2, 0.75  # as SQLite's FTS5 has them, which ranks the chunks of vector stores
+_OFTEN = 1000  # rows between two words of progress
+_READING = 0.4  # share of the time that is taken by finding words; bm25s says nothing of the rest
 
 
 class WordIndex:
     """Texts, to be searched by words. Raises ImportError where bm25s is not installed."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    def __init__(
+        self, texts: Sequence[str], progress: Callable[[float], None] = lambda _: None
+    ) -> None:
+        """progress: hears which share is done."""
         import bm25s
 
         vocabulary: dict[str, int] = {}
         # Numbers in the order of the texts: bm25s itself takes them from a set, which differs from
         # one process to the next.
-        rows = [
-            [vocabulary.setdefault(word, len(vocabulary)) for word in stored_words(text)]
-            for text in texts
-        ]
+        rows: list[list[int]] = []
+        for text in texts:
+            words = stored_words(text)
+            rows.append([vocabulary.setdefault(word, len(vocabulary)) for word in words])
+            if len(rows) % _OFTEN == 0:
+                progress(_READING * len(rows) / len(texts))
         self.rows = len(rows)
         self._vocabulary = vocabulary
         # [words]: in how many rows each is
@@ -34,6 +41,7 @@ class WordIndex:
         if vocabulary:
             self._index = bm25s.BM25(k1=K1, b=B, method="lucene", dtype="float64")
             self._index.index((rows, vocabulary), show_progress=False, create_empty_token=False)
+        progress(1.0)
 
     def scores(self, query: str) -> NDArray[np.float64]:
         """[rows], 0 or more: 0 of a row with none of the words. Each word of the query counts

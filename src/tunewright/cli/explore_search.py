@@ -15,6 +15,7 @@ from tunewright.cli.exploring import (
     beginning,
     give,
     opened,
+    progress,
     rounded,
 )
 from tunewright.cli.search_options import (
@@ -93,14 +94,16 @@ def search(
         adds=("score", "rank"),
     )
     with opened(asked) as explored:
-        hits = explored.search(
-            query,
-            top=len(explored) if output else top,
-            method=method or "hybrid",
-            metric=metric or "cosine",
-            where=where,
-            variety=variety,
-        )
+        with progress("Searching") as share:
+            hits = explored.search(
+                query,
+                top=len(explored) if output else top,
+                method=method or "hybrid",
+                metric=metric or "cosine",
+                where=where,
+                variety=variety,
+                progress=share,
+            )
         if not hits:
             note(_nothing(words=method == "words", filtered=where is not None))
         return give(asked, explored, _answer(explored, query, hits, top))

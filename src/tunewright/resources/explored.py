@@ -47,6 +47,7 @@ class Explored(ExploredTable):
     _groups: "dict[float | None, Groups]" = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    _words: "list[WordIndex]" = field(default_factory=list, init=False, repr=False, compare=False)
     _grouping: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     def search(
@@ -58,6 +59,7 @@ class Explored(ExploredTable):
         metric: Metric = "cosine",
         where: Mapping[str, Any] | None = None,
         variety: float = 0.0,
+        progress: Progress = quiet,
     ) -> list[Hit]:
         """The rows that answer a query best: by meaning and words together (`hybrid`; `rrf`, by
         reciprocal rank fusion), by `vectors`, or by `words` (BM25).
@@ -70,7 +72,7 @@ class Explored(ExploredTable):
         vector = None if method == "words" else self.embedded([query])[0]
         mask = self.mask(where)
         with working("Searching by words"):
-            words = None if method == "vectors" else self.words
+            words = None if method == "vectors" else self._words_of_texts(progress)
             return search(
                 self.vectors,
                 words,
@@ -83,12 +85,13 @@ class Explored(ExploredTable):
                 variety=variety,
             )
 
-    @cached_property
-    def words(self) -> "WordIndex":
-        """The texts, to be searched by words."""
+    def _words_of_texts(self, progress: Progress) -> "WordIndex":
+        """Made once: of 100,000 reviews in some ten seconds."""
         from tunewright.analysis.bm25 import WordIndex
 
-        return WordIndex(self.texts)
+        if not self._words:
+            self._words.append(WordIndex(self.texts, progress))
+        return self._words[0]
 
     def search_quality(
         self,
