@@ -108,11 +108,15 @@ def of_size(rows: int, dimensions: int = 384) -> None:
         noise = random.normal(size=(count, dimensions)).astype(np.float32)
         vectors[start : start + count] = centres[random.integers(300, size=count)] + noise
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    every = Groups(np.arange(rows))
+    every: list[Groups] = []
+
+    def groups() -> None:
+        every.append(by_texts(vectors, lambda one, other: one % 50 == other % 50))
+
     parts = {
-        "near-duplicates": lambda: by_texts(vectors, lambda one, other: one % 50 == other % 50),
-        "anomalies": lambda: anomalies(vectors, groups=every),
-        "diversity": lambda: diversity(vectors, groups=every),
+        "near-duplicates": groups,
+        "anomalies, after these": lambda: anomalies(vectors, groups=every[0]),
+        "diversity": lambda: diversity(vectors, groups=every[0]),
         "coverage of a tenth": lambda: coverage(vectors, vectors[::10] + 0.01),
         "comparison": lambda: comparison(vectors[::2], vectors[1::2]),
     }

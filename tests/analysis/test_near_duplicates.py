@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tunewright.analysis.duplicates import Groups, by_cosine, by_texts, equal
-from tunewright.analysis.knn import Vectors
+from tunewright.analysis.duplicates import Groups, by_cosine, by_texts, equal, nearest_groups
+from tunewright.analysis.knn import Vectors, knn
 
 
 def turned(*degrees: float) -> Vectors:
@@ -62,3 +62,22 @@ def test_texts_decide_about_the_rows_that_lie_nearest() -> None:
     assert len(asked) == len(set(asked))
     assert by_texts(vectors[:1], same).groups == ()
     assert by_texts(vectors[:0], same).groups == ()
+
+
+@pytest.mark.parametrize("copies", [2, 30])
+def test_neighbours_that_were_found_once_are_not_looked_for_again(copies: int) -> None:
+    """Copies fill the list of neighbours of what is near them: there they are looked for again."""
+    random = np.random.default_rng(4)
+    vectors = random.normal(size=(120, 12))
+    vectors[20 : 20 + copies] = vectors[3] + 0.001 * random.normal(size=(copies, 12))
+    unit = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    alike = {3, *range(20, 20 + copies)}
+    groups = by_texts(unit, lambda one, other: {one, other} <= alike)
+    assert groups.groups == (tuple(sorted(alike)),)
+    heard: list[float] = []
+    found = nearest_groups(unit, groups, 5, heard.append)
+    plain = knn(unit[groups.first], 5)
+    assert (found.ids == plain.ids).all()
+    np.testing.assert_allclose(found.distances, plain.distances, atol=1e-6)
+    assert bool(heard) == (copies > 20)
+    assert nearest_groups(unit, groups, 25).ids.shape == (120 - copies, 25)

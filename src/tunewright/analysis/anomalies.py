@@ -9,8 +9,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from tunewright.analysis.duplicates import Groups, equal
-from tunewright.analysis.knn import Knn, Places, Progress, Vectors, knn, quiet
+from tunewright.analysis.duplicates import Groups, equal, nearest_groups
+from tunewright.analysis.knn import Knn, Places, Progress, Vectors, quiet
 from tunewright.analysis.nearest import nearest
 from tunewright.wording import counted, of
 
@@ -74,7 +74,7 @@ def anomalies(
     _check(vectors, share, method)
     groups = groups or equal(vectors)
     distinct = groups.first
-    near = knn(vectors[distinct], k, progress)
+    near = nearest_groups(vectors, groups, k, progress)
     distances = near.distances.astype(np.float64).mean(axis=1) if near.ids.size else _none(distinct)
     factors = local_outlier_factors(near) if method == "lof" else distances
     rarest = max(1, round(share * len(vectors)))

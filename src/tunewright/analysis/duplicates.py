@@ -8,7 +8,7 @@ caller's `same` says whether they are near-duplicates. Without texts a cosine de
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -22,9 +22,15 @@ CANDIDATES = 20  # nearest other rows that a row is held against
 
 @dataclass(frozen=True)
 class Groups:
-    """`of` [n]: of each row the first row of its group; its own place where it has none like it."""
+    """`of` [n]: of each row the first row of its group; its own place where it has none like it.
+
+    near: where the groups were found by the nearest others, these, so that nobody needs to find
+    them again: of the rows `near_rows` [m], `near.ids` being places among these.
+    """
 
     of: Places
+    near: Knn | None = field(default=None, repr=False)
+    near_rows: Places | None = field(default=None, repr=False)
 
     @property
     def first(self) -> Places:
@@ -62,7 +68,8 @@ def by_texts(vectors: Vectors, same: Same, progress: Progress = quiet) -> Groups
     whole = equal(vectors)
     rows = whole.first
     near = knn(vectors[rows], CANDIDATES, progress)
-    return _spread(whole, _grouped(_both_ways(near), lambda a, b: same(int(rows[a]), int(rows[b]))))
+    of = _grouped(_both_ways(near), lambda one, other: same(int(rows[one]), int(rows[other])))
+    return replace(_spread(whole, of), near=near, near_rows=rows)
 
 
 def by_cosine(vectors: Vectors, least: float) -> Groups:
@@ -82,6 +89,29 @@ def by_cosine(vectors: Vectors, least: float) -> Groups:
         near[one].append(other)
         near[other].append(one)
     return _spread(whole, _grouped(near, same))
+
+
+def nearest_groups(vectors: Vectors, groups: Groups, k: int, progress: Progress = quiet) -> Knn:
+    """The k nearest others among the first rows of the groups, of each of them; ids are places in
+    `groups.first`. Of what is known already, other rows are left out; where fewer than k are left,
+    they are looked for anew."""
+    first = groups.first
+    known, rows = groups.near, groups.near_rows
+    k = max(0, min(k, len(first) - 1))
+    if known is None or rows is None or known.ids.shape[1] < k:
+        return knn(vectors[first], k, progress)
+    place = np.full(len(rows), -1)
+    of_first = np.searchsorted(rows, first)  # [g]
+    place[of_first] = np.arange(len(first))
+    ids, distances = place[known.ids[of_first]], known.distances[of_first]  # [g, m]
+    order = np.argsort(ids < 0, axis=1, kind="stable")[:, :k]  # those that are left, nearest first
+    ids = np.take_along_axis(ids, order, axis=1)
+    distances = np.take_along_axis(distances, order, axis=1)
+    few = np.flatnonzero((ids < 0).any(axis=1))
+    if len(few):
+        found = knn(vectors[first], k, progress, few)
+        ids[few], distances[few] = found.ids, found.distances
+    return Knn(ids, distances)
 
 
 def _all(vectors: Vectors) -> Iterator[tuple[int, Vectors]]:

@@ -27,22 +27,23 @@ class Knn:
     distances: Vectors
 
 
-def knn(vectors: Vectors, k: int, progress: Progress = quiet) -> Knn:
+def knn(vectors: Vectors, k: int, progress: Progress = quiet, rows: Places | None = None) -> Knn:
     """Of unit vectors [n, d]; k is at most n - 1. A vector of length 0 has the distance 1 to all.
 
+    rows [m]: places of those whose neighbours are wanted, if not all; the result is of these.
     Memory beyond the result is some 200 MB, however many rows there are.
     """
+    rows = np.arange(len(vectors)) if rows is None else rows
     k = max(0, min(k, len(vectors) - 1))
-    ids, distances = np.zeros((len(vectors), k), np.int64), np.zeros((len(vectors), k), np.float32)
+    ids, distances = np.zeros((len(rows), k), np.int64), np.zeros((len(rows), k), np.float32)
     step = max(1, _BLOCK // max(len(vectors), 1))
-    for start in range(0, len(vectors) if k > 0 else 0, step):
+    for start in range(0, len(rows) if k else 0, step):
         block = slice(start, start + step)
-        cosines = vectors[block] @ vectors.T  # [step, n]
-        own = np.arange(len(cosines))
-        cosines[own, start + own] = -np.inf
+        cosines = vectors[rows[block]] @ vectors.T  # [step, n]
+        cosines[np.arange(len(cosines)), rows[block]] = -np.inf  # itself
         ids[block], best = largest(cosines, k)
         distances[block] = np.maximum(1 - best, 0)
-        progress(min(start + step, len(vectors)) / len(vectors))
+        progress(min(start + step, len(rows)) / len(rows))
     return Knn(ids, distances)
 
 
