@@ -28,12 +28,22 @@ def one_thread() -> Iterator[None]:
             _limits.enter_context(_limited())
         _inside += 1
     try:
-        yield
+        with _openmp():
+            yield
     finally:
         with _lock:
             _inside -= 1
             if not _inside:
                 _limits.close()
+
+
+@contextmanager
+def _openmp() -> Iterator[None]:
+    """OpenMP, unlike BLAS, keeps its number of threads for each thread that calls it."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1, user_api="openmp"):
+        yield
 
 
 @contextmanager
