@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from analysis.planted_topics import planted
@@ -108,3 +109,32 @@ def test_what_cannot_be_learned_is_said_in_a_sentence(
     done = run("explore", "classify", str(table), *STATIC, *options, code=1)
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_other_ways_are_taken(run: Any, table: Path) -> None:
+    """A sheet of a workbook, by its neighbours; the columns of a predictor may be others there."""
+    book = table.with_suffix(".xlsx")
+    made = openpyxl.Workbook()
+    made.create_sheet("reviews")
+    for row in csv.reader(table.read_text("utf-8").splitlines()):
+        made["reviews"].append([row[0], *row[:3]])
+    made["reviews"]["A1"] = "said"
+    made.save(book)
+    out, kept = table.with_name("other.jsonl"), table.with_name("near.safetensors")
+    sheet = (str(book), "--sheet", "reviews", "--model", "builtin-static")
+    output = ("-o", str(out), "--overwrite")
+    learn = ("explore", "classify", *sheet, "--column", "said", "--label", "topic", *output)
+    near = ("--method", "nearest neighbours", "--save", str(kept), "--top", "0")
+    done = run(*learn, *near)
+    assert "60 rows with a label, nearest neighbours" in done.stdout
+    assert "1 label that may be wrong" in done.stdout
+    assert "line  given" not in done.stdout
+    own = run("explore", "predict", str(kept), *sheet, *output)
+    assert len(own.stdout.splitlines()) == 82  # what the predictor is, and a row each
+    told = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+    assert sum(row["predicted_label"] == row["truth"] for row in told) >= 78
+    for other in (("--column", "text"), ("--template", "{text}")):
+        there = run("explore", "predict", str(kept), *sheet, *other)
+        assert there.stdout == own.stdout
+    said = run(*learn, "--prompt-name", "query", code=1).stderr
+    assert "has no prompt 'query'" in said
