@@ -190,6 +190,19 @@ def test_near_duplicates_are_in_one_fold_and_classes_in_all() -> None:
     assert np.bincount(fold[of == 1]).tolist() == [5] * 5
 
 
+def test_copies_of_one_text_are_nothing_to_judge_by() -> None:
+    copies = np.repeat(np.eye(2, 16, dtype=np.float32), 12, axis=0)
+    labels: list[str | None] = ["a"] * 12 + ["b"] * 12
+    with pytest.raises(ValueError, match="the label 'a' are near-duplicates of one another"):
+        classify(copies, labels)
+    with pytest.raises(ValueError, match="24 rows with a number in 'n' are 2 different texts"):
+        regress(copies, np.arange(24.0), column="n")
+    others = planted(np.repeat([0, 1], 12), 6)
+    found = classify(np.concatenate([copies[:12], others]), [*["c"] * 12, *labels])
+    assert found.notes[0].startswith("All rows of 'c' are near-duplicates of one another")
+    assert found.confusion[2, 2] == 0
+
+
 def test_the_area_compares_rows_of_one_fold() -> None:
     positive = np.array([True, False, True, False])
     scores, fold = np.array([0.9, 0.8, 0.3, 0.3]), np.array([0, 0, 1, 1])

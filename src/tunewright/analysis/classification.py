@@ -105,6 +105,26 @@ def classify(
     return _Classifying(vectors, classes, method, seed, progress).result()
 
 
+def _copies(classes: Classes, of: Places, groups: Places) -> tuple[str, ...]:
+    """Of which classes all rows are copies of one another. Raises ValueError where fewer than two
+    others remain."""
+    names = [
+        name
+        for number, name in enumerate(classes.names)
+        if len(np.unique(groups[of == number])) == 1
+    ]
+    if len(names) > len(classes.names) - 2:
+        raise ValueError(
+            f"All rows with the label '{names[0]}' are near-duplicates of one another: there is no "
+            "other text to judge a classifier by. Label rows with other texts."
+        )
+    return tuple(
+        f"All rows of '{name}' are near-duplicates of one another: they are in one fold, so that "
+        "none of them can be predicted from the others."
+        for name in names
+    )
+
+
 class _Classifying:
     """The steps of one classification, over the m rows with a label."""
 
@@ -126,6 +146,7 @@ class _Classifying:
         self._vectors = vectors[self._rows]
         self._of = classes.of[self._rows]
         self._groups = alike(self._vectors)
+        self._copies = _copies(classes, self._of, self._groups)
         self._fold = folds(self._of, self._groups, number_of_folds(self._of, self._groups), seed)
 
     def result(self) -> Classification:
@@ -164,7 +185,7 @@ class _Classifying:
             strength=strength,
             temperature=warmth,
             model=model,
-            notes=self._classes.notes,
+            notes=(*self._classes.notes, *self._copies),
         )
 
     def _strength(self, vectors: Vectors, of: Places, groups: Places) -> float:

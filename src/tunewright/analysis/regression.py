@@ -62,7 +62,12 @@ def regress(
     of = numbers[rows].astype(np.float64)
     _refuse(of, column)
     groups = alike(vectors[rows])
-    fold = folds(np.zeros(len(rows), np.int64), groups, min(FOLDS, int(groups.max()) + 1), seed)
+    if groups.max() + 1 < FEWEST:
+        raise ValueError(
+            f"The {len(rows):,} rows with a number in '{column}' are {groups.max() + 1} different "
+            f"texts: at least {FEWEST} are needed. The others are near-duplicates of them."
+        )
+    fold = folds(np.zeros(len(rows), np.int64), groups, FOLDS, seed)
     found, means = _held_out(vectors[rows], of, fold, progress)
     model, strength = _ridge(vectors[rows], of)
     predicted = model.scores(vectors)[:, 0]
