@@ -1,6 +1,6 @@
 """Planted anomalies and near-duplicates among 1,000 food reviews, and what is found of them.
 
-What is planted, by rules or written before anything was measured: `tests/analysis/planted.py`.
+What is planted stands in `tests/analysis/planted_among_reviews.py`.
 First by model: the precision of the first 20 anomalies; near-duplicates by words and, for
 `--threshold`, by cosines, with the pairs of clean rows that each would take for near-duplicates.
 Then seconds and memory for large tables of made-up vectors, each in a process of its own.
@@ -25,7 +25,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "analysis"))
 from machine import described
-from planted import ANOMALIES, OF_ONE_AUTHOR, TWICE, edited
+from planted_among_reviews import ANOMALIES, OF_ONE_AUTHOR, TWICE, edited
 
 from tunewright import Tunewright
 from tunewright.analysis.anomalies import METHODS, anomalies
@@ -109,9 +109,10 @@ def of_size(rows: int, dimensions: int = 384) -> None:
         vectors[start : start + count] = centres[random.integers(300, size=count)] + noise
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     every: list[Groups] = []
+    keys = list(map(str, range(rows)))
 
     def groups() -> None:
-        every.append(by_texts(vectors, lambda one, other: one % 50 == other % 50))
+        every.append(by_texts(vectors, keys, lambda one, other: one % 50 == other % 50))
 
     parts = {
         "near-duplicates": groups,

@@ -46,7 +46,8 @@ def test_a_hundred_rows_alike_are_one_group(noise: float) -> None:
     unit = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     whole = tuple(range(150, 250))
     assert by_cosine(unit, 0.99).groups == (whole,)
-    assert by_texts(unit, lambda one, other: one in whole and other in whole).groups == (whole,)
+    keys = list(map(str, range(400)))
+    assert by_texts(unit, keys, lambda *pair: set(pair) <= set(whole)).groups == (whole,)
     assert equal(unit).groups == ((whole,) if not noise else ())
 
 
@@ -58,10 +59,13 @@ def test_texts_decide_about_the_rows_that_lie_nearest() -> None:
         asked.append((one, other))
         return {one, other} == {0, 2}
 
-    assert by_texts(vectors, same).of.tolist() == [0, 1, 0, 3, 4]
+    assert by_texts(vectors, list("abcde"), same).of.tolist() == [0, 1, 0, 3, 4]
     assert len(asked) == len(set(asked))
-    assert by_texts(vectors[:1], same).groups == ()
-    assert by_texts(vectors[:0], same).groups == ()
+    assert by_texts(vectors[:1], ["a"], same).groups == ()
+    assert by_texts(vectors[:0], [], same).groups == ()
+    alike = turned(*[10] * 30)  # of texts that a model cannot read
+    assert by_texts(alike, list(map(str, range(30))), same).groups == ((0, 2),)
+    assert by_texts(vectors, list("abcab"), same).of.tolist() == [0, 1, 0, 0, 1]
 
 
 @pytest.mark.parametrize("copies", [2, 30])
@@ -72,7 +76,8 @@ def test_neighbours_that_were_found_once_are_not_looked_for_again(copies: int) -
     vectors[20 : 20 + copies] = vectors[3] + 0.001 * random.normal(size=(copies, 12))
     unit = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     alike = {3, *range(20, 20 + copies)}
-    groups = by_texts(unit, lambda one, other: {one, other} <= alike)
+    keys = list(map(str, range(120)))
+    groups = by_texts(unit, keys, lambda one, other: {one, other} <= alike)
     assert groups.groups == (tuple(sorted(alike)),)
     heard: list[float] = []
     found = nearest_groups(unit, groups, 5, heard.append)

@@ -4,7 +4,7 @@ import csv
 
 import numpy as np
 import pytest
-from planted import ANOMALIES, EDITS, TWICE, edited
+from planted_among_reviews import ANOMALIES, EDITS, TWICE, edited
 
 from servers import needs_data
 from tunewright.analysis.anomalies import anomalies

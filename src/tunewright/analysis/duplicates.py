@@ -59,13 +59,17 @@ def equal(vectors: Vectors) -> Groups:
     )
 
 
-def by_texts(vectors: Vectors, same: Same, progress: Progress = quiet) -> Groups:
+def by_texts(
+    vectors: Vectors, keys: Sequence[str], same: Same, progress: Progress = quiet
+) -> Groups:
     """Groups by what texts say: same(first, row) holds for each row of a group and its first.
 
-    vectors: unit vectors [n, d]. A row is held against the `CANDIDATES` rows that lie nearest, and
-    against the groups that these are in.
+    vectors: unit vectors [n, d]. keys [n]: rows of one key are the same text. Others are held
+    against the `CANDIDATES` rows that lie nearest, and against the groups that these are in; equal
+    vectors prove nothing, for a model gives them to all texts that it cannot read.
     """
-    whole = equal(vectors)
+    seen: dict[str, int] = {}
+    whole = Groups(np.array([seen.setdefault(key, at) for at, key in enumerate(keys)], np.int64))
     rows = whole.first
     near = knn(vectors[rows], CANDIDATES, progress)
     of = _grouped(_both_ways(near), lambda one, other: same(int(rows[one]), int(rows[other])))

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from tunewright.analysis.duplicates import Groups, by_cosine, by_texts
 from tunewright.quality.compared import Compared
+from tunewright.quality.words import plain
 
 EVERY = 10  # of so many words of meaning one may differ
 
@@ -26,4 +27,5 @@ def near_duplicates(
     """
     if threshold is not None:
         return by_cosine(vectors, threshold)
-    return by_texts(vectors, Compared(texts, every=EVERY).same, progress)
+    keys = [plain(text) or text for text in texts]  # of "!!!" and "..." nothing is left
+    return by_texts(vectors, keys, Compared(texts, every=EVERY).same, progress)
