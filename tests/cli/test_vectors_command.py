@@ -14,6 +14,7 @@ from tunewright import Tunewright
 from tunewright.cli.attributes import attributes, filters
 from tunewright.cli.commands import app
 from tunewright.errors import BadRequest
+from tunewright.vectors import open_index
 
 Run = Callable[..., str]
 TEA = "# Tea\n\nSteep green tea for two minutes.\n\n## Black tea\n\nBlack tea takes four minutes.\n"
@@ -159,3 +160,22 @@ def test_what_is_no_filter(text: str) -> None:
         filters([text])
     with pytest.raises(BadRequest, match="KEY=VALUE"):
         attributes([text.replace(":", "")])
+
+
+def test_chunks_of_a_store_are_copied_with_their_texts(
+    run: Run, files: list[str], tmp_path: Path
+) -> None:
+    id = made(run, "moved")
+    run("add", id, *files, "--attribute", "lang=en")
+    place = f"{tmp_path}/elsewhere"
+    done = json.loads(run("copy", "store:moved", f"{place}#moved", "--text", "said", "--json"))
+    assert (done["source"], done["rows"]) == (f"store:{id}", 2)
+    with closing(open_index(place)) as index:
+        rows = index.read("moved")
+    said = {each["filename"]: each for each in rows.attributes}
+    assert said["trains.md"]["said"].startswith("# Trains")
+    assert {(each["lang"], each["file_id"]) for each in said.values()} == {
+        ("en", id.rpartition("-")[0]) for id in rows.ids
+    }
+    refused = run("copy", "store:moved", f"{place}#again", "--text", "lang", code=1)
+    assert "have the attribute 'lang'" in refused

@@ -14,7 +14,7 @@ from copied import KILLED, filled, rows_of
 from servers import REPOSITORY
 from tunewright.errors import BadRequest, JobFailed, NotFound, TunewrightError
 from tunewright.vectors import open_index
-from tunewright.vectors.copying import copy, ends, places
+from tunewright.vectors.copying import copy, copying, ends, places
 from tunewright.vectors.index import Described, Floats, Metric, Rows, VectorIndex
 
 
@@ -143,6 +143,30 @@ def test_a_destination_that_was_dropped_meanwhile_is_filled_from_the_first_row(
     index.close()
     done = copy(*places_of, home=home)
     assert (done.resumed, done.rows) == (0, 100)
+
+
+def test_where_others_have_put_their_rows_nothing_is_written(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In place of the rows of a copy that was stopped."""
+    monkeypatch.setattr(copying, "MOST_OF_A_PAGE", 16)
+    filled(tmp_path / "a")
+    places_of = f"{tmp_path}/a#old", f"{tmp_path}/b#new"
+
+    def stop(what: str, done: int, total: int) -> None:
+        if (what, done) == ("Copying", 48):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        copy(*places_of, home=home, progress=stop)
+    index = open_index(tmp_path / "b")
+    index.drop("new")
+    index.close()
+    filled(tmp_path / "b", "new", rows=65, metric="cosine")
+    theirs = rows_of(tmp_path / "b", "new")
+    with pytest.raises(BadRequest, match="has 65 rows already"):
+        copy(*places_of, home=home)
+    assert rows_of(tmp_path / "b", "new") == theirs
 
 
 class Careless(ends.IntoIndex):

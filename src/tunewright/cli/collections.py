@@ -120,12 +120,11 @@ def list_rows(place: str, name: str, limit: int, *, json: bool) -> None:
     """The first ones by id."""
     with opened(place) as index:
         rows = index.read(name, limit=limit)
-    found = [
-        {"id": id, "attributes": said} for id, said in zip(rows.ids, rows.attributes, strict=True)
-    ]
+    pairs = list(zip(rows.ids, rows.attributes, strict=True))
     if json:
+        found = [{"id": id, "attributes": said} for id, said in pairs]
         return print_json({"object": "list", "data": found})
-    print_table(["id", "attributes"], [(one["id"], _listed(one["attributes"])) for one in found])
+    print_table(["id", "attributes"], [(id, _listed(said)) for id, said in pairs])
     return None
 
 

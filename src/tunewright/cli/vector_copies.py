@@ -1,5 +1,8 @@
 """`tunewright vectors copy`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,7 +13,9 @@ from tunewright.cli.verbs import bar
 from tunewright.wording import counted
 
 if TYPE_CHECKING:
-    from tunewright.vectors.copying import Copied
+    from tunewright.vectors.copying import Copied, Source
+
+_STORE = "store:"
 
 
 def copy(
@@ -18,8 +23,8 @@ def copy(
         str,
         typer.Argument(
             metavar="SRC",
-            help="PLACE#COLLECTION, such as chroma:DIR#reviews; or a file with vectors: .parquet, "
-            ".jsonl, .csv.",
+            help="PLACE#COLLECTION, such as chroma:DIR#reviews; a file with vectors: .parquet, "
+            ".jsonl, .csv; or store:STORE, the chunks of a vector store.",
             show_default=False,
         ),
     ],
@@ -55,8 +60,8 @@ def copy(
         str,
         typer.Option(
             metavar="NAME",
-            help="What the attribute with the text is called, of rows that LangChain or another "
-            "program wrote.",
+            help="What the attribute with the text is called, of chunks of a store and of rows that "
+            "LangChain or another program wrote.",
         ),
     ] = "text",
     home: HomeOption = None,
@@ -77,20 +82,41 @@ def copy(
 
     if metric not in (None, "cosine", "dot", "euclidean"):
         raise BadRequest(f"There is no metric '{metric}'. Known: cosine, dot, euclidean.")
-    with bar(left=True) as show:
-        done = copying.copy(
-            source,
-            destination,
-            where=filters(where or []),
-            metric=metric,
-            id=id,
-            text=text,
-            home=home,
-            progress=lambda what, n, total: show(what, n, total, f"{n:,}/{total:,} rows"),
-        )
+
+    def told(what: str, done: int, total: int) -> None:
+        show(what, done, total, f"{done:,}/{total:,} rows")
+
+    with _source(source, text, home) as origin, bar(left=True) as show:
+        try:
+            done = copying.copy(
+                origin,
+                destination,
+                where=filters(where or []),
+                metric=metric,
+                id=id,
+                text=text,
+                home=home,
+                progress=told,
+            )
+        except KeyboardInterrupt:
+            notes.print("Stopped. The same command goes on from here.", markup=False)
+            raise typer.Exit(130) from None
     if json:
         return print_json(_wire(done))
     return _report(done)
+
+
+@contextmanager
+def _source(given: str, text: str, home: Path | None) -> "Iterator[str | Source]":
+    """A place; or, of ``store:STORE``, the chunks of a vector store of the home."""
+    if not given.startswith(_STORE):
+        yield given
+        return
+    from tunewright.cli.opening import records
+    from tunewright.cli.vectors import found
+
+    with records(home) as tw:
+        yield tw.vector_stores.rows(found(tw, given.removeprefix(_STORE)).id, text=text)
 
 
 def _wire(done: "Copied") -> dict[str, Any]:

@@ -30,6 +30,7 @@ from tunewright.records.vector_store_search import (
 from tunewright.records.vector_stores import VectorStore
 from tunewright.resources.store_contents import StoreContents
 from tunewright.resources.store_models import StoreModels, Submit, Texts
+from tunewright.resources.store_rows import StoreRows
 from tunewright.resources.store_verifying import Progress, verified
 from tunewright.usage import Quota
 from tunewright.vectors import filters
@@ -71,6 +72,9 @@ class StoreSearch:
         """What was read of a file, a text a page where it has pages."""
         pieces = _pieces(self._contents.chunks(store).of(file))
         return FileContent(data=[TextContent(text=text) for text in pieces])
+
+    def rows(self, store: VectorStore, text: str) -> StoreRows:
+        return StoreRows(self._shelf, self._contents, store, text)
 
     def verify(self, store: VectorStore, queries: int, progress: Progress) -> StoreVerification:
         return verified(self._shelf, self._contents, store, queries, progress)

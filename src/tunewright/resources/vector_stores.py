@@ -25,6 +25,7 @@ from tunewright.resources.progress import changes
 from tunewright.resources.reembeddings import Reembeddings
 from tunewright.resources.removals import Removals
 from tunewright.resources.store_models import StoreModels
+from tunewright.resources.store_rows import StoreRows
 from tunewright.resources.store_search import StoreSearch
 from tunewright.resources.vector_store_batches import VectorStoreBatches
 from tunewright.resources.vector_store_files import VectorStoreFiles
@@ -148,6 +149,11 @@ class VectorStores:
         how many there are to read. Raises Corrupt for a damaged index."""
         store = live_store(self._shelf, vector_store_id)
         return self._searching.verify(store, queries, progress)
+
+    def rows(self, vector_store_id: str, *, text: str = "text") -> StoreRows:
+        """Its chunks as a source of `vectors.copying.copy`. text: what the attribute with the text
+        of a chunk is called there."""
+        return self._searching.rows(live_store(self._shelf, vector_store_id), text)
 
     def delete(self, vector_store_id: str) -> DeletedStore:
         """Forget a store, with the text and vectors of its files; the files themselves stay."""

@@ -63,7 +63,8 @@ class Both:
     """A collection of the index and of the reference, which get the same."""
 
     def __init__(self, index: VectorIndex, metric: Metric = "cosine", dimensions: int = 4) -> None:
-        self.index, self.name, self.metric = index, next(NAMES), metric
+        self.index, self.name = index, next(NAMES)
+        self.metric: Metric = metric
         self.reference = Reference(metric)
         index.create(self.name, dimensions, metric)
 

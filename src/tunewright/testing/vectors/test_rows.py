@@ -147,8 +147,10 @@ def test_rows_by_their_ids(both: Both) -> None:
         both.index.fetch(both.name, [""])
 
 
-ODD = ["é", "a b", "#", "x" * MOST_ID, "0", "\U0001f600", 'q"\\', "\0", "a\0b", "\1", "~~", "*"]
-ODD += ["{a}", "`", "'", "or 1==1", "\n", "a,b", "\ufeff", "ä" * 200]
+ODD = [
+    *("é", "a b", "#", "x" * MOST_ID, "0", "\U0001f600", 'q"\\', "\0", "a\0b", "\1", "~~", "*"),
+    *("{a}", "`", "'", "or 1==1", "\n", "a,b", "\ufeff", "ä" * 200),
+]
 
 
 def test_an_id_is_any_text(both: Both) -> None:

@@ -12,6 +12,6 @@ verifying    the end of it
 """
 
 from tunewright.vectors.copying.copying import Copied, copy
-from tunewright.vectors.copying.ends import Destination, Source
+from tunewright.vectors.copying.ends import Destination, OfIndex, Source
 
-__all__ = ["Copied", "Destination", "Source", "copy"]
+__all__ = ["Copied", "Destination", "OfIndex", "Source", "copy"]

@@ -12,7 +12,7 @@ from tunewright.home import Home
 from tunewright.settings import Settings
 from tunewright.vectors.checking import checked_attributes, checked_ids, checked_vectors
 from tunewright.vectors.copying.digests import Digest, Repeated
-from tunewright.vectors.copying.ends import Destination, Source
+from tunewright.vectors.copying.ends import MOST_OF_A_PAGE, Destination, Source
 from tunewright.vectors.copying.places import Places, Reading
 from tunewright.vectors.copying.positions import Kept, Position, kept
 from tunewright.vectors.copying.verifying import Neighbours, verified
@@ -135,12 +135,13 @@ class _Copying:
         )
 
     def _continue(self) -> None:
-        """From where an earlier run has come to, if what it wrote is still there."""
+        """From where an earlier run has come to, if what it wrote is still there, and no more than
+        it can have written."""
         position, there = self._position, self._destination.there()
         if there < position.written.rows or position.version != self._source.version:
             position.again()
             position.version = self._source.version
-        if there and not position.begun:
+        if there and (not position.begun or there > position.most + MOST_OF_A_PAGE):
             raise BadRequest(
                 f"{self._destination.label} has {there:,} rows already. Name a collection that is "
                 "not there yet, or delete that one.",
@@ -194,6 +195,7 @@ class _Copying:
                 self._destination.put(position.pages, chosen)
                 position.pages += 1
                 position.written.add(chosen)
+                position.most = max(position.most, position.written.rows)
             position.after, position.read = mark, position.read + len(rows.ids)
             self._kept.save()
             self._progress("Copying", position.read, self._total)

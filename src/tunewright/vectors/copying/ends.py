@@ -8,6 +8,7 @@ from tunewright.vectors.filters import Filter
 from tunewright.vectors.index import Described, Floats, Hits, Rows, VectorIndex
 
 PAGE = 2_000_000  # numbers of the vectors of a page: 8 MB
+MOST_OF_A_PAGE = 4096  # rows
 Mark = Any
 """Where to go on: of an index the last id that was read, of a file the number of its rows. JSON."""
 
@@ -137,4 +138,4 @@ class IntoIndex:
 
 
 def rows_of_a_page(dimensions: int) -> int:
-    return max(16, min(4096, PAGE // max(1, dimensions)))
+    return max(16, min(MOST_OF_A_PAGE, PAGE // max(1, dimensions)))

@@ -50,8 +50,11 @@ class Places:
         index = self._index(place)
         if not collection:
             raise BadRequest(f"Which collection of {shown(place)}? {_which(place, index)}")
-        theirs = isinstance(index, Connected) and collection not in index.collections()
-        if theirs and (found := foreign(index, collection, reading.metric, reading.text)):
+        if (
+            isinstance(index, Connected)
+            and collection not in index.collections()
+            and (found := foreign(index, collection, reading.metric, reading.text))
+        ):
             return found
         _untold(reading.metric, index, collection)
         return OfIndex(index, shown(place), collection)

@@ -47,7 +47,7 @@ class Sample:
 class Position:
     """`checked`: all rows that there were, when each was asked for before the first was written;
     None: not all of them yet. `written`: those up to the mark `after`, which is past `read` rows
-    and `pages` pages of the source."""
+    and `pages` pages of the source. `most`: as many rows as any run has known to be written."""
 
     version: str = ""
     checked: Digest | None = None
@@ -57,6 +57,7 @@ class Position:
     read: int = 0
     pages: int = 0
     written: Digest = field(default_factory=Digest)
+    most: int = 0
 
     def again(self) -> None:
         """From the first row on, into what is there."""
@@ -73,6 +74,7 @@ class Position:
             "read": self.read,
             "pages": self.pages,
             "written": self.written.wire(),
+            "most": self.most,
         }
 
     @classmethod
@@ -86,6 +88,7 @@ class Position:
             wire["read"],
             wire["pages"],
             Digest.of(wire["written"]),
+            wire["most"],
         )
 
 

@@ -37,7 +37,8 @@ class OfTable:
         self.collection = path.name.partition(".")[0]
         stat = path.stat()
         self.version = f"{stat.st_size} {stat.st_mtime_ns}"
-        self._given, self._values, self._numbered = metric, Values(), numbered
+        self._given: Metric | None = metric
+        self._values, self._numbered = Values(), numbered
         first = next(iter(self._rows(None)), None) or self._empty()
         if not isinstance(first.get(EMBEDDING), list | str | np.ndarray):
             raise BadRequest(

@@ -34,7 +34,7 @@ class Values:
             name = f"{before}{key}"
             made: Mapping[str, Value] = {}
             if isinstance(value, Mapping):
-                made = self.of(value, f"{name}.")  # pyright: ignore[reportUnknownArgumentType]
+                made = self.of(value, f"{name}.")
             elif (plain := self._plain(name, value)) is not None:
                 made = {name: plain}
             merge(found, made)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-from psycopg import sql
+from psycopg import sql  # pyright: ignore[reportMissingImports]
 
 from tunewright.errors import BadRequest, NotFound
 from tunewright.vectors.copying.ends import Mark, rows_of_a_page
