@@ -60,8 +60,8 @@ def copy(
         str,
         typer.Option(
             metavar="NAME",
-            help="What the attribute with the text is called, of chunks of a store and of rows that "
-            "LangChain or another program wrote.",
+            help="What the attribute with the text is called: of chunks of a store, and of rows "
+            "that LangChain or another program wrote.",
         ),
     ] = "text",
     home: HomeOption = None,
