@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pages.chromium import BINARY, Page, chromium
-from pages.explorations import classification, exploration, hit_rates, regression
+from pages.explorations import about, classification, exploration, hit_rates, regression
+from tunewright.analysis.clusters import Clusters
+from tunewright.analysis.maps import Map
 from tunewright.pages.explore import page as explore_page
 from tunewright.pages.explore_data import places
 
@@ -239,6 +242,42 @@ def test_without_webgl_the_map_is_painted(browser: Page, report: Path, tmp_path:
     browser.wait("!document.getElementById('explorer').hidden")
     assert drawn(browser) > 300 * 9
     browser.call("Page.removeScriptToEvaluateOnNewDocument", identifier=identifier)
+    assert browser.complaints == []
+
+
+ODD = {
+    "one row": lambda: exploration(1, 1),
+    "one place": lambda: exploration(map=Map(np.zeros((60, 2), np.float32), "pca", None)),
+    "noise only": lambda: exploration(
+        clusters=Clusters(np.full(60, -1), (), "hdbscan", None, (), None)
+    ),
+    "no parts": lambda: exploration(
+        clusters=None, anomalies=None, diversity=None, labels=(), numbers=()
+    ),
+    "no values": lambda: exploration(labels=(("a", (None,) * 60),), numbers=(("b", (None,) * 60),)),
+    "all values differ": lambda: exploration(
+        labels=(("user", tuple(f"user {number} {'x' * 60}" for number in range(60))),)
+    ),
+    "long words": lambda: exploration(
+        texts=("x" * 3_000,) * 60, about=about(table=f"{'y' * 200}.csv", columns=("z" * 150,))
+    ),
+    "half a character": lambda: exploration(texts=("\ud800 half",) * 60),
+    "emoji and Arabic": lambda: exploration(texts=("👩‍👩‍👧‍👧 مرحبا بالعالم",) * 60),
+    "60 clusters": lambda: exploration(2_000, 60),
+}
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_tables_fit_into_the_window(
+    browser: Page, tmp_path: Path, odd: str, width: int
+) -> None:
+    path = tmp_path / "odd.html"
+    path.write_text(explore_page(ODD[odd]()), "utf-8")
+    browser.open(path, width)
+    browser.wait("!document.getElementById('explorer').hidden")
+    assert browser.run("document.documentElement.scrollWidth") == width
+    assert drawn(browser) > 4
     assert browser.complaints == []
 
 

@@ -36,7 +36,7 @@ def page(explored: Exploration) -> str:
 
 def _page(explored: Exploration, texts: str, length: int) -> str:
     longest = max(map(len, explored.texts), default=0)
-    return rendered(
+    html = rendered(
         "explore.html.jinja",
         styles=("explore.css",),
         script=joined("explore.js"),
@@ -56,6 +56,7 @@ def _page(explored: Exploration, texts: str, length: int) -> str:
         percent=percent,
         interval=interval,
     )
+    return html.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
 
 
 def _confused(found: Any) -> list[tuple[str, str, int]]:
