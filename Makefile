@@ -31,6 +31,8 @@ sdk: $(SDKS)  ## the four generations of the official SDK that the story runs in
 
 databases: $(DATABASES)  ## the clients of the databases that vectors can be in
 
+axe: .sdk/axe/.installed  ## what looks at the reports' accessibility in a real browser (npm)
+
 docs: .venv/.dev sdk  ## make docs/parameters.md anew from the code
 	.venv/bin/python docs/parameters.py
 
@@ -62,6 +64,10 @@ clean:  ## remove what the other targets made
 	@$(call need_python)
 	@.sdk/langchain/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .sdk/langchain
 	.sdk/langchain/bin/python -m pip install --quiet --constraint tests/sdk/no_torch.txt --requirement $<
+	@touch $@
+
+.sdk/axe/.installed:
+	npm install --silent --no-audit --no-fund --prefix .sdk/axe axe-core@4.14.1
 	@touch $@
 
 .sdk/upstream/.installed:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -120,6 +121,7 @@ def test_a_cluster_is_chosen_by_its_name(page: Page) -> None:
     assert name in shown
     assert "Stability" in shown
     assert "0.90 (95 % interval 0.85 to 0.94)" in shown
+    assert re.search(r"stars\s+\d \(\d\d %\), \d \(\d\d %\)", shown)
     rows = copied_rows(page)
     assert {row["cluster"] for row in rows} == {name}
     assert len(rows) == max(
@@ -289,9 +291,7 @@ def test_nothing_is_wider_than_the_window(browser: Page, report: Path, width: in
 
 
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.skipif(
-    not AXE.exists(), reason="axe-core is absent: npm install --prefix .sdk/axe axe-core"
-)
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is absent: make axe")
 @pytest.mark.parametrize("chosen", [False, True])
 def test_no_serious_violation_of_accessibility(
     page: Page, report: Path, dark: bool, chosen: bool

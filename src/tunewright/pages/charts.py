@@ -116,7 +116,7 @@ def bars(rows: Sequence[tuple[str, Any, bool]], most: float | None = None) -> tu
             max(scale(_middle(value)), 1),
             scale(max(_low(value), 0)),
             scale(_high(value)),
-            f"{_middle(value):.2f}",
+            _figure(_middle(value)),
             ours,
         )
         for at, (name, value, ours) in enumerate(rows)
@@ -151,6 +151,11 @@ def _apart(line: Sequence[Any], across: _Scale) -> list[Any]:
 
 def _path(points: Sequence[tuple[float, float]]) -> str:
     return "".join(f"{'L' if at else 'M'}{x:g} {y:g}" for at, (x, y) in enumerate(points))
+
+
+def _figure(value: float) -> str:
+    """Three digits that count, and two behind the point from 0.1 to 10."""
+    return f"{value:.2f}" if value == 0 or 0.1 <= abs(value) < 10 else f"{value:.3g}"
 
 
 def _middle(value: Any) -> float:

@@ -8,7 +8,11 @@ function quoted(value) {
 
 export function csv(data, rows) {
   const header = ["line", ...data.columns.map((column) => column.name), "text"];
-  const lines = rows.map((row) => [String(data.lines[row]), ...data.columns.map((column) => valueOf(column, row)), data.texts[row]]);
+  const lines = rows.map((row) => [
+    String(data.lines[row]),
+    ...data.columns.map((column) => valueOf(column, row)),
+    data.texts[row],
+  ]);
   return [header, ...lines].map((line) => line.map(quoted).join(",")).join("\r\n") + "\r\n";
 }
 
@@ -23,7 +27,11 @@ export async function copy(text) {
 }
 
 function copiedFromArea(text) {
-  const area = Object.assign(document.createElement("textarea"), { value: text, className: "hidden", ariaHidden: "true" });
+  const area = Object.assign(document.createElement("textarea"), {
+    value: text,
+    className: "hidden",
+    ariaHidden: "true",
+  });
   document.body.append(area);
   area.select();
   const done = document.execCommand("copy");
@@ -42,5 +50,7 @@ export function wireCopyButtons() {
 export function flash(button, words) {
   button.dataset.usual ??= button.textContent;
   button.textContent = words;
-  setTimeout(() => { button.textContent = button.dataset.usual; }, 1600);
+  setTimeout(() => {
+    button.textContent = button.dataset.usual;
+  }, 1600);
 }

@@ -5,7 +5,7 @@ import { View } from "./view.js";
 import { Points } from "./points.js";
 import { Places } from "./places.js";
 import { coloured, explain } from "./colours.js";
-import { Names, shortened } from "./names.js";
+import { Names, moveTo, shortened } from "./names.js";
 import { Search, wordsOf } from "./search.js";
 import { wireCopyButtons } from "./copying.js";
 import { Panel } from "./panel.js";
@@ -16,7 +16,14 @@ const byId = (id) => document.getElementById(id);
 
 class Explorer {
   constructor(data) {
-    Object.assign(this, { data, column: data.columns[0], chosen: null, cluster: null, row: -1, lassoing: false });
+    Object.assign(this, {
+      data,
+      column: data.columns[0],
+      chosen: null,
+      cluster: null,
+      row: -1,
+      lassoing: false,
+    });
     data.clusterColumn = data.columns.find((column) => column.kind === "cluster");
     this.members = membersOf(data);
     this.view = new View();
@@ -24,8 +31,14 @@ class Explorer {
     this.points = new Points(byId("points"), data.x, data.y);
     this.places = new Places(data.x, data.y);
     this.search = new Search(data.texts);
-    this.names = new Names(byId("names"), data.clusters, this.members, data.x, data.y, (at) => this.chooseCluster(at));
-    this.panel = new Panel(byId("panel"), data, { cluster: (at) => this.chooseCluster(at), row: (row) => this.goTo(row), back: () => this.clear() });
+    this.names = new Names(byId("names"), data.clusters, this.members, data.x, data.y, (at) =>
+      this.chooseCluster(at),
+    );
+    this.panel = new Panel(byId("panel"), data, {
+      cluster: (at) => this.chooseCluster(at),
+      row: (row) => this.goTo(row),
+      back: () => this.clear(),
+    });
     new Pointer(byId("marks"), this.acts());
     this.wire();
     this.panel.overview();
@@ -34,7 +47,13 @@ class Explorer {
   }
 
   acts() {
-    const changed = (change) => (...given) => { change(...given); this.forgetRow(); this.draw(); };
+    const changed =
+      (change) =>
+      (...given) => {
+        change(...given);
+        this.forgetRow();
+        this.draw();
+      };
     return {
       pan: changed((left, top) => this.view.pan(left, top)),
       zoom: changed((times, left, top) => this.view.zoomAt(times, left, top)),
@@ -52,7 +71,9 @@ class Explorer {
     const columns = this.data.columns.map((column) => new Option(column.name, column.name));
     byId("column").replaceChildren(...(columns.length ? columns : [new Option("none", "")]));
     byId("column").addEventListener("change", (event) => this.colourBy(event.target.selectedIndex));
-    byId("search").addEventListener("input", (event) => this.soon(() => this.find(event.target.value)));
+    byId("search").addEventListener("input", (event) =>
+      this.soon(() => this.find(event.target.value)),
+    );
     byId("lasso").addEventListener("click", () => this.setLasso(!this.lassoing));
     byId("visible").addEventListener("click", () => this.chooseVisible());
     byId("clear").addEventListener("click", () => this.clear());
@@ -82,7 +103,13 @@ class Explorer {
   }
 
   colour() {
-    const column = this.column ?? { kind: "label", name: "", values: [], coloured: 0, of: new Uint8Array(this.data.rows) };
+    const column = this.column ?? {
+      kind: "label",
+      name: "",
+      values: [],
+      coloured: 0,
+      of: new Uint8Array(this.data.rows),
+    };
     const { colours, order } = coloured(column, this.data.rows, this.chosen);
     this.points.colour(colours, order);
     explain(byId("legend"), column, rowsWith, (rows, words) => this.choose(rows, words));
@@ -105,11 +132,19 @@ class Explorer {
   /** A ring around the row that is pointed at, and the lasso. */
   mark(path = []) {
     const [canvas, ratio] = [byId("marks"), window.devicePixelRatio || 1];
-    Object.assign(canvas, { width: Math.round(this.view.width * ratio), height: Math.round(this.view.height * ratio) });
+    Object.assign(canvas, {
+      width: Math.round(this.view.width * ratio),
+      height: Math.round(this.view.height * ratio),
+    });
     const context = canvas.getContext("2d");
     context.scale(ratio, ratio);
     context.strokeStyle = getComputedStyle(document.documentElement).getPropertyValue("--ink");
-    if (this.row >= 0) ring(context, this.view.toScreen(this.data.x[this.row], this.data.y[this.row]), this.view.sizeOf(this.data.rows));
+    if (this.row >= 0)
+      ring(
+        context,
+        this.view.toScreen(this.data.x[this.row], this.data.y[this.row]),
+        this.view.sizeOf(this.data.rows),
+      );
     if (path.length) outline(context, path);
   }
 
@@ -134,15 +169,22 @@ class Explorer {
     tip.hidden = row < 0;
     if (row < 0) return;
     const title = document.createElement("b");
-    title.textContent = [this.panel.facts(row), this.data.clusterColumn && (valueOf(this.data.clusterColumn, row) || "no cluster")].filter(Boolean).join(" · ");
+    title.textContent = [
+      this.panel.facts(row),
+      this.data.clusterColumn && (valueOf(this.data.clusterColumn, row) || "no cluster"),
+    ]
+      .filter(Boolean)
+      .join(" · ");
     tip.replaceChildren(title, shortened(this.data.texts[row] || "(empty)", 320));
     this.placeTip(tip, this.view.toScreen(this.data.x[row], this.data.y[row]));
   }
 
   placeTip(tip, [left, top]) {
-    const across = left + 14 + tip.offsetWidth > this.view.width ? left - 14 - tip.offsetWidth : left + 14;
-    const down = top + 14 + tip.offsetHeight > this.view.height ? top - 14 - tip.offsetHeight : top + 14;
-    tip.style.transform = `translate(${Math.max(Math.round(across), 4)}px, ${Math.max(Math.round(down), 4)}px)`;
+    const across =
+      left + 14 + tip.offsetWidth > this.view.width ? left - 14 - tip.offsetWidth : left + 14;
+    const down =
+      top + 14 + tip.offsetHeight > this.view.height ? top - 14 - tip.offsetHeight : top + 14;
+    moveTo(tip, Math.max(across, 4), Math.max(down, 4));
   }
 
   forgetRow() {
@@ -199,12 +241,20 @@ class Explorer {
   lasso(path, done) {
     if (!done) return this.mark(path);
     this.setLasso(false);
-    this.choose(this.places.inside(path.map(([left, top]) => this.view.toMap(left, top))), "Rows in the lasso");
+    this.choose(
+      this.places.inside(path.map(([left, top]) => this.view.toMap(left, top))),
+      "Rows in the lasso",
+    );
   }
 
   chooseVisible() {
     const { width, height } = this.view;
-    const corners = [[0, 0], [width, 0], [width, height], [0, height]].map(([left, top]) => this.view.toMap(left, top));
+    const corners = [
+      [0, 0],
+      [width, 0],
+      [width, height],
+      [0, height],
+    ].map(([left, top]) => this.view.toMap(left, top));
     this.choose(this.places.inside(corners), "Rows that were in view");
   }
 
@@ -241,7 +291,9 @@ class Explorer {
   next() {
     const corners = [this.view.toMap(0, this.view.height), this.view.toMap(this.view.width, 0)];
     const seen = [];
-    this.places.within(...corners[0], ...corners[1], (row) => { if (this.isChosen(row)) seen.push(row); });
+    this.places.within(...corners[0], ...corners[1], (row) => {
+      if (this.isChosen(row)) seen.push(row);
+    });
     seen.sort((one, other) => one - other);
     this.point(seen.find((row) => row > this.row) ?? seen[0] ?? -1);
     if (this.row >= 0) this.say(byId("tip").textContent);
@@ -250,7 +302,9 @@ class Explorer {
   hint() {
     byId("hint").hidden = false;
     clearTimeout(this.hinting);
-    this.hinting = setTimeout(() => { byId("hint").hidden = true; }, 1400);
+    this.hinting = setTimeout(() => {
+      byId("hint").hidden = true;
+    }, 1400);
   }
 
   say(words) {
@@ -272,7 +326,9 @@ function maskOf(rows, all) {
 
 function rowsWith(column, from, to) {
   const rows = [];
-  column.of.forEach((place, row) => { if (place >= from && place < to) rows.push(row); });
+  column.of.forEach((place, row) => {
+    if (place >= from && place < to) rows.push(row);
+  });
   return rows;
 }
 
@@ -301,7 +357,9 @@ async function begin() {
     new Explorer(data);
     for (const button of document.querySelectorAll("button.show")) button.hidden = false;
   } catch (error) {
-    byId("failed").textContent = `The map cannot be shown in this browser: ${error.message}. Everything else of this page stands below.`;
+    byId("failed").textContent =
+      `The map cannot be shown in this browser: ${error.message}. ` +
+      "Everything else of this page stands below.";
     byId("failed").hidden = false;
     throw error;
   }

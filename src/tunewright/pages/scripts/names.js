@@ -1,4 +1,5 @@
-// Cluster names on the map: buttons at the middle of their rows; where two would overlap, the larger cluster's stays.
+// Cluster names on the map: buttons at the middle of their rows; where two would overlap, that of
+// the larger cluster stays.
 
 const LIFT = 4; // pixels above the row that the name stands at
 const SHORT = 34; // characters of a name on the map
@@ -21,12 +22,25 @@ export function shortened(text, most) {
 
 export class Names {
   constructor(box, clusters, members, x, y, choose) {
-    this.labels = clusters.map((cluster, at) => {
-      const button = Object.assign(document.createElement("button"), { type: "button", textContent: shortened(cluster.name, SHORT) });
-      button.setAttribute("aria-label", `${cluster.name}, ${cluster.rows.toLocaleString("en")} rows`);
-      button.addEventListener("click", () => choose(at));
-      return { button, at, rows: members[at].length, place: members[at].length ? anchor(members[at], x, y) : null };
-    }).filter((label) => label.place);
+    this.labels = clusters
+      .map((cluster, at) => {
+        const button = Object.assign(document.createElement("button"), {
+          type: "button",
+          textContent: shortened(cluster.name, SHORT),
+        });
+        button.setAttribute(
+          "aria-label",
+          `${cluster.name}, ${cluster.rows.toLocaleString("en")} rows`,
+        );
+        button.addEventListener("click", () => choose(at));
+        return {
+          button,
+          at,
+          rows: members[at].length,
+          place: members[at].length ? anchor(members[at], x, y) : null,
+        };
+      })
+      .filter((label) => label.place);
     this.labels.sort((one, other) => other.rows - one.rows);
     box.replaceChildren(...this.labels.map((label) => label.button));
   }
@@ -42,17 +56,34 @@ export class Names {
   draw(view, cluster) {
     const taken = [];
     const first = (label) => label.at === cluster;
-    for (const label of [...this.labels.filter(first), ...this.labels.filter((label) => !first(label))]) {
+    for (const label of [
+      ...this.labels.filter(first),
+      ...this.labels.filter((label) => !first(label)),
+    ]) {
       const [x, y] = view.toScreen(...label.place);
-      const box = { left: x - label.width / 2, top: y - label.height - LIFT, width: label.width, height: label.height };
+      const box = {
+        left: x - label.width / 2,
+        top: y - label.height - LIFT,
+        width: label.width,
+        height: label.height,
+      };
       inView(box, view);
-      const free = x > 0 && y > 0 && x < view.width && y < view.height && !taken.some((other) => overlap(box, other));
+      const free =
+        x > 0 &&
+        y > 0 &&
+        x < view.width &&
+        y < view.height &&
+        !taken.some((other) => overlap(box, other));
       label.button.hidden = !free;
       label.button.classList.toggle("faded", cluster !== null && cluster !== label.at);
-      label.button.style.transform = `translate(${Math.round(box.left)}px, ${Math.round(box.top)}px)`;
+      moveTo(label.button, box.left, box.top);
       if (free) taken.push(box);
     }
   }
+}
+
+export function moveTo(element, left, top) {
+  element.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`;
 }
 
 function inView(box, view) {
@@ -61,6 +92,10 @@ function inView(box, view) {
 }
 
 function overlap(one, other) {
-  return one.left < other.left + other.width && other.left < one.left + one.width
-    && one.top < other.top + other.height && other.top < one.top + one.height;
+  return (
+    one.left < other.left + other.width &&
+    other.left < one.left + one.width &&
+    one.top < other.top + other.height &&
+    other.top < one.top + one.height
+  );
 }

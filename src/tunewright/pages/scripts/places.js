@@ -6,12 +6,19 @@ const CELLS = 128; // along each side
 
 export class Places {
   constructor(x, y) {
-    Object.assign(this, { x, y, starts: new Uint32Array(CELLS * CELLS + 1), rows: new Uint32Array(x.length) });
+    Object.assign(this, {
+      x,
+      y,
+      starts: new Uint32Array(CELLS * CELLS + 1),
+      rows: new Uint32Array(x.length),
+    });
     const cells = Uint16Array.from(x, (value, row) => cellOf(value) + CELLS * cellOf(y[row]));
     for (const cell of cells) this.starts[cell + 1]++;
     for (let cell = 0; cell < CELLS * CELLS; cell++) this.starts[cell + 1] += this.starts[cell];
     const next = this.starts.slice();
-    cells.forEach((cell, row) => { this.rows[next[cell]++] = row; });
+    cells.forEach((cell, row) => {
+      this.rows[next[cell]++] = row;
+    });
   }
 
   /** Calls `see(row)` for the rows of all cells that the box touches. */
@@ -52,7 +59,8 @@ function holds(polygon, x, y) {
   let inside = false;
   polygon.forEach(([oneX, oneY], at) => {
     const [otherX, otherY] = polygon[(at || polygon.length) - 1];
-    if (oneY > y !== otherY > y && x < ((otherX - oneX) * (y - oneY)) / (otherY - oneY) + oneX) inside = !inside;
+    if (oneY > y !== otherY > y && x < ((otherX - oneX) * (y - oneY)) / (otherY - oneY) + oneX)
+      inside = !inside;
   });
   return inside;
 }

@@ -3,11 +3,21 @@
 const STEP = 60; // pixels of an arrow key
 const STILL = 4; // pixels that a click may move
 
-/** acts: pan, zoom, hover, leave, click, lasso(points), key(name), hint(); lassoing(): whether a drag draws. */
+/** acts: pan, zoom, hover, leave, click, lasso(points, done), key(name), hint();
+ * lassoing() says whether a drag draws. */
 export class Pointer {
   constructor(canvas, acts) {
     Object.assign(this, { canvas, acts, down: new Map(), path: [] });
-    for (const name of ["pointerdown", "pointermove", "pointerup", "pointercancel", "pointerleave", "wheel", "keydown", "dblclick"]) {
+    for (const name of [
+      "pointerdown",
+      "pointermove",
+      "pointerup",
+      "pointercancel",
+      "pointerleave",
+      "wheel",
+      "keydown",
+      "dblclick",
+    ]) {
       canvas.addEventListener(name, (event) => this[name](event), { passive: false });
     }
   }
@@ -38,9 +48,11 @@ export class Pointer {
   }
 
   pinch(finger, now) {
-    const [other] = [...this.down].find(([id]) => id !== finger) ? [...this.down].filter(([id]) => id !== finger).map(([, place]) => place) : [];
+    const [, other] = [...this.down].find(([id]) => id !== finger);
     const before = this.down.get(finger);
-    const [was, is] = [before, now].map(([left, top]) => Math.hypot(left - other[0], top - other[1]));
+    const [was, is] = [before, now].map(([left, top]) =>
+      Math.hypot(left - other[0], top - other[1]),
+    );
     this.down.set(finger, now);
     this.moved += STILL + 1;
     this.acts.zoom(is / Math.max(was, 1), (now[0] + other[0]) / 2, (now[1] + other[1]) / 2);
@@ -67,7 +79,8 @@ export class Pointer {
 
   /** The page scrolls over a map that nobody has clicked. */
   wheel(event) {
-    if (document.activeElement !== this.canvas && !event.ctrlKey && !event.metaKey) return this.acts.hint();
+    if (document.activeElement !== this.canvas && !event.ctrlKey && !event.metaKey)
+      return this.acts.hint();
     event.preventDefault();
     const lines = event.deltaMode === 1 ? 30 : 1;
     this.acts.zoom(Math.exp(-event.deltaY * lines * 0.0016), ...this.at(event));
@@ -79,7 +92,12 @@ export class Pointer {
 
   keydown(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const arrows = { ArrowLeft: [STEP, 0], ArrowRight: [-STEP, 0], ArrowUp: [0, STEP], ArrowDown: [0, -STEP] };
+    const arrows = {
+      ArrowLeft: [STEP, 0],
+      ArrowRight: [-STEP, 0],
+      ArrowUp: [0, STEP],
+      ArrowDown: [0, -STEP],
+    };
     if (arrows[event.key]) this.acts.pan(...arrows[event.key]);
     else if ("+=".includes(event.key)) this.acts.zoom(1.4);
     else if (event.key === "-") this.acts.zoom(1 / 1.4);

@@ -24,7 +24,10 @@ void main() {
 
 function compiled(gl) {
   const program = gl.createProgram();
-  for (const [kind, source] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]]) {
+  for (const [kind, source] of [
+    [gl.VERTEX_SHADER, VERTEX],
+    [gl.FRAGMENT_SHADER, FRAGMENT],
+  ]) {
     const shader = gl.createShader(kind);
     gl.shaderSource(shader, source);
     gl.compileShader(shader);
@@ -40,8 +43,13 @@ class Drawn {
   constructor(gl, program, x, y) {
     Object.assign(this, { gl, program });
     this.places = new Uint16Array(2 * x.length);
-    x.forEach((value, row) => { this.places[2 * row] = value; this.places[2 * row + 1] = y[row]; });
-    [this.placesBuffer, this.coloursBuffer, this.orderBuffer] = [0, 0, 0].map(() => gl.createBuffer());
+    x.forEach((value, row) => {
+      this.places[2 * row] = value;
+      this.places[2 * row + 1] = y[row];
+    });
+    [this.placesBuffer, this.coloursBuffer, this.orderBuffer] = [0, 0, 0].map(() =>
+      gl.createBuffer(),
+    );
     gl.bindBuffer(gl.ARRAY_BUFFER, this.placesBuffer);
     gl.bufferData(gl.ARRAY_BUFFER, this.places, gl.STATIC_DRAW);
     gl.vertexAttribPointer(0, 2, gl.UNSIGNED_SHORT, false, 0, 0);
@@ -82,7 +90,8 @@ class Painted {
 
   /** Round where there are few; squares are painted three times as fast. */
   dot(left, top, size) {
-    if (this.x.length > ROUND) return this.context.fillRect(left - size / 2, top - size / 2, size, size);
+    if (this.x.length > ROUND)
+      return this.context.fillRect(left - size / 2, top - size / 2, size, size);
     this.context.beginPath();
     this.context.arc(left, top, size / 2, 0, 7);
     this.context.fill();
@@ -98,7 +107,8 @@ class Painted {
     context.clearRect(0, 0, view.width, view.height);
     for (const row of this.order) {
       const [left, top] = view.toScreen(this.x[row], this.y[row]);
-      if (left < -size || top < -size || left > view.width + size || top > view.height + size) continue;
+      if (left < -size || top < -size || left > view.width + size || top > view.height + size)
+        continue;
       const [red, green, blue, alpha] = colours.subarray(4 * row, 4 * row + 4);
       context.fillStyle = `rgb(${red} ${green} ${blue} / ${alpha / 255})`;
       this.dot(left, top, size);
@@ -112,7 +122,10 @@ export class Points {
     Object.assign(this, { canvas, x, y });
     this.begin();
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
-    canvas.addEventListener("webglcontextrestored", () => { this.begin(); this.again?.(); });
+    canvas.addEventListener("webglcontextrestored", () => {
+      this.begin();
+      this.again?.();
+    });
   }
 
   begin() {
@@ -141,7 +154,8 @@ export class Points {
   draw(view) {
     const ratio = window.devicePixelRatio || 1;
     const [width, height] = [Math.round(view.width * ratio), Math.round(view.height * ratio)];
-    if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
+    if (this.canvas.width !== width || this.canvas.height !== height)
+      Object.assign(this.canvas, { width, height });
     this.layer.draw(view, view.sizeOf(this.x.length), ratio);
   }
 }

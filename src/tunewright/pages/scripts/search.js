@@ -10,7 +10,9 @@ export class Search {
     this.lowered ??= this.texts.map((text) => text.toLowerCase());
     const words = wordsOf(typed);
     const found = [];
-    this.lowered.forEach((text, row) => { if (words.every((word) => text.includes(word))) found.push(row); });
+    this.lowered.forEach((text, row) => {
+      if (words.every((word) => text.includes(word))) found.push(row);
+    });
     return found;
   }
 }
@@ -28,7 +30,9 @@ export function marked(text, words) {
   while (at < text.length) {
     const [start, word] = next(lowered, words, at);
     if (start < 0) break;
-    const mark = Object.assign(document.createElement("mark"), { textContent: text.slice(start, start + word.length) });
+    const mark = Object.assign(document.createElement("mark"), {
+      textContent: text.slice(start, start + word.length),
+    });
     nodes.push(text.slice(at, start), mark);
     at = start + word.length;
   }
@@ -36,6 +40,8 @@ export function marked(text, words) {
 }
 
 function next(lowered, words, from) {
-  const places = words.map((word) => [lowered.indexOf(word, from), word]).filter(([start]) => start >= 0);
+  const places = words
+    .map((word) => [lowered.indexOf(word, from), word])
+    .filter(([start]) => start >= 0);
   return places.sort((one, other) => one[0] - other[0])[0] ?? [-1, ""];
 }

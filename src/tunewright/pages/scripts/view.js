@@ -22,8 +22,11 @@ export class View {
 
   /** Give the whole map the room that its rows need, whatever their shape. */
   fit(x, y) {
-    const ends = (values) => values.reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [RANGE, 0]);
-    [this.wide, this.tall] = [ends(x), ends(y)].map(([low, high]) => Math.max(high - low, RANGE / 50));
+    const ends = (values) =>
+      values.reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [RANGE, 0]);
+    [this.wide, this.tall] = [ends(x), ends(y)].map(([low, high]) =>
+      Math.max(high - low, RANGE / 50),
+    );
   }
 
   /** Pixels a unit. */
@@ -34,11 +37,17 @@ export class View {
   }
 
   toScreen(x, y) {
-    return [this.width / 2 + (x - this.x) * this.scale, this.height / 2 - (y - this.y) * this.scale];
+    return [
+      this.width / 2 + (x - this.x) * this.scale,
+      this.height / 2 - (y - this.y) * this.scale,
+    ];
   }
 
   toMap(left, top) {
-    return [this.x + (left - this.width / 2) / this.scale, this.y - (top - this.height / 2) / this.scale];
+    return [
+      this.x + (left - this.width / 2) / this.scale,
+      this.y - (top - this.height / 2) / this.scale,
+    ];
   }
 
   pan(left, top) {
