@@ -35,6 +35,15 @@ def test_no_group_is_a_chain() -> None:
     assert {len(group) for group in groups.groups} == {2}
 
 
+def test_all_that_is_within_the_threshold_of_a_row_is_in_its_group() -> None:
+    """40 rows around one, far from each other: more than pairs of a row are looked at."""
+    spokes = np.eye(41, dtype=np.float32)[1:] * 0.6
+    spokes[:, 0] = 0.8
+    vectors = np.concatenate([np.eye(41, dtype=np.float32)[:1], spokes])
+    assert by_cosine(vectors, 0.79).groups == (tuple(range(41)),)
+    assert by_cosine(vectors[::-1], 0.79).groups == ((0, 40),)
+
+
 @pytest.mark.parametrize("noise", [0.0, 0.002])
 def test_a_hundred_rows_alike_are_one_group(noise: float) -> None:
     """More than a row is held against."""

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.analysis.duplicates import Groups, equal, nearest_groups
-from tunewright.analysis.knn import Knn, Places, Progress, Vectors, quiet
-from tunewright.analysis.nearest import nearest
+from tunewright.analysis.knn import Knn, Places, Progress, Vectors, nearest_of, quiet
 from tunewright.wording import counted, of
 
 Method = Literal["knn", "lof"]
@@ -145,8 +144,8 @@ def _chosen(
 
 
 def _nearest(vectors: Vectors, rows: Places, normal: Places) -> list[tuple[int, ...]]:
-    ids, _ = nearest(vectors[rows], vectors[normal], _SHOWN)
-    return [tuple(normal[each].tolist()) for each in ids]
+    near = nearest_of(vectors[rows], vectors[normal], _SHOWN)
+    return [tuple(normal[each].tolist()) for each in near.ids]
 
 
 def _reason(method: str, score: float, distance: float, usual: float, k: int) -> str:

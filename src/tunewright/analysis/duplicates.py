@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from tunewright.analysis.knn import Knn, Places, Progress, Vectors, knn, quiet
-from tunewright.analysis.neighbours import within
+from tunewright.analysis.neighbours import MOST_CLOSE, within
 
 Same = Callable[[int, int], bool]
 
@@ -84,15 +84,17 @@ def by_cosine(vectors: Vectors, least: float) -> Groups:
     whole = equal(vectors)
     distinct = vectors[whole.first]
     least = min(least, 1 - 1e-6)  # of equal texts, which a model embeds in unlike batches
-
-    def same(one: int, other: int) -> bool:
-        return float(distinct[one] @ distinct[other]) >= least
-
-    near: list[list[int]] = [[] for _ in distinct]
-    for one, other, _ in within(distinct, least):
-        near[one].append(other)
-        near[other].append(one)
-    return _spread(whole, _grouped(near, same))
+    pairs = within(distinct, least)
+    starts = np.searchsorted(pairs.one, np.arange(len(distinct) + 1))  # where a row's pairs begin
+    of = np.full(len(distinct), -1, np.int64)
+    for first in range(len(distinct)):
+        if of[first] < 0:
+            close = pairs.other[starts[first] : starts[first + 1]]
+            if len(close) == MOST_CLOSE:  # there may be more
+                close = first + 1 + np.flatnonzero(distinct[first + 1 :] @ distinct[first] >= least)
+            of[close[of[close] < 0]] = first
+            of[first] = first
+    return _spread(whole, of)
 
 
 def nearest_groups(vectors: Vectors, groups: Groups, k: int, progress: Progress = quiet) -> Knn:

@@ -1,6 +1,6 @@
 """The k nearest other rows of every row, exact: what anomalies and near-duplicates are found by."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,15 +36,29 @@ def knn(vectors: Vectors, k: int, progress: Progress = quiet, rows: Places | Non
     rows = np.arange(len(vectors)) if rows is None else rows
     k = max(0, min(k, len(vectors) - 1))
     ids, distances = np.zeros((len(rows), k), np.int64), np.zeros((len(rows), k), np.float32)
-    step = max(1, _BLOCK // max(len(vectors), 1))
-    for start in range(0, len(rows) if k else 0, step):
-        block = slice(start, start + step)
-        cosines = vectors[rows[block]] @ vectors.T  # [step, n]
+    for block in _blocks(len(rows) if k else 0, len(vectors)):
+        cosines = vectors[rows[block]] @ vectors.T  # [block, n]
         cosines[np.arange(len(cosines)), rows[block]] = -np.inf  # itself
         ids[block], best = largest(cosines, k)
         distances[block] = np.maximum(1 - best, 0)
-        progress(min(start + step, len(rows)) / len(rows))
+        progress(block.stop / len(rows))
     return Knn(ids, distances)
+
+
+def nearest_of(queries: Vectors, vectors: Vectors, k: int) -> Knn:
+    """The k nearest rows of `vectors` [n, d] of each of `queries` [m, d], all of length 1."""
+    k = min(k, len(vectors))
+    ids, distances = np.zeros((len(queries), k), np.int64), np.zeros((len(queries), k), np.float32)
+    for block in _blocks(len(queries) if k else 0, len(vectors)):
+        ids[block], best = largest(queries[block] @ vectors.T, k)
+        distances[block] = np.maximum(1 - best, 0)
+    return Knn(ids, distances)
+
+
+def _blocks(rows: int, columns: int) -> Iterator[slice]:
+    step = max(1, _BLOCK // max(columns, 1))
+    for start in range(0, rows, step):
+        yield slice(start, min(start + step, rows))
 
 
 def largest(scores: Vectors, k: int) -> tuple[Places, Vectors]:

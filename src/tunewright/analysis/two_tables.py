@@ -8,8 +8,7 @@ import numpy as np
 from tunewright.analysis.diversity import check, distances_of_rows, vendi_score
 from tunewright.analysis.duplicates import Groups, equal
 from tunewright.analysis.intervals import Interval, bootstrap
-from tunewright.analysis.knn import Places, Progress, Vectors, knn, quiet
-from tunewright.analysis.nearest import nearest
+from tunewright.analysis.knn import Places, Progress, Vectors, knn, nearest_of, quiet
 from tunewright.analysis.topics import topics
 
 _K = 5
@@ -62,8 +61,7 @@ def coverage(
     if len(distinct) < 2:
         raise ValueError("All rows of the reference are the same: nothing can be near or far.")
     radius = knn(reference[distinct], k, progress).distances[:, -1]  # [distinct]
-    _, best = nearest(reference[distinct], vectors, 1)
-    gap = np.maximum(1 - best[:, 0], 0)  # [distinct]
+    gap = nearest_of(reference[distinct], vectors, 1).distances[:, 0]  # [distinct]
     place = np.searchsorted(distinct, groups.of)  # [m]
     covered = (gap <= radius + _ROUNDING)[place]  # [m]
     share = bootstrap(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tunewright.analysis.diversity import distances_of_rows
 from tunewright.analysis.neighbours import Vectors, crowd
 from tunewright.analysis.topics import assign, topics
 from tunewright.quality.evidence import found, share
@@ -124,13 +125,11 @@ def diversity(vectors: Vectors) -> Diversity:
     number = len(vectors)
     if number < 2:
         return Diversity(0.0, float(number))
-    total = vectors.sum(axis=0, dtype=np.float64)
-    similarity = (float(total @ total) - number) / (number * (number - 1))
     asked = vectors
     if number > _COUNTED:
         asked = vectors[np.random.default_rng(0).choice(number, _COUNTED, replace=False)]
     distinct = float((1 / crowd(asked, vectors, _ONE)).mean()) * number
-    return Diversity(1 - similarity, distinct)
+    return Diversity(float(distances_of_rows(vectors).mean()), distinct)
 
 
 def _diversity(rows: Rows, held_out: Rows | None) -> Iterator[Finding]:
