@@ -12,6 +12,7 @@ suite: how many cases of `tunewright.testing.vectors` each adapter passes (rival
 import argparse
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -27,10 +28,32 @@ def main() -> None:
     parser.add_argument("--rows", default="overhead,suite")
     parser.add_argument("--engines", default=ENGINES)
     parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--verbose", action="store_true", help="what became of each case")
     asked = parser.parse_args()
     if "overhead" in asked.rows:
         _overhead(asked.engines.split(","), asked.rounds)
+    if "suite" in asked.rows:
+        _suite(asked.engines.split(","), asked.verbose)
     print(described())
+
+
+def _suite(engines: list[str], verbose: bool) -> None:
+    from suites import counted
+
+    print("| database | adapter | passes | fails | cannot |\n|---|---|---|---|---|")
+    for engine in engines:
+        if engine == "chroma-server":
+            continue
+        for library in ("ours", "langchain", "llamaindex"):
+            found = counted(library, engine)
+            reasons = Counter(one for one in found.values() if one.startswith("cannot"))
+            passed = list(found.values()).count("passed")
+            failed = len(found) - passed - reasons.total()
+            said = ", ".join(reason.removeprefix("cannot: ") for reason in reasons)
+            cell = f"{reasons.total()}: {said}" if reasons else "0"
+            print(f"| {engine} | {library} | {passed} | {failed} | {cell} |", flush=True)
+            for name, became in sorted(found.items()) if verbose else ():
+                print(f"    {name.rpartition('::')[2]}: {became.splitlines()[0][:150]}")
 
 
 def _overhead(engines: list[str], rounds: int) -> None:
