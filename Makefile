@@ -40,6 +40,10 @@ conformance: .venv/.dev sdk  ## tell the stories and make docs/conformance.md an
 	WRITE_CONFORMANCE=1 .venv/bin/pytest -m "not slow" tests/test_story.py
 	.venv/bin/python docs/conformance.py
 
+databases-told: .venv/.dev databases  ## try every database and make the tables of them anew
+	WRITE_CONFORMANCE=1 .venv/bin/pytest -n 2 tests/contracts/test_vector_index.py
+	.venv/bin/python docs/databases.py
+
 upstream: .venv/.dev .sdk/upstream/.installed  ## openai-python's own tests: make upstream SUITE=its checkout
 	.venv/bin/python tests/conformance/upstream.py $(SUITE)
 
@@ -117,6 +121,13 @@ PURELIB = -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 		'sentence-transformers>=6.2' scikit-learn scipy joblib threadpoolctl narwhals
 	@touch $@
 
+# Rivals of bench/connectors.
+.sdk/connectors-%/.installed: bench/connectors/%.txt
+	@$(call need_python)
+	@.sdk/connectors-$*/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .sdk/connectors-$*
+	.sdk/connectors-$*/bin/python -m pip install --quiet --constraint tests/sdk/no_torch.txt --requirement $<
+	@touch $@
+
 # Each in a folder of its own, behind .venv on the path: their dependencies exclude one another's.
 .sdk/databases/%/.installed: tests/contracts/clients/%.txt .venv/.dev
 	.venv/bin/python -m pip install --quiet --upgrade --target .sdk/databases/$* \
@@ -140,4 +151,4 @@ $(PYTHON) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/nul
 	"Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 endef
 
-.PHONY: help demo test test-all lint sdk databases docs conformance upstream clean
+.PHONY: help demo test test-all lint sdk databases docs conformance databases-told upstream clean

@@ -106,3 +106,11 @@ def _probe(server: Server, call: Any, path: str) -> httpx.Response:
 def test_the_table_of_conformance_is_what_the_stories_counted() -> None:
     conformance = _script("conformance")
     assert conformance.page() == conformance.PAGE.read_text("utf-8"), "run `make conformance`"
+
+
+def test_the_tables_of_databases_are_what_their_tests_counted() -> None:
+    databases = _script("databases")
+    for path in databases.PAGES:
+        told = path.read_text("utf-8")
+        assert databases.table() in told
+        assert databases.page(path) == told, "run `make databases-told`"

@@ -4,7 +4,12 @@ import pytest
 
 pytest.register_assert_rewrite("tunewright.testing.vectors")
 
+import databases_told  # noqa: E402
 from vector_databases import STUBS  # noqa: E402
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    databases_told.writes(config)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -2,9 +2,10 @@
 `tunewright.testing.vectors` publishes. One more implementation is one more place in
 `vector_databases`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+from databases_told import version_of
 from vector_databases import params
 
 from tunewright.testing.vectors.fixtures import *  # noqa: F403
@@ -21,3 +22,10 @@ def place(
 ) -> Iterator[str]:
     with request.param(tmp_path_factory.mktemp("index")) as opened:
         yield opened
+
+
+def test_what_is_tried_says_its_version(
+    place: str, record_property: Callable[[str, str], None]
+) -> None:
+    """Which docs/databases.json has."""
+    record_property("version", version_of(place))

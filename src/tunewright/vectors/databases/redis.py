@@ -1,5 +1,6 @@
-"""Redis with its query engine (RediSearch; Redis 8 brings it): ``redis://HOST:PORT/DATABASE`` and
-``rediss://``, whose password REDIS_PASSWORD has.
+"""Redis: ``redis://HOST:PORT/DATABASE`` and ``rediss://``, whose password REDIS_PASSWORD has. Where
+it has its query engine (RediSearch; Redis 8 brings it), that; else its vector sets (`redis_sets`).
+What a collection was made with is written beside it, and stays.
 
 A row is a hash under ``tunewright:row:COLLECTION:ID``, and ``tunewright:collections`` lists the
 collections. A row's vector (where the metric is cosine, made one of length 1, with the one that was
@@ -25,6 +26,7 @@ from tunewright.vectors.databases.connected import Connected
 from tunewright.vectors.databases.database import Collection, Database, Found, Limits, Page
 from tunewright.vectors.databases.jsonb import plain_of, text_of
 from tunewright.vectors.databases.place import Place, place_of
+from tunewright.vectors.databases.redis_sets import Sets
 from tunewright.vectors.databases.slots import packed, unpacked
 from tunewright.vectors.databases.units import given, units
 from tunewright.vectors.filters import EVERY, And, Comparison, Filter, Kind, Value, kind
@@ -65,12 +67,31 @@ class Redis(Database):
         if found is None:
             return None
         said = orjson.loads(found)
-        return Collection(name, said["dimensions"], cast("Metric", said["metric"]))
+        by_sets = said.get("kept") == "vector sets"
+        own = Sets(self._client, self.fetch, tag) if by_sets else None
+        return Collection(name, said["dimensions"], cast("Metric", said["metric"]), own)
 
     def names(self) -> Iterator[str]:
         yield from (name.decode() for name in self._client.hkeys(_COLLECTIONS))
 
     def create(self, name: str, dimensions: int, metric: Metric) -> None:
+        kept = self._kept()
+        if kept == "query engine":
+            self._create_index(name, dimensions, metric)
+        said = orjson.dumps({"dimensions": dimensions, "metric": metric, "kept": kept})
+        self._client.hsetnx(_COLLECTIONS, name, said)
+
+    def _kept(self) -> str:
+        """By what a new collection is searched here."""
+        engine, sets = self._client.execute_command("COMMAND INFO", "FT.SEARCH", "VSIM")
+        if engine or sets:
+            return "query engine" if engine else "vector sets"
+        raise Unavailable(
+            f"{self._place} has neither a query engine (the commands FT.*) nor vector sets (VSIM): "
+            "use Redis 8, or Redis Stack."
+        )
+
+    def _create_index(self, name: str, dimensions: int, metric: Metric) -> None:
         vector = ["FLAT", 6, "TYPE", "FLOAT32", "DIM", dimensions]
         schema = [_TAGS, "TAG", _VECTOR, "VECTOR", *vector, "DISTANCE_METRIC", _SPACES[metric]]
         where = ["ON", "HASH", "PREFIX", 1, _row(name)]
@@ -79,12 +100,13 @@ class Redis(Database):
         except self._library.ResponseError as error:
             if "already exists" not in str(error):
                 raise
-        said = orjson.dumps({"dimensions": dimensions, "metric": metric})
-        self._client.hsetnx(_COLLECTIONS, name, said)
 
     def drop(self, collection: Collection) -> None:
         """Its rows too (DD)."""
         self._client.hdel(_COLLECTIONS, collection.name)
+        if isinstance(collection.own, Sets):
+            collection.own.drop(collection, lambda id: _key(collection, id))
+            return
         self._client.execute_command("FT.DROPINDEX", _index(collection.name), "DD")
 
     def put(
@@ -109,10 +131,16 @@ class Redis(Database):
                     _TAGS,
                     tags,
                 )
+            if isinstance(collection.own, Sets):
+                collection.own.put(together, collection, ids, kept, attributes)
             together.execute()
 
     def remove(self, collection: Collection, ids: Sequence[str]) -> None:
-        self._client.delete(*(_key(collection, id) for id in ids))
+        with self._client.pipeline(transaction=True) as together:
+            together.delete(*(_key(collection, id) for id in ids))
+            if isinstance(collection.own, Sets):
+                collection.own.remove(together, collection, ids)
+            together.execute()
 
     def fetch(self, collection: Collection, ids: Sequence[str]) -> Page:
         with self._client.pipeline(transaction=False) as together:
@@ -133,6 +161,8 @@ class Redis(Database):
     def search(
         self, collection: Collection, queries: Floats, n: int, where: Filter, attributes: bool
     ) -> list[Found]:
+        if isinstance(collection.own, Sets):
+            return collection.own.search(collection, queries, n, where, attributes)
         asked = f"({said(where)})=>[KNN $n @v $q AS d]"
         shown = ["d", _ATTRIBUTES] if attributes else ["d"]
         told = ["FT.SEARCH", _index(collection.name), asked, "RETURN", len(shown), *shown]
@@ -153,6 +183,8 @@ class Redis(Database):
             return together.execute()
 
     def count(self, collection: Collection, where: Filter) -> int:
+        if isinstance(collection.own, Sets):
+            return collection.own.count(collection, where)
         none = ["NOCONTENT", "LIMIT", 0, 0, "TIMEOUT", _WAIT, "DIALECT", 2]
         return self._client.execute_command(
             "FT.SEARCH", _index(collection.name), said(where), *none
@@ -161,6 +193,10 @@ class Redis(Database):
     def pages(
         self, collection: Collection, where: Filter, *, vectors: bool, attributes: bool
     ) -> Iterator[Page]:
+        if isinstance(collection.own, Sets):
+            told = {"vectors": vectors, "attributes": attributes}
+            yield from collection.own.pages(collection, where, **told)
+            return
         index, cut = _index(collection.name), len(_row(collection.name))
         every = ["LOAD", 1, "@__key", "TIMEOUT", _WAIT, "DIALECT", 2]
         paged = ["WITHCURSOR", "COUNT", _PAGE]
@@ -176,6 +212,10 @@ class Redis(Database):
                 "FT.CURSOR", "READ", index, cursor, "COUNT", _PAGE
             )
 
+    def read(self, collection: Collection, after: str | None, limit: int) -> Page | None:
+        by_sets = isinstance(collection.own, Sets)
+        return collection.own.read(collection, after, limit) if by_sets else None
+
     def expresses(self, comparison: Comparison) -> bool:
         return comparison.op in ("eq", "ne", "in", "nin")
 
@@ -185,8 +225,8 @@ class Redis(Database):
             return NotFound("The collection is not there any more.")
         if "unknown command" in text and "ft." in text:
             return Unavailable(
-                f"{self._place} has no query engine (the commands FT.*): use Redis 8, or Redis "
-                "Stack."
+                f"{self._place} has a collection of a query engine (the commands FT.*), which is "
+                "not there any more: use Redis 8, or Redis Stack."
             )
         if "oom command not allowed" in text:
             return StorageFull(f"{self._place} has no memory left: {error}. Nothing was written.")
