@@ -18,14 +18,16 @@ from tunewright.analysis.words import runs, singular
 
 TERMS = 8
 _NAMED = 3  # terms in a name
-_READ = 300  # rows of a cluster, its most central
-_LETTERS = 2_000  # of a row
+_READ = 200  # rows of a cluster, its most central
+_LETTERS = 1_000  # of a row
 _LEAST_LIFT = 1.5  # times more frequent than elsewhere
 _LEAST_SHARE = 0.04  # of the cluster's rows
 _LEAST_ROWS = 2
 _UNSEEN = 0.01  # added to the share elsewhere: one row in a hundred
 _WITHIN = 0.7  # of a term's rows, from which on a longer term stands for it
-_GRAMS = (2, 3, 4)  # letters of a term in a script without blanks
+_GRAMS = range(2, 9)  # letters of a term in a script without blanks
+_PHRASE = 20  # letters of a whole run, from mark to mark
+_UNPARTED = 300  # letters of such a run: each is in 35 terms
 _STEM = 4  # letters that two forms of a word share
 _BEGINNING = 60  # letters of a row that serves as a name
 # What belongs to no topic and yet differs between clusters: who speaks, and of when.
@@ -78,13 +80,14 @@ def _shares(texts: list[str], spelled: dict[str, Counter[str]]) -> dict[str, flo
         found = dict(_terms(text))
         counts.update(found.keys())
         for term, written in found.items():
-            spelled.setdefault(term, Counter())[written] += 1
+            if written:
+                spelled.setdefault(term, Counter())[written] += 1
     return {term: count / len(texts) for term, count in counts.items() if count >= _LEAST_ROWS}
 
 
 def _terms(text: str) -> Iterator[tuple[str, str]]:
     """(without case and plural, as it is written): words, two neighbours, and of scripts without
-    blanks each 2 to 4 letters."""
+    blanks, where both are the same and the second is left out, each 2 to 8 letters."""
     before = ""
     for run, unparted in runs(text):
         if unparted:
@@ -106,11 +109,14 @@ def _key(word: str) -> str:
 
 
 def _grams(run: str) -> Iterator[tuple[str, str]]:
+    run = run[:_UNPARTED]
     for size in _GRAMS:
         for start in range(len(run) - size + 1):
             gram = run[start : start + size]
             if gram not in _SMALL and gram[0] not in _SMALL and gram[-1] not in _SMALL:
-                yield gram, gram
+                yield gram, ""
+    if _GRAMS.stop <= len(run) <= _PHRASE:  # else a phrase that repeats would be cut in it
+        yield run, ""
 
 
 def _telling(own: dict[str, float], total: Counter[str], others: int) -> list[str]:
@@ -150,9 +156,14 @@ def _alike(term: str, other: str) -> bool:
 
 
 def _name(terms: list[str], spelled: dict[str, Counter[str]], text: str) -> Name:
-    written = tuple(max(spelled[term], key=lambda one: (spelled[term][one], one)) for term in terms)
+    written = tuple(_spelling(term, spelled.get(term)) for term in terms)
     if written:
         return Name(", ".join(written[:_NAMED]), written)
     beginning = " ".join(text.split())
     short = beginning[:_BEGINNING].rstrip()
     return Name(short + ("…" if len(beginning) > len(short) else ""), ())
+
+
+def _spelling(term: str, written: Counter[str] | None) -> str:
+    """The most frequent one."""
+    return max(written, key=lambda one: (written[one], one)) if written else term

@@ -120,13 +120,12 @@ def _said(found: "Clusters") -> list[str]:
 
 def _rows(explored: "Explored", found: "Clusters") -> Iterator[tuple[object, ...]]:
     for cluster in found.all:
-        stable = f"{'yes' if cluster.stable else 'no'}, {_stability(cluster)}"
         yield (
             cluster.number,
             cluster.name,
             f"{len(cluster.rows):,}",
             f"{len(cluster.rows) / len(found.of):.1%}",
-            stable if cluster.stability else "",
+            _stability(cluster),
             beginning(explored.texts[cluster.rows[0]], _TEXT),
         )
     if len(found.noise):
@@ -134,8 +133,14 @@ def _rows(explored: "Explored", found: "Clusters") -> Iterator[tuple[object, ...
 
 
 def _stability(cluster: "Cluster") -> str:
+    """Whether it is stable, and how much of it is found again."""
+    from tunewright.analysis.stability import STABLE
+
     of = cluster.stability
-    return f"{of.value:.2f} ({of.low:.2f} to {of.high:.2f})" if of else ""
+    if of is None:
+        return ""
+    found = "yes" if cluster.stable else "no" if of.value < STABLE else "no, not apart"
+    return f"{found}: {of.value:.2f} ({of.low:.2f} to {of.high:.2f})"
 
 
 def _wire(explored: "Explored", found: "Clusters") -> dict[str, Any]:
