@@ -123,3 +123,12 @@ def test_what_cannot_be_clustered_is_refused(given: dict[str, Any], said: str) -
     vectors[7, 3] = np.nan
     with pytest.raises(ValueError, match="The vector of row 7 holds NaN"):
         clusters(vectors, ["text"] * 40)
+
+
+@pytest.mark.slow
+def test_many_groups_are_found_in_a_large_table() -> None:
+    sizes = (60,) * 40
+    found = clusters(clouds(sizes, dimensions=64), ["text"] * 2400)
+    assert groups(found) == {frozenset(range(at, at + 60)) for at in range(0, 2400, 60)}
+    assert found.sample == 2000
+    assert all(cluster.stable for cluster in found.all)

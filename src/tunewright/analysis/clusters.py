@@ -33,7 +33,9 @@ Method = Literal["k-means", "hdbscan"]
 METHODS: tuple[str, ...] = get_args(Method)
 NOISE = -1
 SAMPLE = 2_000  # rows that k, silhouette and stability are computed on
-MOST = 24  # clusters that are tried
+MOST = 24  # clusters that are tried, each number from 2 on
+_MANY = (28, 32, 40, 48, 56, 64)  # tried as well
+_OF_MANY = 50  # rows that each of these clusters has in the mean
 _DIMENSIONS = 50
 _EQUAL = 1e-4  # of a vector's length: rows nearer than that differ by rounding
 _FEW = 4  # rows below which there is one cluster
@@ -112,7 +114,7 @@ def clusters(
         tried: tuple[tuple[int, float], ...] = ()
         if method == "k-means" and k is None:
             few = wide[chosen]
-            tried = by_silhouette(few, _numbers(few), seed, part(progress, 0, 0.3))
+            tried = by_silhouette(few, _numbers(few, len(rows)), seed, part(progress, 0, 0.3))
         number = k or _best(tried)
         of = _by_size(_partition(method, number, len(rows), seed)(rows))
         again = _partition(method, number, len(chosen), seed)
@@ -168,11 +170,14 @@ def _check(vectors: Vectors, texts: Sequence[str], k: int | None, method: str) -
         raise ValueError(f"k is {k}: it must be from 1 to the number of rows, {len(vectors)}.")
 
 
-def _numbers(rows: Vectors) -> range:
-    """Of clusters that are tried; none of fewer than four rows, or where all are equal."""
-    distinct = len(np.unique(rows, axis=0))
-    most = min(MOST, max(2, len(rows) // _EACH), distinct)
-    return range(2, most + 1 if len(rows) >= _FEW else 2)
+def _numbers(few: Vectors, rows: int) -> list[int]:
+    """Of clusters that are tried on `few` of all `rows`: none of fewer than four rows, or where all
+    are equal; many only where a cluster has 50 rows in the mean."""
+    distinct = len(np.unique(few, axis=0))
+    most = min(MOST, max(2, len(few) // _EACH), distinct)
+    if len(few) < _FEW:
+        return []
+    return [*range(2, most + 1), *(k for k in _MANY if k <= rows // _OF_MANY and k <= distinct)]
 
 
 def _best(tried: tuple[tuple[int, float], ...]) -> int:

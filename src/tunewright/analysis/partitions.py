@@ -3,7 +3,7 @@
 All of it is meant for `one_thread`, with rows of a few dimensions (`components.principal`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,7 +122,7 @@ def _with_noise(rows: Vectors, of: Places, number: int) -> Places:
 
 
 def by_silhouette(
-    wide: Vectors, numbers: range, seed: int, progress: Progress
+    wide: Vectors, numbers: Sequence[int], seed: int, progress: Progress
 ) -> tuple[tuple[int, float], ...]:
     """(k, silhouette) of k-means with each of these numbers of groups. wide [n, m]: not yet scaled
     to length 1."""
