@@ -88,10 +88,11 @@ def _clusters(of: Any, topics: int) -> Clusters:
             tuple(WORDS[topic % len(WORDS)].split()),
             Interval(0.9, 0.85, 0.94),
             stable=True,
+            silhouette=0.3,
         )
         for topic in range(topics)
     )
-    return Clusters(of, found, "k-means", 0.31, (), None)
+    return Clusters(of, found, "k-means", 0.31, chance=0.04, tried=(), sample=None)
 
 
 def _anomalies(scores: Any) -> Anomalies:

@@ -247,12 +247,11 @@ def test_without_webgl_the_map_is_painted(browser: Page, report: Path, tmp_path:
     assert browser.complaints == []
 
 
+NOISE = Clusters(np.full(60, -1), (), "hdbscan", None, chance=None, tried=(), sample=None)
 ODD = {
     "one row": lambda: exploration(1, 1),
     "one place": lambda: exploration(map=Map(np.zeros((60, 2), np.float32), "pca", None)),
-    "noise only": lambda: exploration(
-        clusters=Clusters(np.full(60, -1), (), "hdbscan", None, (), None)
-    ),
+    "noise only": lambda: exploration(clusters=NOISE),
     "no parts": lambda: exploration(
         clusters=None, anomalies=None, diversity=None, labels=(), numbers=()
     ),

@@ -15,7 +15,6 @@ from tunewright.wording import counted
 SHOWN = 4
 _FEW_ROWS = 100  # below this, what is said of a table can turn over with another sample
 _FEW_OF_A_CLASS = 20
-_BLURRED = 0.05  # a silhouette below which clusters run into each other
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def _clusters(explored: Exploration) -> Conclusion:
             share,
         )
     if known:
-        words = ". *{}* of {} are stable: other samples of the rows give them again"
+        words = ". *{}* of {} are stable: clear, and given again by other samples of the rows"
         said += _said(words, stable, len(known))
     return Conclusion(
         *("Clusters", "clusters", said + "."),
@@ -93,10 +92,9 @@ def _thin_clusters(clusters: Any, known: list[Any], rows: int) -> Iterator[str]:
     if rows < _FEW_ROWS:
         yield f"{counted(rows, 'row')} are few for clusters: {_FEW_ROWS} or more show what lasts."
     if 2 * sum(cluster.stable for cluster in known) < len(known):
-        yield "Most clusters change with the sample of the rows: read them as a sketch."
-    if clusters.silhouette is not None and clusters.silhouette < _BLURRED:
-        blurred = f"silhouette {clusters.silhouette:.2f}; separate ones have 0.25 and more"
-        yield f"The clusters run into each other ({blurred})."
+        yield "Most clusters are not stable: read them as a sketch."
+    if clusters.silhouette is not None and clusters.silhouette <= (clusters.chance or 0):
+        yield "They lie no farther apart than clusters of rows without any groups do."
     if noise > 0.3:
         yield f"{percent(noise)} of the rows belong to none."
 

@@ -1,16 +1,17 @@
 // The explore report: reads what the page holds and lets the map, the panel and the search tell it.
 
-import { read, valueOf } from "./data.js";
+import { read } from "./data.js";
 import { View } from "./view.js";
 import { Points } from "./points.js";
 import { Places } from "./places.js";
 import { coloured, explain } from "./colours.js";
-import { Names, moveTo, shortened } from "./names.js";
+import { Names, moveTo } from "./names.js";
 import { Search, wordsOf } from "./search.js";
 import { wireCopyButtons } from "./copying.js";
 import { Panel } from "./panel.js";
 import { Pointer } from "./pointer.js";
 
+const TIP = 320; // characters of a text where it is pointed at
 const REACH = 14; // pixels around the pointer in which a row is found
 const byId = (id) => document.getElementById(id);
 
@@ -168,14 +169,7 @@ class Explorer {
     const tip = byId("tip");
     tip.hidden = row < 0;
     if (row < 0) return;
-    const title = document.createElement("b");
-    title.textContent = [
-      this.panel.facts(row),
-      this.data.clusterColumn && (valueOf(this.data.clusterColumn, row) || "no cluster"),
-    ]
-      .filter(Boolean)
-      .join(" · ");
-    tip.replaceChildren(title, shortened(this.data.texts[row] || "(empty)", 320));
+    tip.replaceChildren(...this.panel.tip(row, TIP));
     this.placeTip(tip, this.view.toScreen(this.data.x[row], this.data.y[row]));
   }
 

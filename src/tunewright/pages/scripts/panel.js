@@ -2,6 +2,7 @@
 
 import { valueOf } from "./data.js";
 import { copy, csv, flash } from "./copying.js";
+import { shortened } from "./names.js";
 import { marked } from "./search.js";
 
 const FREQUENT = 4; // values of a column whose share is said
@@ -19,7 +20,14 @@ function amount(number, noun = "row") {
 
 function share(part, all) {
   const hundredths = (100 * part) / all;
+  if (hundredths < 0.1) return "less than 0.1 %";
   return `${hundredths.toFixed(hundredths >= 10 ? 0 : 1)} %`;
+}
+
+function lastsAs(stability, stable) {
+  if (stable) return "other samples of the rows give this cluster again";
+  if (stability < 0.8) return "it changes with the sample of the rows: read it as a sketch";
+  return "it is found again, but no clearer than chance makes clusters: read it as a sketch";
 }
 
 export class Panel {
@@ -92,9 +100,7 @@ export class Panel {
     if (!stability) return [];
     const [value, low, high] = stability.map((number) => number.toFixed(2));
     const range = low === high ? "" : ` (95 % interval ${low} to ${high})`;
-    const words = stable
-      ? "other samples of the rows give this cluster again"
-      : "it changes with the sample of the rows: read it as a sketch";
+    const words = lastsAs(stability[0], stable);
     const meter = element("meter", {
       min: 0,
       max: 1,
@@ -224,12 +230,28 @@ export class Panel {
   }
 
   facts(row) {
+    return [this.lineOf(row), ...this.valuesOf(row)].join(" · ");
+  }
+
+  lineOf(row) {
+    return `line ${this.data.lines[row].toLocaleString("en")}`;
+  }
+
+  valuesOf(row) {
     const known = this.data.columns.filter(
       (column) => column.kind !== "cluster" && valueOf(column, row) !== "",
     );
+    return known.map((column) => `${column.name}: ${valueOf(column, row)}`);
+  }
+
+  /** Of what is said where a row is pointed at: its line and cluster, its text, its values. */
+  tip(row, most) {
+    const { clusterColumn, texts } = this.data;
+    const cluster = clusterColumn ? [valueOf(clusterColumn, row) || "no cluster"] : [];
     return [
-      `line ${this.data.lines[row].toLocaleString("en")}`,
-      ...known.map((column) => `${column.name}: ${valueOf(column, row)}`),
-    ].join(" · ");
+      element("b", { textContent: [this.lineOf(row), ...cluster].join(" · ") }),
+      shortened(texts[row] || "(empty)", most),
+      element("small", { textContent: this.valuesOf(row).join(" · ") }),
+    ];
   }
 }
