@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tunewright.analysis import partitions
 from tunewright.analysis.clusters import NOISE, Clusters, Method, clusters
 from tunewright.analysis.neighbours import Vectors
 from tunewright.analysis.stability import STABLE
@@ -132,3 +133,13 @@ def test_many_groups_are_found_in_a_large_table() -> None:
     assert groups(found) == {frozenset(range(at, at + 60)) for at in range(0, 2400, 60)}
     assert found.sample == 2000
     assert all(cluster.stable for cluster in found.all)
+
+
+def test_rows_beside_those_that_hdbscan_clusters_go_with_the_nearest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(partitions, "FITTED", 60)
+    monkeypatch.setattr("tunewright.analysis.clusters.FITTED", 60)
+    found = clusters(clouds((90, 60)), ["text"] * 150, method="hdbscan")
+    assert groups(found) == {frozenset(range(90)), frozenset(range(90, 150))}
+    assert found.fitted == 60

@@ -70,7 +70,7 @@ class Clusters:
     silhouette: from -1 to 1, how clearly they lie apart; None where there are not two. chance: the
     largest silhouette of the same method in clouds without groups. tried: (k, its silhouette),
     where k was chosen. sample: how many rows all these and the stability are computed on, None for
-    all.
+    all. fitted: how many HDBSCAN clustered, None for all; the others went with the nearest of them.
     """
 
     of: Places
@@ -80,6 +80,7 @@ class Clusters:
     chance: float | None
     tried: tuple[tuple[int, float], ...]
     sample: int | None
+    fitted: int | None = None
 
     @property
     def noise(self) -> Places:
@@ -121,7 +122,8 @@ def clusters(
         judged = _judged(wide[chosen], of[chosen], int(of.max()) + 1, again, seed, progress)
     found = _described(rows, of, texts, judged)
     sample = len(chosen) if len(chosen) < len(rows) else None
-    return Clusters(of, found, method, judged.apart.whole, judged.chance, tried, sample)
+    fitted = FITTED if method == "hdbscan" and len(rows) > FITTED else None
+    return Clusters(of, found, method, judged.apart.whole, judged.chance, tried, sample, fitted)
 
 
 @dataclass(frozen=True)

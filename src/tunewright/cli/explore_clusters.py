@@ -109,6 +109,11 @@ def _said(found: "Clusters") -> list[str]:
             f"The number of clusters, silhouette and stability are of {found.sample:,} rows, drawn "
             "at random."
         )
+    if found.fitted:
+        said.append(
+            f"HDBSCAN clustered {found.fitted:,} rows, drawn at random; each other row is where "
+            "the nearest of these is."
+        )
     stable = sum(cluster.stable for cluster in found.all)
     if any(cluster.stability for cluster in found.all):
         said.append(
@@ -150,6 +155,7 @@ def _wire(explored: "Explored", found: "Clusters") -> dict[str, Any]:
         "silhouette_by_chance": found.chance,
         "tried": [{"k": k, "silhouette": score} for k, score in found.tried],
         "sample": found.sample,
+        "fitted": found.fitted,
         "noise": {"rows": len(found.noise), "share": found.noise_share},
         "data": [
             {
