@@ -129,6 +129,23 @@ def test_vectors_of_a_file_and_a_vector_that_is_asked_for(
     assert not any((home / "copies").glob("*"))
 
 
+def test_numbers_of_a_csv_file_are_numbers(run: Run, tmp_path: Path, place: str) -> None:
+    """Its cells are texts; a column of numbers is meant to be filtered by."""
+    file, at = tmp_path / "reviews.csv", ("--index", place)
+    heads = "id,stars,price,good,zip,empty,text"
+    file.write_text(f"{heads}\n7,5,-1.5e1,True,01234,,{TEXTS[0]}\n8,,2,false,99,,{TEXTS[1]}\n")
+    run("vectors", "add", "reviews", str(file), *at, "--model", "builtin-static")
+    index = open_index(place)
+    rows = index.read("reviews")
+    index.close()
+    assert rows.ids == ["7", "8"]
+    more = {"zip": "01234", "empty": "", "text": TEXTS[0]}
+    assert rows.attributes[0] == {"stars": 5.0, "price": -15.0, "good": True, **more}
+    more = {"zip": "99", "empty": "", "text": TEXTS[1]}
+    assert rows.attributes[1] == {"price": 2.0, "good": False, **more}
+    assert run("vectors", "count", "reviews", *at, "--where", "stars>=4") == "1\n"
+
+
 def test_rows_of_another_model_are_embedded_anew(
     run: Run, home: Path, tmp_path: Path, place: str
 ) -> None:

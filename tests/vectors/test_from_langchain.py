@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from servers import REPOSITORY
+from tunewright.cli.commands import app
 from tunewright.errors import BadRequest
 from tunewright.vectors import open_index
 from tunewright.vectors.copying import copy
@@ -63,6 +65,12 @@ def test_from_chroma(databases: Any, tmp_path: Path) -> None:
     with pytest.raises(BadRequest, match=r"It has notes\. Give"):
         copy(place, tmp_path / "x", home=tmp_path / "home")
     the_same_is_found(f"{place}#notes", told, tmp_path, set())
+    listed = CliRunner().invoke(app, ["vectors", "list", "--index", place])
+    assert "Made by other programs: notes. Copy one to search it here: " in listed.stderr
+    index = open_index(place)
+    with pytest.raises(BadRequest, match="Copy it to one of ours"):
+        index.count("notes")
+    index.close()
 
 
 def test_from_qdrant(databases: Any, tmp_path: Path) -> None:

@@ -103,9 +103,10 @@ def _embedded(table: Table, home: Path | None) -> Iterator[Path]:
 
 
 def _add(place: str, name: str, file: Path, table: Table) -> dict[str, Any]:
-    from tunewright.vectors.copying.table import OfTable
+    from tunewright.vectors.copying.table import OfTable, kinds_of
 
-    rows = OfTable(file, None, table.id, numbered=f"{table.file.name}:")
+    numbered, kinds = f"{table.file.name}:", kinds_of(table.file)
+    rows = OfTable(file, None, table.id, numbered=numbered, kinds=kinds)
     about, total, done = rows.describe(), rows.rows(), 0
     with collections.opened(place) as index, bar(left=True) as show:
         try:

@@ -107,13 +107,28 @@ def wire(index: "VectorIndex", name: str) -> dict[str, Any]:
 def list_all(place: str, *, json: bool) -> None:
     with opened(place) as index:
         found = [wire(index, name) for name in index.collections()]
+        others = _of_others(index)
     if json:
         return print_json({"object": "list", "data": found})
     print_table(
         ["name", ">rows", ">dimensions", "metric"],
         [(one["name"], f"{one['rows']:,}", one["dimensions"], one["metric"]) for one in found],
     )
+    if others:
+        notes.print(
+            f"Made by other programs: {', '.join(others)}. Copy one to search it here: {program()} "
+            f"vectors copy '{place}#{others[0]}' DST",
+            markup=False,
+            soft_wrap=True,
+        )
     return None
+
+
+def _of_others(index: "VectorIndex") -> list[str]:
+    from tunewright.vectors.copying.foreign import foreign_names
+    from tunewright.vectors.databases.connected import Connected
+
+    return foreign_names(index) if isinstance(index, Connected) else []
 
 
 def list_rows(place: str, name: str, limit: int, *, json: bool) -> None:

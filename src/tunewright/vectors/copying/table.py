@@ -1,5 +1,6 @@
 """A file with vectors, such as `tunewright embed` and `tunewright vectors copy` write."""
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +15,34 @@ from tunewright.tables.sources import open_source
 from tunewright.tables.writers import EMBEDDING
 from tunewright.vectors.copying.ends import Mark, rows_of_a_page
 from tunewright.vectors.copying.values import Values
+from tunewright.vectors.filters import Kind
 from tunewright.vectors.index import Described, Floats, Metric, Rows
 
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
+_BOOLEANS = {"true": True, "false": False}
 ATTRIBUTES, METRIC, OWN = "attributes", "tunewright.metric", "tunewright.attributes"
 Row = dict[str, Any]
+
+
+def kinds_of(path: Path) -> dict[str, Kind]:
+    """Of a CSV file, whose cells are texts: its columns of numbers, and of true and false. One with
+    anything else in it is not among them, such as 01234, nor one of empty cells only."""
+    source = open_source(path)
+    if source.typed:
+        return {}
+    found: dict[str, Kind] = {}
+    for row in source.rows:
+        for name, cell in (row.values or {}).items():
+            if cell and found.get(name) != "string":
+                kind = _kind(cell)
+                found[name] = kind if found.get(name, kind) == kind else "string"
+    return {name: kind for name, kind in found.items() if kind != "string"}
+
+
+def _kind(cell: str) -> Kind:
+    if _NUMBER.fullmatch(cell):
+        return "number"
+    return "boolean" if cell.lower() in _BOOLEANS else "string"
 
 
 class OfTable:
@@ -26,10 +51,17 @@ class OfTable:
     repeats = True
 
     def __init__(
-        self, path: Path, metric: Metric | None, id: str | None, *, numbered: str = ""
+        self,
+        path: Path,
+        metric: Metric | None,
+        id: str | None,
+        *,
+        numbered: str = "",
+        kinds: Mapping[str, Kind] | None = None,
     ) -> None:
         """id: the column with the ids. numbered: stands before the number of a row that is its id,
-        where no column has them. Raises BadRequest for a file without vectors."""
+        where no column has them. kinds: of columns of texts that are numbers, or true and false; by
+        default `kinds_of` the file. Raises BadRequest for a file without vectors."""
         if not path.is_file():
             raise BadRequest(f"There is no file {path}.")
         self.path = path
@@ -39,6 +71,7 @@ class OfTable:
         self.version = f"{stat.st_size} {stat.st_mtime_ns}"
         self._given: Metric | None = metric
         self._values, self._numbered = Values(), numbered
+        self._kinds = kinds_of(path) if kinds is None else kinds
         first = next(iter(self._rows(None)), None) or self._empty()
         if not isinstance(first.get(EMBEDDING), list | str | np.ndarray):
             raise BadRequest(
@@ -152,10 +185,19 @@ class OfTable:
         rest = row.get(ATTRIBUTES) if self._ours else None
         left = (EMBEDDING, self._id, *([ATTRIBUTES] if self._ours else []))
         try:
-            found = self._values.of({name: row[name] for name in row if name not in left})
+            found = self._values.of(
+                {name: self._typed(name, row[name]) for name in row if name not in left}
+            )
         except BadRequest as error:
             raise self._wrong(at, error.message.rstrip(".")) from None
         return found | (orjson.loads(rest) if rest else {})
+
+    def _typed(self, name: str, value: Any) -> Any:
+        if name not in self._kinds or not isinstance(value, str):
+            return value
+        if not value:
+            return None
+        return float(value) if self._kinds[name] == "number" else _BOOLEANS[value.lower()]
 
     def _wrong(self, at: int, what: str) -> BadRequest:
         return BadRequest(f"{self.path.name}, row {at + 1}: {what}.")

@@ -83,8 +83,8 @@ class Chroma(Database):
         said = own.metadata or {}
         if "dimensions" not in said or said.get("metric") not in _SPACES:
             raise BadRequest(
-                f"The collection '{name}' of Chroma was made by another program. Give ours another "
-                "name."
+                f"The collection '{name}' of Chroma was made by another program. Copy it to one "
+                "of ours (tunewright vectors copy), or give ours another name."
             )
         return Collection(name, int(said["dimensions"]), cast("Metric", said["metric"]), own)
 

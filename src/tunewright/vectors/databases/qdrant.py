@@ -77,8 +77,8 @@ class Qdrant(Database):
         named = [metric for metric in _DISTANCES if isinstance(vectors, dict) and metric in vectors]
         if not named:
             raise BadRequest(
-                f"The collection '{name}' of Qdrant was made by another program. Give ours another "
-                "name."
+                f"The collection '{name}' of Qdrant was made by another program. Copy it to one "
+                "of ours (tunewright vectors copy), or give ours another name."
             )
         return Collection(name, vectors[named[0]].size, cast("Metric", named[0]))
 

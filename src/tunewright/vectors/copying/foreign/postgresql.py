@@ -147,23 +147,30 @@ class TableSource:
     def _rows(self, after: Mark | None, limit: int) -> list[Any]:
         """(key as text, vector, the other columns)"""
         table = self._table
-        pairs = [
-            sql.SQL("{}, {}").format(sql.Literal(one), sql.Identifier(one))
-            for one in table.columns
-            if not (self._of and one in ("collection_id", "uuid", "custom_id"))
-        ]
         asked = sql.SQL(
-            "SELECT {key}::text, {vector}::vector, jsonb_build_object({pairs}) FROM {name} "
+            "SELECT {key}::text, {vector}::vector, {said} FROM {name} "
             "WHERE {where} ORDER BY {key} LIMIT %s"
         ).format(
             key=sql.Identifier(table.key),
             vector=sql.Identifier(table.vector),
-            pairs=sql.SQL(", ").join(pairs),
+            said=self._said(),
             name=table.name,
             where=self._where(after),
         )
         values = [*([self._of] if self._of else []), *([] if after is None else [after]), limit]
         return _asked(self._index, asked, values)
+
+    def _said(self) -> Any:
+        """The other columns as one object in JSON; a function takes 100 values at most."""
+        own = ("collection_id", "uuid", "custom_id") if self._of else ()
+        pairs = [
+            sql.SQL("{}, {}").format(sql.Literal(one), sql.Identifier(one))
+            for one in self._table.columns
+            if one not in own
+        ]
+        some = [pairs[start : start + 50] for start in range(0, len(pairs), 50)] or [[]]
+        made = [sql.SQL("jsonb_build_object({})").format(sql.SQL(", ").join(each)) for each in some]
+        return sql.SQL(" || ").join(made)
 
     def _where(self, after: Mark | None) -> Any:
         """Rows with a vector."""
