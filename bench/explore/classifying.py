@@ -46,7 +46,6 @@ def main() -> None:
     parser.add_argument("--reviews", type=Path, required=True)
     parser.add_argument("--corpus", type=Path)
     options = parser.parse_args()
-    sys.stdout.reconfigure(line_buffering=True)
     print(described())
     with tempfile.TemporaryDirectory() as folder, one_thread():
         home = Path(folder)

@@ -80,7 +80,10 @@ def test_a_predictor_gives_what_the_classifier_gave(told: Classification) -> Non
         restored(predictor.arrays(), {**predictor.facts(), "dimensions": 15})
 
 
-@pytest.mark.parametrize("method", ["logistic regression", "nearest neighbours"])
+@pytest.mark.parametrize(
+    "method",
+    ["logistic regression", pytest.param("nearest neighbours", marks=pytest.mark.slow)],
+)
 def test_labels_by_chance_are_predicted_no_better_than_chance(method: str) -> None:
     """Each row is there twice with one label: apart, one would tell the other's."""
     random = np.random.default_rng(3)
@@ -192,7 +195,7 @@ def test_near_duplicates_are_in_one_fold_and_classes_in_all() -> None:
 
 def test_copies_of_one_text_are_nothing_to_judge_by() -> None:
     copies = np.repeat(np.eye(2, 16, dtype=np.float32), 12, axis=0)
-    labels: list[str | None] = ["a"] * 12 + ["b"] * 12
+    labels: list[str | None] = [*["a"] * 12, *["b"] * 12]
     with pytest.raises(ValueError, match="the label 'a' are near-duplicates of one another"):
         classify(copies, labels)
     with pytest.raises(ValueError, match="24 rows with a number in 'n' are 2 different texts"):

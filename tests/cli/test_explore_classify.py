@@ -68,8 +68,12 @@ def test_labels_are_learned_shown_written_saved_and_predicted(run: Any, table: P
     ).stderr
     assert "takes vectors of builtin-static with the fingerprint" in said
     assert "exists already" in run(*learn, "--save", str(kept), code=1).stderr
+    said = run("explore", "classify", str(table), *STATIC, "--label", "id", code=1).stderr
+    assert "80 different values in 80 rows: it tells rows apart" in said
+    assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_a_number_and_a_rule_of_it_and_labels_without_learning(run: Any, table: Path) -> None:
     learn = ("explore", "classify", str(table), *STATIC, "--json")
     number = json.loads(run(*learn, "--number", "stars").stdout)
@@ -86,6 +90,7 @@ def test_a_number_and_a_rule_of_it_and_labels_without_learning(run: Any, table: 
     assert {one["predicted_label"] for one in told["data"]} == set(topics)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -111,6 +116,7 @@ def test_what_cannot_be_learned_is_said_in_a_sentence(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_other_ways_are_taken(run: Any, table: Path) -> None:
     """A sheet of a workbook, by its neighbours; the columns of a predictor may be others there."""
     book = table.with_suffix(".xlsx")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,7 +136,7 @@ def _ridge(vectors: Vectors, of: Floats) -> tuple[Linear, float]:
     rows -= centre
     scale = max(float(np.sqrt(np.mean(rows * rows))), 1e-12)
     rows /= scale
-    found = RidgeCV(alphas=_STRENGTHS).fit(rows, of)
+    found: Any = RidgeCV(alphas=_STRENGTHS).fit(rows, of)
     weights = np.atleast_2d(found.coef_) / scale  # [1, d]
     bias = np.atleast_1d(found.intercept_) - weights @ centre
     return Linear(weights, bias), float(found.alpha_)

@@ -69,7 +69,7 @@ def _most_frequent(found: "Classification") -> str:
 
 
 def classification(explored: "Explored", found: "Classification", label: str, top: int) -> Answer:
-    suspects = [
+    suspects: list[dict[str, Any]] = [
         {
             "line": explored.lines[one.row],
             "given": one.given,
