@@ -13,7 +13,7 @@ from tunewright.cli.commands import app
 from tunewright.errors import TunewrightError
 
 COLUMNS = ("text", "label", "number", "user", "item")
-WORDS = "good bad tea coffee broken late kettle cat dog bread sweet salty price cheap fast".split()
+WORDS = [*"abcdefgh", "tea", "coffee", "broken", "late", "kettle", "cat", "dog"]
 Explore = Callable[..., str]
 
 
@@ -53,12 +53,16 @@ PARTS: dict[str, tuple[str, ...]] = {
 FINE = "fine"
 EMPTY = "has no rows"
 UNREAD = "has no row with a text of which builtin-static knows a token. Line 2: it is empty"
+FEW = "has no class with 3 rows or more"
 SAID: dict[tuple[str, str], str] = {
     ("one", "anomalies"): "There is 1 row with a vector. Anomalies need 10 or more",
     ("three", "anomalies"): "There are 3 rows with a vector. Anomalies need 10 or more",
-    ("one_class", "classify"): "one class only",
-    ("unique", "classify"): "different",
-    ("no_columns", "classify"): "no row has a label",
+    ("one", "classify"): "has one class only: 1 row with 'a'",
+    ("three", "classify"): FEW,
+    ("same", "classify"): "has one class only: 30 rows with 'a'",
+    ("one_class", "classify"): "has one class only: 40 rows with 'a'",
+    ("unique", "classify"): "has 40 different values in 40 rows: it tells rows apart",
+    ("no_columns", "classify"): "The column 'label' has no label",
 }
 
 
@@ -84,9 +88,39 @@ def explore(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Expl
     return run
 
 
-@pytest.mark.parametrize("table", TABLES)
+SHORT = ("none", "blank", "one", "three", "same")
+
+
+@pytest.mark.parametrize(
+    "table",
+    [*SHORT, *(pytest.param(one, marks=pytest.mark.slow) for one in TABLES if one not in SHORT)],
+)
 def test_no_part_ends_in_a_stack_trace(explore: Explore, table: str) -> None:
     said = {part: explore(part, table) for part in PARTS}
     whole = {"none": EMPTY, "blank": UNREAD}.get(table)
     for part, one in said.items():
         assert (whole or SAID.get((table, part), FINE)) in one, part
+
+
+@pytest.mark.parametrize(
+    ("part", "more", "said"),
+    [
+        ("clusters", ("--k", "50"), "50"),
+        ("similar", ("--like", "999"), "Line 999 cannot be used: the table has no row"),
+        ("report", ("--number", "numbr", "-o", "r.html"), "Did you mean 'number'?"),
+        ("report", ("--number", "user", "-o", "r.html"), "has no number: line 2 holds 'u0'"),
+        ("report", ("-o", "/nowhere/r.html"), "There is no folder /nowhere"),
+        ("report", ("-o", "."), "expected a name ending in .html"),
+        ("classify", ("--label", "numbr >= 4"), "There is no column 'numbr'"),
+        ("anomalies", ("--share", "0.7"), "below 0.5"),
+    ],
+)
+def test_what_cannot_be_asked_of_a_table_is_said(
+    explore: Explore, part: str, more: tuple[str, ...], said: str
+) -> None:
+    assert said in explore(part, "plain", *more)
+
+
+def test_a_number_with_a_decimal_comma_is_none_and_that_is_said(explore: Explore) -> None:
+    said = explore("report", "commas", "--number", "number", "-o", "r.html")
+    assert "has no number: line 2 holds '0,5'" in said
