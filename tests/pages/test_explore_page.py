@@ -148,6 +148,9 @@ def test_the_findings_have_numbers_intervals_commands_and_warnings() -> None:
     assert "3 of 90 rows (3.3 %) could go: each is a near-duplicate of a row that" in said
     assert "times as far from its nearest rows as is usual: “" in said
     assert said.count("tunewright explore ") == 4
+    plain = page(exploration())
+    assert "two rows taken at random are <b>0.71</b> apart (95\N{NO-BREAK SPACE}%" in plain
+    assert plain.count('<div class="do">') == 4
     asked = "reviews.csv --column text --model builtin-mini"
     assert f"tunewright explore clusters {asked} --output clusters.csv" in said
     assert f"tunewright explore classify {asked} --label stars --output labels.csv" in said

@@ -7,7 +7,13 @@ from typing import Any
 from markupsafe import Markup
 
 from tunewright import suggestions
+from tunewright.analysis.anomalies import Anomalies
+from tunewright.analysis.classification import Classification
+from tunewright.analysis.clusters import Cluster, Clusters
+from tunewright.analysis.diversity import Diversity
 from tunewright.analysis.exploration import About, Exploration
+from tunewright.analysis.intervals import Interval
+from tunewright.analysis.regression import Regression
 from tunewright.pages.packing import cut
 from tunewright.suggestions import Value
 from tunewright.wording import counted
@@ -34,8 +40,8 @@ def conclusions(explored: Exploration) -> list[Conclusion]:
     """Of every part that is there, the four that say most; the others stand in their parts."""
     found: list[Conclusion] = []
     for part, conclude in _PARTS:
-        if getattr(explored, part) is not None:
-            found.append(conclude(explored))
+        if (result := getattr(explored, part)) is not None:
+            found.append(conclude(explored, result))
     return found[:SHOWN]
 
 
@@ -51,8 +57,8 @@ def percent(share: float) -> str:
     return f"{round(hundredths, digits):g}\N{NO-BREAK SPACE}%"
 
 
-def interval(found: Any, form: str = ".2f") -> str:
-    return f"95 % interval {found.low:{form}} to {found.high:{form}}"
+def interval(found: Interval, form: str = ".2f") -> str:
+    return f"95\u00a0% interval {found.low:{form}} to {found.high:{form}}"
 
 
 def _said(template: str, *values: object) -> Markup:
@@ -60,8 +66,8 @@ def _said(template: str, *values: object) -> Markup:
     return Markup(template.replace("*{}*", "<b>{}</b>")).format(*values)
 
 
-def _clusters(explored: Exploration) -> Conclusion:
-    clusters, rows = explored.clusters, len(explored.texts)
+def _clusters(explored: Exploration, clusters: Clusters) -> Conclusion:
+    rows = len(explored.texts)
     largest = max(clusters.all, key=lambda cluster: len(cluster.rows), default=None)
     known = [cluster for cluster in clusters.all if cluster.stability is not None]
     stable = sum(cluster.stable for cluster in known)
@@ -87,7 +93,7 @@ def _clusters(explored: Exploration) -> Conclusion:
     )
 
 
-def _thin_clusters(clusters: Any, known: list[Any], rows: int) -> Iterator[str]:
+def _thin_clusters(clusters: Clusters, known: list[Cluster], rows: int) -> Iterator[str]:
     noise = float((clusters.of < 0).mean())
     if rows < _FEW_ROWS:
         yield f"{counted(rows, 'row')} are few for clusters: {_FEW_ROWS} or more show what lasts."
@@ -99,8 +105,7 @@ def _thin_clusters(clusters: Any, known: list[Any], rows: int) -> Iterator[str]:
         yield f"{percent(noise)} of the rows belong to none."
 
 
-def _labels(explored: Exploration) -> Conclusion:
-    found = explored.classification
+def _labels(explored: Exploration, found: Classification) -> Conclusion:
     name = explored.labels[0][0] if explored.labels else "label"
     said = _said(
         "“{}” can be told from the text for *{}* of the rows (95\u00a0% interval {} to {})",
@@ -122,7 +127,7 @@ def _labels(explored: Exploration) -> Conclusion:
     )
 
 
-def _thin_labels(found: Any) -> Iterator[str]:
+def _thin_labels(found: Classification) -> Iterator[str]:
     if found.accuracy.low <= found.majority:
         yield "The interval reaches down to that: the texts may say nothing of the label."
     elif found.accuracy.high - found.accuracy.low > 0.1:
@@ -132,8 +137,8 @@ def _thin_labels(found: Any) -> Iterator[str]:
         yield f"The rarest label has {counted(smallest, 'row')} only."
 
 
-def _duplicates(explored: Exploration) -> Conclusion:
-    found, rows = explored.diversity, len(explored.texts)
+def _duplicates(explored: Exploration, found: Diversity) -> Conclusion:
+    rows = len(explored.texts)
     if many := found.duplicate_rows:
         said = _said(
             "*{}* of {} ({}) could go", f"{many:,}", counted(rows, "row"), percent(many / rows)
@@ -142,20 +147,29 @@ def _duplicates(explored: Exploration) -> Conclusion:
         said += f": each is a near-duplicate of a row that stays ({groups})"
     else:
         said = _said("<b>None</b> of {} is a near-duplicate of another", counted(rows, "row"))
-    alike = counted(round(found.vendi), "row")
-    said += _said(". All in all the table is as varied as *{}* that have nothing in common.", alike)
     return Conclusion(
-        *("Diversity", "diversity", said),
+        *("Near-duplicates", "diversity", said + "."),
         command(explored.about, "diversity", output="duplicates.csv"),
         "adds the group of near-duplicates to each row, so that one of each can be kept",
         ""
         if rows >= _FEW_ROWS
-        else f"{counted(rows, 'row')} only: a larger table has more of both.",
+        else f"{counted(rows, 'row')} only: a larger table has more of them.",
     )
 
 
-def _anomalies(explored: Exploration) -> Conclusion:
-    found = explored.anomalies
+def _diversity(explored: Exploration, found: Diversity) -> Conclusion:
+    alike, distance = counted(round(found.vendi), "row"), found.mean_distance
+    said = _said("The table is as varied as *{}* that have nothing in common", alike)
+    said += _said("; two rows taken at random are *{}* apart", f"{distance.value:.2f}")
+    said += f" ({interval(distance)}; 0: the same, 1: nothing in common)."
+    return Conclusion(
+        *("Diversity", "diversity", said),
+        command(explored.about, "diversity"),
+        "says it again, and how a second table compares",
+    )
+
+
+def _anomalies(explored: Exploration, found: Anomalies) -> Conclusion:
     if found.found:
         first = found.found[0]
         line, times = f"{explored.lines[first.row]:,}", f"{first.times_usual:.1f}"
@@ -174,14 +188,13 @@ def _anomalies(explored: Exploration) -> Conclusion:
     )
 
 
-def _thin_anomalies(found: Any) -> str:
+def _thin_anomalies(found: Anomalies) -> str:
     if found.found and found.found[0].times_usual < 2:
         return "Even the farthest is not far: this table may have no anomaly at all."
     return ""
 
 
-def _numbers(explored: Exploration) -> Conclusion:
-    found = explored.regression
+def _numbers(explored: Exploration, found: Regression) -> Conclusion:
     name = explored.numbers[0][0] if explored.numbers else "number"
     error = [f"{value:.3g}" for value in (found.mae.value, found.mae.low, found.mae.high)]
     said = _said("“{}” is predicted from the text with a mean error of *{}*", name, error[0])
@@ -196,10 +209,11 @@ def _numbers(explored: Exploration) -> Conclusion:
     )
 
 
-_PARTS: tuple[tuple[str, Callable[[Exploration], Conclusion]], ...] = (
+_PARTS: tuple[tuple[str, Callable[[Exploration, Any], Conclusion]], ...] = (
     ("clusters", _clusters),
     ("classification", _labels),
     ("diversity", _duplicates),
     ("anomalies", _anomalies),
     ("regression", _numbers),
+    ("diversity", _diversity),
 )

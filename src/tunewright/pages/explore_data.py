@@ -87,7 +87,7 @@ def _columns(explored: Exploration) -> list[Column]:
             _numbers("anomaly score", [float(f"{s:.3g}") for s in explored.anomalies.scores])
         )
     if explored.diversity is not None and explored.diversity.duplicates:
-        columns.append(_duplicates(explored))
+        columns.append(_duplicates(len(explored.texts), explored.diversity.duplicates))
     return columns
 
 
@@ -148,7 +148,7 @@ def _numbers(name: str, values: Sequence[float | None]) -> Column:
     }
 
 
-def _duplicates(explored: Exploration) -> Column:
-    shared = {int(row) for group in explored.diversity.duplicates for row in group}
-    values = ["yes" if row in shared else "no" for row in range(len(explored.texts))]
+def _duplicates(rows: int, groups: Sequence[Sequence[int]]) -> Column:
+    shared = {row for group in groups for row in group}
+    values = ["yes" if row in shared else "no" for row in range(rows)]
     return _labels("near-duplicate", values)

@@ -84,7 +84,15 @@ class Explorer {
     document.addEventListener("click", (event) => this.show(event.target.closest("button.show")));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.colour());
     new ResizeObserver(() => this.resize()).observe(byId("frame"));
+    window.addEventListener("beforeprint", () => this.printing(true));
+    window.addEventListener("afterprint", () => this.printing(false));
     byId("points").addEventListener("webglcontextrestored", () => this.draw());
+  }
+
+  /** On paper the map has a size of its own, for which it is drawn before the paper is laid out. */
+  printing(on) {
+    byId("explorer").classList.toggle("printed", on);
+    this.resize();
   }
 
   soon(act) {
