@@ -126,7 +126,5 @@ def _said(explored: "Explored", found: "Anomalies") -> list[str]:
     what = "the farthest from all others" if found.method == "knn" else "the farthest for its place"
     return [
         f"{counted(len(found.found), 'row')} of {len(explored):,}, {what} first. --share says how "
-        f"many are named ({found.share:.2%}): whether they are wrong is for you to see.".replace(
-            "%", " %"
-        )
+        f"many are named ({found.share * 100:g} %): whether they are wrong is for you to see."
     ]

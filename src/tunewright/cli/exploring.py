@@ -160,7 +160,8 @@ def give(asked: Asked, explored: "Explored", answer: Answer) -> None:
         return print_json(_of_table(explored) | rounded(dict(answer.wire)))
     for line in answer.said:
         say(line)
-    print_table(answer.columns, answer.rows)
+    if answer.columns:
+        print_table(answer.columns, answer.rows)
     return None
 
 
