@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -187,8 +187,8 @@ def test_of_near_equals_one_is_shown_first() -> None:
         ({"variety": 2}, "between 0 and 1"),
     ],
 )
-def test_what_does_not_fit_is_said(change: dict[str, object], said: str) -> None:
-    given: dict[str, object] = {
+def test_what_does_not_fit_is_said(change: dict[str, Any], said: str) -> None:
+    given: dict[str, Any] = {
         "vectors": np.eye(2, dtype=np.float32),
         "words": None,
         "query": np.ones(2, np.float32),
@@ -197,4 +197,4 @@ def test_what_does_not_fit_is_said(change: dict[str, object], said: str) -> None
         "method": "vectors",
     }
     with pytest.raises(ValueError, match=said):
-        search(**{**given, **change})  # type: ignore[arg-type]
+        search(**{**given, **change})

@@ -60,8 +60,9 @@ def _as(cell: Any, kind: Kind | None) -> Value | None:
         return cell if number is None else number
     if isinstance(cell, str) and kind == "boolean":
         return {"true": True, "false": False}.get(cell.strip().lower(), cell)
-    if isinstance(cell, bool | int | float | str):
-        return float(cell) if type(cell) is int else cell
+    if isinstance(cell, bool | float | str):
+        return cell
     if isinstance(cell, datetime.date | datetime.time):
         return text_of(cell)
-    return number_of(cell) if kind == "number" else written(cell)
+    number = None if isinstance(cell, list | dict) else number_of(cell)  # a decimal is one too
+    return written(cell) if number is None else number  # no double holds 10**400
