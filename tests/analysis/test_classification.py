@@ -252,7 +252,7 @@ def test_zero_shot_takes_the_nearest_text_and_is_judged_by_labels() -> None:
     assert found.judged.accuracy.low > 0.9
     assert found.judged.majority == pytest.approx(30 / 88)
     assert found.notes == (
-        "Not judged: 1 rows whose label is none of those that were given ('other').",
+        "Not judged, for their label is none of those that were given: 1 row ('other').",
     )
     assert filled(["x"], ["{}", "About {}."]) == ["x", "About x."]
     with pytest.raises(ValueError, match="two labels or more"):

@@ -64,9 +64,10 @@ def regress(
     _refuse(of, column)
     groups = alike(vectors[rows])
     if groups.max() + 1 < FEWEST:
+        texts = counted(int(groups.max()) + 1, "different text")
         raise ValueError(
-            f"The {len(rows):,} rows with a number in '{column}' are {groups.max() + 1} different "
-            f"texts: at least {FEWEST} are needed. The others are near-duplicates of them."
+            f"The {len(rows):,} rows with a number in '{column}' are {texts}: at least {FEWEST} "
+            "are needed. The others are near-duplicates of them."
         )
     fold = folds(np.zeros(len(rows), np.int64), groups, FOLDS, seed)
     found, means = _held_out(vectors[rows], of, fold, progress)

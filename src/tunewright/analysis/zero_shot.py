@@ -11,6 +11,7 @@ from tunewright.analysis.folds import check
 from tunewright.analysis.intervals import Interval, bootstrap
 from tunewright.analysis.measures import area, confusion, macro_f1, mean_of
 from tunewright.analysis.neighbours import Vectors
+from tunewright.wording import counted
 
 Places = NDArray[np.int64]
 # Food reviews by "bad, good": area 0.895 with all three, 0.804 with the first alone; subjects of
@@ -110,5 +111,8 @@ def _known(labels: tuple[str, ...], given: Sequence[str | None]) -> tuple[Classe
         return Classes(labels, of), ()
     named = ", ".join(f"'{one[:40]}'" for one in others[:5])
     rows = sum(one in set(others) for one in given)
-    said = f"Not judged: {rows:,} rows whose label is none of those that were given ({named})."
+    said = (
+        "Not judged, for their label is none of those that were given: "
+        f"{counted(rows, 'row')} ({named})."
+    )
     return Classes(labels, of), (said,)
