@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
@@ -28,7 +29,7 @@ from machine import described
 from planted_among_reviews import ANOMALIES, OF_ONE_AUTHOR, TWICE, edited
 
 from tunewright import Tunewright
-from tunewright.analysis.anomalies import METHODS, anomalies
+from tunewright.analysis.anomalies import Method, anomalies
 from tunewright.analysis.diversity import diversity
 from tunewright.analysis.duplicates import Groups, by_texts
 from tunewright.analysis.threads import one_thread
@@ -63,7 +64,8 @@ def of_model(tw: Tunewright, model: str, texts: list[str], folder: Path) -> None
 def _anomalies(vectors: np.ndarray, texts: list[str]) -> None:
     groups = near_duplicates(texts, vectors, None, lambda _: None)
     planted, number = len(texts) - len(ANOMALIES), len(ANOMALIES)
-    for method in METHODS:
+    methods: tuple[Method, ...] = get_args(Method)
+    for method in methods:
         found = anomalies(vectors, share=number / len(texts), method=method, groups=groups)
         right = sum(each.row >= planted for each in found.found[:number])
         print(f"anomalies, {method}: {right} of the first {number} are planted")

@@ -1,6 +1,7 @@
 """Rows that lie apart, among rows that do not."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,12 +20,14 @@ def around(centre: int, rows: int, spread: float, seed: int = 1, dimensions: int
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-def found(vectors: Vectors, **how) -> list[int]:
+def found(vectors: Vectors, **how: Any) -> list[int]:
     return [each.row for each in anomalies(vectors, **how).found]
 
 
 @pytest.mark.parametrize("columns", [512, 4])
-def test_the_nearest_others_of_every_row_in_several_blocks(monkeypatch, columns: int) -> None:
+def test_the_nearest_others_of_every_row_in_several_blocks(
+    monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
     monkeypatch.setattr(module, "_BLOCK", 700)
     monkeypatch.setattr(module, "_COLUMNS", columns)
     vectors = around(0, 90, 2.0)

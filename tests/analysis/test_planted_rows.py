@@ -4,8 +4,8 @@ import csv
 
 import numpy as np
 import pytest
-from planted_among_reviews import ANOMALIES, EDITS, TWICE, edited
 
+from analysis.planted_among_reviews import ANOMALIES, EDITS, TWICE, edited
 from servers import needs_data
 from tunewright.analysis.anomalies import anomalies
 from tunewright.analysis.knn import quiet

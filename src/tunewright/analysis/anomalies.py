@@ -91,7 +91,7 @@ def anomalies(
             float(scores[at]),
             float(times[at]),
             nearest_rows,
-            _reason(method, factors[at], distances[at], usual, near.ids.shape[1]),
+            _reason(method, float(factors[at]), float(distances[at]), usual, near.ids.shape[1]),
         )
         for at, nearest_rows in zip(chosen, shown, strict=True)
         for row in np.flatnonzero(of_row == at)
