@@ -188,3 +188,24 @@ def test_what_does_not_go_together(
 ) -> None:
     given = [word.replace("P", str(tmp_path / "empty")) if word == "P" else word for word in words]
     assert said in run("vectors", *given, code=1)
+
+
+def test_numbers_of_a_table_without_types(run: Run, tmp_path: Path, place: str) -> None:
+    """CSV in Parquet is texts: a filter by a number that finds nothing says so."""
+    table, out = tmp_path / "stars.csv", str(tmp_path / "stars.parquet")
+    table.write_text('stars,votes,text\n5,"1,200",Bread bakes.\n3,,Green tea steeps.\n')
+    by, at = ("--model", "builtin-static"), ("--index", place)
+    run("embed", "--file", str(table), *by, "--output", out)
+    run("vectors", "copy", out, f"{place}#texts")
+    texts = CliRunner().invoke(app, ["vectors", "count", "texts", *at, "--where", "stars>=4"])
+    assert texts.stdout == "0\n"
+    assert """'stars="4"', or copy the table anew with --number stars.""" in texts.stderr
+    assert run("vectors", "count", "texts", *at, "--where", 'stars="5"') == "1\n"
+    numbers = ("--number", "stars", "--number", "votes")
+    run("vectors", "copy", out, f"{place}#copied", *numbers)
+    run("vectors", "add", "added", str(table), *at, *by, *numbers)
+    for name in ("copied", "added"):
+        assert run("vectors", "count", name, *at, "--where", "stars>=4") == "1\n"
+        assert run("vectors", "count", name, *at, "--where", "votes=1200") == "1\n"
+    said = run("vectors", "copy", out, f"{place}#no", "--number", "text", code=1)
+    assert "row 1: 'text' is 'Bread bakes.', which is not a number." in said

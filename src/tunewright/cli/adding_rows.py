@@ -25,6 +25,7 @@ class Table:
     model: str
     column: str | None
     id: str | None
+    numbers: Sequence[str]
     attributes: dict[str, Any]
 
 
@@ -106,7 +107,7 @@ def _add(place: str, name: str, file: Path, table: Table) -> dict[str, Any]:
     from tunewright.vectors.copying.table import OfTable, kinds_of
 
     numbered, kinds = f"{table.file.name}:", kinds_of(table.file)
-    rows = OfTable(file, None, table.id, numbered=numbered, kinds=kinds)
+    rows = OfTable(file, None, table.id, numbered=numbered, kinds=kinds, numbers=table.numbers)
     about, total, done = rows.describe(), rows.rows(), 0
     with collections.opened(place) as index, bar(left=True) as show:
         try:

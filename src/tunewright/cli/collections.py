@@ -50,6 +50,15 @@ WhereOption = Annotated[
         "Of several, all must match.",
     ),
 ]
+NumberOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--number",
+        metavar="COLUMN",
+        help="Of a file, a column that holds numbers as texts, as in Parquet that was made from "
+        "CSV: they become numbers, for filters such as 'stars>=4'. Can be repeated.",
+    ),
+]
 _SHOWN = 500  # characters of a text; --json has all
 
 
@@ -75,6 +84,34 @@ def tree(given: Iterable[str] | None) -> "Filter | None":
 
     found = filters(given or ())
     return None if found is None else parse(found, "where")
+
+
+def tell_of_texts(index: "VectorIndex", name: str, where: "Filter | None") -> None:
+    """Nothing matched: it may be because numbers are texts there."""
+    from tunewright.tables.cells import number_of
+
+    first = index.read(name, limit=1).attributes
+    for key, value in numbers_of(where) if first else ():
+        there = first[0].get(key)
+        if isinstance(there, str) and number_of(there) is not None:
+            notes.print(
+                f'{key} holds texts there, such as "{there}", and {value:.15g} is a number. Ask '
+                f"for the text, '{key}=\"{value:.15g}\"', or copy the table anew with --number "
+                f"{key}.",
+                markup=False,
+                soft_wrap=True,
+            )
+
+
+def numbers_of(where: "Filter | None") -> Iterator[tuple[str, float]]:
+    """What keys are compared with, where it is a number."""
+    from tunewright.vectors.filters import And, Comparison, Or
+
+    if isinstance(where, And | Or):
+        for part in where.parts:
+            yield from numbers_of(part)
+    elif isinstance(where, Comparison):
+        yield from ((where.key, v) for v in where.values if type(v) in (int, float))
 
 
 def create(
@@ -184,6 +221,8 @@ def search(
             )
         hits = index.search(name, np.array([vector], np.float32), top, where)
         rows = index.fetch(name, hits.ids[0])
+        if where is not None and not rows.ids:
+            tell_of_texts(index, name, where)
     said = dict(zip(rows.ids, rows.attributes, strict=True))
     found = [
         {"id": id, "score": float(score), "distance": float(distance), "attributes": said[id]}
@@ -254,6 +293,8 @@ def delete(place: str, name: str, id: str | None, where: "Filter | None") -> str
         else:
             index.delete(name, ids=[id or ""])
         after = index.count(name)
+        if where is not None and after == before:
+            tell_of_texts(index, name, where)
     return f"Deleted {counted(max(0, before - after), 'row')}; {name} has {after:,} now."
 
 
@@ -280,6 +321,8 @@ def count(
     """
     with opened(index) as found:
         rows = found.count(collection, tree(where))
+        if where and not rows:
+            tell_of_texts(found, collection, tree(where))
     print_json({"object": "vectors.count", "rows": rows}) if json else say(f"{rows:,}")
 
 

@@ -64,6 +64,7 @@ def copy(
             "that LangChain or another program wrote.",
         ),
     ] = "text",
+    number: collections.NumberOption = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -95,6 +96,7 @@ def copy(
                 metric=metric,
                 id=id,
                 text=text,
+                numbers=number or (),
                 home=home,
                 progress=told,
             )

@@ -238,6 +238,7 @@ def add(
             show_default=False,
         ),
     ] = None,
+    number: collections.NumberOption = None,
     index: collections.IndexOption = None,
     home: HomeOption = None,
     json: JsonOption = False,
@@ -258,11 +259,13 @@ def add(
     from tunewright.cli.store_files import attached, checked, chunking, follow, tell_of_failed
 
     collections.only(index, of_stores=True, chunk_tokens=chunk_tokens, chunk_overlap=chunk_overlap)
-    collections.only(index, of_stores=False, model=model, column=column, id=id)
+    collections.only(index, of_stores=False, model=model, column=column, id=id, number=number)
     given: dict[str, Any] = {"attributes": attributes(attribute or [])}
     if index is not None:
         tables = [
-            adding_rows.Table(Path(file), model or MODEL, column, id, given["attributes"])
+            adding_rows.Table(
+                Path(file), model or MODEL, column, id, number or (), given["attributes"]
+            )
             for file in files
         ]
         return adding_rows.add(index, store, tables, home, json=json)

@@ -1,6 +1,6 @@
 """`copy`: a collection, from one place to another."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -52,6 +52,7 @@ def copy(
     metric: Metric | None = None,
     id: str | None = None,
     text: str | None = None,
+    numbers: Sequence[str] = (),
     home: Path | str | None = None,
     progress: Progress = quiet,
 ) -> Copied:
@@ -69,14 +70,15 @@ def copy(
     where: a filter, OpenAI's or a parsed one: only rows that match. metric: of a source that does
     not tell (cosine, where nobody says). id: the column of a file that has the ids; by default
     `id`, else rows are numbered. text: what the attribute with the text of foreign rows is called;
-    by default `text`.
+    by default `text`. numbers: columns of a file whose texts are numbers: what came from a CSV file
+    has no types.
 
     Raises BadRequest where something cannot be copied, before anything is written, with what to do
     about it; JobFailed (code `copy_not_verified`) where the copy is not what it should be; and what
     the two indexes raise.
     """
     tree = where if isinstance(where, Filter | None) else parse(where, "where")
-    reading = Reading(metric=metric, id=id, text=text or "text")
+    reading = Reading(metric, id, text or "text", tuple(numbers))
     with Places() as places:
         origin = places.source(source, reading)
         target = places.destination(destination, origin.collection)

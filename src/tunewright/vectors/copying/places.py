@@ -25,6 +25,7 @@ class Reading:
     metric: Metric | None = None
     id: str | None = None
     text: str = "text"
+    numbers: tuple[str, ...] = ()
 
 
 class Places:
@@ -45,7 +46,7 @@ class Places:
         if not isinstance(given, str | Path):
             return given
         if table := table_of(given):
-            return OfTable(table, reading.metric, reading.id)
+            return OfTable(table, reading.metric, reading.id, numbers=reading.numbers)
         place, collection = split(given)
         index = self._index(place)
         if not collection:

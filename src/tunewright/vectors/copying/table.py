@@ -1,7 +1,7 @@
 """A file with vectors, such as `tunewright embed` and `tunewright vectors copy` write."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 
 from tunewright.errors import BadRequest
+from tunewright.tables.cells import number_of
 from tunewright.tables.problems import shown
 from tunewright.tables.sources import open_source
 from tunewright.tables.writers import EMBEDDING
@@ -58,10 +59,12 @@ class OfTable:
         *,
         numbered: str = "",
         kinds: Mapping[str, Kind] | None = None,
+        numbers: Sequence[str] = (),
     ) -> None:
         """id: the column with the ids. numbered: stands before the number of a row that is its id,
         where no column has them. kinds: of columns of texts that are numbers, or true and false; by
-        default `kinds_of` the file. Raises BadRequest for a file without vectors."""
+        default `kinds_of` the file. numbers: columns that are numbers whatever the file says, as
+        texts of a Parquet file may be. Raises BadRequest for a file without vectors."""
         if not path.is_file():
             raise BadRequest(f"There is no file {path}.")
         self.path = path
@@ -72,6 +75,7 @@ class OfTable:
         self._given: Metric | None = metric
         self._values, self._numbered = Values(), numbered
         self._kinds = kinds_of(path) if kinds is None else kinds
+        self._numbers = {*numbers}
         first = next(iter(self._rows(None)), None) or self._empty()
         if not isinstance(first.get(EMBEDDING), list | str | np.ndarray):
             raise BadRequest(
@@ -80,9 +84,11 @@ class OfTable:
             )
         self._dimensions = len(self._vector(first[EMBEDDING], 0))
         self._id = id if id is not None else ("id" if "id" in first else None)
-        if id is not None and id not in first:
-            there = ", ".join(shown(name) for name in first if name != EMBEDDING)
-            raise BadRequest(f"{path.name} has no column {shown(id)}. It has: {there}.", param="id")
+        for param, name in [("id", id), *(("number", name) for name in numbers)]:
+            if name is not None and name not in first:
+                there = ", ".join(shown(name) for name in first if name != EMBEDDING)
+                what = f"{path.name} has no column {shown(name)}. It has: {there}."
+                raise BadRequest(what, param=param)
 
     @cached_property
     def _parquet(self) -> Any:
@@ -193,6 +199,10 @@ class OfTable:
         return found | (orjson.loads(rest) if rest else {})
 
     def _typed(self, name: str, value: Any) -> Any:
+        if name in self._numbers and isinstance(value, str) and value.strip():
+            if (number := number_of(value)) is None:
+                raise BadRequest(f"{shown(name)} is {shown(value)}, which is not a number.")
+            return number
         if name not in self._kinds or not isinstance(value, str):
             return value
         if not value:
