@@ -114,6 +114,8 @@ def test_vectors_that_cannot_be_used_cost_their_row_only(explore: Explore, tmp_p
         assert f"left out: line {line}: its `embedding` is {why}" in done.stderr
     assert "2 vectors were not of length 1" in done.stderr
     assert not out.exists()
+    told = json.loads(right(explore("diversity", path, "--json")).stdout)
+    assert (told["rows"], told["model"], told["fingerprint"]) == (2, None, None)
     np.save(tmp_path / "m.npy", np.eye(2, dtype=np.float32) * np.nan)
     (tmp_path / "m.texts.jsonl").write_text('{"text": "a"}\n{"text": "b"}\n')
     said = refused(explore("search", tmp_path / "m.npy", "any"))
