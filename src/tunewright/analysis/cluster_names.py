@@ -62,14 +62,14 @@ def named(members: Sequence[Places], noise: Places, texts: Sequence[str]) -> lis
         total.update(one)
     others = max(1, len(members) - (len(noise) == 0))
     return [
-        _name(_telling(own, total, others), spelled, texts[places[0]])
+        _name(_telling(own, total, others), spelled, texts[int(places[0])])
         for places, own in zip(members, shares, strict=False)
     ]
 
 
 def _read(places: Places, texts: Sequence[str]) -> list[str]:
     """What names are made of: the most central texts, each once."""
-    distinct = dict.fromkeys(texts[place] for place in places.tolist())
+    distinct = dict.fromkeys(texts[int(place)] for place in places)
     return [_PLACE.sub(" ", text[:_LETTERS]) for text in islice(distinct, _READ)]
 
 

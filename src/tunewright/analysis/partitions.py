@@ -5,6 +5,7 @@ All of it is meant for `one_thread`, with rows of a few dimensions (`components.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,8 @@ class KMeans:
         from sklearn.cluster import KMeans as OfSklearn
 
         number = min(self.number, len(np.unique(rows, axis=0)))
-        model = OfSklearn(number, n_init=_STARTS, random_state=self.seed)
+        asked: dict[str, Any] = {"n_init": _STARTS, "random_state": self.seed}  # its stubs lack int
+        model = OfSklearn(number, **asked)
         return np.asarray(model.fit_predict(rows, sample_weight=weights), np.int64)
 
 
@@ -67,7 +69,8 @@ class Density:
 
         if len(rows) < 2 * self.least:
             return np.full(len(rows), _NOISE, np.int64)
-        model = HDBSCAN(min_cluster_size=self.least, copy=True)
+        asked: dict[str, Any] = {"copy": True}  # its stubs say str
+        model = HDBSCAN(min_cluster_size=self.least, **asked)
         return np.asarray(model.fit_predict(rows), np.int64)
 
 

@@ -111,7 +111,9 @@ def numbers_of(where: "Filter | None") -> Iterator[tuple[str, float]]:
         for part in where.parts:
             yield from numbers_of(part)
     elif isinstance(where, Comparison):
-        yield from ((where.key, v) for v in where.values if type(v) in (int, float))
+        for value in where.values:
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                yield where.key, value
 
 
 def create(

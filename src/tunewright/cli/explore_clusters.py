@@ -131,7 +131,7 @@ def _rows(explored: "Explored", found: "Clusters") -> Iterator[tuple[object, ...
             f"{len(cluster.rows):,}",
             f"{len(cluster.rows) / len(found.of):.1%}",
             _stability(cluster),
-            beginning(explored.texts[cluster.rows[0]], _TEXT),
+            beginning(explored.texts[int(cluster.rows[0])], _TEXT),
         )
     if len(found.noise):
         yield -1, "(noise)", f"{len(found.noise):,}", f"{found.noise_share:.1%}", "", ""

@@ -121,7 +121,7 @@ class Sets:
             return Page([], np.empty((0, collection.dimensions), np.float32), [])
         return self._fetch(collection, ids)
 
-    def _pages(self, ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    def _pages(self, ids: list[str]) -> Iterator[list[str]]:
         for start in range(0, len(ids), _PAGE):
             yield ids[start : start + _PAGE]
 
