@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tunewright.cli.exploring import (
+from tunewright.cli.explore.parts import (
     AddedOutputOption,
     Answer,
     Asked,
@@ -108,7 +108,7 @@ def classify(
 
     Example: tunewright explore classify reviews.csv --column text --label topic -o labelled.csv
     """
-    from tunewright.cli import explore_classified as shown
+    from tunewright.cli.explore import classified as shown
 
     _check(label, number, labels, save, overwrite=overwrite)
     asked = Asked(
@@ -164,7 +164,7 @@ def predict(
 
     Example: tunewright explore predict topics.safetensors new.csv -o predicted.csv
     """
-    from tunewright.cli import explore_classified as shown
+    from tunewright.cli.explore import classified as shown
     from tunewright.resources.predictors import load
 
     saved = load(predictor)

@@ -2,7 +2,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tunewright.cli.exploring import (
+from tunewright.cli.explore.parts import (
     AddedOutputOption,
     Answer,
     Asked,

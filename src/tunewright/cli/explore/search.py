@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tunewright.cli.exploring import (
+from tunewright.cli.explore.parts import (
     AddedOutputOption,
     Answer,
     Asked,
@@ -18,7 +18,7 @@ from tunewright.cli.exploring import (
     progress,
     rounded,
 )
-from tunewright.cli.search_options import (
+from tunewright.cli.explore.search_options import (
     FilterOption,
     IndexOption,
     MethodOption,

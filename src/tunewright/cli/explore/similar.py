@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tunewright.cli.explore_search import added
-from tunewright.cli.exploring import (
+from tunewright.cli.explore.parts import (
     AddedOutputOption,
     Answer,
     Asked,
@@ -19,7 +18,13 @@ from tunewright.cli.exploring import (
     opened,
     progress,
 )
-from tunewright.cli.search_options import FilterOption, MetricOption, TopOption, VarietyOption
+from tunewright.cli.explore.search import added
+from tunewright.cli.explore.search_options import (
+    FilterOption,
+    MetricOption,
+    TopOption,
+    VarietyOption,
+)
 from tunewright.cli.table_options import (
     ColumnOption,
     PromptNameOption,

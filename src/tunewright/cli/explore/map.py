@@ -2,8 +2,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tunewright.cli.explore_clusters import SeedOption
-from tunewright.cli.exploring import (
+from tunewright.cli.explore.clusters import SeedOption
+from tunewright.cli.explore.parts import (
     AddedOutputOption,
     Answer,
     Asked,

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from tunewright.cli.exploring import Answer, beginning
+from tunewright.cli.explore.parts import Answer, beginning
 from tunewright.cli.terminal import print_table, say
 from tunewright.wording import counted
 

@@ -5,15 +5,15 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from tunewright.cli import (
-    explore_anomalies,
-    explore_classify,
-    explore_clusters,
-    explore_diversity,
-    explore_map,
-    explore_report,
-    explore_search,
-    explore_similar,
+from tunewright.cli.explore import (
+    anomalies,
+    classify,
+    clusters,
+    diversity,
+    map,
+    report,
+    search,
+    similar,
 )
 
 
@@ -33,12 +33,12 @@ app = typer.Typer(
     help="What embeddings are for, of a table of texts: all of it as one report, or a part.\n\n"
     "Example: tunewright explore reviews.csv --column text --number stars -o report.html",
 )
-app.command()(explore_report.report)
-app.command()(explore_search.search)
-app.command()(explore_similar.similar)
-app.command()(explore_clusters.clusters)
-app.command()(explore_map.map)
-app.command()(explore_anomalies.anomalies)
-app.command()(explore_diversity.diversity)
-app.command()(explore_classify.classify)
-app.command()(explore_classify.predict)
+app.command()(report.report)
+app.command()(search.search)
+app.command()(similar.similar)
+app.command()(clusters.clusters)
+app.command()(map.map)
+app.command()(anomalies.anomalies)
+app.command()(diversity.diversity)
+app.command()(classify.classify)
+app.command()(classify.predict)

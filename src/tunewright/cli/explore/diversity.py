@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tunewright.cli.exploring import (
+from tunewright.cli.explore.parts import (
     AddedOutputOption,
     Answer,
     Asked,

@@ -3,7 +3,7 @@ from typing import Annotated
 
 import typer
 
-from tunewright.cli.exploring import (
+from tunewright.cli.explore.parts import (
     Asked,
     EmbeddingModelOption,
     ItemOption,
