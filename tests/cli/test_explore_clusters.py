@@ -56,6 +56,7 @@ def test_what_cannot_be_clustered_is_said_in_a_sentence(run: Any, table: Path) -
     assert "k is 201: it must be from 1 to the number of rows, 200." in done.stderr
 
 
+@pytest.mark.slow
 def test_other_ways_are_taken(run: Any, table: Path) -> None:
     out = table.with_name("out.csv")
     out.write_text("what was there")

@@ -29,6 +29,7 @@ def until(true: Callable[[], object], what: str) -> None:
     raise AssertionError(f"never: {what}")
 
 
+@pytest.mark.slow
 def test_a_job_that_kills_its_worker_three_times_fails_and_the_queue_moves_on(
     new_place: New, tmp_path: Path, calm: str
 ) -> None:
