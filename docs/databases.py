@@ -16,6 +16,7 @@ PLACES = {
     "chroma-server": ("Chroma", "its server, `chroma run`"),
     "milvus": ("Milvus", "Milvus Lite, in the process"),
     "qdrant": ("Qdrant", "the client's mode without a server"),
+    "qdrant-edge": ("Qdrant", "its engine in the process, Qdrant Edge"),
     "postgresql": ("PostgreSQL", "a server"),
     "redis": ("Redis", "a server with its query engine"),
     "redis-sets": ("Redis", "a server without it: vector sets"),

@@ -97,6 +97,8 @@ def version_of(place: str) -> str:
     name = place.partition(":")[0].partition("+")[0]
     if name == "redis":
         return _redis(place)
+    if name == "milvus" and "://" in place:
+        return f"Milvus {import_module('pymilvus').MilvusClient(place[7:]).get_server_version()}"
     if name == "postgresql":
         with import_module("psycopg").connect(place) as connection:
             number = connection.execute("SHOW server_version").fetchone()[0]
@@ -107,6 +109,7 @@ def version_of(place: str) -> str:
         "milvus": "milvus-lite",
         "zilliz": "pymilvus",
         "qdrant": "qdrant-client",
+        "qdrant-edge": "qdrant-edge-py",
         "pinecone": "pinecone",
         "typesense": "typesense",
         "weaviate": "weaviate-client",

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from network_of_its_own import network_of_its_own
 from pinecone_stub import pinecone
 from qdrant_stub import qdrant_server
 from typesense_stub import typesense
@@ -100,10 +101,35 @@ def qdrant(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
+def qdrant_edge(folder: Path) -> Iterator[str]:
+    """The engine of Qdrant's server, in this process."""
+    client("qdrant_edge")
+    yield f"qdrant-edge:{folder}"
+
+
+@contextmanager
 def milvus(folder: Path) -> Iterator[str]:
     """Milvus Lite."""
     client("milvus")
     yield f"milvus:{folder / 'milvus.db'}"
+
+
+@contextmanager
+def milvus_server(folder: Path) -> Iterator[str]:
+    """The server of the package milvus, in a network of its own: it opens ports on all
+    interfaces."""
+    client("milvus")
+    client("milvus_server")
+    run = (
+        f"import sys; sys.path.append({str(CLIENTS / 'milvus_server')!r}); "
+        "from milvus import MilvusServer as Server; "
+        f"server = Server(data_dir={str(folder)!r}, wait_for_started=False); "
+        "server.start(); server.server_proc.wait()"
+    )
+    told = [sys.executable, "-c", run]
+    health = "http://127.0.0.1:9091/healthz"
+    with network_of_its_own(told, 19530, health, folder.parent / "log") as port:
+        yield f"milvus+http://127.0.0.1:{port}"
 
 
 @contextmanager
@@ -211,7 +237,7 @@ def live(name: str) -> Opened:
 
     @contextmanager
     def opened(_: Path) -> Iterator[str]:
-        variable = f"TUNEWRIGHT_TEST_{name.upper()}_URL"
+        variable = f"TUNEWRIGHT_TEST_{name.upper().replace('-', '_')}_URL"
         if not (url := os.environ.get(variable)):
             pytest.skip(f"{variable} names no server")
         if (CLIENTS / name).exists():
@@ -243,6 +269,7 @@ SLOW: dict[str, Opened] = {
         "pinecone", lambda: pinecone(lenient=True), PINECONE_API_KEY="the-key"
     ),
     "qdrant": qdrant,
+    "qdrant-edge": qdrant_edge,
     "qdrant-stub": stub("qdrant", qdrant_server, QDRANT_API_KEY="the-key"),
     "typesense": stub("typesense", typesense, TYPESENSE_API_KEY="the-key"),
     "zilliz": zilliz,

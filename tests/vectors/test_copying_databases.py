@@ -21,7 +21,9 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ends, "PAGE", 16 * 8)
 
 
-@pytest.fixture(params=["chroma", "chroma_server", "milvus", "qdrant", "postgresql", "redis"])
+@pytest.fixture(
+    params=["chroma", "chroma_server", "milvus", "qdrant", "qdrant_edge", "postgresql", "redis"]
+)
 def place(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[str]:
@@ -33,7 +35,7 @@ def place(
     opened: Any = getattr(vector_databases, request.param)
     with opened(folder) as place:
         monkeypatch.setenv(
-            "DATABASE_CLIENT", str(vector_databases.CLIENTS / request.param.partition("_")[0])
+            "DATABASE_CLIENT", str(vector_databases.CLIENTS / request.param.removesuffix("_server"))
         )
         yield place
 

@@ -11,6 +11,7 @@ DATABASES: dict[str, str] = {
     "milvus": "milvus",
     "pinecone": "pinecone",
     "qdrant": "qdrant",
+    "qdrant-edge": "qdrant_edge",
     "zilliz": "milvus",
     "typesense": "typesense",
     "weaviate": "weaviate",

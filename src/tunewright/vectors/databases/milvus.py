@@ -264,7 +264,9 @@ def _comparison(where: Comparison) -> str:
         for kind, value in zip(where.kinds, where.values, strict=True)
     ]
     if where.op in ("ne", "nin"):
-        return " and ".join(f"(not exists {field} or {field} != {value})" for field, value in told)
+        # Milvus 2.3 takes no `not exists ...` beside an `or` without its own parentheses.
+        absent = [f"((not exists {field}) or ({field} != {value}))" for field, value in told]
+        return " and ".join(absent)
     sign = _OPERATORS["eq" if where.op == "in" else where.op]
     return " or ".join(f"{field} {sign} {value}" for field, value in told)
 

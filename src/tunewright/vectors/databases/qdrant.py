@@ -2,13 +2,8 @@
 QDRANT_API_KEY has; or ``qdrant:DIRECTORY``, the client's own mode without a server: Python that
 compares every row, for some thousands of them, and one process at a time.
 
-A point has a UUID made of the row's id, and in its payload the id, each attribute in a field of its
-own and all of them in `attributes` (`slots`). The name of its vector is the metric. Where that is
-cosine, the vector has been made one of length 1 and is compared by the dot product, for Qdrant's
-cosine forgets what was given; that is in `vector`, unless it is the same.
-
-What Qdrant does not evaluate: the order of texts. What a server finds among many rows is
-approximate (HNSW).
+What a point has, and what Qdrant does not evaluate: `qdrant_points`. What a server finds among many
+rows is approximate (HNSW).
 """
 
 import threading
@@ -18,21 +13,17 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-
 from tunewright.errors import BadRequest, NotFound, TunewrightError
+from tunewright.vectors.databases import qdrant_points as points
 from tunewright.vectors.databases import slots
 from tunewright.vectors.databases.connected import Connected
 from tunewright.vectors.databases.database import Collection, Database, Found, Limits, Page
 from tunewright.vectors.databases.place import Place, place_of
-from tunewright.vectors.databases.units import given, units
-from tunewright.vectors.filters import EVERY, And, Comparison, Filter, Kind, Value
+from tunewright.vectors.databases.units import units
+from tunewright.vectors.filters import Comparison, Filter
 from tunewright.vectors.index import Floats, Metric
 
-_DISTANCES = {"cosine": "Dot", "dot": "Dot", "euclidean": "Euclid"}
-_ID, _ATTRIBUTES, _VECTOR = "id", "attributes", "vector"
 _PAGE = 1000
-_RANGES = {"gt": "gt", "gte": "gte", "lt": "lt", "lte": "lte"}
 
 
 def open_index(url: str) -> Connected:
@@ -47,6 +38,7 @@ class Qdrant(Database):
     def __init__(self, place: Place) -> None:
         self._place, self._library = place, cast("Any", import_module("qdrant_client"))
         self._models = self._library.models
+        self._conditions = points.Conditions(self._models, self._models.Range)
         if place.local:
             self.limits = replace(self.limits, seconds=None)
         self._making = threading.Lock()
@@ -74,7 +66,9 @@ class Qdrant(Database):
         if not self.client.collection_exists(name):
             return None
         vectors = self.client.get_collection(name).config.params.vectors
-        named = [metric for metric in _DISTANCES if isinstance(vectors, dict) and metric in vectors]
+        named = [
+            metric for metric in points.DISTANCES if isinstance(vectors, dict) and metric in vectors
+        ]
         if not named:
             raise BadRequest(
                 f"The collection '{name}' of Qdrant was made by another program. Copy it to one "
@@ -85,12 +79,12 @@ class Qdrant(Database):
     def names(self) -> Iterator[str]:
         for found in self.client.get_collections().collections:
             vectors = self.client.get_collection(found.name).config.params.vectors
-            if isinstance(vectors, dict) and _DISTANCES.keys() & vectors.keys():
+            if isinstance(vectors, dict) and points.DISTANCES.keys() & vectors.keys():
                 yield found.name
 
     def create(self, name: str, dimensions: int, metric: Metric) -> None:
         kept = self._models.VectorParams(
-            size=dimensions, distance=self._models.Distance(_DISTANCES[metric])
+            size=dimensions, distance=self._models.Distance(points.DISTANCES[metric])
         )
         try:
             self.client.create_collection(name, vectors_config={metric: kept})
@@ -108,25 +102,18 @@ class Qdrant(Database):
         vectors: Floats,
         attributes: Sequence[Mapping[str, Any]],
     ) -> None:
-        kept, originals = units(vectors, collection.metric)
-        payloads = [
-            {**slots.fields(each), _ID: id, _ATTRIBUTES: slots.packed(each)}
-            | ({} if original is None else {_VECTOR: original})
-            for id, each, original in zip(ids, attributes, originals, strict=True)
-        ]
-        points = self._models.Batch(
-            ids=[slots.uuid_of(id) for id in ids],
-            vectors={collection.metric: kept.tolist()},
-            payloads=payloads,
-        )
-        self.client.upsert(collection.name, points, wait=True)
+        named, kept, payloads = points.laid(collection.metric, ids, vectors, attributes)
+        batch = self._models.Batch(ids=named, vectors={collection.metric: kept}, payloads=payloads)
+        self.client.upsert(collection.name, batch, wait=True)
 
     def remove(self, collection: Collection, ids: Sequence[str]) -> None:
         chosen = self._models.PointIdsList(points=[slots.uuid_of(id) for id in ids])
         self.client.delete(collection.name, chosen, wait=True)
 
     def remove_where(self, collection: Collection, where: Filter) -> bool:
-        chosen = self._models.FilterSelector(filter=self._said(where) or self._models.Filter())
+        chosen = self._models.FilterSelector(
+            filter=self._conditions.of(where) or self._models.Filter()
+        )
         self.client.delete(collection.name, chosen, wait=True)
         return True
 
@@ -135,7 +122,7 @@ class Qdrant(Database):
         found = self.client.retrieve(
             collection.name, asked, with_payload=True, with_vectors=[collection.metric]
         )
-        return _page(found, collection, vectors=True, attributes=True)
+        return points.page(found, collection, vectors=True, attributes=True)
 
     def search(
         self, collection: Collection, queries: Floats, n: int, where: Filter, attributes: bool
@@ -144,68 +131,37 @@ class Qdrant(Database):
             self._models.QueryRequest(
                 query=query,
                 using=collection.metric,
-                filter=self._said(where),
+                filter=self._conditions.of(where),
                 limit=n,
-                with_payload=[_ID, _ATTRIBUTES] if attributes else [_ID],
+                with_payload=[points.ID, points.ATTRIBUTES] if attributes else [points.ID],
             )
             for query in units(queries, collection.metric)[0].tolist()
         ]
         found = self.client.query_batch_points(collection.name, asked)
-        return [_found(each.points, collection.metric, attributes) for each in found]
+        return [points.found(each.points, collection.metric, attributes) for each in found]
 
     def count(self, collection: Collection, where: Filter) -> int:
-        return self.client.count(collection.name, self._said(where), exact=True).count
+        return self.client.count(collection.name, self._conditions.of(where), exact=True).count
 
     def pages(
         self, collection: Collection, where: Filter, *, vectors: bool, attributes: bool
     ) -> Iterator[Page]:
         after, first = None, True
-        fields = [_ID] + [_ATTRIBUTES] * attributes + [_VECTOR] * vectors
+        fields = [points.ID] + [points.ATTRIBUTES] * attributes + [points.VECTOR] * vectors
         while first or after is not None:
-            points, after = self.client.scroll(
+            found, after = self.client.scroll(
                 collection.name,
-                self._said(where),
+                self._conditions.of(where),
                 limit=_PAGE,
                 offset=after,
                 with_payload=fields,
                 with_vectors=[collection.metric] if vectors else False,
             )
             first = False
-            yield _page(points, collection, vectors=vectors, attributes=attributes)
+            yield points.page(found, collection, vectors=vectors, attributes=attributes)
 
     def expresses(self, comparison: Comparison) -> bool:
-        return comparison.op not in _RANGES or comparison.kinds == ("number",)
-
-    def _said(self, where: Filter) -> Any:
-        """In Qdrant's form; None of every row."""
-        return None if where == EVERY else self._models.Filter(must=[self._part(where)])
-
-    def _part(self, where: Filter) -> Any:
-        if isinstance(where, Comparison):
-            return self._comparison(where)
-        parts = [self._part(part) for part in where.parts]
-        if isinstance(where, And):
-            return self._models.Filter(must=parts)
-        return self._models.Filter(should=parts)
-
-    def _comparison(self, where: Comparison) -> Any:
-        """`must_not` matches a row without the field, too."""
-        if where.op in _RANGES:
-            limits = self._models.Range(**{where.op: where.values[0]})
-            return self._models.FieldCondition(key=slots.field(where.key, "number"), range=limits)
-        equal = [
-            self._equal(slots.field(where.key, cast("Kind", kind)), value)
-            for kind, value in zip(where.kinds, where.values, strict=True)
-        ]
-        if where.op in ("eq", "in"):
-            return self._models.Filter(should=equal)
-        return self._models.Filter(must_not=equal)
-
-    def _equal(self, key: str, value: Value) -> Any:
-        if isinstance(value, (str, bool)):
-            match = self._models.MatchValue(value=value)
-            return self._models.FieldCondition(key=key, match=match)
-        return self._models.FieldCondition(key=key, range=self._models.Range(gte=value, lte=value))
+        return points.expresses(comparison)
 
     def error_of(self, error: Exception) -> TunewrightError | None:
         unknown = isinstance(error, ValueError) and str(error).endswith("not found")
@@ -256,22 +212,3 @@ class _Shared:
 
 _OPEN: dict[str, _Shared] = {}
 _OPENING = threading.Lock()
-
-
-def _found(points: Sequence[Any], metric: Metric, attributes: bool) -> Found:
-    score = np.array([point.score for point in points], np.float64)
-    distances = {"cosine": 1 - score, "dot": -score, "euclidean": score}[metric]
-    said = [slots.unpacked(point.payload[_ATTRIBUTES]) for point in points] if attributes else None
-    return Found([point.payload[_ID] for point in points], distances, said)
-
-
-def _page(
-    points: Sequence[Any], collection: Collection, *, vectors: bool, attributes: bool
-) -> Page:
-    rows = None
-    if vectors:
-        kept = [point.vector[collection.metric] for point in points]
-        rows = np.array(kept, np.float32).reshape(-1, collection.dimensions)
-        rows = given(rows, [point.payload.get(_VECTOR) for point in points])
-    said = [slots.unpacked(point.payload[_ATTRIBUTES]) for point in points] if attributes else None
-    return Page([point.payload[_ID] for point in points], rows, said)
