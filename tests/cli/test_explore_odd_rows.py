@@ -69,6 +69,7 @@ def test_near_duplicates_are_groups_that_can_be_dropped(run: Any, table: Path) -
     assert "The threshold is 1.5" in run(*asked, "--threshold", "1.5", code=1).stderr
 
 
+@pytest.mark.slow
 def test_a_reference_shows_what_is_not_covered(run: Any, table: Path, tmp_path: Path) -> None:
     other = [f"Planet {number} of this star is made of gas and ice." for number in range(8)]
     reference = written(tmp_path / "reference.csv", [*REVIEWS, *other])

